@@ -1,0 +1,52 @@
+"""The first thing a new user sees."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from xrai_widgets.io.notebooks import notebook_folder, read_cards
+
+CARDS = read_cards(notebook_folder())
+
+
+def test_the_gallery_shows_a_card_for_every_notebook(page: Page, gallery: str) -> None:
+    page.goto(gallery)
+    expect(page).to_have_title("xrai widgets: audit a model")
+    for card in CARDS:
+        expect(page.get_by_role("heading", name=card.title)).to_be_visible()
+        expect(page.get_by_text(card.sentence)).to_be_visible()
+
+
+def test_a_card_opens_and_run_gives_a_verdict(page: Page, gallery: str) -> None:
+    page.goto(gallery)
+    page.get_by_role("link", name=CARDS[0].title).click()
+    page.get_by_role("button", name="Run").click(timeout=60_000)
+    board = page.locator(".xrai-scoreboard")
+    expect(board.locator(".xrai-fail").first).to_have_text("■fail", timeout=30_000)
+    expect(board).to_contain_text("membership advantage")
+
+
+@pytest.mark.parametrize("card", CARDS[1:], ids=[card.path for card in CARDS[1:]])
+def test_every_notebook_is_an_app(page: Page, gallery: str, card: object) -> None:
+    from xrai_widgets.io.notebooks import Card
+
+    assert isinstance(card, Card)
+    page.goto(f"{gallery}voila/render/{card.path}")
+    expect(page.get_by_role("button", name="Run")).to_be_visible(timeout=90_000)
+    expect(page.get_by_role("heading", name=card.title)).to_be_visible()
+    expect(page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']")).to_have_count(0)
+    assert page.locator(".jp-InputArea-editor").count() == 0, "the sources stay in the notebook"
+
+
+def test_a_page_that_is_not_there_says_so_without_outside_requests(page: Page, gallery: str) -> None:
+    response = page.goto(f"{gallery}voila/render/nothing.ipynb")
+    assert response is not None
+    assert response.status == 404
+
+
+def test_only_the_notebooks_folder_is_served(page: Page, gallery: str) -> None:
+    for path in ("voila/files/../pyproject.toml", "voila/files/00_start_here.ipynb", "pyproject.toml"):
+        response = page.request.get(f"{gallery}{path}")
+        assert response.status in (403, 404), path
+    assert Path(notebook_folder()).name == "notebooks"

@@ -1,0 +1,117 @@
+"""How good the model itself is: against scikit-learn, and on models whose calibration is known."""
+
+import math
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, mean_absolute_error, r2_score, roc_auc_score
+
+from xrai_widgets.core import Array, Subject
+from xrai_widgets.engines._quality import quality
+from xrai_widgets.engines._statistics import wilson
+from xrai_widgets.runtime.quality import model_quality
+
+
+def binary(n: int, sharpen: float, seed: int = 0) -> tuple[Array, Array]:
+    """Labels drawn with a known probability, and a model that says it, or something more extreme."""
+    rng = np.random.default_rng(seed)
+    logit = rng.normal(0, 1.2, n)
+    y = (rng.random(n) < 1 / (1 + np.exp(-logit))).astype(int)
+    one = 1 / (1 + np.exp(-sharpen * logit))
+    return np.column_stack([1 - one, one]), y
+
+
+def test_accuracy_and_auroc_of_two_classes_are_those_of_scikit_learn(logistic: Subject) -> None:
+    outputs = logistic.predict(logistic.X)
+    finding = quality(outputs, logistic.y, "classification")
+    right = accuracy_score(logistic.y, outputs.argmax(axis=1))
+    assert finding.values["accuracy"] == pytest.approx(right)
+    assert finding.intervals["accuracy"] == wilson(round(right * len(outputs)), len(outputs))[1:]
+    assert finding.values["auroc"] == pytest.approx(roc_auc_score(logistic.y, outputs[:, 1]))
+    assert set(finding.counts.values()) == {len(logistic.y)}
+
+
+def test_auroc_of_several_classes_is_the_mean_of_one_against_the_rest(digits: Subject) -> None:
+    outputs = digits.predict(digits.X)
+    finding = quality(outputs, digits.y, "classification")
+    expected = roc_auc_score(digits.y, outputs / outputs.sum(axis=1, keepdims=True), multi_class="ovr", average="macro")
+    low, high = finding.intervals["auroc"]
+    assert finding.values["auroc"] == pytest.approx(expected, abs=1e-9)
+    assert low < expected < high < 1
+
+
+def test_auroc_of_several_classes_leaves_out_a_class_that_does_not_occur() -> None:
+    outputs = np.random.default_rng(0).dirichlet(np.ones(4), 80)
+    y = np.arange(80) % 3
+    expected = np.mean([roc_auc_score(y == c, outputs[:, c]) for c in range(3)])
+    assert quality(outputs, y, "classification").values["auroc"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("k", [2, 3])
+def test_auroc_is_unknown_where_only_one_class_occurs(k: int) -> None:
+    outputs = np.random.default_rng(0).dirichlet(np.ones(k), 30)
+    finding = quality(outputs, np.zeros(30, dtype=int), "classification")
+    assert math.isnan(finding.values["auroc"])
+    assert finding.intervals["auroc"][0] <= 0 < 1 <= finding.intervals["auroc"][1]
+
+
+def test_a_model_that_says_the_true_probabilities_has_a_small_calibration_error() -> None:
+    finding = quality(*binary(20_000, sharpen=1.0), "classification")
+    assert finding.values["calibration_error"] < 0.012
+    assert finding.intervals["calibration_error"][1] < 0.03
+
+
+def test_an_overconfident_model_has_a_large_calibration_error_though_the_same_auroc() -> None:
+    honest, bold = (quality(*binary(20_000, sharpen), "classification") for sharpen in (1.0, 5.0))
+    assert bold.values["auroc"] == pytest.approx(honest.values["auroc"], abs=1e-3)
+    assert bold.values["calibration_error"] > 0.15
+    assert bold.intervals["calibration_error"][0] > honest.intervals["calibration_error"][1]
+
+
+def test_a_model_that_is_sure_and_always_wrong_has_calibration_error_1() -> None:
+    y = np.arange(40) % 2
+    assert quality(np.eye(2)[1 - y], y, "classification").values["calibration_error"] == 1.0
+    assert quality(np.eye(2)[y], y, "classification").values["calibration_error"] == 0.0
+
+
+def test_the_calibration_error_is_the_mean_gap_over_ten_equally_full_bins() -> None:
+    outputs, y = binary(997, sharpen=2.0)
+    top = outputs.max(axis=1)
+    order = np.argsort(top, kind="stable")
+    right = outputs.argmax(axis=1) == y
+    bins = np.array_split(order, 10)
+    expected = sum(abs(top[b].mean() - right[b].mean()) * len(b) for b in bins) / 997
+    assert quality(outputs, y, "classification").values["calibration_error"] == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_model_of_labels_has_an_accuracy_and_nothing_that_needs_scores() -> None:
+    y = np.arange(30) % 3
+    assert set(quality(np.eye(3)[y], y, "classification", scored=False).values) == {"accuracy"}
+
+
+def test_r2_and_absolute_error_of_a_regression_are_those_of_scikit_learn(regression: Subject) -> None:
+    outputs = regression.predict(regression.X)
+    finding = quality(outputs, regression.y, "regression")
+    assert finding.values["r2"] == pytest.approx(r2_score(regression.y, outputs))
+    assert finding.values["mean_absolute_error"] == pytest.approx(mean_absolute_error(regression.y, outputs))
+    for key, value in finding.values.items():
+        low, high = finding.intervals[key]
+        assert low < value < high
+
+
+def test_r2_is_unknown_where_the_targets_do_not_vary() -> None:
+    finding = quality(np.arange(20.0), np.zeros(20), "regression")
+    assert math.isnan(finding.values["r2"])
+    assert finding.values["mean_absolute_error"] == pytest.approx(9.5)
+
+
+def test_the_same_seed_gives_the_same_intervals() -> None:
+    outputs, y = binary(300, sharpen=2.0)
+    first, again, other = (quality(outputs, y, "classification", seed=seed).intervals for seed in (1, 1, 2))
+    assert first == again
+    assert first["calibration_error"] != other["calibration_error"]
+
+
+def test_the_quality_of_a_subject_is_that_of_its_held_out_samples(logistic: Subject) -> None:
+    expected = quality(logistic.predict(logistic.X), logistic.y, "classification")
+    assert model_quality(logistic).values == expected.values

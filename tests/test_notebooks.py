@@ -1,0 +1,50 @@
+"""Every notebook runs from top to bottom, offline, and is committed without outputs."""
+
+import json
+from pathlib import Path
+
+import nbclient
+import nbformat
+import pytest
+
+from xrai_widgets.io.notebooks import notebook_folder, read_cards
+
+FOLDER = Path(__file__).parent.parent / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+NAMES = [path.name for path in NOTEBOOKS]
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+def test_the_notebooks_that_were_promised_are_there() -> None:
+    promised = {"00_start_here", "01_privacy_of_a_credit_model", "02_evasion_of_a_tabular_model", "add_your_own_engine"}
+    assert promised <= {path.stem for path in NOTEBOOKS}
+    assert notebook_folder() == FOLDER
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
+def test_a_notebook_runs_without_an_error_or_a_warning(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    nbclient.NotebookClient(
+        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}
+    ).execute()
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    said = [output.text for output in outputs if output.output_type == "stream" and output.name == "stderr"]
+    assert said == []
+    assert any(WIDGET in output.get("data", {}) for output in outputs), "a notebook must show a widget"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
+def test_a_notebook_is_committed_without_outputs(path: Path) -> None:
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            assert cell["outputs"] == []
+            assert cell["execution_count"] is None
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
+def test_a_notebook_opens_with_a_title_and_a_sentence(path: Path) -> None:
+    card = next(card for card in read_cards(FOLDER) if card.path == path.name)
+    assert card.title
+    assert card.sentence.endswith((".", "?", "!"))
+    assert len(card.sentence) < 200

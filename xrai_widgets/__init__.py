@@ -1,0 +1,104 @@
+"""Audit one fitted model in Jupyter: robustness, privacy leakage, explanations.
+
+The public names are loaded when they are first used, so that ``import xrai_widgets`` costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from xrai_widgets.apps.workbench import Workbench
+    from xrai_widgets.core import (
+        Assessment,
+        Chart,
+        Constraint,
+        Finding,
+        Measure,
+        NotApplicable,
+        Outcome,
+        Range,
+        Requires,
+        Step,
+        Subject,
+        When,
+        assessment,
+        quiet,
+    )
+    from xrai_widgets.data import examples
+    from xrai_widgets.reporting.compose import Report, report
+    from xrai_widgets.results.policy import Policy, Verdict, judge
+    from xrai_widgets.runtime import assess, catalog, run_plan
+
+__version__ = "0.1.0"
+
+_CORE = "xrai_widgets.core"
+_HOMES = {
+    **dict.fromkeys(
+        (
+            "Assessment",
+            "Chart",
+            "Constraint",
+            "Finding",
+            "Measure",
+            "NotApplicable",
+            "Outcome",
+            "Range",
+            "Requires",
+            "Step",
+            "Subject",
+            "When",
+            "assessment",
+            "quiet",
+        ),
+        _CORE,
+    ),
+    **dict.fromkeys(("assess", "catalog", "run_plan"), "xrai_widgets.runtime"),
+    **dict.fromkeys(("Policy", "Verdict", "judge"), "xrai_widgets.results.policy"),
+    **dict.fromkeys(("Report", "report"), "xrai_widgets.reporting.compose"),
+    "Workbench": "xrai_widgets.apps.workbench",
+    "examples": "xrai_widgets.data",
+}
+
+__all__ = [
+    "Assessment",
+    "Chart",
+    "Constraint",
+    "Finding",
+    "Measure",
+    "NotApplicable",
+    "Outcome",
+    "Policy",
+    "Range",
+    "Report",
+    "Requires",
+    "Step",
+    "Subject",
+    "Verdict",
+    "When",
+    "Workbench",
+    "assess",
+    "assessment",
+    "catalog",
+    "examples",
+    "judge",
+    "quiet",
+    "report",
+    "run_plan",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "examples":
+        value: Any = import_module("xrai_widgets.data.examples")
+    else:
+        if _HOMES[name] != _CORE:
+            import_module("xrai_widgets.engines")  # fills the catalog, which policies and plans are checked against
+        value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

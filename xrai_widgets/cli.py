@@ -1,0 +1,288 @@
+"""The command line: serve, list, assess, report, doctor.
+
+Exit codes: 0 nothing failed, 1 a verdict is "fail", 2 bad usage, 3 an assessment ended with an error.
+"""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from xrai_widgets.core import Outcome, Subject
+    from xrai_widgets.reporting.compose import Report
+
+app = typer.Typer(
+    name="xrai-widgets",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Audit one fitted model: robustness, privacy leakage, with an interval on every number.",
+    epilog="Exit codes: 0 nothing failed, 1 a verdict is fail, 2 bad usage, 3 an assessment ended with an error.",
+)
+FAILED, MISUSED, BROKEN = 1, 2, 3
+
+
+def main() -> None:
+    """Run the command line; what the user got wrong is said in one line, without a traceback."""
+    try:
+        app()
+    except (ValueError, TypeError) as error:
+        from rich.console import Console
+
+        Console(stderr=True).print(f"[bold red]error[/] {_plain(str(error))}", highlight=False)
+        sys.exit(MISUSED)
+
+
+@app.command()
+def serve(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="port of the server")] = 8866,
+    host: Annotated[str, typer.Option(help="address to listen on; by default this machine only")] = "127.0.0.1",
+    base_url: Annotated[str, typer.Option(help="path under which it is reached")] = "/",
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="open a browser")] = True,
+) -> None:
+    """Serve the gallery of tutorials as apps."""
+    from xrai_widgets.apps.gallery import serve as run
+
+    run(port, host, base_url, browser)
+
+
+@app.command(name="list")
+def list_(name: Annotated[str, typer.Argument(help="an assessment, to see its parameters")] = "") -> None:
+    """List the assessments and the built-in examples; with a name, the parameters of that assessment."""
+    from rich.console import Console
+    from rich.table import Table
+
+    import xrai_widgets.engines  # noqa: F401 - fills the catalog
+    from xrai_widgets.core import find, registered
+    from xrai_widgets.data import examples
+
+    console = Console()
+    if name:
+        entry = find(name)
+        table = Table("parameter", "allowed", "default", "meaning", title=f"{entry.name}: {entry.title}")
+        for parameter in entry.parameters:
+            table.add_row(parameter.name, _plain(parameter.allowed), repr(parameter.default), parameter.help)
+        console.print(entry.summary, table)
+        return
+    table = Table("assessment", "title", "needs", title="assessments")
+    for entry in registered().values():
+        table.add_row(entry.name, entry.title, ", ".join(entry.needs))
+    console.print(table)
+    table = Table("example", "what it is", title="built-in examples")
+    for example in examples.names():
+        table.add_row(example, examples.summary(example))
+    console.print(table)
+
+
+@app.command()
+def assess(
+    model: Annotated[str, typer.Argument(help="a built-in example, or a scikit-learn model saved by skops (.skops)")],
+    data: Annotated[Path | None, typer.Option(help="table of held-out samples (.csv, .csv.gz, .parquet)")] = None,
+    target: Annotated[str, typer.Option(help="column of the true labels in the tables")] = "",
+    train: Annotated[Path | None, typer.Option(help="table of the training samples")] = None,
+    ids: Annotated[str, typer.Option(help="column that names the samples")] = "",
+    run: Annotated[list[str] | None, typer.Option(help="an assessment to run; may be repeated; default: all")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="a parameter, as n_neighbors=5 or privacy.shapr.n_neighbors=5; may be repeated"),
+    ] = None,
+    plan: Annotated[Path | None, typer.Option(help="TOML file with a table per assessment, instead of --run")] = None,
+    policy: Annotated[Path | None, typer.Option(help="TOML file with thresholds; default: the packaged one")] = None,
+    out: Annotated[list[Path] | None, typer.Option(help="report to write (.html .json .md); may be repeated")] = None,
+    include_rows: Annotated[bool, typer.Option(help="write the samples' own contents into the report, too")] = False,
+) -> None:
+    """Assess a model and print the verdicts."""
+    import xrai_widgets.engines  # noqa: F401 - fills the catalog
+    from xrai_widgets.reporting.compose import report as compose
+    from xrai_widgets.results.policy import Policy
+    from xrai_widgets.runtime import model_quality
+
+    judged_by = Policy.load(policy) if policy else Policy.default()
+    work = _plan(plan, run or [], set_ or [])
+    for file in out or []:
+        _check_target(file)
+    subject = _subject(model, data, target, train, ids)
+    outcomes = _run(subject, work)
+    made = compose(outcomes, judged_by, include_rows=include_rows, quality=model_quality(subject))
+    _print(made)
+    for file in out or []:
+        typer.echo(f"wrote {made.save(file)}")
+    _exit(made)
+
+
+@app.command()
+def report(
+    source: Annotated[Path, typer.Argument(help="a report saved as JSON")],
+    out: Annotated[list[Path], typer.Option(help="file to write (.html .json .md); may be repeated")],
+    policy: Annotated[Path | None, typer.Option(help="TOML file with thresholds; default: the packaged one")] = None,
+) -> None:
+    """Judge saved results again, by another policy if given, and write them in another form."""
+    import xrai_widgets.engines  # noqa: F401 - fills the catalog
+    from xrai_widgets.reporting.compose import report as compose
+    from xrai_widgets.reporting.export import read_report
+    from xrai_widgets.results.policy import Policy
+
+    made = compose(read_report(source), Policy.load(policy) if policy else None)
+    _print(made)
+    for file in out:
+        typer.echo(f"wrote {made.save(file)}")
+    _exit(made)
+
+
+@app.command()
+def doctor() -> None:
+    """Check that what is installed works together."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from xrai_widgets.runtime.doctor import examine
+
+    findings = examine()
+    table = Table("", "what", "found", "wanted")
+    for finding in findings:
+        table.add_row({"ok": "[green]●", "note": "[yellow]▲", "bad": "[red]■"}[finding.status], *finding.words)
+    Console().print(table)
+    if any(finding.status == "bad" for finding in findings):
+        raise typer.Exit(FAILED)
+
+
+def _plan(plan: Path | None, names: list[str], settings: list[str]) -> list[tuple[str, dict[str, Any]]]:
+    """Return the checked plan of the options."""
+    from xrai_widgets.core import registered
+    from xrai_widgets.runtime import check_plan
+
+    if plan is not None:
+        if names or settings:
+            raise typer.BadParameter("--plan stands alone, without --run and --set")
+        return [(entry.name, params) for entry, params in check_plan(plan)]
+    chosen: dict[str, dict[str, Any]] = {entry.name: {} for entry, _ in check_plan(names or list(registered()))}
+    for setting in settings:
+        _set(chosen, setting)
+    return [(entry.name, params) for entry, params in check_plan(list(chosen.items()))]
+
+
+def _set(chosen: dict[str, dict[str, Any]], setting: str) -> None:
+    from xrai_widgets.core import find
+
+    key, equals, text = setting.partition("=")
+    prefix, _, parameter = key.rpartition(".")
+    if not equals or (not prefix and len(chosen) > 1) or (prefix and prefix not in chosen):
+        allowed = ", ".join(f"{name}.PARAMETER=VALUE" for name in chosen)
+        raise typer.BadParameter(f"--set must be one of {allowed}, got {setting!r}")
+    name = prefix or next(iter(chosen))
+    entry = find(name)
+    known = {p.name: p for p in entry.parameters}
+    if parameter not in known:
+        entry.check({parameter: text})  # raises with the allowed names
+    chosen[name][parameter] = known[parameter].parse(text)
+
+
+def _subject(model: str, data: Path | None, target: str, train: Path | None, ids: str) -> "Subject":
+    from xrai_widgets.core import Subject
+    from xrai_widgets.data import examples
+    from xrai_widgets.io.model_files import read_model
+
+    if not model.lower().endswith(".skops") and not Path(model).exists():
+        return examples.load(model)
+    if data is None or not target:
+        raise typer.BadParameter("a model from a file needs --data and --target")
+    fitted = read_model(model)
+    X, y, names = _columns(data, target, ids)
+    X_train, y_train, train_names = _columns(train, target, ids) if train is not None else (None, None, None)
+    return Subject.of(
+        fitted, X, y, X_train=X_train, y_train=y_train, name=Path(model).stem, ids=names, train_ids=train_names
+    )
+
+
+def _columns(path: Path, target: str, ids: str) -> tuple[Any, Any, Any]:
+    from xrai_widgets.io.table_files import read_table
+
+    frame = read_table(path)
+    for column in filter(None, (target, ids)):
+        if column not in frame.columns:
+            raise ValueError(f"{path.name} must have the column {column!r}, got {', '.join(map(str, frame.columns))}")
+    names = frame.pop(ids) if ids else None
+    return frame.drop(columns=target), frame[target], names
+
+
+def _run(subject: "Subject", work: list[tuple[str, dict[str, Any]]]) -> "list[Outcome]":
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from xrai_widgets.core import Outcome
+    from xrai_widgets.runtime import Job, PlanProgress, run_plan
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, transient=True) as progress:
+        bars = {name: progress.add_task(name, total=1.0, start=False) for name, _ in work}
+
+        def hear(news: Any) -> None:
+            if isinstance(news, PlanProgress):
+                progress.start_task(bars[news.assessment])
+                progress.update(bars[news.assessment], completed=news.current.done)
+            elif isinstance(news, Outcome):
+                progress.update(bars[news.assessment], completed=1.0)
+
+        job = Job(lambda job: run_plan(subject, work, cancel=job.cancel_event, each=job.post), hear).start()
+        try:
+            job.wait()
+        except KeyboardInterrupt:  # what is done is kept and reported
+            job.cancel()
+            job.wait(5)
+    if job.error is not None:
+        raise job.error
+    return job.result or []
+
+
+def _print(made: "Report") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from xrai_widgets.results import words
+
+    console = Console()
+    for outcome, verdict in zip(made.outcomes, made.verdicts, strict=True):
+        ending = verdict.status if outcome.status == "ok" else outcome.status
+        console.print(f"\n[bold]{outcome.assessment}[/] on {_plain(outcome.subject_name)}: {_coloured(ending)}")
+        if outcome.reason:
+            console.print(_plain(outcome.reason) + (f" Instead: {_plain(outcome.instead)}." if outcome.instead else ""))
+        table = Table("measure", "value", "95 % interval", "n", "threshold", "verdict")
+        for check in verdict.checks:
+            numbers = (words.number(check.value), _plain(words.interval(check.low, check.high)))
+            judged = (str(check.threshold), _coloured(check.status)) if check.threshold else ("", "")
+            table.add_row(words.label(check.key), *numbers, "" if check.count is None else str(check.count), *judged)
+        if verdict.checks:
+            console.print(table)
+
+
+def _coloured(status: str) -> str:
+    from xrai_widgets.results import words
+
+    colour = {"pass": "green", "warn": "yellow", "fail": "red"}.get(status, "dim")
+    return f"[{colour}]{words.SHAPES.get(status, '○')} {status}[/]"
+
+
+def _exit(made: "Report") -> None:
+    if made.failed:
+        raise typer.Exit(FAILED)
+    if any(outcome.status == "error" for outcome in made.outcomes):
+        raise typer.Exit(BROKEN)
+
+
+def _check_target(file: Path) -> None:
+    if file.suffix not in {".html", ".json", ".md"} or not file.parent.is_dir():
+        raise ValueError(f"--out must end in .html, .json or .md and lie in a folder that exists, got {str(file)!r}")
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", r"\[")
+
+
+if __name__ == "__main__":
+    main()

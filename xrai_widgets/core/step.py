@@ -1,0 +1,74 @@
+"""The one handle an engine has for progress, cancel, partial results and parallel work."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import TypeVar
+
+from xrai_widgets.core.finding import Finding
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Partial = Finding | Callable[[], Finding] | None
+
+
+class Cancelled(Exception):
+    """The user pressed Cancel, or a budget of time or queries ran out. Engines let it pass."""
+
+
+class Step:
+    """Serial and silent: what an engine gets when it is called on bare arrays.
+
+    The runtime passes a subclass that shows progress, spreads `map` over workers and raises `Cancelled`.
+    """
+
+    def __call__(self, done: float, note: str = "", partial: Partial = None) -> None:
+        """Report that the fraction ``done`` (0 to 1) is finished.
+
+        Parameters
+        ----------
+        done : float
+            Fraction of the work, growing from 0 to 1.
+        note : str
+            What is being done, in a few words.
+        partial : Finding or callable
+            The result so far, or a function that makes it; kept if the run is cancelled.
+        """
+
+    def spread(self, function: Callable[[Item], Result], work: Collection[Item]) -> Iterable[Result]:
+        """Apply ``function`` to every item, in order and without a word; the runtime does it on workers."""
+        return map(function, work)
+
+    def over(self, items: Collection[Item], note: str = "") -> Iterator[Item]:
+        """Iterate over ``items`` and report the share of them that is done."""
+        for index, item in enumerate(items):
+            self(index / len(items), note)
+            yield item
+        self(1.0, note)
+
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item], note: str = "") -> Iterator[Result]:
+        """Yield ``function(item)`` for every item, in order, and report the share that is done.
+
+        ``function`` is importable or can be pickled by cloudpickle, and never touches the step.
+        """
+        work = list(items)
+        self(0.0, note)
+        for index, result in enumerate(self.spread(function, work)):
+            yield result
+            self((index + 1) / len(work), note)
+
+    def part(self, start: float, stop: float) -> "Step":
+        """Return a step whose 0 to 1 is ``start`` to ``stop`` of this one."""
+        return _Part(self, start, stop)
+
+
+class _Part(Step):
+    def __init__(self, whole: Step, start: float, stop: float) -> None:
+        self._whole, self._start, self._stop = whole, start, stop
+
+    def __call__(self, done: float, note: str = "", partial: Partial = None) -> None:
+        self._whole(self._start + done * (self._stop - self._start), note, partial)
+
+    def spread(self, function: Callable[[Item], Result], work: Collection[Item]) -> Iterable[Result]:
+        return self._whole.spread(function, work)
+
+
+quiet = Step()

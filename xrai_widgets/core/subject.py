@@ -1,0 +1,259 @@
+"""One fitted model and the data that the claims are about."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+if TYPE_CHECKING:
+    from typing import Self
+
+Array = npt.NDArray[Any]
+Predict = Callable[[Array], Array]
+Gradient = Callable[[Array, Array], Array]
+Decode = Callable[[Array], pd.DataFrame]
+Task = Literal["classification", "regression"]
+Outputs = Literal["probabilities", "labels", "values"]
+_KINDS = ("continuous", "integer", "category")
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """What one column may hold.
+
+    Parameters
+    ----------
+    kind : {"continuous", "integer", "category"}
+    categories : tuple
+        The original labels of the ordinal codes 0, 1, … of a category column.
+    group : str
+        Columns of one one-hot group share this name.
+    immutable : bool
+        The value of a sample must not be changed.
+    monotone : {-1, 0, 1}
+        The value may only fall (-1), only rise (1), or change freely (0).
+    """
+
+    kind: Literal["continuous", "integer", "category"] = "continuous"
+    categories: tuple[Any, ...] = ()
+    group: str = ""
+    immutable: bool = False
+    monotone: Literal[-1, 0, 1] = 0
+
+    def __post_init__(self) -> None:
+        if self.kind not in _KINDS:
+            raise ValueError(f"kind of a Constraint must be one of {', '.join(_KINDS)}, got {self.kind!r}")
+        if self.monotone not in (-1, 0, 1):
+            raise ValueError(f"monotone of a Constraint must be -1, 0 or 1, got {self.monotone!r}")
+
+
+def _says(text: str) -> Any:
+    return field(default=None, metadata={"says": text})
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Subject:
+    """One fitted model and the data the claims are about. A missing optional field *is* the missing capability.
+
+    Parameters
+    ----------
+    name : str
+    task : {"classification", "regression"}
+    model : object
+        The user's own model; engines never touch it.
+    predict : callable
+        (n, …) → float64 (n, k) class probabilities, or (n,) values in regression.
+    X, y : array
+        Held-out samples of the distribution the model was made for. ``X`` is float64 (n, d) with one column per
+        original column, or float32 (n, channels, height, width). ``y`` is int 0…k−1, or float in regression.
+    ids : array
+        Names of the samples.
+    X_train, y_train, train_ids : array, optional
+        What the model was trained on.
+    X_new, y_new, new_ids : array, optional
+        A batch to be judged.
+    gradient : callable, optional
+        (X, y) → derivative of the cross-entropy with respect to X, in the shape of X.
+    logits : callable, optional
+        (n, …) → (n, k) before the softmax.
+    embed : callable, optional
+        (n, …) → (n, e) features of the last hidden layer.
+    fit : callable, optional
+        ``fit(X, y, *, seed, sample_weight=None)`` → predict function of a fresh clone.
+    bounds : array (2, d), optional
+        Lowest and highest allowed value per flattened feature.
+    feature_names : tuple of str
+    classes : tuple
+        The original labels of the classes 0…k−1.
+    constraints : tuple of Constraint
+        One per column.
+    decode : callable, optional
+        (n, d) → DataFrame in the user's own columns and units.
+    image_shape : tuple of int, optional
+        (channels, height, width) of image inputs.
+    groups : array, optional
+        Subgroup of each row of X.
+    outputs : {"probabilities", "labels", "values"}
+    state : str, optional
+        Digest of the model's parameters, where they can be read.
+    source : str
+        Python expression that makes the subject, where it is known; else empty.
+    """
+
+    name: str
+    task: Task
+    model: object
+    predict: Predict
+    X: Array
+    y: Array
+    ids: Array
+    X_train: Array | None = _says("training samples: pass X_train= to Subject.of")
+    y_train: Array | None = _says("their labels: pass y_train= to Subject.of")
+    train_ids: Array | None = None
+    X_new: Array | None = _says("new samples: pass X_new= to Subject.of")
+    y_new: Array | None = _says("labels of the new samples: pass y_new= to Subject.of")
+    new_ids: Array | None = None
+    gradient: Gradient | None = _says(
+        "gradients: a torch module, or a linear model or MLP of scikit-learn on numeric columns, has them"
+    )
+    logits: Predict | None = _says("logits (a torch module has them)")
+    embed: Predict | None = _says("features of the last hidden layer (a torch module has them)")
+    fit: Callable[..., Predict] | None = _says("refitting (a scikit-learn estimator can be cloned and refitted)")
+    bounds: Array | None = _says(
+        "a model that answers for changed inputs: a table of probabilities cannot be asked anything new"
+    )
+    feature_names: tuple[str, ...] = ()
+    classes: tuple[Any, ...] = ()
+    constraints: tuple[Constraint, ...] = ()
+    decode: Decode | None = None
+    image_shape: tuple[int, int, int] | None = None
+    groups: Array | None = _says("subgroups: pass groups= to Subject.of")
+    outputs: Outputs = "probabilities"
+    state: str | None = None
+    source: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        model: object,
+        X: Any,
+        y: Any,
+        *,
+        X_train: Any = None,
+        y_train: Any = None,
+        X_new: Any = None,
+        y_new: Any = None,
+        name: str | None = None,
+        task: Task | None = None,
+        classes: Sequence[Any] | None = None,
+        ids: Any = None,
+        train_ids: Any = None,
+        new_ids: Any = None,
+        bounds: Any = None,
+        constraints: Mapping[str, Constraint] | None = None,
+        feature_names: Sequence[str] | None = None,
+        image_shape: Sequence[int] | None = None,
+        groups: Any = None,
+    ) -> Self:
+        """Make a subject from any supported kind of model.
+
+        Parameters
+        ----------
+        model : object
+            A fitted scikit-learn estimator or pipeline, a torch module, a function of the inputs, or None: then
+            ``X`` is the table of class probabilities (or predicted values) itself. Estimators, modules and data are
+            copied: what is done to them afterwards does not change the subject.
+        X, y : DataFrame, Series or array
+            Held-out samples and their true labels (or values).
+        X_train, y_train : optional
+            The training samples.
+        X_new, y_new : optional
+            A batch to be judged.
+        name : str, optional
+            What the model is called in tables; by default its class name.
+        task : {"classification", "regression"}, optional
+            Told from the model where that is possible.
+        classes : sequence, optional
+            Original labels in the order of the model's outputs, where the model does not say.
+        ids, train_ids, new_ids : optional
+            Names of the samples; by default the index of a DataFrame, else 0…n−1.
+        bounds : (low, high), optional
+            Allowed range, as two numbers or two arrays of length d, in which ``X`` lies; by default that of the data.
+        constraints : mapping of column name to Constraint, optional
+        feature_names : sequence of str, optional
+        image_shape : (height, width) or (channels, height, width), optional
+            Shape of flat image rows.
+        groups : array, optional
+            Subgroup of each row of ``X``.
+
+        Raises
+        ------
+        ValueError, TypeError
+            naming what does not fit, what is allowed and what was given.
+        """
+        from xrai_widgets.models.adapt import describe
+
+        given = {key: value for key, value in locals().items() if key not in {"cls", "describe"}}
+        return cls(**describe(**given))
+
+    def __repr__(self) -> str:
+        return f"Subject({self.describe()})"
+
+    @property
+    def inputs(self) -> Literal["tabular", "image"]:
+        """Kind of the inputs."""
+        return "tabular" if self.image_shape is None else "image"
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes; 0 in regression."""
+        return len(self.classes) if self.task == "classification" else 0
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over the arrays, all names, the outputs for the first 256 samples and the model's state.
+
+        It identifies a run. It proves nothing about where the model came from.
+        """
+        digest = hashlib.sha256()
+        for name in ("X", "y", "X_train", "y_train", "X_new", "y_new"):
+            digest.update(_bytes_of(name, getattr(self, name)))
+        words = (self.task, self.outputs, self.feature_names, self.classes, self.image_shape, self.state)
+        digest.update(repr(words).encode())
+        digest.update(_bytes_of("predict", np.asarray(self.predict(self.X[:256]))))
+        digest.update(_bytes_of("bounds", self.bounds))
+        digest.update(repr(self.constraints).encode())
+        for array in (self.ids, self.train_ids, self.new_ids, self.groups):  # text has no bytes of its own: repr
+            digest.update(repr(None if array is None else array.tolist()).encode())
+        return digest.hexdigest()
+
+    def describe(self) -> str:
+        """Return one line: what the model is and what data it is judged on."""
+        parts = [f"{self.name} ({type(self.model).__name__})" if self.model is not None else self.name]
+        train = f"{len(self.X_train)} train / " if self.X_train is not None else ""
+        parts.append(f"{train}{len(self.X)} test samples")
+        if self.image_shape:
+            parts.append("images " + "×".join(map(str, self.image_shape)))
+        else:
+            parts.append(f"{self.X.shape[1]} features")
+        parts.append(f"{self.n_classes} classes" if self.task == "classification" else "regression")
+        return " · ".join(parts)
+
+
+def explain(name: str) -> str:
+    """Say in words what the field of a subject is, for a message that it is missing."""
+    return next((f.metadata.get("says", f.name) for f in fields(Subject) if f.name == name), name)
+
+
+def _bytes_of(name: str, array: Array | None) -> bytes:
+    if array is None:
+        return f"{name}:none".encode()
+    head = f"{name}:{array.dtype.str}:{array.shape}".encode()
+    return head + np.ascontiguousarray(array).tobytes()

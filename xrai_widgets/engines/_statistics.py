@@ -1,0 +1,154 @@
+"""Intervals and rank statistics used by several engines. All intervals are two-sided, 95 % unless said otherwise."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from scipy import optimize, stats
+
+from xrai_widgets.core import Array
+
+LEVEL = 0.95
+
+
+class Estimate(NamedTuple):
+    """A number with its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def wilson(successes: float, n: int, level: float = LEVEL) -> Estimate:
+    """Return a share with its Wilson score interval (Wilson 1927).
+
+    ``successes`` may be fractional: the interval of a mean of numbers in [0, 1] is then conservative, since their
+    variance is at most that of a share.
+    """
+    if n == 0:
+        return Estimate(float("nan"), 0.0, 1.0)
+    p, z = successes / n, float(stats.norm.ppf(0.5 + level / 2))
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    return Estimate(p, min(p, max(0.0, centre - half)), max(p, min(1.0, centre + half)))
+
+
+def newcombe(first: Estimate, second: Estimate) -> Estimate:
+    """Return the difference of two independent shares with the Newcombe–Wilson interval (Newcombe 1998, method 10)."""
+    difference = first.value - second.value
+    below = np.hypot(first.value - first.low, second.high - second.value)
+    above = np.hypot(first.high - first.value, second.value - second.low)
+    return Estimate(difference, max(-1.0, difference - below), min(1.0, difference + above))
+
+
+def clopper_pearson(successes: int, n: int, level: float = LEVEL) -> Estimate:
+    """Return a share with its exact binomial interval (Clopper and Pearson 1934)."""
+    if n == 0:
+        return Estimate(float("nan"), 0.0, 1.0)
+    tail = (1 - level) / 2
+    low = float(stats.beta.ppf(tail, successes, n - successes + 1)) if successes > 0 else 0.0
+    high = float(stats.beta.ppf(1 - tail, successes + 1, n - successes)) if successes < n else 1.0
+    return Estimate(successes / n, low, high)
+
+
+def auc(positive: Array, negative: Array, level: float = LEVEL) -> Estimate:
+    """Return the area under the ROC curve with DeLong's interval.
+
+    Placements by mid-ranks (DeLong, DeLong, Clarke-Pearson 1988; Sun and Xu 2014). Where DeLong's variance is 0, as
+    when one group lies wholly above the other, or unknown, as for a single sample, the interval is that of
+    `newcombe_auc`.
+    """
+    m, n = len(positive), len(negative)
+    if not m or not n:
+        return Estimate(float("nan"), 0.0, 1.0)
+    ranks = stats.rankdata(np.concatenate([positive, negative]))
+    above = (ranks[:m] - stats.rankdata(positive)) / n
+    below = 1.0 - (ranks[m:] - stats.rankdata(negative)) / m
+    area = float(above.mean())
+    variance = above.var(ddof=1) / m + below.var(ddof=1) / n if min(m, n) > 1 else 0.0
+    if variance < 1e-12:
+        return newcombe_auc(area, m, n, level)
+    half = float(stats.norm.ppf(0.5 + level / 2)) * np.sqrt(variance)
+    return Estimate(area, max(0.0, area - half), min(1.0, area + half))
+
+
+def newcombe_auc(area: float, m: int, n: int, level: float = LEVEL) -> Estimate:
+    """Return an interval for an area under the curve that does not collapse at 0 and 1.
+
+    Newcombe 2006 (Statistics in Medicine 25), method 5: the areas θ with |area − θ| ≤ z √V(θ), Hanley and McNeil's
+    variance with both group sizes replaced by their mean in its numerator.
+    """
+    z, mean = float(stats.norm.ppf(0.5 + level / 2)), (m + n) / 2
+
+    def excess(theta: float) -> float:
+        tilt = (mean - 1) * ((1 - theta) / (2 - theta) + theta / (1 + theta))
+        return abs(area - theta) - z * float(np.sqrt(theta * (1 - theta) * (1 + tilt) / (m * n)))
+
+    tiny = 1e-12
+    low = optimize.brentq(excess, tiny, area - tiny) if area > 2 * tiny and excess(tiny) > 0 else 0.0
+    high = optimize.brentq(excess, area + tiny, 1 - tiny) if area < 1 - 2 * tiny and excess(1 - tiny) > 0 else 1.0
+    return Estimate(area, float(low), float(high))
+
+
+def roc(positive: Array, negative: Array) -> tuple[Array, Array, Array]:
+    """Return false-positive rate, true-positive rate and threshold of the rule ``score ≥ threshold``.
+
+    The first point is (0, 0) at threshold ∞, the last one (1, 1).
+    """
+    thresholds = np.unique(np.concatenate([positive, negative]))[::-1]
+    tpr, fpr = (
+        (len(scores) - np.searchsorted(np.sort(scores), thresholds)) / len(scores) for scores in (positive, negative)
+    )
+    return np.r_[0.0, fpr], np.r_[0.0, tpr], np.r_[np.inf, thresholds]
+
+
+def tpr_at_fpr(positive: Array, negative: Array, limit: float) -> tuple[float, float, float]:
+    """Return (fpr, tpr, threshold) of the most sensitive rule whose false-positive rate does not exceed ``limit``.
+
+    Of the thresholds that give the same rates, the one at an observed score is returned.
+    """
+    fpr, tpr, thresholds = roc(positive, negative)
+    allowed = np.flatnonzero(fpr <= limit + 1e-12)
+    best = allowed[np.argmax(tpr[allowed])]
+    return float(fpr[best]), float(tpr[best]), float(thresholds[best])
+
+
+def quantile(values: Array, q: float, level: float = LEVEL) -> Estimate:
+    """Return a quantile with the distribution-free interval between two order statistics.
+
+    The ranks are the (1 ± level)/2 points of Binomial(n, q), so the interval does not depend on the distribution. It is
+    open to a side on which n samples are too few: 50 samples set no upper limit to a 99 % quantile.
+    """
+    ordered = np.sort(values)
+    n = len(ordered)
+    low, high = (int(rank) for rank in stats.binom.ppf([(1 - level) / 2, (1 + level) / 2], n, q))
+    middle = float(np.quantile(ordered, q))
+    bottom = float(ordered[low - 1]) if low > 0 else float("-inf")
+    top = float(ordered[high]) if high < n else float("inf")
+    return Estimate(middle, min(bottom, middle), max(top, middle))
+
+
+def mean(values: Array, level: float = LEVEL) -> Estimate:
+    """Return a mean with Student's interval."""
+    n, centre = len(values), float(np.mean(values))
+    if n < 2:
+        return Estimate(centre, float("-inf"), float("inf"))
+    half = float(stats.t.ppf(0.5 + level / 2, n - 1)) * float(np.std(values, ddof=1)) / np.sqrt(n)
+    return Estimate(centre, centre - half, centre + half)
+
+
+def bootstrap(
+    statistic: Callable[[Array], float], n: int, *, seed: int, repeats: int = 500, level: float = LEVEL
+) -> Estimate:
+    """Return ``statistic(indices)`` with a percentile bootstrap interval over n samples (Efron 1979).
+
+    Draws for which the statistic is not defined are left out; if it is defined for none, nothing is known.
+    """
+    rng = np.random.default_rng(seed)
+    value = statistic(np.arange(n))
+    draws = np.array([statistic(rng.integers(0, n, n)) for _ in range(repeats)])
+    defined = draws[~np.isnan(draws)]
+    if np.isnan(value) or not len(defined):
+        return Estimate(value, float("-inf"), float("inf"))
+    low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
+    return Estimate(value, min(float(low), value), max(float(high), value))

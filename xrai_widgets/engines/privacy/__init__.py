@@ -1,0 +1,6 @@
+"""What does the model give away about its training data?"""
+
+from xrai_widgets.engines.privacy.membership_inference import membership_inference
+from xrai_widgets.engines.privacy.shapr import shapr
+
+__all__ = ["membership_inference", "shapr"]

@@ -1,0 +1,123 @@
+"""A threshold on a membership score, chosen on one part of the samples and tried on the other."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from xrai_widgets.core import Array, Step
+from xrai_widgets.engines import _statistics as statistics
+from xrai_widgets.engines._statistics import Estimate
+
+
+class Attack(NamedTuple):
+    """How often each sample was called a member while it was not used to choose the threshold."""
+
+    members: Array
+    others: Array
+
+    @property
+    def tpr(self) -> Estimate:
+        """Share of members called members."""
+        return statistics.wilson(float(self.members.sum()), len(self.members))
+
+    @property
+    def fpr(self) -> Estimate:
+        """Share of non-members called members."""
+        return statistics.wilson(float(self.others.sum()), len(self.others))
+
+    @property
+    def advantage(self) -> Estimate:
+        """TPR − FPR, the membership advantage (Yeom et al. 2018, definition 4)."""
+        return statistics.newcombe(self.tpr, self.fpr)
+
+    def precision(self, base_rate: float) -> Estimate:
+        """Share of members among those called members, where a share ``base_rate`` of all are members.
+
+        The interval takes the ends of both rates' intervals and is therefore conservative.
+        """
+
+        def share(tpr: float, fpr: float) -> float:
+            called = base_rate * tpr + (1 - base_rate) * fpr
+            return base_rate * tpr / called if called > 0 else base_rate
+
+        tpr, fpr = self.tpr, self.fpr
+        return Estimate(share(tpr.value, fpr.value), share(tpr.low, fpr.high), share(tpr.high, fpr.low))
+
+
+def threshold_attack(
+    members: tuple[Array, Array],
+    others: tuple[Array, Array],
+    *,
+    per_class: bool,
+    train_ratio: float,
+    repeats: int,
+    seed: int,
+    step: Step,
+) -> Attack:
+    """Choose the threshold with the largest TPR − FPR on a part of the samples and call the rest, in turn.
+
+    Parameters
+    ----------
+    members, others : (scores, groups)
+        Score and class of every sample. A regression has one class.
+    per_class : bool
+        One threshold per class instead of one for all.
+    train_ratio : float
+        Share of the samples that chooses the threshold.
+    repeats : int
+        How many times the samples are dealt anew. Each one is called at least once per repeat, by a threshold chosen
+        without it; calls are averaged per sample, so intervals are over samples and not over repeats.
+    """
+    rng = np.random.default_rng(seed)
+    calls = [np.zeros((2, len(scores))) for scores, _ in (members, others)]
+    for _ in step.over(range(repeats), "threshold attack"):
+        deals = [
+            _deal(groups if per_class else np.zeros_like(groups), train_ratio, rng) for _, groups in (members, others)
+        ]
+        for held in zip(*deals, strict=True):
+            for group in np.unique(members[1]) if per_class else (None,):
+                _call(members, others, held, group, calls)
+    called = [count[1] / np.maximum(count[0], 1) for count in calls]
+    return Attack(called[0][calls[0][0] > 0], called[1][calls[1][0] > 0])
+
+
+def _call(
+    members: tuple[Array, Array],
+    others: tuple[Array, Array],
+    held: tuple[Array, ...],
+    group: object,
+    calls: list[Array],
+) -> None:
+    chosen, tried = [], []
+    for (_, groups), out in zip((members, others), held, strict=True):
+        here = np.ones(len(groups), dtype=bool) if group is None else groups == group
+        chosen.append(here & ~out)
+        tried.append(here & out)
+    if not (chosen[0].any() and chosen[1].any()):
+        return  # a class without both kinds has no threshold of its own; its samples stay uncalled
+    cut = best_threshold(members[0][chosen[0]], others[0][chosen[1]])
+    for count, (scores, _), now in zip(calls, (members, others), tried, strict=True):
+        count[0, now] += 1
+        count[1, now] += scores[now] >= cut
+
+
+def best_threshold(members: Array, others: Array) -> float:
+    """Return the threshold of ``score ≥ threshold`` with the largest TPR − FPR, midway to the next lower score."""
+    fpr, tpr, thresholds = statistics.roc(members, others)
+    best = int(np.argmax(tpr - fpr))
+    if not np.isfinite(thresholds[best]) or best + 1 == len(thresholds):
+        return float(thresholds[best])
+    return float(thresholds[best] + thresholds[best + 1]) / 2
+
+
+def _deal(groups: Array, train_ratio: float, rng: np.random.Generator) -> list[Array]:
+    """Return masks of held-out samples, stratified by group, that together cover every sample."""
+    folds = int(np.ceil(1 / (1 - train_ratio) - 1e-9))
+    masks = [np.zeros(len(groups), dtype=bool) for _ in range(folds)]
+    for group in np.unique(groups):
+        order = rng.permutation(np.flatnonzero(groups == group))
+        size = int(np.ceil(len(order) * (1 - train_ratio)))
+        for fold, mask in enumerate(masks):
+            start = round(fold * (len(order) - size) / max(folds - 1, 1))
+            mask[order[start : start + size]] = True
+    return masks

@@ -1,0 +1,148 @@
+"""SHAPr: which training samples does the model's output space lean on?"""
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from xrai_widgets.core import Array, Chart, Finding, NotApplicable, Predict, Range, Step, assessment, quiet
+from xrai_widgets.engines import _statistics as statistics
+from xrai_widgets.engines.privacy._knn_shapley import Shapley, knn_shapley
+
+
+@assessment(title="SHAPr membership exposure", reference="Duddu, Szyller, Asokan 2021, arXiv:2112.02230")
+def shapr(
+    predict: Predict,
+    X_train: Array,
+    y_train: Array,
+    X: Array,
+    y: Array,
+    train_ids: Array | None = None,
+    classes: tuple[Any, ...] = (),
+    *,
+    n_neighbors: Annotated[int, Range(1, 50), "neighbours that vote for each test sample"] = 1,
+    implementation: Annotated[
+        Literal["native", "art"], "whose code computes it; art knows one neighbour only"
+    ] = "native",
+    memory_limit: Annotated[float, Range(0.05, 64), "GB that the working arrays may take"] = 1.0,
+    step: Step = quiet,
+) -> Finding:
+    """Rank the training samples by their KNN-Shapley value in the model's output space.
+
+    Parameters
+    ----------
+    predict : callable
+        (n, …) → (n, k) class probabilities.
+    X_train, y_train : array (n, …), int array (n,)
+        Training samples, ranked.
+    X, y : array (m, …), int array (m,)
+        Held-out samples, whose labels the training samples vote on.
+    train_ids : array (n,), optional
+    classes : tuple, optional
+        Original labels.
+
+    Returns
+    -------
+    Finding
+        ``knn_accuracy`` with a Wilson interval over test samples; ``shapr_p50``, ``_p95``, ``_p99`` over training
+        samples, in units of the mean sample's share (values are multiplied by n), with order-statistic intervals.
+        Table ``samples``: ``shapr`` per training sample, with Student's interval over test samples.
+
+    Raises
+    ------
+    ValueError
+        if there are fewer training samples than neighbours.
+
+    Interpretation
+    --------------
+    A high value means that this training sample, by itself, decides how many test samples are answered: an outsider who
+    sees the outputs can tell that it took part more easily than others. Read the order and the tail, not the mean.
+
+    Limitations
+    -----------
+    The mean over all samples equals the accuracy of the K-nearest-neighbour vote in output space (Shapley efficiency),
+    so it measures accuracy and not leakage, and the values are not judged by default. A model that memorises noise can
+    have low values throughout: use membership inference to see whether the model leaks at all.
+
+    Recommendations
+    ---------------
+    Look at the most exposed samples first: are they rare groups, label errors, or people who withdrew consent? Remove
+    or regularise, refit, and run membership inference to confirm that the leak is smaller.
+    """
+    if n_neighbors > len(X_train):
+        raise ValueError(f"n_neighbors must be at most the {len(X_train)} training samples, got {n_neighbors}")
+    if implementation == "art":
+        result = _by_art(predict, X_train, y_train, X, y, n_neighbors, step)
+    else:
+        step(0.0, "outputs of the model")
+        train, test = predict(X_train), predict(X)
+        part = step.part(0.1, 1.0)
+        result = knn_shapley(train, y_train, test, y, n_neighbors=n_neighbors, memory=memory_limit, step=part)
+    return _finding(result, y_train, train_ids, classes, n_neighbors)
+
+
+def _by_art(predict: Predict, X_train: Array, y_train: Array, X: Array, y: Array, k: int, step: Step) -> Shapley:
+    if k != 1:
+        raise NotApplicable(f"ART's SHAPr has one neighbour only, got n_neighbors={k}", "implementation='native'")
+    from art.metrics import SHAPr
+
+    from xrai_widgets.models.art import black_box
+
+    step(0.0, "Adversarial Robustness Toolbox (cannot say how far it is)")
+    classifier = black_box(predict, X_train.shape[1:], predict(X_train[:1]).shape[1])
+    values = np.asarray(SHAPr(classifier, X_train, y_train, X, y), dtype=np.float64) / len(X_train)
+    accuracy = np.full(len(X), values.sum())
+    return Shapley(values, np.full(len(values), np.nan), accuracy)
+
+
+def _finding(result: Shapley, y_train: Array, ids: Array | None, classes: tuple[Any, ...], k: int) -> Finding:
+    n, m = len(y_train), len(result.shares)
+    scaled = result.values * n
+    accuracy = statistics.wilson(float(result.shares.sum()), m)
+    tails = {f"shapr_p{q}": statistics.quantile(scaled, q / 100) for q in (50, 95, 99)}
+    estimates = {"knn_accuracy": accuracy, **tails}
+    half = float(stats.t.ppf(0.975, max(m - 1, 1))) * result.errors * n
+    names = np.array([str(label) for label in classes]) if classes else np.arange(y_train.max() + 1).astype(str)
+    samples = pd.DataFrame(
+        {
+            "part": "X_train",
+            "id": np.arange(n) if ids is None else ids,
+            "class": names[y_train],
+            "shapr": scaled,
+            "low": scaled - half,
+            "high": scaled + half,
+        }
+    )
+    return Finding(
+        values={key: estimate.value for key, estimate in estimates.items()},
+        intervals={key: (estimate.low, estimate.high) for key, estimate in estimates.items()},
+        counts={"knn_accuracy": m, **dict.fromkeys(tails, n)},
+        tables={"samples": samples, "classes": _by_class(samples)},
+        charts=(
+            Chart(
+                "samples",
+                "histogram",
+                "shapr",
+                by="class",
+                title="SHAPr per training sample",
+                cut=tails["shapr_p95"].value,
+            ),
+            Chart(
+                "classes", "points", "p95", y="class", low="low", high="high", title="95 % quantile of SHAPr by class"
+            ),
+        ),
+        notes=(
+            f"The mean SHAPr, {accuracy.value:.3f}, is the accuracy of the {k}-nearest-neighbour vote in output space, "
+            "not a leakage; values rank samples and are not judged by default.",
+        ),
+    )
+
+
+def _by_class(samples: pd.DataFrame) -> pd.DataFrame:
+    rows = []
+    for label, group in samples.groupby("class", sort=False):
+        tail = statistics.quantile(group["shapr"].to_numpy(), 0.95)
+        spread = {"mean": group["shapr"].mean(), "p95": tail.value, "low": tail.low, "high": tail.high}
+        rows.append({"class": label, "n": len(group), **spread})
+    return pd.DataFrame(rows)

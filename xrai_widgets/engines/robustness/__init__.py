@@ -1,0 +1,5 @@
+"""Does the answer survive small changes of the input?"""
+
+from xrai_widgets.engines.robustness.evasion import evasion
+
+__all__ = ["evasion"]

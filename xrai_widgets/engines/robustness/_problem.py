@@ -1,0 +1,128 @@
+"""The question an attack asks: is this changed sample answered differently?"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from xrai_widgets.core import Array, Predict
+from xrai_widgets.engines.robustness._space import Norm, Space
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Samples under attack.
+
+    Parameters
+    ----------
+    predict : callable
+    space : Space
+    samples : array (n, d)
+        Flat originals.
+    labels : int array (n,)
+        The model's answer for them: an adversarial sample is answered otherwise.
+    numbers : int array (n,)
+        Names of the samples' random streams: a sample is attacked alike whichever others are attacked with it.
+    shape : tuple of int
+        Shape of one sample for ``predict``.
+    norm : {"l2", "linf"}
+    rows : int
+        How many samples may be held at once.
+    """
+
+    predict: Predict
+    space: Space
+    samples: Array
+    labels: Array
+    numbers: Array
+    shape: tuple[int, ...]
+    norm: Norm
+    rows: int
+
+    @cached_property
+    def origins(self) -> Array:
+        """Coordinates of the originals (n, D)."""
+        return self.space.to_coordinates(self.samples)
+
+    def classes(self, samples: Array) -> Array:
+        """Return the model's classes for flat samples."""
+        parts = [
+            self.predict(samples[start : start + self.rows].reshape(-1, *self.shape)).argmax(axis=1)
+            for start in range(0, len(samples), self.rows)
+        ]
+        return np.concatenate(parts) if parts else np.empty(0, dtype=np.intp)
+
+    def adversarial(self, points: Array, owner: Array) -> Array:
+        """Return whether each point (r, D), a change of the sample number ``owner``, is answered otherwise."""
+        verdicts = np.empty(len(points), dtype=bool)
+        for start in range(0, len(points), self.rows):
+            part = slice(start, start + self.rows)
+            changed = self.space.to_samples(points[part], self.samples[owner[part]])
+            verdicts[part] = self.classes(changed) != self.labels[owner[part]]
+        return verdicts
+
+    def distances(self, points: Array, owner: Array) -> Array:
+        """Return how far the allowed samples nearest to the points are from their originals."""
+        originals = self.samples[owner]
+        return self.space.distance(self.space.to_samples(points, originals), originals, self.norm)
+
+    def pull(self, points: Array, owner: Array, tolerance: float) -> Array:
+        """Move adversarial points towards their originals, by bisection, until just before the answer changes back.
+
+        For ``l2`` along the straight line, for ``linf`` by shrinking the cube around the original.
+        """
+        origins = self.origins[owner]
+        change = points - origins
+        reach = np.abs(change).max(axis=1) if self.norm == "linf" else np.ones(len(points))
+        low, high = np.zeros(len(points)), reach.copy()
+        best = points.copy()
+        for _ in range(int(np.ceil(np.log2(1 / tolerance)))):
+            middle = (low + high) / 2
+            if self.norm == "linf":
+                tried = origins + np.clip(change, -middle[:, None], middle[:, None])
+            else:
+                tried = origins + middle[:, None] * change
+            still = self.adversarial(tried, owner)
+            high, low = np.where(still, middle, high), np.where(still, low, middle)
+            best[still] = tried[still]
+        return best
+
+
+@dataclass(eq=False)
+class Best:
+    """The nearest adversarial sample found so far, for each sample under attack."""
+
+    points: Array
+    distance: Array
+
+    @classmethod
+    def nothing(cls, problem: Problem) -> "Best":
+        """No sample found yet: infinite distance."""
+        return cls(problem.origins.copy(), np.full(len(problem.samples), np.inf))
+
+    def take(self, points: Array, owner: Array, distance: Array) -> None:
+        """Keep those points that are nearer than what was known."""
+        first = nearest(owner, distance)
+        first = first[distance[first] < self.distance[owner[first]]]
+        self.points[owner[first]] = points[first]
+        self.distance[owner[first]] = distance[first]
+
+    @property
+    def found(self) -> Array:
+        """Mask of the samples for which something was found."""
+        return np.isfinite(self.distance)
+
+
+def nearest(owner: Array, distance: Array) -> Array:
+    """Return for each owner the place of its smallest distance."""
+    order = np.lexsort((distance, owner))
+    first: Array = order[np.diff(owner[order], prepend=-1) > 0]
+    return first
+
+
+def settle(problem: Problem, best: Best, points: Array, owner: Array, tolerance: float) -> tuple[Array, Array]:
+    """Pull adversarial points to the boundary, keep the nearest ones, and return all of them with their distances."""
+    pulled = problem.pull(points, owner, tolerance)
+    distance = problem.distances(pulled, owner)
+    best.take(pulled, owner, distance)
+    return pulled, distance

@@ -1,0 +1,134 @@
+"""The space in which an attack moves: unit coordinates that respect ranges, categories and other constraints."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from xrai_widgets.core import Array, Constraint
+
+Norm = Literal["l2", "linf"]
+
+
+@dataclass(frozen=True, eq=False)
+class Space:
+    """Samples ⇄ search coordinates.
+
+    A number becomes ``(x − low) / scale``; a category column becomes one coordinate per category, 1 for the one that
+    holds. Whatever an attack proposes, `to_samples` answers with the nearest sample that may exist: inside the ranges,
+    whole numbers where only those occur, one category, one member of a one-hot group, immutable columns untouched,
+    monotone ones changed in the allowed direction only.
+
+    Parameters
+    ----------
+    bounds : array (2, d)
+    constraints : sequence of Constraint
+        One per column; empty if every column is a free number.
+    scale : {"range", "raw"}
+        Distances as shares of each column's range, or in raw units.
+    """
+
+    bounds: Array
+    constraints: Sequence[Constraint]
+    scale: Literal["range", "raw"] = "range"
+    _low: Array = field(init=False)
+    _span: Array = field(init=False)
+    _blocks: list[tuple[int, slice]] = field(init=False)
+    _numeric: Array = field(init=False)
+    _groups: list[Array] = field(init=False)
+
+    def __post_init__(self) -> None:
+        low, high = self.bounds
+        kinds = self.constraints or [Constraint() for _ in low]
+        categories = [column for column, kind in enumerate(kinds) if kind.kind == "category"]
+        numeric = np.array([column for column in range(len(low)) if column not in categories], dtype=np.intp)
+        blocks, start = [], len(numeric)
+        for column in categories:
+            width = len(kinds[column].categories)
+            blocks.append((column, slice(start, start + width)))
+            start += width
+        names = {kind.group for kind in kinds if kind.group}
+        groups = [np.array([c for c, kind in enumerate(kinds) if kind.group == name]) for name in sorted(names)]
+        put = object.__setattr__
+        put(self, "constraints", kinds)
+        put(self, "_low", low)
+        put(self, "_span", np.where(high > low, high - low, 1.0) if self.scale == "range" else np.ones_like(low))
+        put(self, "_blocks", blocks)
+        put(self, "_numeric", numeric)
+        put(self, "_groups", groups)
+
+    @cached_property
+    def free(self) -> Array:
+        """Mask of the coordinates that may change."""
+        low, high = self.bounds
+        fixed = np.array([kind.immutable for kind in self.constraints]) | (high <= low)
+        parts = [~fixed[self._numeric]]
+        parts += [np.full(block.stop - block.start, not fixed[column]) for column, block in self._blocks]
+        return np.concatenate(parts)
+
+    @cached_property
+    def box(self) -> tuple[Array, Array]:
+        """Lowest and highest value of every coordinate."""
+        low, high = (
+            (side[self._numeric] - self._low[self._numeric]) / self._span[self._numeric] for side in self.bounds
+        )
+        rest = sum(block.stop - block.start for _, block in self._blocks)
+        return np.r_[low, np.zeros(rest)], np.r_[high, np.ones(rest)]
+
+    @cached_property
+    def slopes(self) -> Array:
+        """Raw units per coordinate, for the chain rule; spaces with categories have none."""
+        return self._span[self._numeric]
+
+    def to_coordinates(self, samples: Array) -> Array:
+        """Return (n, D) coordinates of flat samples (n, d)."""
+        parts = [((samples - self._low) / self._span)[:, self._numeric]]
+        for column, block in self._blocks:
+            parts.append(np.eye(block.stop - block.start)[np.rint(samples[:, column]).astype(np.intp)])
+        return np.hstack(parts)
+
+    def to_samples(self, points: Array, origins: Array) -> Array:
+        """Return the allowed samples (n, d) nearest to ``points`` (n, D), as changes of ``origins`` (n, d)."""
+        samples = origins.astype(np.float64)
+        raw = points[:, : len(self._numeric)] * self._span[self._numeric] + self._low[self._numeric]
+        samples[:, self._numeric] = np.clip(raw, self.bounds[0][self._numeric], self.bounds[1][self._numeric])
+        for column, block in self._blocks:
+            samples[:, column] = points[:, block].argmax(axis=1)
+        for group in self._groups:
+            samples[:, group] = self._one_of(group, samples[:, group], origins[:, group])
+        for column, kind in enumerate(self.constraints):
+            if kind.kind == "integer":
+                low, high = self.bounds[:, column]
+                samples[:, column] = np.clip(np.rint(samples[:, column]), np.ceil(low), np.floor(high))
+            if kind.monotone > 0:
+                samples[:, column] = np.maximum(samples[:, column], origins[:, column])
+            if kind.monotone < 0:
+                samples[:, column] = np.minimum(samples[:, column], origins[:, column])
+            if kind.immutable:
+                samples[:, column] = origins[:, column]
+        return samples
+
+    def _one_of(self, group: Array, proposed: Array, origins: Array) -> Array:
+        """Return one-hot rows: the largest of the proposed members among those that the original may become."""
+        kinds, (low, high) = [self.constraints[column] for column in group], self.bounds[:, group]
+        rises = np.array([not kind.immutable and kind.monotone >= 0 for kind in kinds]) & (high >= 1)
+        falls = np.array([not kind.immutable and kind.monotone <= 0 for kind in kinds]) & (low <= 0)
+        held = np.eye(len(group), dtype=bool)[origins.argmax(axis=1)]
+        may = held | (rises & (held & falls).any(axis=1, keepdims=True))
+        rows: Array = np.eye(len(group))[np.where(may, proposed, -np.inf).argmax(axis=1)]
+        return rows
+
+    def share(self, samples: Array, origins: Array) -> Array:
+        """Return the size of the change of each column, (…, d); any change of a category counts as 1."""
+        change: Array = np.abs(samples - origins) / self._span
+        for column, _ in self._blocks:
+            change[..., column] = samples[..., column] != origins[..., column]
+        return change
+
+    def distance(self, samples: Array, origins: Array, norm: Norm) -> Array:
+        """Return (n,) distances."""
+        change = self.share(samples, origins)
+        size: Array = change.max(axis=1) if norm == "linf" else np.linalg.norm(change, axis=1)
+        return size

@@ -1,0 +1,155 @@
+"""Outcomes as JSON and back. Numbers that JSON lacks are the words NaN, Infinity and -Infinity."""
+
+import base64
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from xrai_widgets.core import Chart, Finding, Outcome
+
+ROWS = "rows"  # the table that holds samples' own contents
+
+
+def outcome_to_dict(outcome: Outcome, *, include_rows: bool = False) -> dict[str, Any]:
+    """Return an outcome as JSON-ready types.
+
+    Parameters
+    ----------
+    outcome : Outcome
+    include_rows : bool
+        Also write the samples' own contents: the table ``rows`` and arrays of images. Left out by default, because an
+        audit must not leak the people it found exposed.
+    """
+    data = {
+        f.name: getattr(outcome, f.name) for f in fields(Outcome) if f.name not in {"finding", "params", "versions"}
+    }
+    data["seconds"] = _number(outcome.seconds)
+    data["params"] = {key: _plain(value) for key, value in outcome.params.items()}
+    data["versions"] = dict(outcome.versions)
+    data["finding"] = None if outcome.finding is None else _finding_to_dict(outcome.finding, include_rows)
+    return data
+
+
+def outcome_from_dict(data: Mapping[str, Any]) -> Outcome:
+    """Return the outcome that `outcome_to_dict` wrote.
+
+    Raises
+    ------
+    ValueError
+        if something is missing or of the wrong kind.
+    """
+    try:
+        rest = {key: value for key, value in data.items() if key not in {"finding", "params"}}
+        params = {key: tuple(value) if isinstance(value, list) else value for key, value in data["params"].items()}
+        finding = None if data["finding"] is None else _finding_from_dict(data["finding"])
+        return Outcome(**{**rest, "seconds": float(data["seconds"])}, params=params, finding=finding)
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
+        said = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise ValueError(f"this is no outcome as xrai-widgets writes it: {said}") from None
+
+
+def _finding_to_dict(finding: Finding, include_rows: bool) -> dict[str, Any]:
+    tables = {key: _table_to_dict(frame) for key, frame in finding.tables.items() if include_rows or key != ROWS}
+    return {
+        "values": {key: _number(value) for key, value in finding.values.items()},
+        "intervals": {key: [_number(low), _number(high)] for key, (low, high) in finding.intervals.items()},
+        "counts": dict(finding.counts),
+        "tables": tables,
+        "charts": [{**asdict(chart), "cut": _plain(chart.cut)} for chart in finding.charts if chart.table in tables],
+        "arrays": {
+            key: _array_to_dict(array) for key, array in finding.arrays.items() if include_rows or array.ndim == 1
+        },
+        "notes": list(finding.notes),
+    }
+
+
+def _finding_from_dict(data: Mapping[str, Any]) -> Finding:
+    return Finding(
+        values={key: float(value) for key, value in data["values"].items()},
+        intervals={key: (float(low), float(high)) for key, (low, high) in data["intervals"].items()},
+        counts=data["counts"],
+        tables={key: _table_from_dict(table) for key, table in data["tables"].items()},
+        charts=tuple(_chart_from_dict(chart) for chart in data["charts"]),
+        arrays={key: _array_from_dict(array) for key, array in data["arrays"].items()},
+        notes=tuple(data["notes"]),
+    )
+
+
+def _chart_from_dict(data: Mapping[str, Any]) -> Chart:
+    cut = data.get("cut")
+    return Chart(**{**data, "cut": None if cut is None else float(cut)})
+
+
+def _table_to_dict(frame: pd.DataFrame) -> dict[str, Any]:
+    columns = []
+    for name in frame.columns:
+        kind, values = _column_to_list(frame[name])
+        columns.append({"name": str(name), "type": kind, "values": values})
+    return {"columns": columns}
+
+
+def _column_to_list(column: pd.Series) -> tuple[str, list[Any]]:
+    if column.dtype.kind not in "iuf":
+        return "text", [_text(value) for value in column.tolist()]
+    if column.dtype.kind == "f" or column.isna().any():
+        return "number", [_plain(value) for value in column.to_numpy(dtype=np.float64, na_value=np.nan).tolist()]
+    return "integer", column.tolist()
+
+
+def _table_from_dict(data: Mapping[str, Any]) -> pd.DataFrame:
+    made = {}
+    for column in data["columns"]:
+        if column["type"] == "number":
+            made[column["name"]] = pd.Series([float(value) for value in column["values"]], dtype=np.float64)
+        elif column["type"] == "integer":
+            made[column["name"]] = pd.Series(column["values"], dtype=np.int64)
+        else:
+            truths = bool(column["values"]) and all(isinstance(value, bool) for value in column["values"])
+            made[column["name"]] = pd.Series(column["values"], dtype=bool if truths else object)
+    lengths = {len(series) for series in made.values()}
+    if len(lengths) > 1:
+        raise ValueError(f"the columns of a table must have one length, got {sorted(lengths)}")
+    return pd.DataFrame(made)
+
+
+def _array_to_dict(array: npt.NDArray[Any]) -> dict[str, Any]:
+    if array.dtype.hasobject:  # names: their bytes would be addresses
+        array = array.astype(str)
+    data = base64.b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii")
+    return {"dtype": array.dtype.str, "shape": list(array.shape), "data": data}
+
+
+def _array_from_dict(data: Mapping[str, Any]) -> npt.NDArray[Any]:
+    dtype = np.dtype(data["dtype"])
+    if dtype.hasobject:
+        raise ValueError(f"arrays must hold numbers, got dtype {data['dtype']}")
+    return np.frombuffer(base64.b64decode(data["data"]), dtype=dtype).reshape(data["shape"]).copy()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return _number(value) if isinstance(value, float) else value
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+        return None
+    return value if isinstance(value, str | bool | int) else str(value)
+
+
+def _number(value: float) -> float | str:
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    return float(value)

@@ -1,0 +1,40 @@
+"""Subjects as estimators of the Adversarial Robustness Toolbox, for engines that offer it as a second opinion."""
+
+from typing import Any
+
+import numpy as np
+
+from xrai_widgets.core.subject import Array, Gradient, Predict
+
+
+def black_box(predict: Predict, shape: tuple[int, ...], n_classes: int, clip: tuple[Any, Any] | None = None) -> Any:
+    """Return an ART classifier that only answers ``predict``.
+
+    Parameters
+    ----------
+    predict : callable
+        (n, …) → (n, k).
+    shape : tuple of int
+        Shape of one sample.
+    n_classes : int
+    clip : (low, high), optional
+        Scalars or arrays of the sample's shape.
+    """
+    from art.estimators.classification import BlackBoxClassifier
+
+    return BlackBoxClassifier(predict, shape, n_classes, clip_values=clip)
+
+
+def white_box(
+    predict: Predict, gradient: Gradient, shape: tuple[int, ...], n_classes: int, clip: tuple[Any, Any] | None = None
+) -> Any:
+    """Return an ART classifier with loss gradients, made of two functions."""
+    from art.estimators.classification import BlackBoxClassifier
+    from art.estimators.estimator import LossGradientsMixin
+
+    class WhiteBox(LossGradientsMixin, BlackBoxClassifier):  # type: ignore[misc]
+        def loss_gradient(self, x: Array, y: Array, **_: Any) -> Array:
+            labels = np.argmax(y, axis=1) if y.ndim == 2 else y
+            return gradient(x, labels).astype(x.dtype)
+
+    return WhiteBox(predict, shape, n_classes, clip_values=clip)

@@ -1,0 +1,52 @@
+"""The lowest and highest value that each feature may take."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from xrai_widgets.core.subject import Array
+from xrai_widgets.models.inputs import Inputs
+
+
+def bounds_of(given: Any, inputs: Inputs, arrays: Mapping[str, Array]) -> Array:
+    """Return (2, d): what the user gave, else the range of the data; for categories always that of their codes."""
+    low, high = _from_data(inputs, arrays) if given is None else _read(given, len(inputs.names))
+    for column, constraint in enumerate(inputs.constraints):
+        if constraint.kind == "category":
+            low[column], high[column] = 0.0, len(constraint.categories) - 1.0
+    _check_inside(arrays["X"].reshape(len(arrays["X"]), -1), low, high, inputs)
+    return np.stack([low, high])
+
+
+def _from_data(inputs: Inputs, arrays: Mapping[str, Array]) -> tuple[Array, Array]:
+    d = len(inputs.names)
+    parts = [arrays[role].reshape(-1, d) for role in ("X", "X_train") if role in arrays]
+    low = np.min([part.min(axis=0) for part in parts], axis=0).astype(np.float64)
+    high = np.max([part.max(axis=0) for part in parts], axis=0).astype(np.float64)
+    if inputs.image_shape is not None:  # every pixel may take what any pixel takes
+        low, high = np.full(d, low.min()), np.full(d, high.max())
+    return low, high
+
+
+def _read(given: Any, d: int) -> tuple[Array, Array]:
+    try:
+        low, high = (np.broadcast_to(np.asarray(side, dtype=np.float64).ravel(), (d,)).copy() for side in given)
+    except (TypeError, ValueError):
+        got = " ".join(repr(given).split())
+        raise ValueError(f"bounds must be (low, high), two numbers or two arrays of length {d}, got {got}") from None
+    if not (np.isfinite(low).all() and np.isfinite(high).all() and (low <= high).all()):
+        raise ValueError(f"bounds must be finite with low ≤ high, got {given!r}")
+    return low, high
+
+
+def _check_inside(X: Array, low: Array, high: Array, inputs: Inputs) -> None:
+    slack = 1e-6 * np.maximum(1.0, np.maximum(np.abs(low), np.abs(high)))
+    outside = np.maximum(low - X, X - high) > slack
+    if outside.any():
+        row, column = (int(i) for i in np.argwhere(outside)[0])
+        kind = inputs.constraints[column].kind
+        raise ValueError(
+            f"X must lie within {'the codes of its category' if kind == 'category' else 'bounds'}: column "
+            f"{inputs.names[column]!r} must lie in [{low[column]:g}, {high[column]:g}], got {X[row, column]:g}"
+        )

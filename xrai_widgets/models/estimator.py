@@ -1,0 +1,199 @@
+"""scikit-learn estimators and pipelines."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from xrai_widgets.core.subject import Array, Predict, Task
+from xrai_widgets.models.adapted import Adapted, Refused
+from xrai_widgets.models.differentiable import layers_of
+from xrai_widgets.models.inputs import Inputs
+from xrai_widgets.models.state import digest
+from xrai_widgets.models.trees import FEW_ROWS, FlatForest, flatten
+
+
+@dataclass(frozen=True, eq=False)
+class Probabilities:
+    """Encoded samples → (n, k) by the estimator's own ``predict_proba``, or its flat form for a few rows."""
+
+    estimator: Any
+    inputs: Inputs
+    before: Any = None
+    flat: FlatForest | None = field(default=None, repr=False)
+
+    def __call__(self, X: Array) -> Array:
+        """Return (n, k)."""
+        rows = self.inputs.to_user(X)
+        if self.flat is not None and len(X) < FEW_ROWS:
+            return self.flat.predict_proba(_before(self.before, rows))
+        return np.asarray(self.estimator.predict_proba(rows), dtype=np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """Encoded samples → (n,) labels by the estimator's own ``predict``."""
+
+    estimator: Any
+    inputs: Inputs
+
+    def __call__(self, X: Array) -> Array:
+        """Return (n,)."""
+        return np.asarray(self.estimator.predict(self.inputs.to_user(X)))
+
+
+@dataclass(frozen=True, eq=False)
+class Values:
+    """Encoded samples → (n,) values by the estimator's own ``predict``."""
+
+    estimator: Any
+    inputs: Inputs
+
+    def __call__(self, X: Array) -> Array:
+        """Return (n,) float64."""
+        out = np.asarray(self.estimator.predict(self.inputs.to_user(X)), dtype=np.float64)
+        # fitted on one column of targets, some regressors answer with one column
+        return out[:, 0] if out.ndim == 2 and out.shape[1] == 1 else out
+
+
+@dataclass(frozen=True, eq=False)
+class Refit:
+    """Train a fresh clone with the same hyper-parameters, in the subject's class order."""
+
+    estimator: Any
+    inputs: Inputs
+    classes: tuple[Any, ...] | None
+
+    def __call__(self, X: Array, y: Array, *, seed: int, sample_weight: Array | None = None) -> Predict:
+        """Return the predict function of the fresh clone."""
+        from sklearn.base import clone
+
+        fresh = clone(self.estimator)
+        seeds = {key: seed for key in fresh.get_params() if key == "random_state" or key.endswith("__random_state")}
+        fresh.set_params(**seeds)
+        prefix = f"{fresh.steps[-1][0]}__" if hasattr(fresh, "steps") else ""
+        weight = {} if sample_weight is None else {f"{prefix}sample_weight": sample_weight}
+        target = y if self.classes is None else np.array(self.classes)[y]
+        fresh.fit(self.inputs.to_user(X), target, **weight)
+        if self.classes is None:
+            return Values(fresh, self.inputs)
+        return _Aligned(Probabilities(fresh, self.inputs), tuple(fresh.classes_.tolist()), self.classes)
+
+
+@dataclass(frozen=True, eq=False)
+class _Aligned:
+    """Probabilities in the subject's class order; a class absent from the refit gets 0."""
+
+    predict: Predict
+    known: tuple[Any, ...]
+    classes: tuple[Any, ...]
+
+    def __call__(self, X: Array) -> Array:
+        wide = np.zeros((len(X), len(self.classes)))
+        wide[:, [self.classes.index(label) for label in self.known]] = self.predict(X)
+        return wide
+
+
+def is_estimator(model: object) -> bool:
+    """Whether the object speaks scikit-learn: ``fit``, ``predict`` and ``get_params``."""
+    return all(hasattr(model, name) for name in ("fit", "predict", "get_params"))
+
+
+def adapt_estimator(model: Any, inputs: Inputs, X: Array) -> Adapted:
+    """Adapt a fitted classifier or regressor that `check_estimator` has passed."""
+    task = _task(model)
+    if task == "regression":
+        return Adapted(task, "values", Values(model, inputs), fit=Refit(model, inputs, None), state=digest(model))
+    classes = tuple(np.asarray(model.classes_).tolist())
+    if len(classes) < 2:
+        raise Refused(f"the model must know at least two classes, got only {classes}")
+    fit: Callable[..., Predict] = Refit(model, inputs, classes)
+    if not hasattr(model, "predict_proba"):
+        return Adapted(task, "labels", Answers(model, inputs), classes=classes, state=digest(model), fit=None)
+    layers = layers_of(model, X[:64], inputs.to_user) if inputs.numeric else None
+    return Adapted(
+        task,
+        "probabilities",
+        _fast(model, inputs, X[:64]),
+        classes=classes,
+        logits=layers.logits if layers else None,
+        gradient=layers.gradient if layers else None,
+        embed=layers.embed if layers and len(layers.weights) > 1 else None,
+        fit=fit,
+        state=digest(model),
+    )
+
+
+def _fast(model: Any, inputs: Inputs, rows: Array) -> Probabilities:
+    slow = Probabilities(model, inputs)
+    steps = getattr(model, "steps", None)
+    final = model if steps is None else steps[-1][1]
+    before = None if steps is None or len(steps) < 2 else model[:-1]
+    flat = flatten(final, _before(before, inputs.to_user(rows))) if hasattr(final, "predict_proba") else None
+    return slow if flat is None else Probabilities(model, inputs, before, flat)
+
+
+def _before(steps: Any, rows: Any) -> Any:
+    """Return the rows as they enter the last step of a pipeline."""
+    return rows if steps is None else steps.transform(rows)
+
+
+def _task(model: Any) -> Task:
+    from sklearn.base import is_classifier, is_regressor
+
+    if is_classifier(model):
+        return "classification"
+    if is_regressor(model):
+        return "regression"
+    raise Refused(f"the model must be a classifier or a regressor, got {type(model).__name__}")
+
+
+def check_estimator(model: Any) -> None:
+    """Refuse an unfitted, multi-output, text or unsupervised estimator by name."""
+    from sklearn.exceptions import NotFittedError
+    from sklearn.utils.validation import check_is_fitted
+
+    if isinstance(model, type):
+        raise TypeError(f"the model must be a fitted estimator, got the class {model.__name__}: call it, then fit")
+    try:
+        check_is_fitted(model)
+    except NotFittedError:
+        raise Refused(f"the model must be fitted, got a {type(model).__name__} that is not: call fit first") from None
+    for part in parts_of(model):
+        if type(part).__module__.startswith("sklearn.feature_extraction.text"):
+            raise Refused(
+                f"text models are not supported: the model holds a {type(part).__name__}; allowed: tables and images"
+            )
+        if not hasattr(part, "steps") and _gives_several(part):  # a pipeline: its last step is named
+            raise Refused(
+                f"multi-label and multi-output models are not supported: {type(part).__name__} predicts several "
+                "outputs; allowed: one label or value per sample"
+            )
+
+
+def _gives_several(part: Any) -> bool:
+    outputs = getattr(part, "n_outputs_", 1)
+    several = isinstance(outputs, int | np.integer) and bool(outputs > 1)
+    if type(part).__name__ == "MLPClassifier":  # its outputs are the classes, of which a softmax makes one
+        several = several and getattr(part, "out_activation_", "softmax") != "softmax"
+    classes = getattr(part, "classes_", None)
+    nested = isinstance(classes, list) and any(isinstance(labels, list | np.ndarray) for labels in classes)
+    marked = type(part).__module__ == "sklearn.multioutput" or bool(getattr(part, "multilabel_", False))
+    binarizer = getattr(part, "_label_binarizer", None)
+    return several or nested or marked or str(getattr(binarizer, "y_type_", "")).startswith("multilabel")
+
+
+def parts_of(model: Any) -> list[Any]:
+    """Return the model and the fitted estimators inside it: steps, columns, unions, the best of a search."""
+    nested = [step for _, step in getattr(model, "steps", [])]
+    nested += [step for _, step, *_ in getattr(model, "transformers_", [])]
+    nested += [step for _, step in getattr(model, "transformer_list", [])]
+    members = getattr(model, "estimators_", None)
+    nested += list(members) if isinstance(members, list) else []
+    nested += [getattr(model, name, None) for name in ("best_estimator_", "estimator_", "regressor_")]
+    nested += [getattr(inner, "estimator", None) for inner in getattr(model, "calibrated_classifiers_", [])]
+    return [
+        model,
+        *(part for step in nested if step is not None and not isinstance(step, str) for part in parts_of(step)),
+    ]

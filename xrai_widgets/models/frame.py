@@ -1,0 +1,211 @@
+"""DataFrames with categories as float64 arrays, and back."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from xrai_widgets.core.subject import Array, Constraint
+
+_LARGEST = 2**53  # float64 holds every integer up to here
+_LABELS = (str, int, float, bool, np.generic)
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """One original column: how its cells become numbers and how numbers become cells.
+
+    ``dtype`` is what `decode` makes. An object column that holds nothing but numbers is treated as numbers
+    (``numbers``, their type) and turned back into objects.
+    """
+
+    name: Any
+    dtype: Any
+    kind: Literal["continuous", "integer", "category"]
+    categories: tuple[Any, ...] = ()
+    numbers: Any = None
+
+    def encode(self, series: pd.Series, role: str) -> Array:
+        """Return float64 numbers; ordinal codes for categories."""
+        if self.kind == "category":
+            place = {label: code for code, label in enumerate(self.categories)}
+            return np.array([place[cell] for cell in _cells(series, self.dtype)], dtype=np.float64)
+        values: Array = series.to_numpy(dtype=np.float64, na_value=np.nan)
+        bad = ~np.isfinite(values)
+        if bad.any():
+            where = series.index[bad][:3].tolist()
+            raise ValueError(
+                f"column {self.name!r} of {role} must hold finite numbers, got {int(bad.sum())} missing or infinite "
+                f"(rows {where}{', …' if bad.sum() > 3 else ''}): impute them or drop those rows"
+            )
+        if self.kind == "integer" and (np.abs(values) > _LARGEST).any():
+            got = int(values[np.abs(values).argmax()])
+            raise ValueError(
+                f"column {self.name!r} of {role} must hold integers between -2**53 and 2**53, which float64 tells "
+                f"apart, got about {got}: if it numbers the rows, drop it, else scale it"
+            )
+        return values
+
+    def decode(self, values: Array) -> pd.Series:
+        """Return the cells in the original type."""
+        if self.kind == "category":
+            labels = np.empty(len(self.categories), dtype=object)
+            labels[:] = self.categories
+            codes = np.clip(np.rint(values), 0, len(labels) - 1).astype(np.intp)
+            cells: pd.Series = pd.Series(labels[codes], dtype=self.dtype)
+            return cells
+        found: pd.Series = pd.Series(np.rint(values) if self.kind == "integer" else values, dtype=np.float64)
+        return found.astype(self.numbers).astype(self.dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class FrameCodec:
+    """DataFrame ⇄ float64 (n, d), one column per original column."""
+
+    columns: tuple[Column, ...]
+
+    @classmethod
+    def learn(cls, frames: Mapping[str, pd.DataFrame]) -> "FrameCodec":
+        """Read types and categories off all given frames; the first one has the reference columns."""
+        role, first = next(iter(frames.items()))
+        if any(pd.api.types.is_scalar(name) and pd.isna(name) for name in first.columns):
+            raise ValueError(f"the columns of {role} must have names, got {_few(list(first.columns))}")
+        names = pd.Index([str(name) for name in first.columns])
+        if names.has_duplicates:
+            doubled = names[names.duplicated()][0]
+            raise ValueError(f"the columns of {role} must have different names, got {doubled!r} more than once")
+        for other, frame in frames.items():
+            same_columns(frame, list(first.columns), other, f"as in {role}")
+        return cls(tuple(_learn(name, {key: frame[name] for key, frame in frames.items()}) for name in first.columns))
+
+    @property
+    def names(self) -> tuple[Any, ...]:
+        """Original column names."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def constraints(self) -> tuple[Constraint, ...]:
+        """Kind and categories of each column."""
+        return tuple(Constraint(kind=c.kind, categories=tuple(map(str, c.categories))) for c in self.columns)
+
+    def encode(self, frame: pd.DataFrame, role: str) -> Array:
+        """Return float64 (n, d)."""
+        return np.column_stack([column.encode(frame[column.name], role) for column in self.columns])
+
+    def decode(self, X: Array) -> pd.DataFrame:
+        """Return a DataFrame with the original columns and types."""
+        series = [column.decode(X[:, index]) for index, column in enumerate(self.columns)]
+        return pd.DataFrame(dict(zip(self.names, series, strict=True)), columns=list(self.names))
+
+
+def same_columns(frame: pd.DataFrame, expected: list[Any], role: str, why: str) -> None:
+    """Raise a message that names missing, unexpected and repeated columns."""
+    missing = [name for name in expected if name not in frame.columns]
+    if missing:
+        raise ValueError(f"{role} must have the column(s) {_few(missing)} ({why}), got {_few(list(frame.columns))}")
+    extra = [name for name in frame.columns if name not in expected]
+    if extra:
+        raise ValueError(
+            f"{role} must have only the columns {_few(expected)} ({why}), got also {_few(extra)}: drop them"
+        )
+    if frame.columns.has_duplicates:
+        doubled = frame.columns[frame.columns.duplicated()][0]
+        raise ValueError(f"the columns of {role} must have different names, got {doubled!r} more than once")
+
+
+def _learn(name: Any, given: Mapping[str, pd.Series]) -> Column:
+    parts = {role: _as_numbers(part) for role, part in given.items()}
+    for role, part in parts.items():
+        _check_type(name, role, part)
+    if any(part.dtype.kind not in "iufb" for part in parts.values()):
+        parts = dict(given)
+    words = {role: part for role, part in parts.items() if part.dtype.kind not in "iufb"}
+    if words and _belong_together(parts, words):
+        return _learn_category(name, given)
+    if words:
+        kinds = ", ".join(f"{part.dtype} such as {_telling(part)!r} in {role}" for role, part in parts.items())
+        raise TypeError(f"column {name!r} must hold either numbers or text in all samples, got {kinds}")
+    dtypes = [part.dtype for part in parts.values()]
+    numbers = dtypes[0] if all(dtype == dtypes[0] for dtype in dtypes) else np.result_type(*map(_as_numpy, dtypes))
+    boxed = next(iter(given.values())).dtype == object
+    return Column(
+        name, object if boxed else numbers, "continuous" if numbers.kind == "f" else "integer", numbers=numbers
+    )
+
+
+def _learn_category(name: Any, parts: Mapping[str, pd.Series]) -> Column:
+    first = next(iter(parts.values())).dtype
+    labels = dict.fromkeys(label for part in parts.values() for label in _labels(part))
+    if isinstance(first, pd.CategoricalDtype):
+        same = list(labels) == list(first.categories)
+        dtype: Any = first if same else pd.CategoricalDtype(list(labels), ordered=first.ordered)
+    else:
+        dtype = first if all(isinstance(label, str) for label in labels) else np.dtype(object)
+        labels = dict.fromkeys(sorted(labels, key=lambda label: (str(type(label)), label)))
+    empty = dict.fromkeys(cell for part in parts.values() for cell in _cells(part[part.isna()], dtype))
+    return Column(name, dtype, "category", (*labels, *empty))
+
+
+def _check_type(name: Any, role: str, part: pd.Series) -> None:
+    if part.dtype.kind in "iufb":
+        return
+    got = str(part.dtype)
+    if part.dtype.kind not in "mMc" and not isinstance(part.dtype, pd.PeriodDtype):
+        wrong = next((label for label in _labels(part) if not isinstance(label, _LABELS)), None)
+        if wrong is None:
+            return
+        got = f"{type(wrong).__name__} such as {wrong!r}"
+    raise TypeError(f"column {name!r} of {role} must hold numbers or text, got {got}: convert or drop it")
+
+
+def _belong_together(parts: Mapping[str, pd.Series], words: Mapping[str, pd.Series]) -> bool:
+    """Whether columns of words and columns of numbers can be one: all words, or truth values with empty cells."""
+    truths = (bool, np.bool_)
+    return len(words) == len(parts) or (
+        all(isinstance(label, truths) for part in words.values() for label in _labels(part))
+        and all(part.dtype.kind == "b" for role, part in parts.items() if role not in words)
+    )
+
+
+def _telling(part: pd.Series) -> Any:
+    """Return a cell that shows why the column is of its type: in an object column one that is no number."""
+    cells = part.tolist()
+    return next((cell for cell in cells if not isinstance(cell, int | float)), cells[0])
+
+
+def _as_numbers(part: pd.Series) -> pd.Series:
+    """Return an object column that holds nothing but numbers, or times, in their type."""
+    if part.dtype != object or part.isna().any():
+        return part
+    inferred = part.infer_objects()
+    return inferred if inferred.dtype.kind in "iufbcmM" else part
+
+
+def _as_numpy(dtype: Any) -> Any:
+    """Return the NumPy type of a pandas type of numbers."""
+    return dtype if isinstance(dtype, np.dtype) else getattr(dtype, "numpy_dtype", getattr(dtype, "subtype", dtype))
+
+
+def _labels(part: pd.Series) -> Iterable[Any]:
+    if isinstance(part.dtype, pd.CategoricalDtype):
+        return list(part.dtype.categories)
+    filled = part.dropna()
+    return list(filled) if part.dtype == object else filled.unique().tolist()
+
+
+def _cells(series: pd.Series, dtype: Any) -> list[Any]:
+    """Return the cells; an empty one is None, in an object column the user's own None, NaN or NA."""
+    cells = series.astype(object)
+    if not pd.api.types.is_object_dtype(dtype):
+        return [None if missing else cell for cell, missing in zip(cells, series.isna(), strict=True)]
+    # NaN is not equal to itself: the one object np.nan stands for all of them
+    return [
+        np.nan if missing and isinstance(cell, float) else cell
+        for cell, missing in zip(cells, series.isna(), strict=True)
+    ]
+
+
+def _few(names: list[Any]) -> str:
+    return ", ".join(repr(name) for name in names[:5]) + (f", … ({len(names)} in all)" if len(names) > 5 else "")

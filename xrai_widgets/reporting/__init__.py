@@ -1,0 +1,1 @@
+"""Outcomes and a policy as one document: HTML, JSON, Markdown."""

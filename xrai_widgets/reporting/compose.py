@@ -1,0 +1,149 @@
+"""What a report says: the same structure for HTML, JSON and Markdown."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from xrai_widgets.core import Finding, Outcome
+from xrai_widgets.results.html import entry_of
+from xrai_widgets.results.policy import WORST_FIRST, Policy, Status, Verdict, judge
+
+
+@dataclass(frozen=True)
+class FamilySummary:
+    """The worst verdict of one family of assessments."""
+
+    family: str
+    status: Status
+    judged: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """What to do about a result that failed or straddles."""
+
+    assessment: str
+    status: Status
+    text: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """Outcomes against a policy, ready to be written.
+
+    Parameters
+    ----------
+    outcomes : sequence of Outcome
+    policy : Policy
+    title : str
+    include_rows : bool
+        Also write the samples' own contents. Off by default: samples are named by id only.
+    quality : Finding, optional
+        The model's own accuracy, AUROC and calibration.
+    created : str
+        ISO 8601, UTC.
+    """
+
+    outcomes: Sequence[Outcome]
+    policy: Policy
+    title: str
+    include_rows: bool
+    quality: Finding | None
+    created: str
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """One verdict per outcome, in order."""
+        return [judge(outcome, self.policy) for outcome in self.outcomes]
+
+    @property
+    def families(self) -> list[FamilySummary]:
+        """One line per family: how bad the worst judged result is."""
+        found: dict[str, list[Status]] = {}
+        for outcome, verdict in zip(self.outcomes, self.verdicts, strict=True):
+            found.setdefault(outcome.assessment.partition(".")[0], []).append(verdict.status)
+        return [
+            FamilySummary(name, min(all_, key=WORST_FIRST.index), sum(s != "not judged" for s in all_), len(all_))
+            for name, all_ in found.items()
+        ]
+
+    @property
+    def recommendations(self) -> list[Recommendation]:
+        """What to do about everything that failed or straddles, the failures first."""
+        found = []
+        for outcome, verdict in zip(self.outcomes, self.verdicts, strict=True):
+            entry = entry_of(outcome)
+            if verdict.status in ("fail", "warn") and entry is not None:
+                found.append(Recommendation(outcome.assessment, verdict.status, entry.section("Recommendations")))
+        return sorted(found, key=lambda item: WORST_FIRST.index(item.status))
+
+    @property
+    def failed(self) -> bool:
+        """Whether any verdict is a failure."""
+        return any(verdict.status == "fail" for verdict in self.verdicts)
+
+    def to_html(self) -> str:
+        """Return one self-contained HTML page."""
+        from xrai_widgets.reporting.export import to_html
+
+        return to_html(self)
+
+    def to_json(self) -> str:
+        """Return JSON by the packaged schema ``report.schema.json``."""
+        from xrai_widgets.reporting.export import to_json
+
+        return to_json(self)
+
+    def to_markdown(self) -> str:
+        """Return a Markdown model card."""
+        from xrai_widgets.reporting.export import to_markdown
+
+        return to_markdown(self)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the report; the file's ending (.html, .json or .md) says in which form.
+
+        Raises
+        ------
+        ValueError
+            for another ending, or a folder that does not exist.
+        """
+        file = Path(path)
+        writers = {".html": self.to_html, ".json": self.to_json, ".md": self.to_markdown}
+        if file.suffix not in writers:
+            raise ValueError(f"a report ends in {', '.join(writers)}, got {file.name!r}")
+        if not file.parent.is_dir():
+            raise ValueError(f"the folder of the report must exist, got {str(file.parent)!r}")
+        file.write_text(writers[file.suffix](), encoding="utf-8")
+        return file
+
+
+def report(
+    outcomes: Iterable[Outcome],
+    policy: Policy | None = None,
+    *,
+    title: str = "",
+    include_rows: bool = False,
+    quality: Finding | None = None,
+) -> Report:
+    """Compose a report.
+
+    Parameters
+    ----------
+    outcomes : iterable of Outcome
+    policy : Policy, optional
+        By default the packaged one.
+    title : str, optional
+    include_rows : bool
+        Also write the samples' own contents; without it they are named by id only.
+    quality : Finding, optional
+        The model's own quality, as `xrai_widgets.runtime.model_quality` gives it.
+    """
+    given = list(outcomes)
+    if not given:
+        raise ValueError("a report needs at least one outcome, got none")
+    names = ", ".join(dict.fromkeys(outcome.subject_name for outcome in given))
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    return Report(given, policy or Policy.default(), title or f"Audit of {names}", include_rows, quality, created)

@@ -1,0 +1,134 @@
+"""A report as HTML, JSON and Markdown."""
+
+import json
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from xrai_widgets.core import Outcome
+from xrai_widgets.io.outcomes import ROWS, outcome_from_dict, outcome_to_dict
+from xrai_widgets.reporting.compose import Report
+from xrai_widgets.results import html, words
+from xrai_widgets.results.policy import Verdict
+
+SCHEMA = "xrai-widgets/report/1"
+_EXPOSED = 20
+
+
+def to_html(report: Report) -> str:
+    """Return one HTML page without any outside request."""
+    sections = [
+        {
+            "head": Markup(html.head(outcome, verdict)),
+            "values": Markup(html.values(outcome, verdict)),
+            "meaning": Markup(html.meaning(outcome, verdict)),
+            "code": Markup(html.code(outcome)),
+            "figures": html.figures(outcome.finding) if outcome.finding else [],
+            "tables": _tables(outcome, report.include_rows),
+        }
+        for outcome, verdict in zip(report.outcomes, report.verdicts, strict=True)
+    ]
+    board = html.scoreboard(report.outcomes, report.policy, report.quality)
+    return _template("report.html").render(
+        report=report,
+        sections=sections,
+        board=Markup(board),
+        style=Markup(html.style()),
+        policy=report.policy.to_toml(),
+    )
+
+
+def to_json(report: Report) -> str:
+    """Return JSON by the schema that `schema` returns."""
+    data = {
+        "schema": SCHEMA,
+        "title": report.title,
+        "created": report.created,
+        "policy": report.policy.to_toml(),
+        "include_rows": report.include_rows,
+        "outcomes": [outcome_to_dict(outcome, include_rows=report.include_rows) for outcome in report.outcomes],
+        "verdicts": [
+            _verdict(outcome, verdict) for outcome, verdict in zip(report.outcomes, report.verdicts, strict=True)
+        ],
+    }
+    return json.dumps(data, ensure_ascii=False, allow_nan=False, indent=1)
+
+
+def to_markdown(report: Report) -> str:
+    """Return a model card."""
+    return _template("report.md").render(report=report, pairs=list(zip(report.outcomes, report.verdicts, strict=True)))
+
+
+def read_report(path: str | Path) -> list[Outcome]:
+    """Return the outcomes of a report that was saved as JSON.
+
+    Raises
+    ------
+    ValueError
+        if the file is no such report, or one of a newer format.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise ValueError(f"the report must be a JSON file, got {str(path)!r}, which does not exist")
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"the report {file.name} must be JSON: {error}") from None
+    written = data.get("schema") if isinstance(data, dict) else None
+    if written != SCHEMA:
+        raise ValueError(f"the report {file.name} must have the schema {SCHEMA!r}, got {written!r}")
+    return [outcome_from_dict(entry) for entry in data.get("outcomes", [])]
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON schema of a report."""
+    text = resources.files("xrai_widgets.reporting").joinpath("report.schema.json").read_text(encoding="utf-8")
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    results = html.environment()
+    assert results.loader is not None
+    own = jinja2.PackageLoader("xrai_widgets.reporting", "templates")
+    return results.overlay(loader=jinja2.ChoiceLoader([own, results.loader]))
+
+
+def _template(name: str) -> jinja2.Template:
+    if name.endswith(".md"):
+        plain = _environment().overlay(autoescape=False)
+        plain.filters = {**plain.filters, "md": _markdown}
+        return plain.get_template(name)
+    return _environment().get_template(name)
+
+
+def _markdown(text: object) -> str:
+    return str(text).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+
+
+def _tables(outcome: Outcome, include_rows: bool) -> list[Markup]:
+    if outcome.finding is None:
+        return []
+    found = []
+    for name, frame in outcome.finding.tables.items():
+        if frame.empty or (name == ROWS and not include_rows):
+            continue
+        scores = [column for column in frame.columns if name == "samples" and frame[column].dtype.kind == "f"]
+        shown = frame.sort_values(scores[0], ascending=False, kind="stable") if scores else frame
+        caption = f"{words.label(name)}, largest {words.label(scores[0])} first" if scores else words.label(name)
+        found.append(Markup(html.table(shown, caption, _EXPOSED)))
+    return found
+
+
+def _verdict(outcome: Outcome, verdict: Verdict) -> dict[str, Any]:
+    checks = [
+        {"measure": check.key, "threshold": str(check.threshold), "status": check.status}
+        for check in verdict.checks
+        if check.threshold is not None
+    ]
+    return {"assessment": outcome.assessment, "status": verdict.status, "reason": verdict.reason, "checks": checks}

@@ -1,0 +1,1 @@
+"""Outcomes made readable: verdicts, tables, figures, HTML."""

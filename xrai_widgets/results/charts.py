@@ -1,0 +1,135 @@
+"""Charts drawn as matplotlib figures: colour-blind-safe, with a text alternative, without pyplot state."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from xrai_widgets.core import Chart, Finding, Outcome
+from xrai_widgets.results.words import label, number
+
+PALETTE = "colorblind"
+
+
+def outcome_figure(outcome: Outcome, index: int = 0) -> Figure:
+    """Draw chart number ``index`` of an outcome.
+
+    Raises
+    ------
+    ValueError
+        if there is no finding or no such chart.
+    """
+    if outcome.finding is None:
+        raise ValueError(f"{outcome.assessment} has no figure: {outcome.status}, {outcome.reason}")
+    charts = outcome.finding.charts
+    if not 0 <= index < len(charts):
+        raise ValueError(f"{outcome.assessment} has {len(charts)} figures, numbered from 0, got {index}")
+    return draw(charts[index], outcome.finding)
+
+
+def draw(chart: Chart, finding: Finding) -> Figure:
+    """Draw one chart on a figure of its own."""
+    data = finding.tables[chart.table].dropna(subset=[chart.x])
+    height = 1.2 + 0.32 * len(data) if chart.kind == "points" else 3.6
+    figure = Figure(figsize=(6.4, height), layout="constrained")
+    axes = figure.subplots()
+    _DRAWN[chart.kind](chart, data, axes)
+    axes.set_title(chart.title, fontsize=11, loc="left")
+    axes.set_xlabel(label(chart.x))
+    sns.despine(ax=axes)
+    return figure
+
+
+def describe(chart: Chart, finding: Finding) -> str:
+    """Return the text alternative of a chart: what it shows, and its main numbers."""
+    data = finding.tables[chart.table].dropna(subset=[chart.x])
+    groups = [("", data)] if not chart.by else [(str(key), part) for key, part in data.groupby(chart.by, sort=False)]
+    if chart.kind == "histogram":
+        said = [
+            f"{_named(name)}{len(part)} samples, median {number(float(part[chart.x].median()))}"
+            for name, part in groups
+        ]
+    elif chart.kind == "points":
+        said = [f"{row[chart.y]}: {number(float(row[chart.x]))}" for _, row in data.head(12).iterrows()]
+    else:
+        said = [
+            f"{_named(name)}from {_at(part, chart, 0)} to {_at(part, chart, -1)}" for name, part in groups if len(part)
+        ]
+    return f"{chart.title}. {'; '.join(said)}."
+
+
+def palette(names: list[str]) -> dict[str, tuple[float, float, float]]:
+    """Return a colour-blind-safe colour for each name."""
+    kind = PALETTE if len(names) <= 10 else "cividis"
+    return dict(zip(names, sns.color_palette(kind, len(names)), strict=True))
+
+
+def _named(name: str) -> str:
+    return f"{name}: " if name else ""
+
+
+def _at(part: pd.DataFrame, chart: Chart, place: int) -> str:
+    row = part.iloc[place]
+    return f"{label(chart.y)} {number(float(row[chart.y]))} at {label(chart.x)} {number(float(row[chart.x]))}"
+
+
+def _histogram(chart: Chart, data: pd.DataFrame, axes: Axes) -> None:
+    edges = np.histogram_bin_edges(data[chart.x], bins=30)
+    names = [str(name) for name in data[chart.by].unique()] if chart.by else []
+    # shares within each group, so that groups of different size can be compared
+    sns.histplot(
+        data=data,
+        x=chart.x,
+        hue=chart.by or None,
+        palette=palette(names) if names else None,
+        bins=edges.tolist(),
+        stat="percent",
+        common_norm=False,
+        element="step",
+        alpha=0.35,
+        ax=axes,
+    )
+    axes.set_ylabel("share of the group in %" if names else "share in %")
+    if chart.cut is not None:
+        axes.axvline(chart.cut, linestyle="--", linewidth=1, color="0.45")
+
+
+def _line(chart: Chart, data: pd.DataFrame, axes: Axes) -> None:
+    names = [str(name) for name in data[chart.by].unique()] if chart.by else [""]
+    colours, dashes = palette(names), ["-", "--", "-.", ":"]
+    for number_, name in enumerate(names):
+        part = data[data[chart.by].astype(str) == name] if chart.by else data
+        style = dashes[number_ % len(dashes)]
+        axes.step(part[chart.x], part[chart.y], style, where="post", color=colours[name], label=name or None)
+        if chart.low and chart.high:
+            x, low, high = part[[chart.x, chart.low, chart.high]].to_numpy(dtype=float).T
+            axes.fill_between(x, low, high, step="post", color=colours[name], alpha=0.2, linewidth=0)
+    if chart.log:
+        axes.set(xscale="log", yscale="log")
+    elif chart.high and data[chart.high].max() <= 1:
+        axes.set_ylim(-0.02, 1.02)
+    axes.set_ylabel(label(chart.y))
+    if chart.by:
+        axes.legend(frameon=False)
+
+
+def _points(chart: Chart, data: pd.DataFrame, axes: Axes) -> None:
+    rows = np.arange(len(data))[::-1]
+    x = data[chart.x].to_numpy(dtype=float)
+    if chart.low and chart.high:
+        low, high = (data[name].to_numpy(dtype=float) for name in (chart.low, chart.high))
+        axes.hlines(rows, low, high, color=sns.color_palette(PALETTE)[0], linewidth=2)
+    axes.plot(x, rows, "o", color=sns.color_palette(PALETTE)[0])
+    axes.set_yticks(rows, [str(name) for name in data[chart.y]])
+    axes.set_ylim(-0.7, len(data) - 0.3)
+    axes.set_ylabel(label(chart.y))
+
+
+_DRAWN: dict[str, Callable[[Chart, pd.DataFrame, Axes], None]] = {
+    "histogram": _histogram,
+    "line": _line,
+    "points": _points,
+}

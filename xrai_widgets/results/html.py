@@ -1,0 +1,153 @@
+"""One autoescaping renderer for everything that is shown as HTML, in widgets and in reports."""
+
+import io
+import re
+import threading
+from collections.abc import Iterable
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import jinja2
+import matplotlib as mpl
+import pandas as pd
+from markupsafe import Markup, escape
+from matplotlib.figure import Figure
+
+from xrai_widgets.core import Assessment, Finding, Outcome, registered
+from xrai_widgets.results import as_code, words
+from xrai_widgets.results.charts import describe, draw
+from xrai_widgets.results.policy import Check, Policy, Verdict, judge
+
+_BAR = 140.0  # width of an interval bar
+_saving = threading.Lock()  # matplotlib's settings are global while an SVG is written
+
+
+@cache
+def environment() -> jinja2.Environment:
+    """Return the template environment; everything is escaped unless it is `Markup` made here."""
+    found = jinja2.Environment(
+        loader=jinja2.PackageLoader("xrai_widgets.results", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters |= {"label": words.label, "number": words.number, "seconds": words.seconds, "cell": cell}
+    found.globals |= {"shapes": words.SHAPES, "interval": words.interval, "bar": bar}
+    return found
+
+
+def render(template: str, **context: Any) -> str:
+    """Render a template of the results room."""
+    return environment().get_template(template).render(**context)
+
+
+@cache
+def style() -> str:
+    """Return the style sheet that widgets and reports share."""
+    return resources.files("xrai_widgets.results").joinpath("templates/style.css").read_text(encoding="utf-8")
+
+
+def svg(figure: Figure, alt: str) -> Markup:
+    """Return a figure as inline SVG whose ink follows the text colour around it.
+
+    Parameters
+    ----------
+    figure : Figure
+    alt : str
+        Text alternative.
+    """
+    buffer = io.StringIO()
+    with _saving, mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": None}):
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :].replace("#000000", "currentColor").replace("#262626", "currentColor")
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    head = f'<svg role="img" aria-label="{escape(alt)}" class="xrai-figure" '
+    return Markup(text.replace("<svg ", head, 1))
+
+
+def bar(check: Check, chance: float | None = None) -> Markup:
+    """Return a small picture of an interval against its threshold; the numbers stand beside it."""
+    known = [check.low, check.high, check.value, *([check.threshold.value] if check.threshold else [])]
+    known = [x for x in known if abs(x) < float("inf")] or [0.0]
+    low, high = min(*known, chance or 0.0, 0.0), max(*known, chance or 0.0)
+    span = (high - low) * 1.08 or 1.0
+
+    def at(x: float) -> float:
+        return 4 + (_BAR - 8) * min(max((x - low) / span, 0.0), 1.0)
+
+    return Markup(
+        render("bar.html", at=at, check=check, width=_BAR, bad="below" if _min(check) else "above").replace("\n", "")
+    )
+
+
+def figures(finding: Finding) -> list[Markup]:
+    """Return every chart of a finding as inline SVG."""
+    return [svg(draw(chart, finding), describe(chart, finding)) for chart in finding.charts]
+
+
+def scoreboard(outcomes: Iterable[Outcome], policy: Policy, quality: Finding | None = None, title: str = "") -> str:
+    """Return the scoreboard: the model's own quality, then one row per value, grouped by assessment."""
+    rows = [(outcome, judge(outcome, policy), entry_of(outcome)) for outcome in outcomes]
+    several = len({outcome.subject for outcome, _, _ in rows}) > 1
+    return render("scoreboard.html", rows=rows, quality=quality, title=title, several=several)
+
+
+def head(outcome: Outcome, verdict: Verdict) -> str:
+    """Return what ran and how it ended: title, verdict or reason, and the notes that must be read with the numbers."""
+    return render("head.html", outcome=outcome, verdict=verdict, entry=entry_of(outcome))
+
+
+def values(outcome: Outcome, verdict: Verdict) -> str:
+    """Return the table of an outcome's numbers with intervals, thresholds and verdicts."""
+    return render("values.html", outcome=outcome, verdict=verdict)
+
+
+def finding_values(finding: Finding, heading: str) -> str:
+    """Return the numbers of a finding that is not finished."""
+    return render("partial.html", finding=finding, heading=heading)
+
+
+def meaning(outcome: Outcome, verdict: Verdict) -> str:
+    """Return what the result means, what it does not show, and what to do about it."""
+    entry = entry_of(outcome)
+    sections = (
+        {} if entry is None else {name: entry.section(name).split("\n") for name in _SECTIONS if entry.section(name)}
+    )
+    return render("meaning.html", sections=sections, entry=entry, verdict=verdict, outcome=outcome)
+
+
+def code(outcome: Outcome) -> str:
+    """Return the outcome as Python and as a command."""
+    return render("code.html", python=as_code.as_python(outcome), command=as_code.as_command(outcome), outcome=outcome)
+
+
+def table(frame: pd.DataFrame, caption: str, most: int = 20) -> str:
+    """Return a plain table of the first rows."""
+    return render("table.html", frame=frame.head(most), total=len(frame), caption=caption)
+
+
+def message(text: str, kind: str = "error") -> str:
+    """Return a message box; kind is ``error``, ``info`` or ``status``."""
+    return render("message.html", text=text, kind=kind)
+
+
+def entry_of(outcome: Outcome) -> Assessment | None:
+    """Return the outcome's assessment, if it is registered in this process."""
+    return registered().get(outcome.assessment)
+
+
+def cell(value: object) -> str:
+    """Return a table cell as text."""
+    if isinstance(value, float):
+        return words.number(value)
+    return str(value)
+
+
+_SECTIONS = ("Interpretation", "Limitations", "Recommendations")
+
+
+def _min(check: Check) -> bool:
+    return check.threshold is not None and check.threshold.bound == "min"

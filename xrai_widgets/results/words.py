@@ -1,0 +1,57 @@
+"""Names as people read them."""
+
+_KNOWN = {
+    "auc": "AUC",
+    "auroc": "AUROC",
+    "r2": "R²",
+    "knn_accuracy": "K-neighbour accuracy in output space",
+    "tpr_at_fpr_1pct": "TPR at FPR 1 %",
+    "tpr_at_fpr_0_1pct": "TPR at FPR 0.1 %",
+    "advantage": "membership advantage (TPR − FPR)",
+    "shapr_p50": "SHAPr, median",
+    "shapr_p95": "SHAPr, 95 % quantile",
+    "shapr_p99": "SHAPr, 99 % quantile",
+    "shapr": "SHAPr",
+    "loss": "minus the loss",
+    "fpr": "false-positive rate",
+    "tpr": "true-positive rate",
+    "epsilon": "ε (size of the change)",
+    "p95": "95 % quantile",
+    "n_neighbors": "neighbours",
+    "n_samples": "samples to attack",
+    "max_iter": "iterations",
+    "init_eval": "first questions per sample",
+    "max_eval": "most questions per sample",
+    "init_size": "random starts",
+    "epsilons": "sizes to attack at",
+    "attack_train_ratio": "share to choose threshold",
+    "memory_limit": "memory limit (GB)",
+}
+SHAPES = {"pass": "●", "warn": "▲", "fail": "■", "not judged": "○"}
+
+
+def label(key: str) -> str:
+    """Return a value's or column's name in words."""
+    return _KNOWN.get(key, key.replace("_", " "))
+
+
+def number(value: float) -> str:
+    """Return a number with three significant digits; infinities and gaps in words."""
+    if value != value:
+        return "–"
+    if value in (float("inf"), float("-inf")):
+        return "∞" if value > 0 else "−∞"
+    text = f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return text.replace("-", "−")
+
+
+def interval(low: float, high: float) -> str:
+    """Return an interval in brackets."""
+    return f"[{number(low)}, {number(high)}]"
+
+
+def seconds(value: float) -> str:
+    """Return a duration."""
+    if value < 10:
+        return f"{value:.1f} s"
+    return f"{value:.0f} s" if value < 90 else f"{value / 60:.1f} min"

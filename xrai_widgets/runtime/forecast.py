@@ -1,0 +1,57 @@
+"""How long will it take? A pilot on the subject itself tells."""
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from xrai_widgets.core import Assessment, Subject
+from xrai_widgets.runtime.guard import Meter
+from xrai_widgets.runtime.run import run
+from xrai_widgets.runtime.run_step import RunStep
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Seconds that an assessment is expected to take; None where the pilot could not tell."""
+
+    seconds: float | None
+    pilot: float
+
+    def __str__(self) -> str:
+        if self.seconds is None:
+            return "time unknown"
+        return (
+            "< 1 s"
+            if self.seconds < 1
+            else f"~{self.seconds:.0f} s"
+            if self.seconds < 90
+            else f"~{self.seconds / 60:.0f} min"
+        )
+
+
+def forecast(
+    subject: Subject,
+    assessment: Assessment,
+    params: Mapping[str, Any],
+    *,
+    budget: float = 0.7,
+    cancel: threading.Event | None = None,
+) -> Forecast:
+    """Run the assessment for at most ``budget`` seconds and extrapolate from the share that was done.
+
+    Engines report progress in proportion to time, so a pilot of the real run on the real subject needs no model of the
+    engine's cost. Isolated engines are not piloted: their start would be most of what is measured.
+    """
+    if assessment.isolated:
+        return Forecast(None, 0.0)
+    step = RunStep(Meter(cancel, max_seconds=budget))
+    begun = time.perf_counter()
+    outcome = run(subject, assessment, params, step=step)
+    spent = time.perf_counter() - begun
+    if outcome.status == "ok":
+        return Forecast(spent, spent)
+    if outcome.status == "cancelled" and step.done > 0.005:
+        return Forecast(spent / step.done, spent)
+    return Forecast(None, spent)

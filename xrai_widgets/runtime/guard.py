@@ -1,0 +1,104 @@
+"""The guard around a model: counts questions, keeps budgets, and stops within a question when cancelled."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from xrai_widgets.core import Array, Cancelled
+
+_SLICE = 0.25  # seconds that one call of the model should take at most
+_FIRST = 256
+
+_worker = threading.local()
+
+
+class Meter:
+    """What a run has used, and whether it may go on. Shared by all guards of the run; safe across threads.
+
+    Parameters
+    ----------
+    cancel : threading.Event
+        Set by whoever wants the run to stop.
+    max_queries : int, optional
+        Most rows the model may be asked for.
+    max_seconds : float, optional
+        Most wall time.
+    """
+
+    def __init__(
+        self, cancel: threading.Event | None = None, max_queries: int | None = None, max_seconds: float | None = None
+    ) -> None:
+        self.cancel = cancel or threading.Event()
+        self.max_queries, self.max_seconds = max_queries, max_seconds
+        self.started = time.monotonic()
+        self.queries = 0
+        self._lock = threading.Lock()
+
+    def check(self) -> None:
+        """Raise `Cancelled` if the run may not go on."""
+        if self.cancel.is_set():
+            raise Cancelled("cancelled by the user")
+        if self.max_seconds is not None and time.monotonic() - self.started > self.max_seconds:
+            raise Cancelled(f"the time budget of {self.max_seconds:g} s is used up")
+
+    def count(self, rows: int) -> None:
+        """Add rows that are about to be asked; raise `Cancelled` if they exceed the budget."""
+        with self._lock:
+            if self.max_queries is not None and self.queries + rows > self.max_queries:
+                raise Cancelled(f"the budget of {self.max_queries:,} model queries is used up")
+            self.queries += rows
+
+
+class Guard:
+    """A model function that answers in slices of about a quarter of a second and asks the meter before each.
+
+    Pickled, it loses its meter: in a worker it counts on its own, and `Counted` brings the count home.
+    """
+
+    def __init__(self, call: Callable[..., Array], meter: Meter | None = None) -> None:
+        self._call, self._meter = call, meter
+        self._rows = _FIRST
+
+    def __call__(self, X: Array, *others: Array) -> Array:
+        """Return what the model says for the rows of X (and of the other arrays, as labels of a gradient)."""
+        parts: list[Array] = []
+        start = 0
+        while start < len(X) or not parts:
+            stop = start + self._rows
+            taken = X[start:stop]
+            self._before(len(taken))
+            begun = time.perf_counter()
+            parts.append(self._call(taken, *(other[start:stop] for other in others)))
+            self._adapt(len(taken), time.perf_counter() - begun)
+            start = stop
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_call": self._call, "_meter": None, "_rows": self._rows}
+
+    def _before(self, rows: int) -> None:
+        if self._meter is None:
+            _worker.queries = getattr(_worker, "queries", 0) + rows
+        else:
+            self._meter.check()
+            self._meter.count(rows)
+
+    def _adapt(self, rows: int, seconds: float) -> None:
+        if rows == self._rows:  # a short last slice says little about speed
+            self._rows = int(np.clip(rows * _SLICE / max(seconds, 1e-6), max(1, rows // 4), rows * 4))
+
+
+class Counted:
+    """A function whose result comes with the number of rows its guards asked for in this thread."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self._function = function
+
+    def __call__(self, item: Any) -> tuple[Any, int]:
+        """Return (result, rows)."""
+        before = getattr(_worker, "queries", 0)
+        result = self._function(item)
+        return result, getattr(_worker, "queries", 0) - before

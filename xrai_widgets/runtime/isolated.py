@@ -1,0 +1,125 @@
+"""Engines that cannot be stopped run in a process of their own, which can be killed."""
+
+import contextlib
+import os
+import pickle
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import cloudpickle
+
+from xrai_widgets.core import Assessment, Finding, Subject
+from xrai_widgets.runtime.run_step import RunStep
+
+_LARGE = 1 << 16  # bytes; smaller buffers travel inside the pickle
+
+
+def call_isolated(subject: Subject, entry: Assessment, params: Mapping[str, Any], step: RunStep) -> Finding:
+    """Run the engine in a fresh process; progress and partial findings come back through a pipe.
+
+    The process is started anew, never forked, and does not run the caller's script again. Arrays are shared through
+    memory-mapped files. What cannot be pickled runs in this thread instead and says so.
+
+    Raises
+    ------
+    Cancelled
+        after the process was killed.
+    RuntimeError
+        if the process died.
+    """
+    with tempfile.TemporaryDirectory(prefix="xrai-") as folder:
+        try:
+            pack((subject, entry, dict(params)), Path(folder))
+        except (pickle.PicklingError, TypeError, AttributeError) as error:
+            return _in_thread(subject, entry, params, step, error)
+        child = subprocess.Popen(
+            [sys.executable, "-m", "xrai_widgets.runtime.worker", folder],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        )
+        try:
+            return _listen(child, step)
+        finally:
+            child.kill()
+            child.wait()
+            for pipe in (child.stdout, child.stderr):
+                if pipe is not None:
+                    pipe.close()
+
+
+def pack(payload: object, folder: Path) -> None:
+    """Write an object to a folder: one pickle, large arrays beside it."""
+    buffers: list[pickle.PickleBuffer] = []
+
+    def beside(buffer: pickle.PickleBuffer) -> bool:
+        large = buffer.raw().nbytes >= _LARGE
+        if large:
+            (folder / f"{len(buffers)}.bin").write_bytes(buffer.raw())
+            buffers.append(buffer)
+        return not large
+
+    data = cloudpickle.dumps(payload, protocol=5, buffer_callback=beside)
+    (folder / "payload.pickle").write_bytes(data)
+
+
+def unpack(folder: Path) -> Any:
+    """Read the object back; large arrays are mapped read-only."""
+    import numpy as np
+
+    count = len(list(folder.glob("*.bin")))
+    buffers = [np.memmap(folder / f"{number}.bin", mode="r") for number in range(count)]
+    return pickle.loads((folder / "payload.pickle").read_bytes(), buffers=buffers)
+
+
+def _in_thread(
+    subject: Subject, entry: Assessment, params: Mapping[str, Any], step: RunStep, error: Exception
+) -> Finding:
+    from dataclasses import replace
+
+    from xrai_widgets.runtime.run import call_engine
+
+    step(0.0, "the model cannot be sent to a process of its own: Cancel waits for the current call")
+    finding = call_engine(subject, entry, params, step)
+    return replace(finding, notes=(*finding.notes, f"Ran in the notebook's own process: {error}."))
+
+
+def _listen(child: "subprocess.Popen[bytes]", step: RunStep) -> Finding:
+    messages: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+    errors: list[bytes] = []
+    assert child.stdout is not None
+    assert child.stderr is not None
+    threading.Thread(target=_read, args=(child.stdout, messages), daemon=True).start()
+    threading.Thread(target=lambda pipe: errors.append(pipe.read()), args=(child.stderr,), daemon=True).start()
+    while True:
+        try:
+            kind, value = messages.get(timeout=0.05)
+        except queue.Empty:
+            step.meter.check()
+            continue
+        if kind == "progress":
+            step(*value)
+        elif kind == "queries":
+            step.meter.count(value)
+        elif kind == "finding":
+            return value  # type: ignore[no-any-return]
+        elif kind == "raised":
+            raise value
+        else:
+            code = child.wait()
+            said = errors[0].decode(errors="replace").strip().splitlines()[-1:] if errors else []
+            raise RuntimeError(f"the process of the assessment ended with exit code {code} {''.join(said)}")
+
+
+def _read(pipe: IO[bytes], messages: "queue.SimpleQueue[tuple[str, Any]]") -> None:
+    with contextlib.suppress(EOFError, ValueError, OSError, pickle.UnpicklingError):
+        while True:
+            messages.put(pickle.load(pipe))
+    messages.put(("died", None))

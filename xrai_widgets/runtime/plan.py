@@ -1,0 +1,154 @@
+"""Several assessments on one subject, one after the other, whatever happens to each."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import xrai_widgets.engines  # noqa: F401 - fills the catalog
+from xrai_widgets.core import Assessment, Outcome, Subject, find, registered
+from xrai_widgets.io.plans import read_plan
+from xrai_widgets.runtime.guard import Meter
+from xrai_widgets.runtime.run import run
+from xrai_widgets.runtime.run_step import Progress, RunStep
+
+Plan = str | Path | Iterable[str | tuple[str, Mapping[str, Any]]]
+
+
+@dataclass(frozen=True)
+class PlanProgress:
+    """How far a plan is: the running assessment's progress, and that of the whole."""
+
+    assessment: str
+    index: int
+    total: int
+    done: float
+    remaining: float | None
+    current: Progress
+
+
+def catalog() -> pd.DataFrame:
+    """Return the registered assessments as a table."""
+    rows = [
+        {
+            "name": entry.name,
+            "title": entry.title,
+            "needs": ", ".join(entry.needs),
+            "parameters": ", ".join(parameter.name for parameter in entry.parameters),
+            "reference": entry.reference,
+        }
+        for entry in registered().values()
+    ]
+    return pd.DataFrame(rows).set_index("name")
+
+
+def assess(
+    subject: Subject,
+    name: str,
+    *,
+    strict: bool = False,
+    max_queries: int | None = None,
+    max_seconds: float | None = None,
+    **params: Any,
+) -> Outcome:
+    """Run one assessment.
+
+    Parameters
+    ----------
+    subject : Subject
+    name : str
+        A name of the catalog, as ``privacy.shapr``.
+    strict : bool
+        Raise what the engine raises.
+    max_queries : int, optional
+        Most rows the model may be asked for; then the run ends as cancelled with what was found.
+    max_seconds : float, optional
+        Most wall time, likewise.
+    **params
+        Parameters of the assessment.
+
+    Returns
+    -------
+    Outcome
+        Also where the model does not fit: status "not applicable" and a reason.
+    """
+    step = RunStep(Meter(max_queries=max_queries, max_seconds=max_seconds))
+    return run(subject, name, params, step=step, strict=strict)
+
+
+def check_plan(plan: Plan) -> list[tuple[Assessment, dict[str, Any]]]:
+    """Read and check a plan: names, parameters and their ranges, before anything is run.
+
+    Parameters
+    ----------
+    plan : path of a TOML file, or an iterable of names or (name, parameters)
+    """
+    entries: Iterable[Any] = read_plan(plan) if isinstance(plan, str | Path) else plan
+    pairs = [(entry, {}) if isinstance(entry, str) else (entry[0], dict(entry[1])) for entry in entries]
+    if not pairs:
+        raise ValueError("the plan must name at least one assessment, got none")
+    return [(find(name), find(name).check(params)) for name, params in pairs]
+
+
+def run_plan(
+    subject: Subject,
+    plan: Plan,
+    *,
+    cancel: threading.Event | None = None,
+    each: Callable[[Outcome | PlanProgress], None] | None = None,
+    backend: tuple[Any, int] | None = None,
+    seconds: Sequence[float] | None = None,
+) -> list[Outcome]:
+    """Run the assessments of a plan and return one outcome for each, in order. A failure does not stop the others.
+
+    Parameters
+    ----------
+    subject : Subject
+    plan : path of a TOML file, or an iterable of names or (name, parameters)
+        Checked whole before the first one is run.
+    cancel : threading.Event, optional
+        Stops the running assessment, and the rest are not started.
+    each : callable, optional
+        Gets the progress of the running assessment and every outcome as it ends.
+    backend : (backend, n_jobs), optional
+        joblib's backend for parallel engines.
+    seconds : sequence of float, optional
+        Forecast per assessment, for the time left.
+    """
+    work = check_plan(plan)
+    stop = cancel or threading.Event()
+    weights = list(seconds) if seconds is not None else [1.0] * len(work)
+    outcomes: list[Outcome] = []
+    for index, (entry, params) in enumerate(work):
+        listen = _listener(entry.name, index, weights, seconds is not None, each) if each is not None else None
+        step = RunStep(Meter(stop), listen, backend)
+        outcome = run(subject, entry, params, step=step)
+        if stop.is_set() and outcome.status == "cancelled" and outcome.queries == 0 and outcome.finding is None:
+            outcome = replace(outcome, reason="cancelled before it started")
+        outcomes.append(outcome)
+        if each is not None:
+            each(outcome)
+    return outcomes
+
+
+def _listener(
+    name: str, index: int, weights: list[float], in_seconds: bool, each: Callable[[Outcome | PlanProgress], None]
+) -> Callable[[Progress], None]:
+    before, own, whole = sum(weights[:index]), weights[index], sum(weights)
+    started = time.monotonic()
+
+    def listen(progress: Progress) -> None:
+        done = (before + own * progress.done) / whole if whole > 0 else progress.done
+        left = progress.remaining
+        if left is None and in_seconds:
+            left = max(0.0, own - (time.monotonic() - started))
+        if left is not None:
+            later = sum(weights[index + 1 :]) if in_seconds else None
+            left = left + later if later is not None else (left if index + 1 == len(weights) else None)
+        each(PlanProgress(name, index, len(weights), done, left, progress))
+
+    return listen

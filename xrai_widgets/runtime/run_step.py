@@ -1,0 +1,133 @@
+"""The step that the runtime hands to engines: progress, cancel, partial findings, work spread over joblib's backend."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import joblib
+
+from xrai_widgets.core import Cancelled, Finding, Step
+from xrai_widgets.core.step import Item, Partial, Result
+from xrai_widgets.runtime.guard import Counted, Meter
+
+_PERIOD = 0.1  # seconds between two pieces of news
+_PARTIAL_PERIOD = 1.0  # a partial finding costs a table and is shown less often
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an assessment is.
+
+    Parameters
+    ----------
+    done : float
+        Fraction between 0 and 1.
+    note : str
+    elapsed : float
+        Seconds since the start.
+    remaining : float, optional
+        Seconds that are left if it goes on at this speed; None until that can be told.
+    partial : Finding, optional
+        The result so far.
+    """
+
+    done: float
+    note: str
+    elapsed: float
+    remaining: float | None
+    partial: Finding | None = None
+
+
+def active_backend() -> tuple[Any, int]:
+    """Return joblib's active backend and number of jobs in this thread, to be entered again in another one."""
+    backend, n_jobs = joblib.parallel.get_active_backend()
+    return backend, n_jobs
+
+
+class RunStep(Step):
+    """Progress to a listener at most ten times a second, `Cancelled` when the meter says so, parallel `map`.
+
+    Parameters
+    ----------
+    meter : Meter
+    listen : callable
+        Gets a `Progress`, in the thread of the engine.
+    backend : (backend, n_jobs), optional
+        joblib's backend for `map`; by default the one that is active where the step is made.
+    """
+
+    def __init__(
+        self,
+        meter: Meter | None = None,
+        listen: Callable[[Progress], None] | None = None,
+        backend: tuple[Any, int] | None = None,
+    ) -> None:
+        self.meter = meter or Meter()
+        self._listen = listen
+        self._backend = backend or active_backend()
+        self._started = time.monotonic()
+        self._said = self._shown = 0.0
+        self._partial: Partial = None
+        self.done = 0.0
+
+    def __call__(self, done: float, note: str = "", partial: Partial = None) -> None:
+        """Report progress; raise `Cancelled` if the run is to stop."""
+        self._partial = partial or self._partial
+        self.done = max(self.done, min(float(done), 1.0))
+        now = time.monotonic()
+        if self._listen is not None and (now - self._said >= _PERIOD or self.done == 1.0):
+            self._said = now
+            elapsed = now - self._started
+            sure = self.done > 0.02 and elapsed > 0.2
+            left = elapsed / self.done * (1 - self.done) if sure else None
+            shown = None
+            if partial is not None and now - self._shown >= _PARTIAL_PERIOD:
+                self._shown, shown = now, self.partial()
+            self._listen(Progress(self.done, note, elapsed, left, shown))
+        self.meter.check()
+
+    def partial(self) -> Finding | None:
+        """Return the latest partial finding."""
+        return self._partial() if callable(self._partial) else self._partial
+
+    def spread(self, function: Callable[[Item], Result], work: Collection[Item]) -> Iterable[Result]:
+        """Apply ``function`` on the workers of the active joblib backend; results come in order."""
+        backend, n_jobs = self._backend
+        if n_jobs == 1 or type(backend).__name__ == "SequentialBackend":
+            return map(function, work)
+        return self._collect(function, work)
+
+    def _collect(self, function: Callable[[Item], Result], work: Collection[Item]) -> Iterator[Result]:
+        # joblib's generator blocks until a worker is done; a thread of its own waits, so that Cancel need not
+        results: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+        threading.Thread(target=self._feed, args=(Counted(function), list(work), results), daemon=True).start()
+        while True:
+            try:
+                kind, value = results.get(timeout=0.05)
+            except queue.Empty:
+                self.meter.check()
+                continue
+            if kind == "end":
+                return
+            if kind == "error":
+                raise value
+            result, rows = value
+            self.meter.count(rows)
+            yield result
+
+    def _feed(self, function: Counted, work: list[Any], results: "queue.SimpleQueue[tuple[str, Any]]") -> None:
+        backend, n_jobs = self._backend
+        try:
+            with joblib.parallel_config(backend=backend, n_jobs=n_jobs):
+                stream = joblib.Parallel(return_as="generator")(joblib.delayed(function)(item) for item in work)
+                for result in stream:
+                    results.put(("result", result))
+                    if self.meter.cancel.is_set():
+                        stream.close()
+                        raise Cancelled("cancelled by the user")
+            results.put(("end", None))
+        except BaseException as error:  # noqa: BLE001 - whatever a worker raised is raised again where the engine waits
+            results.put(("error", error))

@@ -1,0 +1,61 @@
+"""The child process of an isolated engine: reads its work from a folder, writes messages to its output."""
+
+import os
+import pickle
+import sys
+import time
+from pathlib import Path
+
+import cloudpickle
+
+from xrai_widgets.core import Finding
+from xrai_widgets.core.step import Partial
+from xrai_widgets.runtime.isolated import unpack
+from xrai_widgets.runtime.run import call_engine
+from xrai_widgets.runtime.run_step import RunStep
+
+
+def main() -> None:
+    """Run one engine. Messages are pickles (kind, value); anything the model prints goes to the error stream."""
+    pipe = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+
+    def send(kind: str, value: object) -> None:
+        pipe.write(cloudpickle.dumps((kind, value), protocol=5))
+        pipe.flush()
+
+    class ChildStep(RunStep):
+        _sent = _sent_partial = 0.0
+
+        def __call__(self, done: float, note: str = "", partial: Partial = None) -> None:
+            now = time.monotonic()
+            self._partial = partial or self._partial
+            if now - self._sent < 0.1 and done < 1.0:
+                return
+            finding: Finding | None = None
+            if now - self._sent_partial > 0.5:
+                finding, self._sent_partial = self.partial(), now
+            self._sent = now
+            send("progress", (done, note, finding))
+
+    step = ChildStep()
+    try:
+        subject, entry, params = unpack(Path(sys.argv[1]))
+        finding = call_engine(subject, entry, params, step)
+    except BaseException as error:  # noqa: BLE001 - every ending must reach the parent
+        send("raised", _sendable(error))
+    else:
+        send("queries", step.meter.queries)
+        send("finding", finding)
+
+
+def _sendable(error: BaseException) -> BaseException:
+    try:
+        pickle.loads(cloudpickle.dumps(error))
+    except Exception:  # noqa: BLE001 - an exception may not survive pickling; its words do
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
+
+
+if __name__ == "__main__":
+    main()

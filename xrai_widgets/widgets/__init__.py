@@ -1,0 +1,36 @@
+"""The interactive components. Each works alone in a notebook cell and talks through traits."""
+
+import xrai_widgets.engines  # noqa: F401 - fills the catalog
+from xrai_widgets.widgets.a11y import A11y
+from xrai_widgets.widgets.download import Download
+from xrai_widgets.widgets.metric_selector import MetricSelector
+from xrai_widgets.widgets.outcome_view import OutcomeView
+from xrai_widgets.widgets.parameter_form import ParameterForm
+from xrai_widgets.widgets.parameter_forms import ParameterForms
+from xrai_widgets.widgets.policy_editor import PolicyEditor
+from xrai_widgets.widgets.report_buttons import ReportButtons
+from xrai_widgets.widgets.runner import Runner
+from xrai_widgets.widgets.sample_histogram import SampleHistogram
+from xrai_widgets.widgets.sample_table import SampleTable
+from xrai_widgets.widgets.scoreboard import Scoreboard
+from xrai_widgets.widgets.session import Session
+from xrai_widgets.widgets.subject_picker import SubjectPicker
+from xrai_widgets.widgets.threshold_slider import ThresholdSlider
+
+__all__ = [
+    "A11y",
+    "Download",
+    "MetricSelector",
+    "OutcomeView",
+    "ParameterForm",
+    "ParameterForms",
+    "PolicyEditor",
+    "ReportButtons",
+    "Runner",
+    "SampleHistogram",
+    "SampleTable",
+    "Scoreboard",
+    "Session",
+    "SubjectPicker",
+    "ThresholdSlider",
+]

@@ -1,0 +1,79 @@
+"""Models and data found among a notebook's variables."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from xrai_widgets.core import Subject
+from xrai_widgets.models.estimator import is_estimator
+from xrai_widgets.models.torch_module import is_torch_module
+
+_TEST = (("X_test", "y_test"), ("X_val", "y_val"), ("X_valid", "y_valid"), ("x_test", "y_test"), ("X", "y"))
+_TRAIN = (("X_train", "y_train"), ("x_train", "y_train"))
+
+
+@dataclass(frozen=True)
+class Guess:
+    """The variables that probably belong to a model; empty where none fits."""
+
+    X: str = ""
+    y: str = ""
+    X_train: str = ""
+    y_train: str = ""
+
+
+def notebook_namespace() -> Mapping[str, Any]:
+    """Return the variables of the notebook this runs in; empty outside of one."""
+    from IPython.core.getipython import get_ipython
+
+    shell = get_ipython()
+    return {} if shell is None else shell.user_ns
+
+
+def models(namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the subjects, fitted estimators and torch modules, by variable name."""
+    found = {}
+    for name, value in namespace.items():
+        if name.startswith("_") or isinstance(value, type):
+            continue
+        if isinstance(value, Subject) or is_torch_module(value) or (is_estimator(value) and _is_fitted(value)):
+            found[name] = value
+    return found
+
+
+def tables(namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the DataFrames, Series and numeric arrays, by variable name."""
+    kinds = (pd.DataFrame, pd.Series, np.ndarray)
+    return {name: value for name, value in namespace.items() if isinstance(value, kinds) and not name.startswith("_")}
+
+
+def guess(model: Any, namespace: Mapping[str, Any]) -> Guess:
+    """Tell by the customary names and the number of columns which data belong to a model."""
+    test = _pair(model, namespace, _TEST)
+    train = _pair(model, namespace, _TRAIN)
+    return Guess(*test, *train)
+
+
+def _pair(model: Any, namespace: Mapping[str, Any], names: tuple[tuple[str, str], ...]) -> tuple[str, str]:
+    width = getattr(model, "n_features_in_", None)
+    known = tables(namespace)
+    for first, second in names:
+        if first in known and second in known and len(known[first]) == len(known[second]):
+            shape = np.shape(known[first])
+            if len(shape) > 1 and (width is None or int(np.prod(shape[1:])) == width):
+                return first, second
+    return "", ""
+
+
+def _is_fitted(model: Any) -> bool:
+    from sklearn.exceptions import NotFittedError
+    from sklearn.utils.validation import check_is_fitted
+
+    try:
+        check_is_fitted(model)
+    except (NotFittedError, TypeError):
+        return False
+    return True

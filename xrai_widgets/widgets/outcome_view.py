@@ -1,0 +1,159 @@
+"""One result in full: figure, table, meaning, code, and the thresholds that judge it."""
+
+from typing import Any
+
+import ipywidgets as w
+import traitlets
+
+from xrai_widgets.core import Outcome
+from xrai_widgets.results import html, words
+from xrai_widgets.results.charts import describe, draw
+from xrai_widgets.results.policy import Policy, judge
+from xrai_widgets.widgets.parts import LABELS, Html, wide
+from xrai_widgets.widgets.sample_histogram import SampleHistogram
+from xrai_widgets.widgets.sample_table import SampleTable
+from xrai_widgets.widgets.session import Change
+from xrai_widgets.widgets.threshold_slider import ThresholdSlider
+
+_TABS = ("Figure", "Numbers", "Meaning", "As code")
+
+
+class OutcomeView(w.VBox):  # type: ignore[misc]
+    """Look at outcomes, one at a time.
+
+    Parameters
+    ----------
+    outcome : Outcome, optional
+        The one to show; shorthand for ``outcomes=(outcome,)``.
+    policy : Policy, optional
+
+    Attributes
+    ----------
+    outcomes : tuple of Outcome
+        What can be chosen.
+    outcome : Outcome or None
+        What is shown.
+    policy : Policy
+        Moving a threshold slider replaces it.
+    """
+
+    outcomes = traitlets.Tuple()
+    outcome = traitlets.Instance(Outcome, allow_none=True)
+    policy = traitlets.Instance(Policy)
+
+    def __init__(self, outcome: Outcome | None = None, policy: Policy | None = None, **kwargs: Any) -> None:
+        self._choice = w.Dropdown(description="result", tooltip="which result is shown", style=LABELS, layout=wide())
+        self._head, self._values = Html(), Html()
+        self._tables = w.VBox()
+        self._thresholds = w.VBox()
+        self._pages = [w.VBox(), w.VBox([self._values, self._tables]), w.VBox(), w.VBox()]
+        self._tabs = w.Tab(self._pages, titles=_TABS)
+        self._filled: set[int] = set()
+        super().__init__([self._choice, self._head, self._thresholds, self._tabs], **kwargs)
+        self.set_trait("policy", policy or Policy.default())
+        self._choice.observe(self._chosen, "value")
+        self._tabs.observe(lambda _: self._fill(), "selected_index")
+        self.observe(self._list, "outcomes")
+        self.observe(self._show, "outcome")
+        self.observe(self._judge, "policy")
+        if outcome is not None:
+            self.outcomes = (outcome,)
+        self._show()
+
+    def _list(self, _: Change) -> None:
+        self._choice.options = [
+            (f"{number}. {_title(outcome)} ({outcome.status})", number)
+            for number, outcome in enumerate(self.outcomes, 1)
+        ]
+        self.outcome = self.outcomes[-1] if self.outcomes else None
+        self._choice.value = len(self.outcomes) or None
+
+    def _chosen(self, _: Change) -> None:
+        if self._choice.value is not None:
+            self.outcome = self.outcomes[self._choice.value - 1]
+
+    def _show(self, _: Change | None = None) -> None:
+        outcome = self.outcome
+        self._choice.layout.display = "" if len(self.outcomes) > 1 else "none"
+        self._tabs.layout.display = "none" if outcome is None or outcome.finding is None else ""
+        self._thresholds.children = [] if outcome is None else self._sliders(outcome)
+        self._filled.clear()
+        self._tabs.selected_index = 0
+        self._fill()
+        self._judge()
+
+    def _sliders(self, outcome: Outcome) -> list[ThresholdSlider]:
+        checks = [check for check in judge(outcome, self.policy).checks if check.threshold is not None]
+        made = [ThresholdSlider(outcome, check.key, self.policy) for check in checks]
+        for slider in made:
+            traitlets.link((self, "policy"), (slider, "policy"))
+        return made
+
+    def _judge(self, _: Change | None = None) -> None:
+        """Draw what depends on the policy, and nothing else."""
+        if self.outcome is None:
+            self._head.show('<div class="xrai xrai-soft"><p>Results are shown here as they end.</p></div>')
+            self._values.show("")
+            return
+        verdict = judge(self.outcome, self.policy)
+        self._head.show(html.head(self.outcome, verdict))
+        self._values.show(html.values(self.outcome, verdict))
+        if 2 in self._filled:
+            self._fill_meaning()
+
+    def _fill(self) -> None:
+        """Make the page that is looked at; the others are made when they are."""
+        index = self._tabs.selected_index
+        if self.outcome is None or self.outcome.finding is None or index is None or index in self._filled:
+            return
+        self._filled.add(index)
+        (self._fill_figures, self._fill_tables, self._fill_meaning, self._fill_code)[index]()
+
+    def _fill_figures(self) -> None:
+        assert self.outcome is not None
+        finding = self.outcome.finding
+        assert finding is not None
+        made: list[w.Widget] = []
+        for chart in finding.charts:
+            if chart.kind == "histogram" and chart.cut is not None:
+                title = Html()
+                title.show(html.render("title.html", title=chart.title))
+                made += [title, SampleHistogram(chart, finding)]
+            else:
+                picture = Html()
+                picture.show(f'<div class="xrai">{html.svg(draw(chart, finding), describe(chart, finding))}</div>')
+                made.append(picture)
+        if not made:
+            made = [Html()]
+            made[0].say("There is nothing to draw.", "info")
+        self._pages[0].children = made
+
+    def _fill_tables(self) -> None:
+        assert self.outcome is not None
+        finding = self.outcome.finding
+        assert finding is not None
+        made = []
+        for name, frame in finding.tables.items():
+            if not frame.empty:
+                scores = [
+                    str(column) for column in frame.columns if name == "samples" and frame[column].dtype.kind == "f"
+                ]
+                made.append(SampleTable(frame, words.label(name), scores[0] if scores else ""))
+        self._tables.children = made
+
+    def _fill_meaning(self) -> None:
+        assert self.outcome is not None
+        page = Html()
+        page.show(html.meaning(self.outcome, judge(self.outcome, self.policy)))
+        self._pages[2].children = [page]
+
+    def _fill_code(self) -> None:
+        assert self.outcome is not None
+        page = Html()
+        page.show(html.code(self.outcome))
+        self._pages[3].children = [page]
+
+
+def _title(outcome: Outcome) -> str:
+    entry = html.entry_of(outcome)
+    return entry.title if entry is not None else outcome.assessment

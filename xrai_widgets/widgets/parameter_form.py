@@ -1,0 +1,131 @@
+"""The form of an assessment, generated from its engine's signature."""
+
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets as w
+import traitlets
+
+from xrai_widgets.core import Assessment, Parameter, Subject, find
+from xrai_widgets.results import words
+from xrai_widgets.widgets.parts import LABELS, Html, wide
+from xrai_widgets.widgets.session import Change
+
+_SLIDER = 20  # a range that reaches further beyond the default gets a box for the number instead of a slider
+
+
+class ParameterForm(w.VBox):  # type: ignore[misc]
+    """Controls for every parameter of one assessment.
+
+    Parameters
+    ----------
+    assessment : str or Assessment
+    subject : Subject, optional
+        Choices that do not fit it are refused with the reason.
+
+    Attributes
+    ----------
+    params : dict
+        The values, always valid.
+    error : str
+        What is wrong with the present entry; empty if nothing is.
+    """
+
+    params = traitlets.Dict()
+    error = traitlets.Unicode()
+    subject = traitlets.Instance(Subject, allow_none=True)
+
+    def __init__(self, assessment: str | Assessment, subject: Subject | None = None, **kwargs: Any) -> None:
+        self.assessment = find(assessment) if isinstance(assessment, str) else assessment
+        self.message = Html()
+        self._controls = {p.name: _control(p) for p in self.assessment.parameters}
+        self._automatic: dict[str, w.Checkbox] = {}
+        plain = [self._row(p) for p in self.assessment.parameters if not p.advanced]
+        advanced = w.VBox([self._row(p) for p in self.assessment.parameters if p.advanced])
+        more = [w.Accordion([advanced], titles=["Advanced"])] if advanced.children else []
+        super().__init__([*plain, *more, self.message], **kwargs)
+        for control in [*self._controls.values(), *self._automatic.values()]:
+            control.observe(self._read, "value")
+        self.observe(self._read, "subject")
+        self.subject = subject
+        self._read()
+
+    def control(self, name: str) -> w.Widget:
+        """Return the control of a parameter."""
+        return self._controls[name]
+
+    def _row(self, parameter: Parameter) -> w.Widget:
+        control = self._controls[parameter.name]
+        if not parameter.optional:
+            return control
+        box = w.Checkbox(value=parameter.default is None, description="automatic", indent=False, layout=wide())
+        box.tooltip = f"choose {words.label(parameter.name)} automatically"
+        self._automatic[parameter.name] = box
+        return w.HBox([control, box])
+
+    def _read(self, _: Change | None = None) -> None:
+        said: dict[str, Any] = {}
+        for parameter in self.assessment.parameters:
+            try:
+                said[parameter.name] = self._value(parameter)
+            except (ValueError, TypeError) as error:
+                self._refuse(str(error))
+                return
+        self._grey(said)
+        gap = self.assessment.gap(self.subject, said) if self.subject is not None else None
+        if gap is not None:
+            self._refuse(f"{gap.reason}." + (f" Instead: {gap.instead}." if gap.instead else ""))
+            return
+        self.message.say("")
+        self.error = ""
+        self.params = said
+
+    def _value(self, parameter: Parameter) -> Any:
+        if parameter.name in self._automatic and self._automatic[parameter.name].value:
+            return None
+        value = self._controls[parameter.name].value
+        return parameter.parse(value) if parameter.kind == "floats" else parameter.check(value)
+
+    def _refuse(self, reason: str) -> None:
+        self.message.say(reason)
+        self.error = reason
+
+    def _grey(self, said: dict[str, Any]) -> None:
+        for parameter in self.assessment.parameters:
+            out = parameter.when is not None and said[parameter.when.parameter] != parameter.when.value
+            automatic = parameter.name in self._automatic and self._automatic[parameter.name].value
+            self._controls[parameter.name].disabled = out or automatic
+
+
+def _control(parameter: Parameter) -> w.Widget:
+    """Return the control for a parameter's kind."""
+    made = _MAKERS[parameter.kind](parameter)
+    made.description = words.label(parameter.name)
+    span = f" · {parameter.allowed}"
+    made.tooltip = f"{parameter.help}{span}"
+    made.description_allow_html = False
+    made.style = LABELS
+    made.layout = wide()
+    return made
+
+
+def _number(parameter: Parameter) -> w.Widget:
+    whole = parameter.kind == "int"
+    value = parameter.default if parameter.default is not None else (parameter.range.low if parameter.range else 0)
+    if parameter.range is None or parameter.range.high > _SLIDER * max(abs(value), 1e-9 if not whole else 5):
+        return (w.IntText if whole else w.FloatText)(value=value, continuous_update=False)
+    low, high = parameter.range.low, parameter.range.high
+    if whole:
+        return w.IntSlider(value=value, min=int(low), max=int(high), continuous_update=False)
+    step = 10.0 ** (len(f"{int(high - low)}") - 1) / 100 if high - low >= 1 else (high - low) / 100
+    return w.FloatSlider(value=value, min=low, max=high, step=step, readout_format=".3g", continuous_update=False)
+
+
+_MAKERS: dict[str, Callable[[Parameter], w.Widget]] = {
+    "bool": lambda p: w.Checkbox(value=bool(p.default), indent=True),
+    "str": lambda p: w.Text(value=p.default or "", continuous_update=False),
+    "choice": lambda p: w.Dropdown(options=p.choices, value=p.default if p.default is not None else p.choices[0]),
+    "floats": lambda p: w.Text(value=", ".join(f"{item:g}" for item in p.default or ()), continuous_update=False),
+    "int": _number,
+    "float": _number,
+}

@@ -1,0 +1,155 @@
+"""Run a plan in the background: progress, time left, cancel; outcomes as they end."""
+
+from typing import Any
+
+import ipywidgets as w
+import traitlets
+
+from xrai_widgets.core import Outcome, Subject
+from xrai_widgets.results import html, words
+from xrai_widgets.runtime import Job, PlanProgress, run_plan
+from xrai_widgets.widgets.parts import Html, guarded
+from xrai_widgets.widgets.session import Change
+
+
+class Runner(w.VBox):  # type: ignore[misc]
+    """The Run button.
+
+    Parameters
+    ----------
+    subject : Subject, optional
+    plan : tuple of (name, params), optional
+
+    Attributes
+    ----------
+    subject, plan
+        What is run.
+    error : str
+        Why it cannot be run now; shown beside the button.
+    forecasts : dict of str to Forecast
+    outcomes : tuple of Outcome
+        Everything that ended, in the order of ending.
+    latest : Outcome or None
+        The last one that ended.
+    running : bool
+    """
+
+    subject = traitlets.Instance(Subject, allow_none=True)
+    plan = traitlets.Tuple()
+    error = traitlets.Unicode()
+    forecasts = traitlets.Dict()
+    outcomes = traitlets.Tuple()
+    latest = traitlets.Instance(Outcome, allow_none=True)
+    running = traitlets.Bool(False)
+
+    def __init__(self, subject: Subject | None = None, plan: tuple[Any, ...] = (), **kwargs: Any) -> None:
+        self.message = Html()
+        self.status = Html()
+        self._partial = Html()
+        self._job: Job[list[Outcome]] | None = None
+        self._reason = ""
+        self.button = w.Button(description="Run", button_style="primary", tooltip="run the chosen assessments")
+        self.bar = w.FloatProgress(
+            min=0, max=1, description="progress", layout=w.Layout(width="auto", visibility="hidden")
+        )
+        super().__init__([self.button, self.bar, self.status, self.message, self._partial], **kwargs)
+        self.button.on_click(lambda _: self.cancel() if self.running else self.run())
+        self.observe(self._ready, ["subject", "plan", "error", "running", "forecasts"])
+        self.subject, self.plan = subject, plan
+        self._ready()
+
+    @guarded
+    def run(self) -> None:
+        """Start the plan in the background. Returns at once."""
+        if self.subject is None or not self.plan or self.running:
+            return
+        self.message.say("")
+        subject, plan = self.subject, list(self.plan)
+        told = [self.forecasts[name].seconds for name, _ in plan if name in self.forecasts]
+        seconds = told if len(told) == len(plan) and None not in told else None
+
+        def work(job: Job[list[Outcome]]) -> list[Outcome]:
+            return run_plan(subject, plan, cancel=job.cancel_event, each=job.post, backend=job.backend, seconds=seconds)
+
+        # a cancelled run must not speak after the next began: news of a job that is no longer current is dropped
+        job = Job(work, lambda news: self._hear(news) if self._job is job else None)
+        self._job = job
+        self.bar.value, self.bar.layout.visibility = 0.0, "visible"
+        self.status.say("started", "status")
+        self.running = True
+        job.start()
+
+    def cancel(self) -> None:
+        """Stop; what is done is kept."""
+        if self._job is not None and self.running:
+            self.button.disabled = True
+            self.status.say("cancelling …", "status")
+            self._job.cancel()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for the end, in scripts and tests; return whether it came."""
+        return self._job is None or self._job.wait(timeout)
+
+    def _hear(self, news: Any) -> None:
+        if isinstance(news, PlanProgress):
+            self._show(news)
+        elif isinstance(news, Outcome):
+            self._partial.show("")
+            self.outcomes = (*self.outcomes, news)
+            self.latest = news
+        else:
+            self._end(news)
+
+    def _show(self, progress: PlanProgress) -> None:
+        if self._job is not None and self._job.cancel_event.is_set():
+            return
+        self.bar.value = progress.done
+        left = f" · {words.seconds(progress.remaining)} left" if progress.remaining is not None else ""
+        place = f"{progress.index + 1} of {progress.total}: " if progress.total > 1 else ""
+        self.status.say(f"{progress.done:.0%}{left} · {place}{progress.assessment} · {progress.current.note}", "status")
+        if progress.current.partial is not None:
+            self._partial.show(html.finding_values(progress.current.partial, "So far, not finished:"))
+
+    def _end(self, job: Job[list[Outcome]]) -> None:
+        self.bar.layout.visibility = "hidden"
+        self._partial.show("")
+        self.running = False
+        if job.error is not None:
+            self.message.say(f"{type(job.error).__name__}: {job.error}")
+            self.status.say("")
+            return
+        self.status.say(self._summary(job.result or []), "status")
+
+    def _summary(self, ended: list[Outcome]) -> str:
+        parts = []
+        for outcome in ended:
+            told = self.forecasts.get(outcome.assessment)
+            expected = (
+                f" (forecast {words.seconds(told.seconds)})" if told is not None and told.seconds is not None else ""
+            )
+            parts.append(f"{outcome.assessment}: {outcome.status}, {words.seconds(outcome.seconds)}{expected}")
+        return " · ".join(parts)
+
+    def _ready(self, _: Change | None = None) -> None:
+        """Turn Run into Cancel while running; grey it, with the reason beside it, while nothing can be run."""
+        if self.running:
+            self.button.description, self.button.button_style = "Cancel", "warning"
+            self.button.tooltip, self.button.disabled = "stop; what is done is kept", False
+            return
+        reason = self._why_not()
+        seconds = [self.forecasts[name].seconds for name, _ in self.plan if name in self.forecasts]
+        sure = len(seconds) == len(self.plan) and None not in seconds and self.plan
+        count = f" {len(self.plan)}" if len(self.plan) > 1 else ""
+        self.button.description = f"Run{count}" + (f" · about {words.seconds(max(sum(seconds), 0.1))}" if sure else "")
+        self.button.button_style, self.button.disabled = "primary", bool(reason)
+        self.button.tooltip = reason or "run the chosen assessments"
+        if reason or self._reason:
+            self.status.say(reason, "status")
+        self._reason = reason
+
+    def _why_not(self) -> str:
+        if self.subject is None:
+            return "Choose a subject to run on."
+        if not self.plan:
+            return "Choose at least one assessment."
+        return f"Correct this first: {self.error}" if self.error else ""

@@ -1,0 +1,45 @@
+"""The state of one sitting: the only mutable object. Components are linked to it and know nothing of each other."""
+
+from typing import Any
+
+import traitlets
+
+from xrai_widgets.core import Outcome, Subject
+from xrai_widgets.results.policy import Policy
+
+
+class Session(traitlets.HasTraits):
+    """What is being audited, what was found, and by which policy it is judged."""
+
+    subject = traitlets.Instance(Subject, allow_none=True)
+    """The model under audit."""
+    outcomes = traitlets.Tuple()
+    """Every outcome so far, oldest first; a repeated question replaces its older answer."""
+    policy = traitlets.Instance(Policy)
+    """The thresholds."""
+
+    @traitlets.default("policy")
+    def _default_policy(self) -> Policy:
+        return Policy.default()
+
+    def add(self, outcome: Outcome) -> None:
+        """Keep an outcome; an older answer to the same question gives way."""
+        self.outcomes = (*(old for old in self.outcomes if old.key != outcome.key), outcome)
+
+    @property
+    def current(self) -> tuple[Outcome, ...]:
+        """The outcomes of the current subject."""
+        if self.subject is None:
+            return ()
+        return tuple(outcome for outcome in self.outcomes if outcome.subject == self.subject.fingerprint)
+
+    def link(self, component: traitlets.HasTraits, **names: str) -> None:
+        """Link traits of a component to traits of the session: ``session.link(runner, subject="subject")``."""
+        for own, theirs in names.items():
+            traitlets.link((self, own), (component, theirs))
+
+    def __repr__(self) -> str:
+        return f"Session({self.subject!r}, {len(self.outcomes)} outcomes)"
+
+
+Change = dict[str, Any]

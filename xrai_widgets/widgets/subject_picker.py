@@ -1,0 +1,152 @@
+"""Choose what is audited: a built-in example, or a model of this notebook."""
+
+from typing import Any
+
+import ipywidgets as w
+import traitlets
+
+from xrai_widgets.core import Subject
+from xrai_widgets.data import examples
+from xrai_widgets.runtime import Job
+from xrai_widgets.widgets import namespace
+from xrai_widgets.widgets.parts import LABELS, Html, guarded, wide
+from xrai_widgets.widgets.session import Change
+
+_ROLES = ("X", "y", "X_train", "y_train")
+_SAID = {
+    "X": "held-out samples",
+    "y": "their true labels",
+    "X_train": "training samples",
+    "y_train": "their labels",
+}
+
+
+class SubjectPicker(w.VBox):  # type: ignore[misc]
+    """Pick a subject.
+
+    Parameters
+    ----------
+    subject : Subject, optional
+        What is picked at first.
+
+    Attributes
+    ----------
+    subject : Subject or None
+        What is picked.
+    """
+
+    subject = traitlets.Instance(Subject, allow_none=True)
+
+    def __init__(self, subject: Subject | None = None, **kwargs: Any) -> None:
+        self.message = Html()
+        self._said = Html()
+        self._job: Job[Subject] | None = None
+        self._source = w.ToggleButtons(
+            options=["example", "this notebook"],
+            tooltips=["a built-in model on public data", "a model among this notebook's variables"],
+            style={"button_width": "auto"},
+        )
+        self._example = w.Dropdown(
+            options=[("choose …", "")] + [(name.replace("_", " "), name) for name in examples.names()],
+            description="built-in example",
+            tooltip="a fitted model on data that come with the package",
+            style=LABELS,
+            layout=wide(),
+        )
+        self._model = w.Dropdown(description="model", tooltip="fitted models found here", style=LABELS, layout=wide())
+        self._data = {
+            role: w.Dropdown(description=_SAID[role], tooltip=f"{role}: {_SAID[role]}", style=LABELS, layout=wide())
+            for role in _ROLES
+        }
+        self._again = w.Button(description="Look again", tooltip="search this notebook's variables once more")
+        self._use = w.Button(
+            description="Use this model", tooltip="audit this model on these data", button_style="primary"
+        )
+        own = w.VBox([self._model, *self._data.values(), w.HBox([self._use, self._again])])
+        self._pages = {"example": self._example, "this notebook": own}
+        self._page = w.VBox([self._example])
+        super().__init__([self._source, self._page, self.message, self._said], **kwargs)
+        self._source.observe(self._turn, "value")
+        self._example.observe(self._load, "value")
+        self._model.observe(self._guess, "value")
+        self._again.on_click(lambda _: self.look())
+        self._use.on_click(lambda _: self._take())
+        self.observe(self._describe, "subject")
+        self.subject = subject
+
+    @guarded
+    def look(self) -> None:
+        """Search the notebook's variables for models and data."""
+        found = namespace.notebook_namespace()
+        models, tables = namespace.models(found), ["", *namespace.tables(found)]
+        for control in self._data.values():
+            control.options = tables
+        self._model.options = list(models)
+        self._model.value = next(iter(models), None)
+        said = "" if models else "No fitted model was found among this notebook's variables."
+        self.message.say(said, "info")
+        self._guess()
+
+    @guarded
+    def _turn(self, _: Change) -> None:
+        self._page.children = [self._pages[self._source.value]]
+        self.message.say("")
+        if self._source.value == "this notebook":
+            self.look()
+
+    @guarded
+    def _guess(self, _: Change | None = None) -> None:
+        found = namespace.notebook_namespace()
+        model = found.get(self._model.value or "")
+        ready = isinstance(model, Subject)
+        guess = namespace.guess(model, found)
+        for role, control in self._data.items():
+            control.layout.display = "none" if ready else ""
+            control.value = "" if ready else getattr(guess, role)
+        self._use.disabled = model is None
+
+    def _load(self, _: Change) -> None:
+        name = self._example.value
+        if name and (self.subject is None or self.subject.name != name):
+            self._start(lambda: examples.load(name), f"Fitting {name.replace('_', ' ')} …")
+
+    @guarded
+    def _take(self) -> None:
+        found = namespace.notebook_namespace()
+        model, name = found.get(self._model.value or ""), self._model.value
+        if model is None or isinstance(model, Subject):
+            self.subject = model or self.subject
+            return
+        data = {role: found[control.value] for role, control in self._data.items() if control.value}
+        missing = [f"{role} ({_SAID[role]})" for role in ("X", "y") if role not in data]
+        if missing:
+            self.message.say(f"Choose {' and '.join(missing)}: name them X_test and y_test to have them found.")
+            return
+        self._start(lambda: Subject.of(model, name=name, **data), f"Asking {name} …")
+
+    def _start(self, make: Any, doing: str) -> None:
+        self.message.say("")
+        self._said.say(doing, "status")
+
+        def work(_: Job[Subject]) -> Subject:
+            subject: Subject = make()
+            assert subject.fingerprint  # asks the model, so it is taken here and not when the page needs it
+            return subject
+
+        self._job = Job(work, self._ended).start()
+
+    def _ended(self, job: Job[Subject]) -> None:
+        if job is not self._job:
+            return  # something else was picked meanwhile
+        self._said.say("")
+        if job.error is not None:
+            self.message.say(str(job.error))
+            self._describe()
+        else:
+            self.subject = job.result
+
+    def _describe(self, _: Change | None = None) -> None:
+        self._said.say("" if self.subject is None else self.subject.describe(), "status")
+        names = [value for _, value in self._example.options]
+        if self.subject is not None and self.subject.name in names and self.subject.source:
+            self._example.value = self.subject.name
