@@ -1,4 +1,7 @@
-"""``python -m tests``: a browser, then Ruff, mypy and pytest. Every check runs; the exit code says whether all passed."""
+"""``python -m tests``: a browser, then Ruff, mypy and pytest.
+
+Every check runs; the exit code says whether all of them passed.
+"""
 
 import os
 import subprocess

@@ -13,6 +13,12 @@ from xrai_widgets.data import examples
 EXAMPLES = ("breast_cancer_forest", "breast_cancer_logistic", "german_credit_forest", "digits_network", "diabetes_tree")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Playwright's event loop stays in this thread once it runs, and no other one can run beside it
+    items.sort(key=lambda item: "playwright" in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture(scope="session")
 def forest() -> Subject:
     """A random forest on a numeric DataFrame; no gradients."""

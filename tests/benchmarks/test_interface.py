@@ -1,4 +1,4 @@
-"""How long a user waits: imports, first widgets, verdicts, clicks, Cancel. In a real browser against a real Voilà server."""
+"""How long a user waits: imports, first widgets, verdicts, clicks, Cancel; in a real browser against a real server."""
 
 import re
 import statistics
@@ -28,13 +28,15 @@ WATCH = """([row, to]) => new Promise((done) => {
   };
   const observer = new MutationObserver(look);
   observer.observe(board, { childList: true, subtree: true, characterData: true });
-  const handle = [...document.querySelectorAll('.widget-slider')].find((s) => s.textContent.includes(row)).querySelector('.noUi-handle');
+  const slider = [...document.querySelectorAll('.widget-slider')].find((s) => s.textContent.includes(row));
+  const handle = slider.querySelector('.noUi-handle');
   handle.dispatchEvent(new KeyboardEvent('keydown', { key: to === 'pass' ? 'End' : 'Home', bubbles: true }));
 })"""
 ANSWER = """([label, shown]) => new Promise((done) => {
   const began = performance.now();
   const look = () => {
-    const here = [...document.querySelectorAll('button, label')].some((n) => n.textContent.trim() === shown && n.offsetParent);
+    const all = [...document.querySelectorAll('button, label')];
+    const here = all.some((n) => n.textContent.trim() === shown && n.offsetParent);
     if (here) { observer.disconnect(); done(performance.now() - began); }
   };
   const observer = new MutationObserver(look);

@@ -31,7 +31,9 @@ def test_first_paint_shows_a_finished_example(start_here: Page) -> None:
 
 def test_picking_another_example_changes_everything_that_depends_on_it(start_here: Page) -> None:
     start_here.get_by_label("built-in example").select_option(label="diabetes tree")
-    expect(start_here.get_by_text("221 train / 221 test samples · 10 features · regression")).to_be_visible(timeout=LONG)
+    expect(start_here.get_by_text("221 train / 221 test samples · 10 features · regression")).to_be_visible(
+        timeout=LONG
+    )
     expect(start_here.locator(".xrai-scoreboard")).to_contain_text("R²")
     expect(start_here.get_by_text("regression (made for classification only)").first).to_be_visible()
     expect(start_here.get_by_role("checkbox")).to_have_count(1)
@@ -82,7 +84,9 @@ def test_cancel_lands_within_a_second_and_the_page_answers_meanwhile(start_here:
 def click_time(page: Page) -> float:
     """Seconds from a click that the kernel must answer until its answer is on the page."""
     target = "this notebook" if page.get_by_label("built-in example").is_visible() else "example"
-    shown = page.get_by_label("built-in example") if target == "example" else page.get_by_role("button", name="Look again")
+    shown = (
+        page.get_by_label("built-in example") if target == "example" else page.get_by_role("button", name="Look again")
+    )
     began = time.perf_counter()
     page.get_by_role("button", name=target, exact=True).click()
     shown.wait_for(state="visible", timeout=5000)
@@ -114,7 +118,11 @@ def test_a_policy_with_a_typo_is_said_in_place(start_here: Page) -> None:
 def test_the_report_is_saved_as_html_json_and_markdown(start_here: Page, tmp_path: Path) -> None:
     start(start_here)
     expect(start_here.locator(".xrai-scoreboard .xrai-fail").first).to_be_visible(timeout=LONG)
-    for kind, check in (("HTML", "<!doctype html>"), ("JSON", '"schema": "xrai-widgets/report/1"'), ("Markdown", "# Audit of")):
+    for kind, check in (
+        ("HTML", "<!doctype html>"),
+        ("JSON", '"schema": "xrai-widgets/report/1"'),
+        ("Markdown", "# Audit of"),
+    ):
         with start_here.expect_download() as caught:
             start_here.get_by_role("group", name="Report").get_by_role("button", name=kind).click()
         file = tmp_path / caught.value.suggested_filename
@@ -140,7 +148,9 @@ def test_a_saved_report_opens_by_itself(start_here: Page, tmp_path: Path) -> Non
 def test_the_code_that_is_shown_is_the_call(start_here: Page) -> None:
     start_here.get_by_role("tab", name="As code").click()
     expect(start_here.locator("pre").first).to_contain_text('xw.assess(subject, "privacy.shapr")')
-    expect(start_here.locator("pre").nth(1)).to_contain_text("xrai-widgets assess german_credit_forest --run privacy.shapr")
+    expect(start_here.locator("pre").nth(1)).to_contain_text(
+        "xrai-widgets assess german_credit_forest --run privacy.shapr"
+    )
 
 
 def test_the_page_is_one_column_on_a_narrow_screen(start_here: Page) -> None:

@@ -55,7 +55,12 @@ def fail(number: int) -> int:
 
 
 def sleepy(_: int) -> None:
-    time.sleep(20)
+    time.sleep(4)
+
+
+def nap(number: int) -> int:
+    time.sleep(1)
+    return number
 
 
 class AskModel:
@@ -109,6 +114,19 @@ def test_cancel_does_not_wait_for_the_workers(name: str, request: pytest.Fixture
     with pytest.raises(Cancelled):
         list(step.map(sleepy, range(2)))
     assert time.monotonic() - began < 1.5
+
+
+@pytest.mark.parametrize("name", ["threading", "loky", "dask"])
+def test_the_end_of_a_cancelled_run_does_not_disturb_the_next_one(name: str, request: pytest.FixtureRequest) -> None:
+    cancel = threading.Event()
+    with active(name, request):
+        first, second = RunStep(Meter(cancel)), RunStep()
+    threading.Timer(0.5, cancel.set).start()
+    with pytest.raises(Cancelled):
+        list(first.map(nap, range(100)))
+    began = time.monotonic()
+    assert list(second.map(nap, range(8))) == list(range(8))
+    assert time.monotonic() - began < 20, "what was not yet dispatched was given up"
 
 
 @pytest.mark.parametrize("name", ["threading", "loky", "dask"])

@@ -1,7 +1,7 @@
 """Components in plain Python: each works alone and talks through traits."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import ipywidgets as w
@@ -120,7 +120,9 @@ def test_an_optional_parameter_has_an_automatic_box() -> None:
     from xrai_widgets.core import Range, Step, quiet
 
     @register(title="optional")
-    def optional(predict: Any, *, width: Annotated[float | None, Range(0, 5), "width"] = None, step: Step = quiet) -> Any:
+    def optional(
+        predict: Any, *, width: Annotated[float | None, Range(0, 5), "width"] = None, step: Step = quiet
+    ) -> Any:
         """Do nothing."""
 
     try:
@@ -300,7 +302,7 @@ def test_sliders_follow_a_policy_from_elsewhere(membership: Outcome) -> None:
 
 
 def test_a_slider_needs_a_threshold(membership: Outcome) -> None:
-    with pytest.raises(ValueError, match="must have a threshold for privacy.membership_inference auc, got none"):
+    with pytest.raises(ValueError, match=r"must have a threshold for privacy.membership_inference auc, got none"):
         ThresholdSlider(membership, "auc")
 
 
@@ -393,7 +395,7 @@ def test_a_download_answers_also_when_the_file_cannot_be_made() -> None:
     buttons = ReportButtons()
     assert buttons.download.disabled
     sent: list[Any] = []
-    buttons.download.send = lambda content, buffers=None: sent.append(content)
+    buttons.download.send = lambda content, **_: sent.append(content)
     buttons.download._asked(None, {"kind": "HTML"}, [])
     buttons.download._asked(None, {"kind": "PDF"}, [])
     assert "at least one outcome" in sent[0]["error"]
@@ -413,7 +415,7 @@ def test_a_download_sends_the_report(membership: Outcome) -> None:
 
 
 @pytest.fixture
-def notebook(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+def notebook(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(80, 3)), rng.integers(0, 2, 80)
     variables: dict[str, Any] = {
@@ -428,14 +430,19 @@ def notebook(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
         "_hidden": LogisticRegression().fit(X, y),
     }
     monkeypatch.setattr(namespace, "notebook_namespace", lambda: variables)
-    yield variables
+    return variables
 
 
 def test_fitted_models_of_the_notebook_are_found_with_their_data(notebook: dict[str, Any]) -> None:
     picker = SubjectPicker()
     picker._source.value = "this notebook"
     assert picker._model.options == ("model",)
-    assert [picker._data[role].value for role in ("X", "y", "X_train", "y_train")] == ["X_test", "y_test", "X_train", "y_train"]
+    assert [picker._data[role].value for role in ("X", "y", "X_train", "y_train")] == [
+        "X_test",
+        "y_test",
+        "X_train",
+        "y_train",
+    ]
     picker._use.click()
     until(lambda: picker.subject, picker._job)
     assert picker.subject is not None

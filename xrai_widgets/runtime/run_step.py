@@ -1,5 +1,6 @@
 """The step that the runtime hands to engines: progress, cancel, partial findings, work spread over joblib's backend."""
 
+import copy
 import queue
 import threading
 import time
@@ -9,7 +10,7 @@ from typing import Any
 
 import joblib
 
-from xrai_widgets.core import Cancelled, Finding, Step
+from xrai_widgets.core import Finding, Step
 from xrai_widgets.core.step import Item, Partial, Result
 from xrai_widgets.runtime.guard import Counted, Meter
 
@@ -45,6 +46,13 @@ def active_backend() -> tuple[Any, int]:
     """Return joblib's active backend and number of jobs in this thread, to be entered again in another one."""
     backend, n_jobs = joblib.parallel.get_active_backend()
     return backend, n_jobs
+
+
+def _of_its_own(backend: Any) -> Any:
+    # a joblib backend object serves one call at a time, and the end of a cancelled run overlaps with the next run
+    if type(backend).__name__ == "DaskDistributedBackend":
+        return backend.get_nested_backend()[0]  # a new one on the same client; a copy would lose the client
+    return copy.copy(backend)
 
 
 class RunStep(Step):
@@ -103,31 +111,36 @@ class RunStep(Step):
     def _collect(self, function: Callable[[Item], Result], work: Collection[Item]) -> Iterator[Result]:
         # joblib's generator blocks until a worker is done; a thread of its own waits, so that Cancel need not
         results: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
-        threading.Thread(target=self._feed, args=(Counted(function), list(work), results), daemon=True).start()
-        while True:
-            try:
-                kind, value = results.get(timeout=0.05)
-            except queue.Empty:
-                self.meter.check()
-                continue
-            if kind == "end":
-                return
-            if kind == "error":
-                raise value
-            result, rows = value
-            self.meter.count(rows)
-            yield result
+        # once nobody waits, nothing more is dispatched and what is under way ends by itself: closing joblib's generator
+        # would shut the executor down, which the next run may already use
+        stop = threading.Event()
+        threading.Thread(target=self._feed, args=(Counted(function), list(work), results, stop), daemon=True).start()
+        try:
+            while True:
+                try:
+                    kind, value = results.get(timeout=0.05)
+                except queue.Empty:
+                    self.meter.check()
+                    continue
+                if kind == "end":
+                    return
+                if kind == "error":
+                    raise value
+                result, rows = value
+                self.meter.count(rows)
+                yield result
+        finally:
+            stop.set()
 
-    def _feed(self, function: Counted, work: list[Any], results: "queue.SimpleQueue[tuple[str, Any]]") -> None:
+    def _feed(
+        self, function: Counted, work: list[Any], results: "queue.SimpleQueue[tuple[str, Any]]", stop: threading.Event
+    ) -> None:
         backend, n_jobs = self._backend
         try:
-            with joblib.parallel_config(backend=backend, n_jobs=n_jobs):
-                stream = joblib.Parallel(return_as="generator")(joblib.delayed(function)(item) for item in work)
-                for result in stream:
+            with joblib.parallel_config(backend=_of_its_own(backend), n_jobs=n_jobs):
+                calls = (joblib.delayed(function)(item) for item in work if not stop.is_set())
+                for result in joblib.Parallel(return_as="generator")(calls):
                     results.put(("result", result))
-                    if self.meter.cancel.is_set():
-                        stream.close()
-                        raise Cancelled("cancelled by the user")
             results.put(("end", None))
         except BaseException as error:  # noqa: BLE001 - whatever a worker raised is raised again where the engine waits
             results.put(("error", error))
