@@ -87,8 +87,9 @@ def test_the_auc_is_that_of_scikit_learn_and_its_variance_that_of_delongs_defini
     area, low, high = statistics.auc(positive, negative)
     assert area == pytest.approx(roc_auc_score(np.r_[np.ones(43), np.zeros(61)], np.r_[positive, negative]), abs=1e-12)
     assert area == pytest.approx(wins.mean(), abs=1e-12)
-    assert high - area == pytest.approx(Z * np.sqrt(variance), rel=1e-9)
-    assert area - low == pytest.approx(Z * np.sqrt(variance), rel=1e-9)
+    half = Z * np.sqrt(variance) / (area * (1 - area))
+    assert math.log(high / (1 - high)) == pytest.approx(math.log(area / (1 - area)) + half, rel=1e-9)
+    assert math.log(low / (1 - low)) == pytest.approx(math.log(area / (1 - area)) - half, rel=1e-9)
 
 
 def test_the_auc_turns_round_with_the_groups() -> None:

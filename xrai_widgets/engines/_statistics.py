@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 
 from xrai_widgets.core import Array
 
@@ -52,9 +52,10 @@ def clopper_pearson(successes: int, n: int, level: float = LEVEL) -> Estimate:
 
 
 def auc(positive: Array, negative: Array, level: float = LEVEL) -> Estimate:
-    """Return the area under the ROC curve with DeLong's interval.
+    """Return the area under the ROC curve with DeLong's interval on the logit scale.
 
-    Placements by mid-ranks (DeLong, DeLong, Clarke-Pearson 1988; Sun and Xu 2014). Where DeLong's variance is 0, as
+    Placements by mid-ranks (DeLong, DeLong, Clarke-Pearson 1988; Sun and Xu 2014). The logit scale keeps the coverage
+    near 0 and 1, where a symmetric interval is too short (Pepe 2003, section 5.2). Where DeLong's variance is 0, as
     when one group lies wholly above the other, or unknown, as for a single sample, the interval is that of
     `newcombe_auc`.
     """
@@ -68,8 +69,9 @@ def auc(positive: Array, negative: Array, level: float = LEVEL) -> Estimate:
     variance = above.var(ddof=1) / m + below.var(ddof=1) / n if min(m, n) > 1 else 0.0
     if variance < 1e-12:
         return newcombe_auc(area, m, n, level)
-    half = float(stats.norm.ppf(0.5 + level / 2)) * np.sqrt(variance)
-    return Estimate(area, max(0.0, area - half), min(1.0, area + half))
+    half = float(stats.norm.ppf(0.5 + level / 2)) * np.sqrt(variance) / (area * (1 - area))
+    low, high = special.expit(special.logit(area) + np.array([-half, half]))
+    return Estimate(area, float(low), float(high))
 
 
 def newcombe_auc(area: float, m: int, n: int, level: float = LEVEL) -> Estimate:
