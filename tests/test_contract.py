@@ -13,7 +13,8 @@ from xrai_widgets.core import Assessment, Cancelled, Subject, registered
 from xrai_widgets.core.subject import explain
 from xrai_widgets.data import examples
 from xrai_widgets.io.outcomes import outcome_from_dict, outcome_to_dict
-from xrai_widgets.results.charts import describe, draw
+from xrai_widgets.results.charts import draw
+from xrai_widgets.results.describe import describe
 from xrai_widgets.results.policy import Policy, judge
 from xrai_widgets.runtime import Meter, RunStep, run
 

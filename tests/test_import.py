@@ -31,6 +31,15 @@ def test_an_audit_of_a_plain_model_loads_neither_torch_nor_art() -> None:
     assert python(code) == "[]"
 
 
+def test_the_workbench_is_there_before_anything_is_drawn() -> None:
+    code = (
+        "import sys, xrai_widgets as xw\n"
+        "xw.Workbench(xw.examples.load('breast_cancer_logistic'))\n"
+        "print([m for m in ('torch', 'art', 'matplotlib', 'seaborn') if m in sys.modules])"
+    )
+    assert python(code) == "[]"
+
+
 def test_an_unknown_name_is_an_attribute_error() -> None:
     import xrai_widgets
 

@@ -9,11 +9,14 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
+import seaborn as sns
+from matplotlib.colors import to_rgb
 
 from xrai_widgets.core import Chart, Finding, Outcome, Subject
 from xrai_widgets.results import html, words
 from xrai_widgets.results.as_code import as_command, as_python
-from xrai_widgets.results.charts import describe, draw, outcome_figure, palette
+from xrai_widgets.results.charts import draw, outcome_figure
+from xrai_widgets.results.describe import describe, palette
 from xrai_widgets.results.policy import Policy, judge
 from xrai_widgets.results.tables import outcome_table, scoreboard_table
 from xrai_widgets.runtime import assess, model_quality
@@ -118,9 +121,15 @@ def test_the_text_alternative_names_groups_and_numbers(outcomes: list[Outcome]) 
     assert re.search(r"member: 341 samples, median .*; non-member: 228 samples, median", said)
 
 
+def test_the_palette_is_the_one_of_seaborn_for_colour_blind_readers() -> None:
+    assert list(palette([str(i) for i in range(10)]).values()) == [
+        c.lower() for c in sns.color_palette("colorblind").as_hex()
+    ]
+
+
 def test_the_palette_tells_groups_apart_for_colour_blind_readers() -> None:
     for count in (2, 5, 10, 14):
-        colours = np.array(list(palette([str(i) for i in range(count)]).values()))
+        colours = np.array([to_rgb(colour) for colour in palette([str(i) for i in range(count)]).values()])
         # Machado, Oliveira, Fernandes 2009: deuteranopia, severity 1
         seen = colours @ np.array([[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]]).T
         gaps = np.linalg.norm(seen[:, None] - seen[None], axis=2) + np.eye(count) * 9

@@ -292,7 +292,7 @@ def test_the_slider_rejudges_within_100_ms_and_runs_nothing(membership: Outcome)
     assert max(took) < 0.1
     assert "●</span>pass" in slider.verdict.value
     assert "●</span>pass" in board.view.value
-    assert judge(membership, view.policy).status == "fail", "the other threshold of the policy still fails"
+    assert judge(membership, view.policy).status != "pass", "the other threshold of the policy still holds"
 
 
 def test_sliders_follow_a_policy_from_elsewhere(membership: Outcome) -> None:

@@ -36,14 +36,14 @@ def german_credit_forest() -> Subject:
     """Random forest on a table of credit applicants with text columns; it memorises its training data."""
     from sklearn.ensemble import RandomForestClassifier
 
-    return _german_credit(RandomForestClassifier(200, random_state=0))
+    return _german_credit(RandomForestClassifier(random_state=0))
 
 
 def german_credit_pruned() -> Subject:
     """The credit forest with small trees: nearly as accurate, and it memorises less."""
     from sklearn.ensemble import RandomForestClassifier
 
-    return _german_credit(RandomForestClassifier(200, max_depth=4, min_samples_leaf=10, random_state=0))
+    return _german_credit(RandomForestClassifier(max_depth=4, min_samples_leaf=10, random_state=0))
 
 
 def digits_network() -> Subject:

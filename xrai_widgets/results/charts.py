@@ -1,17 +1,23 @@
 """Charts drawn as matplotlib figures: colour-blind-safe, with a text alternative, without pyplot state."""
 
+import io
+import re
+import threading
 from collections.abc import Callable
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from xrai_widgets.core import Chart, Finding, Outcome
-from xrai_widgets.results.words import label, number
+from xrai_widgets.results.describe import COLOURS, palette
+from xrai_widgets.results.words import label
 
-PALETTE = "colorblind"
+_saving = threading.Lock()  # matplotlib's settings are global while an SVG is written
 
 
 def outcome_figure(outcome: Outcome, index: int = 0) -> Figure:
@@ -43,37 +49,23 @@ def draw(chart: Chart, finding: Finding) -> Figure:
     return figure
 
 
-def describe(chart: Chart, finding: Finding) -> str:
-    """Return the text alternative of a chart: what it shows, and its main numbers."""
-    data = finding.tables[chart.table].dropna(subset=[chart.x])
-    groups = [("", data)] if not chart.by else [(str(key), part) for key, part in data.groupby(chart.by, sort=False)]
-    if chart.kind == "histogram":
-        said = [
-            f"{_named(name)}{len(part)} samples, median {number(float(part[chart.x].median()))}"
-            for name, part in groups
-        ]
-    elif chart.kind == "points":
-        said = [f"{row[chart.y]}: {number(float(row[chart.x]))}" for _, row in data.head(12).iterrows()]
-    else:
-        said = [
-            f"{_named(name)}from {_at(part, chart, 0)} to {_at(part, chart, -1)}" for name, part in groups if len(part)
-        ]
-    return f"{chart.title}. {'; '.join(said)}."
+def svg(figure: Figure, alt: str) -> Markup:
+    """Return a figure as inline SVG whose ink follows the text colour around it.
 
-
-def palette(names: list[str]) -> dict[str, tuple[float, float, float]]:
-    """Return a colour-blind-safe colour for each name."""
-    kind = PALETTE if len(names) <= 10 else "cividis"
-    return dict(zip(names, sns.color_palette(kind, len(names)), strict=True))
-
-
-def _named(name: str) -> str:
-    return f"{name}: " if name else ""
-
-
-def _at(part: pd.DataFrame, chart: Chart, place: int) -> str:
-    row = part.iloc[place]
-    return f"{label(chart.y)} {number(float(row[chart.y]))} at {label(chart.x)} {number(float(row[chart.x]))}"
+    Parameters
+    ----------
+    figure : Figure
+    alt : str
+        Text alternative.
+    """
+    buffer = io.StringIO()
+    with _saving, mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": None}):
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :].replace("#000000", "currentColor").replace("#262626", "currentColor")
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    head = f'<svg role="img" aria-label="{escape(alt)}" class="xrai-figure" '
+    return Markup(text.replace("<svg ", head, 1))
 
 
 def _histogram(chart: Chart, data: pd.DataFrame, axes: Axes) -> None:
@@ -121,8 +113,8 @@ def _points(chart: Chart, data: pd.DataFrame, axes: Axes) -> None:
     x = data[chart.x].to_numpy(dtype=float)
     if chart.low and chart.high:
         low, high = (data[name].to_numpy(dtype=float) for name in (chart.low, chart.high))
-        axes.hlines(rows, low, high, color=sns.color_palette(PALETTE)[0], linewidth=2)
-    axes.plot(x, rows, "o", color=sns.color_palette(PALETTE)[0])
+        axes.hlines(rows, low, high, color=COLOURS[0], linewidth=2)
+    axes.plot(x, rows, "o", color=COLOURS[0])
     axes.set_yticks(rows, [str(name) for name in data[chart.y]])
     axes.set_ylim(-0.7, len(data) - 0.3)
     axes.set_ylabel(label(chart.y))

@@ -1,26 +1,20 @@
 """One autoescaping renderer for everything that is shown as HTML, in widgets and in reports."""
 
-import io
-import re
-import threading
 from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 from typing import Any
 
 import jinja2
-import matplotlib as mpl
 import pandas as pd
-from markupsafe import Markup, escape
-from matplotlib.figure import Figure
+from markupsafe import Markup
 
-from xrai_widgets.core import Assessment, Finding, Outcome, registered
+from xrai_widgets.core import Assessment, Chart, Finding, Outcome, registered
 from xrai_widgets.results import as_code, words
-from xrai_widgets.results.charts import describe, draw
+from xrai_widgets.results.describe import describe
 from xrai_widgets.results.policy import Check, Policy, Verdict, judge
 
 _BAR = 140.0  # width of an interval bar
-_saving = threading.Lock()  # matplotlib's settings are global while an SVG is written
 
 
 @cache
@@ -49,25 +43,6 @@ def style() -> str:
     return resources.files("xrai_widgets.results").joinpath("templates/style.css").read_text(encoding="utf-8")
 
 
-def svg(figure: Figure, alt: str) -> Markup:
-    """Return a figure as inline SVG whose ink follows the text colour around it.
-
-    Parameters
-    ----------
-    figure : Figure
-    alt : str
-        Text alternative.
-    """
-    buffer = io.StringIO()
-    with _saving, mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": None}):
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    text = buffer.getvalue()
-    text = text[text.index("<svg") :].replace("#000000", "currentColor").replace("#262626", "currentColor")
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    head = f'<svg role="img" aria-label="{escape(alt)}" class="xrai-figure" '
-    return Markup(text.replace("<svg ", head, 1))
-
-
 def bar(check: Check, chance: float | None = None) -> Markup:
     """Return a small picture of an interval against its threshold; the numbers stand beside it."""
     known = [check.low, check.high, check.value, *([check.threshold.value] if check.threshold else [])]
@@ -85,7 +60,14 @@ def bar(check: Check, chance: float | None = None) -> Markup:
 
 def figures(finding: Finding) -> list[Markup]:
     """Return every chart of a finding as inline SVG."""
-    return [svg(draw(chart, finding), describe(chart, finding)) for chart in finding.charts]
+    return [picture(chart, finding) for chart in finding.charts]
+
+
+def picture(chart: Chart, finding: Finding) -> Markup:
+    """Return a chart as inline SVG. The libraries that draw are loaded by the first one."""
+    from xrai_widgets.results.charts import draw, svg
+
+    return svg(draw(chart, finding), describe(chart, finding))
 
 
 def scoreboard(outcomes: Iterable[Outcome], policy: Policy, quality: Finding | None = None, title: str = "") -> str:

@@ -5,10 +5,10 @@ from typing import Any
 import ipywidgets as w
 import traitlets
 
-from xrai_widgets.core import Outcome
+from xrai_widgets.core import Chart, Finding, Outcome
 from xrai_widgets.results import html, words
-from xrai_widgets.results.charts import describe, draw
 from xrai_widgets.results.policy import Policy, judge
+from xrai_widgets.runtime import Job
 from xrai_widgets.widgets.parts import LABELS, Html, wide
 from xrai_widgets.widgets.sample_histogram import SampleHistogram
 from xrai_widgets.widgets.sample_table import SampleTable
@@ -49,6 +49,7 @@ class OutcomeView(w.VBox):  # type: ignore[misc]
         self._pages = [w.VBox(), w.VBox([self._values, self._tables]), w.VBox(), w.VBox()]
         self._tabs = w.Tab(self._pages, titles=_TABS)
         self._filled: set[int] = set()
+        self._drawing: Job[None] | None = None
         super().__init__([self._choice, self._head, self._thresholds, self._tabs], **kwargs)
         self.set_trait("policy", policy or Policy.default())
         self._choice.observe(self._chosen, "value")
@@ -114,6 +115,7 @@ class OutcomeView(w.VBox):  # type: ignore[misc]
         finding = self.outcome.finding
         assert finding is not None
         made: list[w.Widget] = []
+        blank: list[tuple[Html, Chart]] = []
         for chart in finding.charts:
             if chart.kind == "histogram" and chart.cut is not None:
                 title = Html()
@@ -121,12 +123,38 @@ class OutcomeView(w.VBox):  # type: ignore[misc]
                 made += [title, SampleHistogram(chart, finding)]
             else:
                 picture = Html()
-                picture.show(f'<div class="xrai">{html.svg(draw(chart, finding), describe(chart, finding))}</div>')
+                picture.say("Drawing …", "status")
                 made.append(picture)
+                blank.append((picture, chart))
         if not made:
             made = [Html()]
             made[0].say("There is nothing to draw.", "info")
         self._pages[0].children = made
+        self._draw(blank, finding)
+
+    def _draw(self, blank: list[tuple[Html, Chart]], finding: Finding) -> None:
+        """Draw in the background: the libraries for it take half a second to load, a large table as long to draw."""
+        if self._drawing is not None:
+            self._drawing.cancel()
+
+        def work(job: Job[None]) -> None:
+            for place, chart in blank:
+                if not job.cancel_event.is_set():
+                    job.post((place, html.picture(chart, finding)))
+
+        def hear(news: Any) -> None:
+            if isinstance(news, tuple):
+                place, picture = news
+                place.show(f'<div class="xrai">{picture}</div>')
+            elif news.error is not None:
+                for place, chart in blank:
+                    place.say(f"{chart.title} could not be drawn: {news.error}")
+
+        self._drawing = Job(work, hear).start() if blank else None
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until everything is drawn, in scripts and tests; return whether it is."""
+        return self._drawing is None or self._drawing.wait(timeout)
 
     def _fill_tables(self) -> None:
         assert self.outcome is not None

@@ -6,10 +6,9 @@ from typing import Any
 import anywidget
 import numpy as np
 import traitlets
-from matplotlib.colors import to_hex
 
 from xrai_widgets.core import Chart, Finding
-from xrai_widgets.results.charts import describe, palette
+from xrai_widgets.results.describe import describe, palette
 from xrai_widgets.results.words import label
 
 _HERE = Path(__file__).parent
@@ -48,7 +47,7 @@ class SampleHistogram(anywidget.AnyWidget):
         colours = palette(list(parts))
         super().__init__(
             groups=list(parts),
-            colours=[to_hex(colours[name]) for name in parts],
+            colours=[colours[name] for name in parts],
             values=[np.ascontiguousarray(part[chart.x], dtype="<f8").tobytes() for part in parts.values()],
             label=label(chart.x),
             alt=describe(chart, finding),
