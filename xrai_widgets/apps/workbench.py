@@ -69,5 +69,5 @@ class Workbench(w.VBox):  # type: ignore[misc]
             component.outcomes = self.session.current
 
 
-_LEFT = w.Layout(flex="1 1 340px", max_width="440px", min_width="300px", padding="0 16px 0 0")
-_RIGHT = w.Layout(flex="2 1 480px", min_width="300px")
+_LEFT = w.Layout(flex="1 1 300px", max_width="420px", min_width="280px", padding="0 16px 0 0")
+_RIGHT = w.Layout(flex="4 1 540px", min_width="300px")
