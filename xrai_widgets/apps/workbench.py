@@ -47,6 +47,7 @@ class Workbench(w.VBox):  # type: ignore[misc]
             [w.VBox(left, layout=_LEFT), w.VBox(right, layout=_RIGHT)], layout=w.Layout(flex_flow="row wrap")
         )
         super().__init__([x.A11y(), columns], **kwargs)
+        self.add_class("xrai-app")
         self._wire()
         self.session.subject = subject
 

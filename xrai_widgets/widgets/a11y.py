@@ -4,11 +4,17 @@ from pathlib import Path
 
 import anywidget
 
+_HERE = Path(__file__).parent
+
 
 class A11y(anywidget.AnyWidget):
-    """Invisible: gives sliders, their readouts and progress bars on the page the name of the label beside them."""
+    """Invisible: gives sliders, their readouts and progress bars on the page the name of the label beside them.
 
-    _esm = Path(__file__).parent / "a11y.js"
+    Tabs and folds get the contrast that ipywidgets leaves them short of.
+    """
+
+    _esm = _HERE / "a11y.js"
+    _css = _HERE / "a11y.css"
 
     def __repr__(self) -> str:
         return "A11y()"

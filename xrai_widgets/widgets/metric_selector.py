@@ -62,10 +62,10 @@ class MetricSelector(w.VBox):  # type: ignore[misc]
         for family in dict.fromkeys(e.family for e in entries):
             fitting = [e for e in entries if e.family == family and self.subject is not None and gaps[e.name] is None]
             if fitting:
-                rows += [heading(family, 4), *(self._row(e) for e in fitting)]
+                rows += [heading(family, 3), *(self._row(e) for e in fitting)]
         missing = [(e, gaps[e.name]) for e in entries if gaps.get(e.name) is not None]
         if missing:
-            rows += [heading("does not fit this model", 4), self._misfits(missing)]
+            rows += [heading("does not fit this model", 3), self._misfits(missing)]
         if self.subject is None:
             self.message.say("Choose a subject first.", "info")
         else:

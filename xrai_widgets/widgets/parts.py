@@ -32,10 +32,10 @@ def wide() -> w.Layout:
     return w.Layout(width="auto")
 
 
-def heading(text: str, level: int = 3) -> Html:
+def heading(text: str, level: int = 2) -> Html:
     """Return a heading."""
     made = Html()
-    made.show(f'<div class="xrai"><h{level}>{escape(text)}</h{level}></div>')
+    made.show(f'<div class="xrai"><h{level} class="xrai-heading">{escape(text)}</h{level}></div>')
     return made
 
 

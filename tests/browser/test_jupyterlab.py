@@ -1,0 +1,127 @@
+"""The same notebooks and components in a real JupyterLab."""
+
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import nbformat
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import free_port, wait_until_served
+from xrai_widgets.io.notebooks import notebook_folder, read_cards
+
+LONG = 90_000
+NOTEBOOKS = [card.path for card in read_cards(notebook_folder())]
+CELLS = (
+    """
+from sklearn.datasets import load_breast_cancer
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.model_selection import train_test_split
+from xrai_widgets.widgets import MetricSelector, Runner, Scoreboard, SubjectPicker
+import ipywidgets as w
+
+data, target = load_breast_cancer(return_X_y=True, as_frame=True)
+X_train, X_test, y_train, y_test = train_test_split(data, target, random_state=0)
+my_forest = RandomForestClassifier(20, random_state=0).fit(X_train, y_train)
+""",
+    "picker = SubjectPicker()\npicker",
+    "selector = MetricSelector(selection=('privacy.membership_inference',))\n"
+    "w.dlink((picker, 'subject'), (selector, 'subject'))\nselector",
+    "runner = Runner(plan=(('privacy.membership_inference', {}),))\n"
+    "w.dlink((picker, 'subject'), (runner, 'subject'))\nrunner",
+    "board = Scoreboard()\nw.dlink((picker, 'subject'), (board, 'subject'))\n"
+    "w.dlink((runner, 'outcomes'), (board, 'outcomes'))\nboard",
+)
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a notebook in JupyterLab, but for its name."""
+    folder = tmp_path_factory.mktemp("lab")
+    for path in notebook_folder().glob("*.ipynb"):
+        shutil.copy(path, folder)
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell.strip()) for cell in CELLS])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, folder / "linked.ipynb")
+    port, token, log = free_port(), secrets.token_hex(8), (folder / "log").open("wb")
+    environment = os.environ | {
+        name: str(folder / name.lower())
+        for name in ("JUPYTERLAB_WORKSPACES_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTER_CONFIG_DIR")
+    }
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={port}", "--expose-app-in-browser"]
+    command += [f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}", "--allow-root"]
+    process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
+    try:
+        wait_until_served(f"http://127.0.0.1:{port}/api?token={token}", process)
+        yield f"http://127.0.0.1:{port}/lab/tree/{{}}?reset&token={token}"
+    finally:
+        process.terminate()
+        process.wait(20)
+        log.close()
+
+
+def open_and_run(page: Page, lab: str, name: str) -> None:
+    page.set_viewport_size({"width": 1500, "height": 4000})  # JupyterLab renders only the cells in view
+    page.goto(lab.format(name))
+    expect(page.locator(".jp-NotebookPanel-toolbar").get_by_text("Python 3", exact=False)).to_be_visible(timeout=LONG)
+    expect(page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")).to_be_visible(timeout=LONG)
+    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
+
+
+def outputs(page: Page) -> Locator:
+    return page.locator(".jp-NotebookPanel .jp-OutputArea")
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_every_notebook_runs_in_jupyterlab(page: Page, lab: str, name: str) -> None:
+    open_and_run(page, lab, name)
+    expect(outputs(page).get_by_role("button", name=re.compile("^Run")).first).to_be_visible(timeout=LONG)
+    expect(page.locator("[data-mime-type='application/vnd.jupyter.stderr']")).to_have_count(0)
+
+
+def test_run_slide_and_cancel_in_jupyterlab(page: Page, lab: str) -> None:
+    open_and_run(page, lab, NOTEBOOKS[0])
+    area = outputs(page)
+    run = area.get_by_role("button", name=re.compile("^Run|^Cancel"))
+    expect(run).to_have_text(re.compile("about"), timeout=LONG)
+    run.click()
+    row = area.locator(".xrai-scoreboard tr", has_text="membership advantage")
+    expect(row).to_contain_text("fail", timeout=LONG)
+    handle = area.locator(".widget-slider", has_text="membership advantage").locator(".noUi-handle")
+    handle.focus()
+    page.keyboard.press("End")
+    expect(row).to_contain_text("pass")
+    area.get_by_role("checkbox", name="Evasion attack").check()
+    area.get_by_text("Parameters: Evasion attack").click()
+    area.get_by_label("iterations").fill("1000")
+    area.get_by_label("iterations").press("Enter")
+    run.click()
+    expect(area.get_by_text(re.compile(r"HopSkipJump iteration"))).to_be_visible(timeout=LONG)
+    run.click()
+    expect(run).to_have_text(re.compile("^Run"), timeout=2000)
+    expect(area.locator(".xrai-scoreboard")).to_contain_text("cancelled by the user")
+
+
+def test_the_users_model_is_found_and_components_in_different_cells_are_linked(page: Page, lab: str) -> None:
+    open_and_run(page, lab, "linked.ipynb")
+    area = outputs(page)
+    expect(area.locator(".xrai-scoreboard")).to_be_visible(timeout=LONG)
+    area.get_by_role("button", name="this notebook").click()
+    expect(area.get_by_label("model", exact=True)).to_have_value("my_forest")
+    for label, variable in {
+        "held-out samples": "X_test",
+        "their true labels": "y_test",
+        "training samples": "X_train",
+        "their labels": "y_train",
+    }.items():
+        expect(area.get_by_label(label, exact=True)).to_have_value(variable)
+    area.get_by_role("button", name="Use this model").click()
+    expect(area.locator(".xrai-scoreboard")).to_contain_text("AUROC", timeout=LONG)
+    expect(area.get_by_role("checkbox", name="Membership inference")).to_be_enabled()
+    area.get_by_role("button", name=re.compile("^Run")).click()
+    expect(area.locator(".xrai-scoreboard")).to_contain_text("membership advantage", timeout=LONG)
