@@ -17,6 +17,7 @@ from xrai_widgets.models.estimator import adapt_estimator, check_estimator, is_e
 from xrai_widgets.models.frame import same_columns
 from xrai_widgets.models.function import adapt_function, adapt_table
 from xrai_widgets.models.inputs import Inputs, constrain, learn
+from xrai_widgets.models.onnx import adapt_onnx, is_onnx
 from xrai_widgets.models.outputs import in_classes
 from xrai_widgets.models.torch_module import adapt_torch, is_torch_module
 
@@ -105,13 +106,15 @@ def _adapt(
         if task is not None and task != adapted.task:
             raise ValueError(f"task must be {adapted.task!r} for a {type(model).__name__}, got {task!r}")
         return adapted
+    if is_onnx(model):
+        return _ask(lambda: adapt_onnx(model, inputs, X, y, task, classes), inputs)
     if is_torch_module(model):
         return _ask(lambda: adapt_torch(model, inputs, X, y, task), inputs)
     if callable(model) and not isinstance(model, type):
         return _ask(lambda: adapt_function(model, inputs, X, y, task, classes), inputs)
     raise TypeError(
-        "the model must be a fitted scikit-learn classifier or regressor, a torch module, a function of the inputs, "
-        f"or None for a table of probabilities, got {_kind(model)}"
+        "the model must be a fitted scikit-learn classifier or regressor, a torch module, an ONNX model or session, a "
+        f"function of the inputs, or None for a table of probabilities, got {_kind(model)}"
     )
 
 
