@@ -50,7 +50,9 @@ class CsvFormat:
             except (LookupError, ValueError):
                 known = None
             if known is None or not getattr(known, "_is_text_encoding", True):
-                raise ValueError(f"encoding must be one that Python knows ({', '.join(ENCODINGS)}, …), got {self.encoding!r}")
+                raise ValueError(
+                    f"encoding must be one that Python knows ({', '.join(ENCODINGS)}, …), got {self.encoding!r}"
+                )
 
 
 def detect(raw: bytes, wanted: CsvFormat) -> tuple[str, CsvFormat]:
@@ -95,7 +97,9 @@ def _text(raw: bytes, encoding: str | None) -> tuple[str, str]:
         where = getattr(error, "start", 0)
         raise ValueError(f"its text is not {encoding} (byte {where}){advice}") from None
     if "\0" in text:
-        raise ValueError("it holds zero bytes, so it is no text: is it another kind of file, or UTF-16 (option encoding)?")
+        raise ValueError(
+            "it holds zero bytes, so it is no text: is it another kind of file, or UTF-16 (option encoding)?"
+        )
     return text, encoding
 
 

@@ -58,7 +58,9 @@ def read_network(file: Path) -> Any:
     for key in sorted({*weights, *expected}):
         shapes = [None if key not in state else tuple(state[key].shape) for state in (expected, weights)]
         if shapes[0] != shapes[1]:
-            raise ValueError(f"the weights {key!r} must have shape {shapes[0]}, as its configuration says, got {shapes[1]}")
+            raise ValueError(
+                f"the weights {key!r} must have shape {shapes[0]}, as its configuration says, got {shapes[1]}"
+            )
         if not bool(weights[key].isfinite().all()):
             raise ValueError(f"the weights {key!r} must be finite")
     module.load_state_dict(weights)
@@ -69,5 +71,5 @@ def _network(told: str) -> Network:
     fields = json.loads(told)
     if not isinstance(fields, dict) or not {*fields} <= {*Network.__dataclass_fields__}:
         raise ValueError(f"its configuration must have the entries {', '.join(Network.__dataclass_fields__)}")
-    lists = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
+    lists: dict[str, Any] = {key: tuple(part) if isinstance(part, list) else part for key, part in fields.items()}
     return Network(**lists)

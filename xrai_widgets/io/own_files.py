@@ -1,19 +1,19 @@
 """A subject from the user's own files: a model, a table, and what the table's columns are."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from xrai_widgets.core import Constraint, Subject
+from xrai_widgets.core import Constraint, Subject, closest
 from xrai_widgets.io.csv_format import CsvFormat
 from xrai_widgets.io.model_files import read_model
 from xrai_widgets.io.table_files import read_table
+from xrai_widgets.models.frame import few, same_columns
 from xrai_widgets.models.networks import Network
-
-_FEW = 8
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,8 @@ class OwnFiles:
             raise ValueError(f"split must be the share of rows held out, between 0 and 1, got {self.split:g}")
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed must lie in [0, {2**32 - 1}], got {self.seed}")
-        roles = [("the target", (self.target,)), ("the ids", (self.ids,) if self.ids else ())]
+        roles: list[tuple[str, tuple[str, ...]]] = [("the target", (self.target,))]
+        roles += [("the ids", (self.ids,) if self.ids else ())]
         roles += [("to be ignored", self.ignore), ("immutable", self.immutable)]
         seen: dict[str, str] = {}
         for role, columns in roles:
@@ -90,11 +91,9 @@ class OwnFiles:
             naming the file or column that does not fit.
         """
         model = read_model(self.model)
-        whole = self._table(self.data)
+        test, train = self._table(self.data), None if self.train is None else self._table(self.train)
         if self.split is not None:
-            train, test = self._halves(whole)
-        else:
-            train, test = None if self.train is None else self._table(self.train), whole
+            train, test = self._halves(test)
         given: dict[str, Any] = dict(zip(("X", "y", "ids"), self._columns(test, self.data), strict=True))
         if train is not None:
             names = ("X_train", "y_train", "train_ids")
@@ -102,12 +101,12 @@ class OwnFiles:
         fixed = {column: Constraint(immutable=True) for column in self.immutable}
         missing = [column for column in fixed if column not in given["X"].columns]
         if missing:
-            raise ValueError(f"{self.data.name} must have the immutable column(s) {_few(missing)}")
+            raise ValueError(f"{self.data.name} must have the immutable column(s) {few(missing)}")
         network = getattr(model, "network", None)
         if isinstance(network, Network):
             given |= _arrays(given, network)
         made = Subject.of(model, **given, constraints=fixed, name=self.name or self.model.stem)
-        return _with_source(made, self.source)
+        return replace(made, source=self.source)
 
     @property
     def source(self) -> str:
@@ -132,16 +131,19 @@ class OwnFiles:
         known = {str(column): column for column in frame.columns}
         for column in (self.target, self.ids, *self.ignore):
             if column and column not in known:
-                raise ValueError(f"{path.name} must have the column {column!r}, got {_few(list(known))}")
+                near = closest(column, list(known))
+                raise ValueError(f"{path.name} must have the column {column!r}, got {few(list(known))}{near}")
         frame = frame.drop(columns=[known[column] for column in self.ignore])
         target = frame[known[self.target]]
         empty = int(target.isna().sum())
         if empty:
-            raise ValueError(f"the target {self.target!r} must be filled in every row of {path.name}, got {empty} empty")
+            raise ValueError(
+                f"the target {self.target!r} must be filled in every row of {path.name}, got {empty} empty"
+            )
         if target.nunique() < 2:
             raise ValueError(
-                f"the target {self.target!r} must hold at least two different values, got only {target.iloc[0]!r} in all "
-                f"{len(target)} rows of {path.name}"
+                f"the target {self.target!r} must hold at least two different values, got only {target.iloc[0]!r} in "
+                f"all {len(target)} rows of {path.name}"
             )
         return frame.rename(columns={known[self.target]: self.target, known.get(self.ids, self.ids): self.ids})
 
@@ -160,16 +162,8 @@ class OwnFiles:
         return train, test
 
 
-def _with_source(subject: Subject, source: str) -> Subject:
-    from dataclasses import replace
-
-    return replace(subject, source=source)
-
-
 def _arrays(given: Mapping[str, Any], network: Network) -> dict[str, Any]:
     """Return what a network of this package takes: arrays, their columns in its order."""
-    from xrai_widgets.models.frame import same_columns
-
     expected = list(network.features) or [str(column) for column in given["X"].columns]
     made: dict[str, Any] = {}
     for role in ("X", "X_train"):
@@ -178,12 +172,10 @@ def _arrays(given: Mapping[str, Any], network: Network) -> dict[str, Any]:
             same_columns(frame, expected, role, "those of the network" if network.features else "as in X")
             words = [column for column in expected if frame[column].dtype.kind not in "iufb"]
             if words:
-                raise ValueError(f"a network takes numbers, but the column(s) {_few(words)} hold text")
+                raise ValueError(f"a network takes numbers, but the column(s) {few(words)} hold text")
             made[role] = frame[expected].to_numpy(dtype="float64")
     width = len(expected)
-    count = 1
-    for side in network.inputs:
-        count *= side
+    count = math.prod(network.inputs)
     if width != count:
         raise ValueError(f"X must have {count} features, those of the network, got {width}")
     made["feature_names"] = expected
@@ -192,7 +184,3 @@ def _arrays(given: Mapping[str, Any], network: Network) -> dict[str, Any]:
     if network.classes:
         made["classes"], made["task"] = list(network.classes), "classification"
     return made
-
-
-def _few(names: list[str]) -> str:
-    return ", ".join(map(repr, names[:_FEW])) + (f", … ({len(names)} in all)" if len(names) > _FEW else "")

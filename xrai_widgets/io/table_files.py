@@ -39,8 +39,8 @@ def read_table(path: str | Path, style: CsvFormat | None = None) -> pd.DataFrame
     Raises
     ------
     ValueError
-        if the file does not exist, is of another kind, cannot be read, unpacks to more than 1 GiB (CSV: 0.5), has more than 4096
-        columns, or holds no rows.
+        if the file does not exist, is of another kind, cannot be read, unpacks to more than 1 GiB (a CSV: 0.5),
+        has more than 4096 columns, or holds no rows.
     """
     file = Path(path)
     if not file.is_file():

@@ -94,7 +94,9 @@ class Upload:
 def safe_name(name: str) -> str:
     """Return the last part of a path, without control characters, without ``<>:"|?*``, and not too long."""
     last = re.split(r"[/\\]", name)[-1]
-    last = re.sub(r'[<>:"|?*\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]', "_", last).strip(". ")
+    last = re.sub(r'[<>:"|?*\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]', "_", last).strip(
+        ". "
+    )
     stem, dot, ending = last.partition(".")
     while len(f"{stem}{dot}{ending}".encode()) > _MOST_NAME:
         stem, ending = (stem[:-1], ending) if stem else (stem, ending[1:])
@@ -103,17 +105,17 @@ def safe_name(name: str) -> str:
 
 def _sweep() -> None:
     """Remove what processes left that were killed."""
+    if os.name != "posix":  # elsewhere signal 0, which asks whether a process runs, would end it
+        return
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         owner = folder.name.removeprefix(_PREFIX).partition("-")[0]
         if owner.isdigit() and not _runs(int(owner)):
             with contextlib.suppress(OSError):
-                if folder.stat().st_uid == getattr(os, "getuid", lambda: folder.stat().st_uid)():
+                if folder.stat().st_uid == os.getuid():
                     shutil.rmtree(folder, ignore_errors=True)
 
 
 def _runs(process: int) -> bool:
-    if os.name != "posix":  # elsewhere signal 0 would end the process
-        return True
     try:
         os.kill(process, 0)
     except ProcessLookupError:

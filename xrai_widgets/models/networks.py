@@ -4,6 +4,7 @@ A safetensors file holds numbers and no code. What the numbers mean is said by a
 the module is built here. `xrai_widgets.io.network_files.save_network` writes such a file.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -75,9 +76,9 @@ class Network:
         """Number of weights, counted without building anything."""
         if self.kind == "mlp":
             widths = (*self.inputs, *self.hidden, self.outputs)
-            return sum((a + 1) * b for a, b in zip(widths, widths[1:], strict=False))
+            return sum((a + 1) * b for a, b in itertools.pairwise(widths))
         channels = (self.inputs[0], *self.hidden)
-        folds = sum((9 * a + 1) * b for a, b in zip(channels, channels[1:], strict=False))
+        folds = sum((9 * a + 1) * b for a, b in itertools.pairwise(channels))
         return folds + (channels[-1] * math.prod(self._last_picture()) + 1) * self.outputs
 
     def _last_picture(self) -> tuple[int, int]:
@@ -126,8 +127,8 @@ def mlp(
     features: Sequence[str] = (),
 ) -> Any:
     """Return a multi-layer perceptron, a torch module to be trained; see `Network`."""
-    words = {"activation": activation, "standardize": standardize}
-    return Network("mlp", (inputs,), tuple(hidden), outputs, classes=tuple(classes), features=tuple(features), **words).build()  # type: ignore[arg-type]
+    words = (tuple(classes), tuple(features))
+    return Network("mlp", (inputs,), tuple(hidden), outputs, activation, standardize, *words).build()
 
 
 def cnn(

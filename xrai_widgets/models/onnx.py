@@ -9,6 +9,7 @@ import numpy as np
 from xrai_widgets.core.subject import Array, Task
 from xrai_widgets.models import labels
 from xrai_widgets.models.adapted import Adapted, Refused, are_probabilities, are_shares, require_finite, softmax
+from xrai_widgets.models.frame import few
 from xrai_widgets.models.inputs import Inputs
 from xrai_widgets.models.state import digest
 
@@ -163,12 +164,12 @@ def _feed(model: OnnxModel, inputs: Inputs, X: Array) -> Iterator[tuple[str, Arr
         yield node.name, _shaped(np.asarray(samples), node)
         return
     if not hasattr(samples, "columns"):
-        raise Refused(f"the model takes the columns {_few(wanted)} by name: pass a DataFrame, got an array")
+        raise Refused(f"the model takes the columns {few(list(wanted))} by name: pass a DataFrame, got an array")
     found = [str(name) for name in samples.columns]
     missing, extra = [n for n in wanted if n not in found], [n for n in found if n not in wanted]
     if missing or extra:
-        said = f"misses {_few(missing)}" if missing else f"has also {_few(extra)}: drop them"
-        raise Refused(f"X must have the columns that the model takes, {_few(wanted)}, but {said}")
+        said = f"misses {few(missing)}" if missing else f"has also {few(extra)}: drop them"
+        raise Refused(f"X must have the columns that the model takes, {few(list(wanted))}, but {said}")
     for name, column in zip(found, samples.columns, strict=True):
         cells = samples[column].to_numpy(dtype=_TYPES[wanted[name].type]).reshape(-1, 1)
         yield name, cells.astype(str).astype(object) if cells.dtype == object else cells
@@ -178,7 +179,7 @@ def _refuse_words(inputs: Inputs, node: Any) -> None:
     words = [name for name, c in zip(inputs.names, inputs.constraints, strict=True) if c.kind == "category"]
     if words and node.type != "tensor(string)":
         raise Refused(
-            f"the model takes one array of numbers, but the column(s) {_few(words)} hold text: encode them as in "
+            f"the model takes one array of numbers, but the column(s) {few(words)} hold text: encode them as in "
             "training, or export the whole pipeline with one input per column"
         )
 

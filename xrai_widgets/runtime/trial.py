@@ -100,15 +100,17 @@ def try_table(path: Path, style: CsvFormat, cancel: threading.Event | None = Non
     return found
 
 
-def _on_trial(function: Callable[..., Any], arguments: tuple[Any, ...], name: str, cancel: threading.Event | None) -> Any:
+def _on_trial(
+    function: Callable[..., Any], arguments: tuple[Any, ...], name: str, cancel: threading.Event | None
+) -> Any:
     step = RunStep(Meter(cancel, max_seconds=_MOST_SECONDS))
     try:
         return call_in_process(function, arguments, step)
     except ProcessDied as error:
         code = str(error).partition("exit code ")[2]
         raise ValueError(
-            f"reading {name} ended the process that tried it (exit code {code.strip()}): the file is damaged or forged, "
-            "or too large for this machine's memory; it was not read here"
+            f"reading {name} ended the process that tried it (exit code {code.strip()}): the file is damaged or "
+            "forged, or too large for this machine's memory; it was not read here"
         ) from None
     except Cancelled as error:
         raise ValueError(f"{name} was not read: {error}") from None

@@ -1,4 +1,4 @@
-"""The child process of an isolated engine or of a file on trial: reads its work from a folder, writes messages to its output."""
+"""The child process of an isolated engine, or of a file on trial: work from a folder, messages to its output."""
 
 import os
 import pickle
