@@ -17,7 +17,8 @@ _WORDS = {"\t": "tab"}
 _THOUSANDS = re.compile(r"[-+]?\d{1,3}(?:(?:\.\d{3})+,\d+|(?:,\d{3})+\.\d+|(?:\.\d{3}){2,}|(?:,\d{3}){2,})")
 _COMMA = re.compile(r"[-+]?\d*,\d+(?:[eE][-+]?\d+)?")
 _POINT = re.compile(r"[-+]?\d*\.\d+(?:[eE][-+]?\d+)?")
-_WHOLE = re.compile(r"[-+]?\d+")
+_WHOLE = re.compile(r"[-+]?\d+(?:[eE][-+]?\d+)?")
+_EMPTY = {"", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "<NA>", "#N/A"}
 _EITHER = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
 
 
@@ -135,7 +136,7 @@ def _delimiter(text: str) -> str:
 def _decimal(records: list[list[str]]) -> str:
     commas, points = [], []
     for name, *cells in zip(*records, strict=True):
-        filled = [cell.strip() for cell in cells if cell.strip()]
+        filled = [cell.strip() for cell in cells if cell.strip() not in _EMPTY]
         odd = next((cell for cell in filled if _THOUSANDS.fullmatch(cell)), None)
         if odd is not None and all(re.fullmatch(r"[-+]?[\d.,]+", cell) for cell in filled):
             raise ValueError(f"the column {name!r} has separators of thousands, such as {odd}: write numbers without")

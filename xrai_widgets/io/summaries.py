@@ -43,14 +43,15 @@ class TableSummary:
         names = [column.name for column in self.columns]
         free = [name for name in names if name not in features]
         sure = bool(features) and set(features) <= set(names)
-        ids = next((c.name for c in self.columns if c.name in free and self._names_rows(c)), "")
+        ids = next((c.name for c in self.columns if c.name in free and self._names_rows(c, sure)), "")
         free = [name for name in free if name != ids]
         by_name = next((name for word in _TARGETS for name in free if name.lower() == word), "")
         target = by_name or (free[-1] if free else "")
         return target, ids, tuple(name for name in free if name != target) if sure else ()
 
-    def _names_rows(self, column: TableColumn) -> bool:
-        return column.distinct == self.rows and column.name.lower().strip() in _IDS
+    def _names_rows(self, column: TableColumn, sure: bool) -> bool:
+        named = column.name.lower().strip() in _IDS or (sure and column.kind == "text")
+        return column.distinct == self.rows > 2 and named
 
 
 def look_at_model(path: Path) -> ModelSummary:

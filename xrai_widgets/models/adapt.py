@@ -181,7 +181,7 @@ def _check_words(task: object, classes: object) -> None:
 
 def _aligned(model: Any, inputs: Inputs, X: Any, nameless: bool) -> Inputs:
     """Compare the columns with those that the model was fitted on, and note the order and form it wants them in."""
-    known = getattr(model, "feature_names_in_", None)
+    known = _columns_of(model)
     if known is not None and isinstance(X, pd.DataFrame):
         same_columns(X, list(known), "X", "those the model was fitted on")
     width = getattr(model, "n_features_in_", None)
@@ -193,6 +193,12 @@ def _aligned(model: Any, inputs: Inputs, X: Any, nameless: bool) -> Inputs:
     text = isinstance(X, pd.DataFrame) and all(isinstance(name, str) for name in X.columns)
     bare = text and width is not None and all(not hasattr(part, "feature_names_in_") for part in parts_of(model))
     return replace(inputs, bare=bare)
+
+
+def _columns_of(model: Any) -> Any:
+    """Return the columns that a model was fitted on by name; CatBoost has a word of its own, and numbers as names."""
+    own = list(getattr(model, "feature_names_", None) or []) if hasattr(model, "get_cat_feature_indices") else []
+    return own if own and own != list(map(str, range(len(own)))) else getattr(model, "feature_names_in_", None)
 
 
 def _column_classes(columns: list[Any], vectors: Mapping[str, Array]) -> tuple[Any, ...]:

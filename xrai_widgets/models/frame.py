@@ -207,4 +207,6 @@ def _cells(series: pd.Series, dtype: Any) -> list[Any]:
 
 def few(names: Sequence[Any]) -> str:
     """Return the first names, quoted, and how many there are."""
-    return ", ".join(repr(name) for name in names[:5]) + (f", … ({len(names)} in all)" if len(names) > 5 else "")
+    return ", ".join(repr(str(name) if isinstance(name, str) else name) for name in names[:5]) + (
+        f", … ({len(names)} in all)" if len(names) > 5 else ""
+    )

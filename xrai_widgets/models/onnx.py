@@ -8,13 +8,22 @@ import numpy as np
 
 from xrai_widgets.core.subject import Array, Task
 from xrai_widgets.models import labels
-from xrai_widgets.models.adapted import Adapted, Refused, are_probabilities, are_shares, require_finite, softmax
+from xrai_widgets.models.adapted import (
+    Adapted,
+    Refused,
+    are_probabilities,
+    are_shares,
+    require_finite,
+    require_probabilities,
+    softmax,
+)
 from xrai_widgets.models.frame import few
 from xrai_widgets.models.inputs import Inputs
 from xrai_widgets.models.state import digest
 
 _PROBE = 256
 _BATCH = 4096
+_ROUNDING = 1e-5
 _TYPES = {
     "tensor(float)": np.float32,
     "tensor(double)": np.float64,
@@ -114,8 +123,9 @@ class Asked:
         Which output.
     keys : tuple, optional
         Keys of the dictionaries, one per sample, that the output consists of.
-    form : {"raw", "softmax", "pair", "values"}
-        Returned as it is, as probabilities of logits, as (1 − p, p), or as (n,) values.
+    form : {"raw", "shares", "softmax", "pair", "values"}
+        Returned as it is, as probabilities without the −1e-8 that float32 leaves, as probabilities of logits, as
+        (1 − p, p), or as (n,) values.
     """
 
     def __init__(
@@ -133,12 +143,19 @@ class Asked:
         if self.form == "raw":
             return out if out.dtype == object or out.dtype.kind in "iU" else out.astype(np.float64)
         numbers = out.astype(np.float64)
+        if self.form == "shares":
+            return _clean(numbers)
         if self.form == "values":
             return numbers.reshape(len(X))
         if self.form == "pair":
             one = numbers.reshape(len(X))
             return np.column_stack([1.0 - one, one])
         return softmax(numbers)
+
+
+def _clean(scores: Array) -> Array:
+    """Return the scores with what float32 arithmetic leaves below zero at zero."""
+    return np.where((scores < 0) & (scores > -_ROUNDING), 0.0, scores)
 
 
 def as_array(out: Any, keys: tuple[Any, ...] = ()) -> Array:
@@ -219,13 +236,15 @@ def adapt_onnx(
     for place, out in enumerate(outputs):
         if isinstance(out, list) and out and isinstance(out[0], dict):
             keys = tuple(out[0])
-            return Adapted("classification", "probabilities", Asked(model, inputs, place, keys), keys, state=state)
+            require_probabilities(_clean(as_array(out)))
+            asked = Asked(model, inputs, place, keys, "shares")
+            return Adapted("classification", "probabilities", asked, keys, state=state)
     arrays = [as_array(out) for out in outputs]
     for array in arrays:
         if array.ndim < 1 or len(array) != len(rows):
             raise Refused(f"the model must give one row per sample, got shape {array.shape} for {len(rows)} samples")
     wide = [place for place, a in enumerate(arrays) if a.ndim == 2 and a.dtype.kind == "f"]
-    wide.sort(key=lambda place: not are_probabilities(arrays[place]))
+    wide.sort(key=lambda place: not are_probabilities(_clean(arrays[place])))
     if wide and task != "regression":
         return _scores(model, inputs, wide[0], arrays, y, classes, state)
     columns = [place for place, a in enumerate(arrays) if a.ndim == 1]
@@ -248,12 +267,13 @@ def _scores(
 ) -> Adapted:
     scores = arrays[place]
     require_finite(scores)
-    are = are_probabilities(scores)
+    are = are_probabilities(_clean(scores))
     said = next((a for a in arrays if a.ndim == 1 and a.dtype.kind in "iUO"), None)
     known = None if said is None or classes is not None else _classes(scores, said, y)
     if are:
-        return Adapted("classification", "probabilities", Asked(model, inputs, place), known, state=state)
-    if ((scores >= 0) & (scores <= 1)).all():
+        asked = Asked(model, inputs, place, form="shares")
+        return Adapted("classification", "probabilities", asked, known, state=state)
+    if ((_clean(scores) >= 0) & (scores <= 1 + _ROUNDING)).all():
         raise Refused(
             "class probabilities must sum to 1 in each row, or be logits, got shares in [0, 1] with row sums in "
             f"[{scores.sum(axis=1).min():.3g}, {scores.sum(axis=1).max():.3g}]"
@@ -264,12 +284,14 @@ def _scores(
 
 def _classes(scores: Array, said: Array, y: Array) -> tuple[Any, ...]:
     """Return the labels in the order of the columns, by the labels that the model itself gives."""
-    answers, places = said.tolist(), scores.argmax(axis=1).tolist()
+    answers = said.tolist()
     width = scores.shape[1]
     seen = labels.vector(answers, "the model's answers", len(answers)).tolist()
     everything = sorted({*seen, *y.tolist()}, key=lambda label: (str(type(label)), label))
     known = tuple(range(width)) if set(everything) <= set(range(width)) else tuple(everything)
-    if len(known) != width or any(known[place] != label for place, label in zip(places, answers, strict=True)):
+    places = [known.index(label) for label in answers] if len(known) == width else []
+    # of two equal scores the model may take either
+    if len(known) != width or (scores[range(len(places)), places] < scores.max(axis=1) - _ROUNDING).any():
         raise Refused(
             f"the model's {width} columns of scores and its own labels {everything[:8]} do not go together: pass "
             "classes=[…], the labels in the order of the columns"

@@ -58,9 +58,9 @@ class ColumnRoles(w.VBox):  # type: ignore[misc]
         self._asking = True
         self.target.options = [(_told(column), column.name) for column in table.columns]
         self.target.value = target or None
-        self.ids.options = self._free_options([("none: number them", "")])
+        self.ids.options = self._names_of_samples(None)
         self.ids.value = ids
-        self.ignore.options = self._free_options([])
+        self.ignore.options = list(self._columns)
         self.ignore.value = ignored
         self._asking = False
         self._changed()
@@ -88,24 +88,21 @@ class ColumnRoles(w.VBox):  # type: ignore[misc]
             return
         self._asking = True
         ids, ignored, fixed = self.ids.value, self.ignore.value, self.immutable.value
-        self.ids.options = self._free_options([("none: number them", "")], {self.target.value})
+        self.ids.options = self._names_of_samples(self.target.value)
         self.ids.value = ids if ids != self.target.value else ""
         taken = {self.target.value, self.ids.value}
-        self.ignore.options = self._free_options([], taken)
+        self.ignore.options = [name for name in self._columns if name not in taken]
         self.ignore.value = tuple(name for name in ignored if name not in taken)
         features = self.features
-        self.immutable.options = [(_told(self._columns[name]), name) for name in features]
+        self.immutable.options = features
         self.immutable.value = tuple(name for name in fixed if name in features)
         for control in (self.ignore, self.immutable):
             control.rows = max(2, min(_LINES, len(control.options)))
         self._asking = False
         self._describe()
 
-    def _free_options(
-        self, first: list[tuple[str, str]], taken: set[str | None] | None = None
-    ) -> list[tuple[str, str]]:
-        taken = taken or set()
-        return [*first, *((_told(c), name) for name, c in self._columns.items() if name not in taken)]
+    def _names_of_samples(self, target: str | None) -> list[tuple[str, str]]:
+        return [("none: number them", ""), *((name, name) for name in self._columns if name != target)]
 
     def _describe(self, _: Change | None = None) -> None:
         features = self.features
@@ -129,4 +126,4 @@ class ColumnRoles(w.VBox):  # type: ignore[misc]
 
 
 def _told(column: TableColumn) -> str:
-    return f"{column.name}  ({column.kind}, {column.distinct:,} different)"
+    return f"{column.name} ({column.kind}, {column.distinct:,} different)"

@@ -9,12 +9,12 @@ function made(tag, attributes, parent) {
 }
 
 function megabytes(bytes) {
-  return bytes >= 2 ** 20 ? `${(bytes / 2 ** 20).toFixed(1)} MB` : `${Math.ceil(bytes / 1024)} kB`;
+  return bytes >= 2 ** 20 ? `${+(bytes / 2 ** 20).toFixed(1)} MB` : `${Math.ceil(bytes / 1024)} kB`;
 }
 
 function render({ model, el }) {
   const id = `xrai-upload-${crypto.getRandomValues(new Uint32Array(2)).join("-")}`;
-  const root = made("div", { class: "xrai-uploader", role: "group" }, el);
+  const root = made("div", { class: "xrai-uploader" }, el);
   const label = made("label", { for: id }, root);
   const input = made("input", { type: "file", id, "aria-describedby": `${id}-status ${id}-error` }, root);
   const row = made("div", { class: "xrai-uploader-row" }, root);
@@ -29,7 +29,6 @@ function render({ model, el }) {
   function draw() {
     const [name, problem] = [model.get("name"), mine || model.get("error")];
     label.textContent = `${model.get("label")} (${model.get("endings").join(", ")}; at most ${megabytes(model.get("limit"))})`;
-    root.setAttribute("aria-label", model.get("label"));
     bar.setAttribute("aria-label", `upload of ${model.get("label")}`);
     input.accept = model.get("endings").join(",");
     input.disabled = current !== null;
@@ -48,7 +47,7 @@ function render({ model, el }) {
     if (current) clearTimeout(current.timer);
     current = null;
     mine = problem;
-    input.value = "";
+    if (problem) input.value = "";
     draw();
   }
 
@@ -113,9 +112,10 @@ function render({ model, el }) {
   }
 
   const seen = ["label", "endings", "limit", "name", "note", "error"].map((name) => `change:${name}`);
+  input.addEventListener("click", () => { input.value = ""; }); // else the same file chosen again would change nothing
   input.addEventListener("change", begin);
-  cancel.addEventListener("click", () => { fail(""); status.textContent = "upload cancelled"; input.focus(); });
-  remove.addEventListener("click", () => { mine = ""; model.send({ kind: "remove", id: "" }); input.focus(); });
+  cancel.addEventListener("click", () => { fail(""); input.value = ""; status.textContent = "upload cancelled"; input.focus(); });
+  remove.addEventListener("click", () => { mine = input.value = ""; model.send({ kind: "remove", id: "" }); input.focus(); });
   model.on("msg:custom", receive);
   for (const event of seen) model.on(event, draw);
   draw();
