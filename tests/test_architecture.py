@@ -49,7 +49,10 @@ HEAVY_HOMES = {
     "rich": {"cli"},
     "voila": {"apps"},
 }
-ONLY_INSIDE_FUNCTIONS = {"torch", "art", "aix360", "sklearn", "skops", "voila", "IPython", "rich"}
+ONLY_INSIDE_FUNCTIONS = {
+    *("torch", "art", "aix360", "sklearn", "skops", "voila", "IPython", "rich"),
+    *("onnxruntime", "safetensors", "pyarrow", "xgboost", "lightgbm", "catboost"),
+}
 # a broad `except` stands only where a thread, a process, a callback or somebody else's code ends
 BROAD_EXCEPT = {
     "io/model_files.py",

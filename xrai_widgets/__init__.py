@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from xrai_widgets.reporting.compose import Report, report
     from xrai_widgets.results.policy import Policy, Verdict, judge
     from xrai_widgets.runtime import assess, catalog, run_plan
+    from xrai_widgets.runtime.trial import read_subject
 
 __version__ = "0.1.0"
 
@@ -55,6 +56,7 @@ _HOMES = {
     **dict.fromkeys(("assess", "catalog", "run_plan"), "xrai_widgets.runtime"),
     **dict.fromkeys(("Policy", "Verdict", "judge"), "xrai_widgets.results.policy"),
     **dict.fromkeys(("Report", "report"), "xrai_widgets.reporting.compose"),
+    "read_subject": "xrai_widgets.runtime.trial",
     "Workbench": "xrai_widgets.apps.workbench",
     "examples": "xrai_widgets.data",
 }
@@ -82,6 +84,7 @@ __all__ = [
     "examples",
     "judge",
     "quiet",
+    "read_subject",
     "report",
     "run_plan",
 ]

@@ -78,11 +78,19 @@ def list_(name: Annotated[str, typer.Argument(help="an assessment, to see its pa
 
 @app.command()
 def assess(
-    model: Annotated[str, typer.Argument(help="a built-in example, or a scikit-learn model saved by skops (.skops)")],
-    data: Annotated[Path | None, typer.Option(help="table of held-out samples (.csv, .csv.gz, .parquet)")] = None,
+    model: Annotated[str, typer.Argument(help="a built-in example, or a file: .skops .onnx .safetensors")],
+    data: Annotated[Path | None, typer.Option(help="table of held-out samples (.csv .csv.gz .parquet .npz)")] = None,
     target: Annotated[str, typer.Option(help="column of the true labels in the tables")] = "",
     train: Annotated[Path | None, typer.Option(help="table of the training samples")] = None,
     ids: Annotated[str, typer.Option(help="column that names the samples")] = "",
+    ignore: Annotated[list[str] | None, typer.Option(help="column that is no feature; may be repeated")] = None,
+    immutable: Annotated[list[str] | None, typer.Option(help="feature nobody can change; may be repeated")] = None,
+    split: Annotated[float | None, typer.Option(help="share of --data held out; trained on the rest")] = None,
+    seed: Annotated[int, typer.Option(help="random_state of scikit-learn's train_test_split")] = 0,
+    stratify: Annotated[bool, typer.Option("--stratify", help="the split keeps the shares of the classes")] = False,
+    delimiter: Annotated[str | None, typer.Option(help="of a CSV, where it cannot be told: , ; | or tab")] = None,
+    decimal: Annotated[str | None, typer.Option(help="of a CSV: . or ,")] = None,
+    encoding: Annotated[str | None, typer.Option(help="of a CSV, such as cp1252")] = None,
     run: Annotated[list[str] | None, typer.Option(help="an assessment to run; may be repeated; default: all")] = None,
     set_: Annotated[
         list[str] | None,
@@ -103,7 +111,9 @@ def assess(
     work = _plan(plan, run or [], set_ or [])
     for file in out or []:
         _check_target(file)
-    subject = _subject(model, data, target, train, ids)
+    style = {"delimiter": "\t" if delimiter == "tab" else delimiter, "decimal": decimal, "encoding": encoding}
+    roles = {"target": target, "train": train, "ids": ids, "ignore": ignore or [], "immutable": immutable or []}
+    subject = _subject(model, data, **roles, **style, split=split, seed=seed, stratify=stratify)
     outcomes = _run(subject, work)
     made = compose(outcomes, judged_by, include_rows=include_rows, quality=model_quality(subject))
     _print(made)
@@ -179,32 +189,16 @@ def _set(chosen: dict[str, dict[str, Any]], setting: str) -> None:
     chosen[name][parameter] = known[parameter].parse(text)
 
 
-def _subject(model: str, data: Path | None, target: str, train: Path | None, ids: str) -> "Subject":
-    from xrai_widgets.core import Subject
+def _subject(model: str, data: Path | None, **roles: Any) -> "Subject":
     from xrai_widgets.data import examples
-    from xrai_widgets.io.model_files import read_model
+    from xrai_widgets.io.model_files import MODELS
+    from xrai_widgets.runtime.trial import read_subject
 
-    if not model.lower().endswith(".skops") and not Path(model).exists():
+    if not model.lower().endswith(MODELS) and not Path(model).exists():
         return examples.load(model)
-    if data is None or not target:
+    if data is None or not roles["target"]:
         raise typer.BadParameter("a model from a file needs --data and --target")
-    fitted = read_model(model)
-    X, y, names = _columns(data, target, ids)
-    X_train, y_train, train_names = _columns(train, target, ids) if train is not None else (None, None, None)
-    return Subject.of(
-        fitted, X, y, X_train=X_train, y_train=y_train, name=Path(model).stem, ids=names, train_ids=train_names
-    )
-
-
-def _columns(path: Path, target: str, ids: str) -> tuple[Any, Any, Any]:
-    from xrai_widgets.io.table_files import read_table
-
-    frame = read_table(path)
-    for column in filter(None, (target, ids)):
-        if column not in frame.columns:
-            raise ValueError(f"{path.name} must have the column {column!r}, got {', '.join(map(str, frame.columns))}")
-    names = frame.pop(ids) if ids else None
-    return frame.drop(columns=target), frame[target], names
+    return read_subject(model, data, **roles)
 
 
 def _run(subject: "Subject", work: list[tuple[str, dict[str, Any]]]) -> "list[Outcome]":

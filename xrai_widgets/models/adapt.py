@@ -17,6 +17,7 @@ from xrai_widgets.models.estimator import adapt_estimator, check_estimator, is_e
 from xrai_widgets.models.frame import same_columns
 from xrai_widgets.models.function import adapt_function, adapt_table
 from xrai_widgets.models.inputs import Inputs, constrain, learn
+from xrai_widgets.models.onnx import adapt_onnx, is_onnx
 from xrai_widgets.models.outputs import in_classes
 from xrai_widgets.models.torch_module import adapt_torch, is_torch_module
 
@@ -105,13 +106,15 @@ def _adapt(
         if task is not None and task != adapted.task:
             raise ValueError(f"task must be {adapted.task!r} for a {type(model).__name__}, got {task!r}")
         return adapted
+    if is_onnx(model):
+        return _ask(lambda: adapt_onnx(model, inputs, X, y, task, classes), inputs)
     if is_torch_module(model):
         return _ask(lambda: adapt_torch(model, inputs, X, y, task), inputs)
     if callable(model) and not isinstance(model, type):
         return _ask(lambda: adapt_function(model, inputs, X, y, task, classes), inputs)
     raise TypeError(
-        "the model must be a fitted scikit-learn classifier or regressor, a torch module, a function of the inputs, "
-        f"or None for a table of probabilities, got {_kind(model)}"
+        "the model must be a fitted scikit-learn classifier or regressor, a torch module, an ONNX model or session, a "
+        f"function of the inputs, or None for a table of probabilities, got {_kind(model)}"
     )
 
 
@@ -178,7 +181,7 @@ def _check_words(task: object, classes: object) -> None:
 
 def _aligned(model: Any, inputs: Inputs, X: Any, nameless: bool) -> Inputs:
     """Compare the columns with those that the model was fitted on, and note the order and form it wants them in."""
-    known = getattr(model, "feature_names_in_", None)
+    known = _columns_of(model)
     if known is not None and isinstance(X, pd.DataFrame):
         same_columns(X, list(known), "X", "those the model was fitted on")
     width = getattr(model, "n_features_in_", None)
@@ -190,6 +193,12 @@ def _aligned(model: Any, inputs: Inputs, X: Any, nameless: bool) -> Inputs:
     text = isinstance(X, pd.DataFrame) and all(isinstance(name, str) for name in X.columns)
     bare = text and width is not None and all(not hasattr(part, "feature_names_in_") for part in parts_of(model))
     return replace(inputs, bare=bare)
+
+
+def _columns_of(model: Any) -> Any:
+    """Return the columns that a model was fitted on by name; CatBoost has a word of its own, and numbers as names."""
+    own = list(getattr(model, "feature_names_", None) or []) if hasattr(model, "get_cat_feature_indices") else []
+    return own if own and own != list(map(str, range(len(own)))) else getattr(model, "feature_names_in_", None)
 
 
 def _column_classes(columns: list[Any], vectors: Mapping[str, Array]) -> tuple[Any, ...]:

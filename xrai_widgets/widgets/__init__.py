@@ -5,6 +5,7 @@ from xrai_widgets.widgets.a11y import A11y
 from xrai_widgets.widgets.download import Download
 from xrai_widgets.widgets.metric_selector import MetricSelector
 from xrai_widgets.widgets.outcome_view import OutcomeView
+from xrai_widgets.widgets.own_model import OwnModel
 from xrai_widgets.widgets.parameter_form import ParameterForm
 from xrai_widgets.widgets.parameter_forms import ParameterForms
 from xrai_widgets.widgets.policy_editor import PolicyEditor
@@ -16,12 +17,14 @@ from xrai_widgets.widgets.scoreboard import Scoreboard
 from xrai_widgets.widgets.session import Session
 from xrai_widgets.widgets.subject_picker import SubjectPicker
 from xrai_widgets.widgets.threshold_slider import ThresholdSlider
+from xrai_widgets.widgets.uploader import Uploader
 
 __all__ = [
     "A11y",
     "Download",
     "MetricSelector",
     "OutcomeView",
+    "OwnModel",
     "ParameterForm",
     "ParameterForms",
     "PolicyEditor",
@@ -33,4 +36,5 @@ __all__ = [
     "Session",
     "SubjectPicker",
     "ThresholdSlider",
+    "Uploader",
 ]
