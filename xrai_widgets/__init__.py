@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from xrai_widgets.reporting.compose import Report, report
     from xrai_widgets.results.policy import Policy, Verdict, judge
     from xrai_widgets.runtime import assess, catalog, run_plan
+    from xrai_widgets.runtime.store import Store
 
 __version__ = "0.1.0"
 
@@ -55,6 +56,7 @@ _HOMES = {
     **dict.fromkeys(("assess", "catalog", "run_plan"), "xrai_widgets.runtime"),
     **dict.fromkeys(("Policy", "Verdict", "judge"), "xrai_widgets.results.policy"),
     **dict.fromkeys(("Report", "report"), "xrai_widgets.reporting.compose"),
+    "Store": "xrai_widgets.runtime.store",
     "Workbench": "xrai_widgets.apps.workbench",
     "examples": "xrai_widgets.data",
 }
@@ -72,6 +74,7 @@ __all__ = [
     "Report",
     "Requires",
     "Step",
+    "Store",
     "Subject",
     "Verdict",
     "When",
