@@ -281,8 +281,8 @@ def test_an_answer_comes_at_once_from_a_large_store(tmp_path: Path) -> None:
             text(
                 "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) "
                 "INSERT INTO xrai_outcomes (owner, question, subject, assessment, status, partial, started, seconds, "
-                "package, summary, content) SELECT owner, question || i, subject, assessment, status, partial, started, "
-                "seconds, package, summary, content FROM xrai_outcomes, n"
+                "package, summary, content) SELECT owner, question || i, subject, assessment, status, partial, "
+                "started, seconds, package, summary, content FROM xrai_outcomes, n"
             )
         )
     engine.dispose()

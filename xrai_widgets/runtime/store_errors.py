@@ -1,6 +1,9 @@
 """What a database says when it fails, in words that tell what to do."""
 
-from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlalchemy.exc import SQLAlchemyError
 
 
 class StoreError(OSError):
@@ -27,8 +30,10 @@ _STATES = {
 }
 
 
-def explain(error: SQLAlchemyError | ImportError) -> str:
+def explain(error: "SQLAlchemyError | ImportError") -> str:
     """Return what goes after the name of the store."""
+    from sqlalchemy.exc import DBAPIError, NoSuchModuleError
+
     if isinstance(error, ImportError):
         package = (error.name or "").partition(".")[0]
         extra = ": pip install 'xrai-widgets[postgres]'" if package.startswith("psycopg") else ""

@@ -48,9 +48,9 @@ def _write_ahead(engine: Engine, patience: float) -> None:
 def _check_version(connection: Connection) -> None:
     row = connection.execute(select(ABOUT).order_by(ABOUT.c.schema_version.desc())).first()
     if row is None:
-        raise StoreError("the store is damaged: it does not say which version wrote it")
+        raise StoreError("is damaged: it does not say which version wrote it")
     if row.schema_version > SCHEMA:
         raise StoreError(
-            f"the store was written by a newer xrai-widgets ({row.written_by}, schema {row.schema_version}); this one "
+            f"was written by a newer xrai-widgets ({row.written_by}, schema {row.schema_version}); this one "
             f"({xrai_widgets.__version__}) knows schema {SCHEMA}: update it with pip, or choose another store"
         )

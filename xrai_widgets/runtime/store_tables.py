@@ -26,6 +26,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool, StaticPool
 
+from xrai_widgets.runtime.store_errors import StoreError
+
 SCHEMA = 1
 
 META = MetaData()
@@ -61,7 +63,7 @@ def address(place: str | Path) -> URL:
 
     Raises
     ------
-    ValueError
+    StoreError
         if it is neither.
     """
     text = str(place)
@@ -70,7 +72,7 @@ def address(place: str | Path) -> URL:
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
-        raise ValueError(
+        raise StoreError(
             "the store must be a file or a database URL such as postgresql://user:password@host/name, got neither"
         ) from None
     return url.set(drivername="postgresql+psycopg") if url.drivername in {"postgres", "postgresql"} else url
