@@ -7,6 +7,11 @@ from pathlib import Path
 
 SETTING = "XRAI_STORE"
 NONE = "none"
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+class StoreError(OSError):
+    """The store cannot be read or written; the message says why and what to do."""
 
 
 def chosen_store(environ: Mapping[str, str] | None = None) -> str | None:
@@ -19,8 +24,29 @@ def chosen_store(environ: Mapping[str, str] | None = None) -> str | None:
     setting = given.get(SETTING, "").strip()
     if setting:
         return None if setting.lower() == NONE else setting
-    served = given.get("SERVER_SOFTWARE", "").startswith("voila") or any(key.startswith("VOILA_") for key in given)
-    return None if served else str(own_store(given))
+    return None if served(given) else str(own_store(given))
+
+
+def served(environ: Mapping[str, str] | None = None) -> bool:
+    """Whether this is the kernel of a page that Voilà serves, so that its visitors may be several people."""
+    given = os.environ if environ is None else environ
+    return given.get("SERVER_SOFTWARE", "").startswith("voila") or any(key.startswith("VOILA_") for key in given)
+
+
+def gallery_store(setting: str, host: str) -> str:
+    """Return the setting for the pages of a gallery: what is named, else on loopback the user's own store, else none.
+
+    Files become absolute, because the pages' kernels run in another folder.
+    """
+    named = setting.strip()
+    if not named:
+        return str(own_store()) if host in _LOOPBACK else NONE
+    if named.lower() == NONE:
+        return NONE
+    prefix, file = ("sqlite:///", named[10:]) if named.startswith("sqlite:///") else ("", named)
+    if not file or "://" in file or file.startswith(("file:", ":memory:")):
+        return named
+    return f"{prefix}{Path(file).expanduser().absolute()}"
 
 
 def own_store(environ: Mapping[str, str] | None = None) -> Path:
@@ -41,12 +67,14 @@ def make_private(file: Path) -> None:
 
     Raises
     ------
-    OSError
+    StoreError
         if that cannot be done.
     """
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except FileExistsError:
-        if file.is_dir():
-            raise IsADirectoryError(f"{file} is a folder") from None
+        if file.is_dir() or not file.parent.is_dir():
+            raise StoreError(f"must be a file in a folder: {file if file.is_dir() else file.parent} is none") from None
+    except OSError as error:
+        raise StoreError(f"cannot be made: {error.strerror or error}") from None

@@ -1,5 +1,7 @@
 """Names as people read them."""
 
+from datetime import UTC, datetime
+
 _KNOWN = {
     "auc": "AUC",
     "auroc": "AUROC",
@@ -48,6 +50,14 @@ def number(value: float) -> str:
 def interval(low: float, high: float) -> str:
     """Return an interval in brackets."""
     return f"[{number(low)}, {number(high)}]"
+
+
+def moment(iso: str) -> str:
+    """Return a time in ISO 8601 as day and minute."""
+    try:
+        return datetime.fromisoformat(iso).astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    except ValueError:
+        return iso
 
 
 def seconds(value: float) -> str:

@@ -1,14 +1,12 @@
 """Several assessments on one subject, one after the other, whatever happens to each."""
 
-from __future__ import annotations
-
 import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -19,9 +17,7 @@ from xrai_widgets.runtime.guard import Meter
 from xrai_widgets.runtime.keep import keep, recall
 from xrai_widgets.runtime.run import run
 from xrai_widgets.runtime.run_step import Progress, RunStep
-
-if TYPE_CHECKING:
-    from xrai_widgets.runtime.store import Store
+from xrai_widgets.runtime.store import Store
 
 Plan = str | Path | Iterable[str | tuple[str, Mapping[str, Any]]]
 

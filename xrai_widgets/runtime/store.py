@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from xrai_widgets.core import Outcome
 from xrai_widgets.io.outcomes import outcome_from_dict, outcome_to_dict, params_to_dict
-from xrai_widgets.io.store_place import own_store
-from xrai_widgets.runtime.store_errors import StoreError
+from xrai_widgets.io.store_place import StoreError, own_store
 from xrai_widgets.runtime.versions import versions
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, func, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from xrai_widgets.io.store_place import make_private
-from xrai_widgets.runtime.store_errors import StoreError, explain
+from xrai_widgets.io.store_place import StoreError, make_private
+from xrai_widgets.runtime.store_errors import explain
 from xrai_widgets.runtime.store_schema import prepare
 from xrai_widgets.runtime.store_tables import RUNS, address, connect, file_of, writing
 
@@ -33,21 +33,25 @@ class Database:
         self._lock = threading.RLock()
         url = address(place)
         self.place = str(file_of(url) or url.render_as_string(hide_password=True))
+        self._file, self._patience = file_of(url), patience
         with self._saying(), ExitStack() as undo:
-            file = file_of(url)
-            if file is not None:
-                _make(file)
             self.engine: Engine = connect(url, patience)
             undo.callback(self.engine.dispose)
-            prepare(self.engine, patience)
+            self._prepare()
             undo.pop_all()
 
     def write(self, row: Mapping[str, Any]) -> int:
         """Add a row in one transaction and return its number."""
-        with self._saying(), writing(self.engine).begin() as connection:
-            key = connection.execute(insert(RUNS).values(owner=self._owner, **row)).inserted_primary_key
+        with self._saying():
+            if self._file is not None and not self._file.exists():  # moved away meanwhile: a new one is made
+                self._prepare()
+            key = self._insert(row)
         assert key is not None
         return int(key[0])
+
+    def _insert(self, row: Mapping[str, Any]) -> Any:
+        with writing(self.engine).begin() as connection:
+            return connection.execute(insert(RUNS).values(owner=self._owner, **row)).inserted_primary_key
 
     def newest_ok(self, question: str) -> bytes | None:
         """Return the content of the newest finished answer to a question."""
@@ -77,6 +81,11 @@ class Database:
         with self._reading() as connection:
             return int(connection.execute(query).scalar_one())
 
+    def _prepare(self) -> None:
+        if self._file is not None:
+            make_private(self._file)
+        prepare(self.engine, self._patience)
+
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
         with self._saying(), self.engine.connect() as connection:
@@ -92,10 +101,3 @@ class Database:
             raise StoreError(f"{name} {error}") from None
         except (SQLAlchemyError, ImportError) as error:
             raise StoreError(f"{name} {explain(error)}") from error
-
-
-def _make(file: Any) -> None:
-    try:
-        make_private(file)
-    except OSError as error:
-        raise StoreError(f"cannot be made: {error.strerror or error}") from None

@@ -6,10 +6,6 @@ if TYPE_CHECKING:
     from sqlalchemy.exc import SQLAlchemyError
 
 
-class StoreError(OSError):
-    """The store cannot be read or written; the message says why and what to do."""
-
-
 _WORDS = {
     "BUSY": "is locked by another program that writes to it: try again, or end that program",
     "LOCKED": "is locked by another program that writes to it: try again, or end that program",

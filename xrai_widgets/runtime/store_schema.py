@@ -5,7 +5,7 @@ import time
 from sqlalchemy import Connection, Engine, insert, inspect, select, text
 
 import xrai_widgets
-from xrai_widgets.runtime.store_errors import StoreError
+from xrai_widgets.io.store_place import StoreError
 from xrai_widgets.runtime.store_tables import ABOUT, META, SCHEMA, in_memory, writing
 
 _LOCK = 0x78726169  # PostgreSQL: held while the tables are made

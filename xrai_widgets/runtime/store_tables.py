@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool, StaticPool
 
-from xrai_widgets.runtime.store_errors import StoreError
+from xrai_widgets.io.store_place import StoreError
 
 SCHEMA = 1
 

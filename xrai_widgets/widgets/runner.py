@@ -8,6 +8,7 @@ import traitlets
 from xrai_widgets.core import Outcome, Subject
 from xrai_widgets.results import html, words
 from xrai_widgets.runtime import Job, PlanProgress, run_plan
+from xrai_widgets.runtime.store import Store
 from xrai_widgets.widgets.parts import Html, guarded
 from xrai_widgets.widgets.session import Change
 
@@ -32,6 +33,9 @@ class Runner(w.VBox):  # type: ignore[misc]
     latest : Outcome or None
         The last one that ended.
     running : bool
+    store : Store or None
+        Keeps what ends, and answers what it was asked before unless ``fresh`` is ticked.
+    fresh : bool
     """
 
     subject = traitlets.Instance(Subject, allow_none=True)
@@ -41,6 +45,8 @@ class Runner(w.VBox):  # type: ignore[misc]
     outcomes = traitlets.Tuple()
     latest = traitlets.Instance(Outcome, allow_none=True)
     running = traitlets.Bool(False)
+    store = traitlets.Instance(Store, allow_none=True)
+    fresh = traitlets.Bool(False)
 
     def __init__(self, subject: Subject | None = None, plan: tuple[Any, ...] = (), **kwargs: Any) -> None:
         self.message = Html()
@@ -52,9 +58,17 @@ class Runner(w.VBox):  # type: ignore[misc]
         self.bar = w.FloatProgress(
             min=0, max=1, description="progress", layout=w.Layout(width="auto", visibility="hidden")
         )
-        super().__init__([self.button, self.bar, self.status, self.message, self._partial], **kwargs)
+        self._fresh = w.Checkbox(
+            description="run again what the store knows",
+            tooltip="do not answer from the store",
+            indent=False,
+            layout=w.Layout(display="none"),
+        )
+        super().__init__([self.button, self._fresh, self.bar, self.status, self.message, self._partial], **kwargs)
         self.button.on_click(lambda _: self.cancel() if self.running else self.run())
         self.observe(self._ready, ["subject", "plan", "error", "running", "forecasts"])
+        traitlets.link((self, "fresh"), (self._fresh, "value"))
+        self.observe(lambda _: setattr(self._fresh.layout, "display", "none" if self.store is None else ""), "store")
         self.subject, self.plan = subject, plan
         self._ready()
 
@@ -65,11 +79,13 @@ class Runner(w.VBox):  # type: ignore[misc]
             return
         self.message.say("")
         subject, plan = self.subject, list(self.plan)
+        kept: dict[str, Any] = {"store": self.store, "fresh": self.fresh}
         told = [self.forecasts[name].seconds for name, _ in plan if name in self.forecasts]
         seconds = told if len(told) == len(plan) and None not in told else None
 
         def work(job: Job[list[Outcome]]) -> list[Outcome]:
-            return run_plan(subject, plan, cancel=job.cancel_event, each=job.post, backend=job.backend, seconds=seconds)
+            told: dict[str, Any] = {"each": job.post, "seconds": seconds}
+            return run_plan(subject, plan, cancel=job.cancel_event, backend=job.backend, **told, **kept)
 
         # a cancelled run must not speak after the next began: news of a job that is no longer current is dropped
         job = Job(work, lambda news: self._hear(news) if self._job is job else None)
@@ -95,6 +111,8 @@ class Runner(w.VBox):  # type: ignore[misc]
             self._show(news)
         elif isinstance(news, Outcome):
             self._partial.show("")
+            if news.unsaved:
+                self.message.say(f"{news.assessment} was not saved, but stays on this page: {news.unsaved}")
             self.outcomes = (*self.outcomes, news)
             self.latest = news
         else:
@@ -127,7 +145,11 @@ class Runner(w.VBox):  # type: ignore[misc]
             expected = (
                 f" (forecast {words.seconds(told.seconds)})" if told is not None and told.seconds is not None else ""
             )
-            parts.append(f"{outcome.assessment}: {outcome.status}, {words.seconds(outcome.seconds)}{expected}")
+            if outcome.recalled:
+                ending = f"from the store, computed {words.moment(outcome.started)}"
+            else:
+                ending = f"{outcome.status}, {words.seconds(outcome.seconds)}{expected}"
+            parts.append(f"{outcome.assessment}: {ending}")
         return " · ".join(parts)
 
     def _ready(self, _: Change | None = None) -> None:
