@@ -6,7 +6,7 @@ from typing import Any
 import ipywidgets as w
 
 from xrai_widgets import widgets as x
-from xrai_widgets.core import Subject
+from xrai_widgets.core import Outcome, Subject
 from xrai_widgets.io.store_place import served
 from xrai_widgets.results.policy import Policy
 from xrai_widgets.runtime.keep import named_store
@@ -85,7 +85,9 @@ class Workbench(w.VBox):  # type: ignore[misc]
             component.outcomes = self.session.current
 
     def _open(self, change: Change) -> None:
-        self.view.outcomes = (*self.session.current, change["new"])
+        opened: Outcome = change["new"]
+        others = (o for o in self.session.current if (o.key, o.started) != (opened.key, opened.started))
+        self.view.outcomes = (*others, opened)
 
 
 _LEFT = w.Layout(flex="1 1 300px", max_width="420px", min_width="280px", padding="0 16px 0 0")

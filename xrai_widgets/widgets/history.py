@@ -30,7 +30,7 @@ class HistoryTable(anywidget.AnyWidget):
     """
 
     _esm = _HERE / "history.js"
-    _css = _HERE / "sample_table.css"
+    _css = "".join((_HERE / name).read_text(encoding="utf-8") for name in ("sample_table.css", "history.css"))
     runs: Any = traitlets.List().tag(sync=True)
 
 
@@ -67,7 +67,7 @@ class History(w.VBox):  # type: ignore[misc]
         self._kept: list[Kept] = []
         self._jobs: dict[str, Job[Any]] = {}
         self._again = w.Button(description="Look again", tooltip="read the store once more")
-        super().__init__([self.message, self.table, self._again], **kwargs)
+        super().__init__([self.table, self._again, self.message], **kwargs)
         self.set_trait("policy", policy or Policy.default())
         self._again.on_click(lambda _: self.look())
         self.table.on_msg(lambda _, content, __: self.load(content.get("open")))
