@@ -40,7 +40,7 @@ function render({ model, el }) {
 
   function choice(known) {
     const label = make(root, "label", "subject ");
-    const select = make(label, "select", undefined, { "data-focus": "subject" });
+    const select = make(label, "select", undefined, { "aria-label": "show the runs of subject", "data-focus": "subject" });
     for (const [key, name] of [["", "all"], ...known]) make(select, "option", name, { value: key });
     select.value = subject;
     select.addEventListener("change", () => { subject = select.value; shown = PAGE; draw("subject"); });
