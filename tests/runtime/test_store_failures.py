@@ -110,7 +110,6 @@ def test_postgresql_that_comes_back_is_used_again(postgres: str) -> None:
     store.close()
 
 
-# to root no file is read-only by its mode, so the database is opened for reading only
 def test_a_read_only_store_answers_and_says_why_it_keeps_nothing(tmp_path: Path, forest: Subject) -> None:
     file = tmp_path / "s.sqlite"
     assess(forest, "privacy.shapr", store=Store(file))
@@ -121,13 +120,42 @@ def test_a_read_only_store_answers_and_says_why_it_keeps_nothing(tmp_path: Path,
     assert made.status == "ok"
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="to root no file is read-only")
-def test_a_file_without_write_permission_is_read_only(tmp_path: Path) -> None:
-    file = tmp_path / "s.sqlite"
-    filled(file)
-    file.chmod(0o400)
-    with pytest.raises(StoreError, match="is read-only"):
-        Store(file).save(outcome())
+READ_ONLY = """
+import os, shutil, sys, tempfile
+from pathlib import Path
+from tests.runtime.test_store import outcome
+from xrai_widgets.runtime.store import Store, StoreError
+folder = Path(tempfile.mkdtemp())
+try:
+    file = folder / "s.sqlite"
+    store = Store(file)
+    store.save(outcome())
+    file.chmod(0o444)
+    folder.chmod(int(sys.argv[1], 8))
+    child = os.fork()
+    if child == 0:
+        if os.geteuid() == 0:
+            os.setuid(65534)  # to root no file is read-only
+        try:
+            print(len(Store(file)), len(store.history()), flush=True)
+            store.save(outcome())
+        except StoreError as error:
+            print(error, flush=True)
+        os._exit(0)
+    os.waitpid(child, 0)
+finally:
+    folder.chmod(0o700)
+    shutil.rmtree(folder)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such modes")
+@pytest.mark.parametrize("mode", ["777", "555"], ids=["file", "file and folder"])
+def test_what_may_not_be_written_is_read_only(mode: str) -> None:
+    command = [sys.executable, "-c", READ_ONLY, mode]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert ("1 1\n" in done.stdout) == (mode == "777"), done  # SQLite reads nothing in a folder without its lock files
+    assert "is read-only: allow writing to the file and its folder" in done.stdout
 
 
 FULL_DISK = """
@@ -247,7 +275,10 @@ def test_one_damaged_run_hides_no_other(tmp_path: Path, forest: Subject) -> None
     first = assess(forest, "privacy.shapr", store=store)
     assess(forest, "privacy.membership_inference", store=store)
     connection = sqlite3.connect(file)
-    connection.execute("UPDATE xrai_outcomes SET content = x'00', summary = '{' WHERE number = 1")
+    connection.execute("UPDATE xrai_outcomes SET content = x'00' WHERE number = 1")
+    connection.commit()
+    assert [o.assessment for o in store.outcomes(first.subject)] == ["privacy.membership_inference"]
+    connection.execute("UPDATE xrai_outcomes SET summary = '{' WHERE number = 1")
     connection.commit()
     connection.close()
     assert [kept.outcome.assessment for kept in store.history()] == ["privacy.membership_inference"]

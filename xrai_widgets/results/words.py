@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+from xrai_widgets.core import Outcome
+
 _KNOWN = {
     "auc": "AUC",
     "auroc": "AUROC",
@@ -65,3 +67,11 @@ def seconds(value: float) -> str:
     if value < 10:
         return f"{value:.1f} s"
     return f"{value:.0f} s" if value < 90 else f"{value / 60:.1f} min"
+
+
+def ending(outcome: Outcome, forecast: float | None) -> str:
+    """Return how a run ended and how long it took, beside the seconds that were forecast."""
+    if outcome.recalled:
+        return f"{outcome.assessment}: from the store, computed {moment(outcome.started)}"
+    expected = f" (forecast {seconds(forecast)})" if forecast is not None else ""
+    return f"{outcome.assessment}: {outcome.status}, {seconds(outcome.seconds)}{expected}"

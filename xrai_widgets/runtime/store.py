@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import threading
 import zlib
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from xrai_widgets.runtime.store_database import Database
 
 __all__ = ["Kept", "Store", "StoreError"]
+logger = logging.getLogger("xrai_widgets")
 PATIENCE = 5.0  # seconds to wait for another program's lock
 
 
@@ -133,7 +135,14 @@ class Store:
             best = chosen.setdefault(kept.outcome.key, kept)
             if best.outcome.status != "ok" and kept.outcome.status == "ok":
                 chosen[kept.outcome.key] = kept
-        return [self.load(number) for number in sorted(kept.number for kept in chosen.values())]
+        found = []
+        for number in sorted(kept.number for kept in chosen.values()):
+            content = self._database().content(number)
+            try:
+                found += [] if content is None else [_read(content, f"number {number}")]
+            except StoreError as error:  # one that is damaged hides no other
+                logger.warning("%s", error)
+        return found
 
     def __len__(self) -> int:
         return self._database().count()

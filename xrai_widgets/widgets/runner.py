@@ -33,9 +33,8 @@ class Runner(w.VBox):  # type: ignore[misc]
     latest : Outcome or None
         The last one that ended.
     running : bool
-    store : Store or None
-        Keeps what ends, and answers what it was asked before unless ``fresh`` is ticked.
-    fresh : bool
+    store, fresh
+        A `Store` keeps what ends, and answers what it was asked before unless ``fresh`` is ticked.
     """
 
     subject = traitlets.Instance(Subject, allow_none=True)
@@ -55,15 +54,10 @@ class Runner(w.VBox):  # type: ignore[misc]
         self._job: Job[list[Outcome]] | None = None
         self._reason = ""
         self.button = w.Button(description="Run", button_style="primary", tooltip="run the chosen assessments")
-        self.bar = w.FloatProgress(
-            min=0, max=1, description="progress", layout=w.Layout(width="auto", visibility="hidden")
-        )
-        self._fresh = w.Checkbox(
-            description="run again what the store knows",
-            tooltip="do not answer from the store",
-            indent=False,
-            layout=w.Layout(display="none"),
-        )
+        self.bar = w.FloatProgress(min=0, max=1, description="progress")
+        self.bar.layout = w.Layout(width="auto", visibility="hidden")
+        self._fresh = w.Checkbox(description="run again what the store knows", indent=False)
+        self._fresh.layout.display = "none"
         super().__init__([self.button, self._fresh, self.bar, self.status, self.message, self._partial], **kwargs)
         self.button.on_click(lambda _: self.cancel() if self.running else self.run())
         self.observe(self._ready, ["subject", "plan", "error", "running", "forecasts"])
@@ -79,13 +73,12 @@ class Runner(w.VBox):  # type: ignore[misc]
             return
         self.message.say("")
         subject, plan = self.subject, list(self.plan)
-        kept: dict[str, Any] = {"store": self.store, "fresh": self.fresh}
         told = [self.forecasts[name].seconds for name, _ in plan if name in self.forecasts]
         seconds = told if len(told) == len(plan) and None not in told else None
+        more: dict[str, Any] = {"seconds": seconds, "store": self.store, "fresh": self.fresh}
 
         def work(job: Job[list[Outcome]]) -> list[Outcome]:
-            told: dict[str, Any] = {"each": job.post, "seconds": seconds}
-            return run_plan(subject, plan, cancel=job.cancel_event, backend=job.backend, **told, **kept)
+            return run_plan(subject, plan, cancel=job.cancel_event, each=job.post, backend=job.backend, **more)
 
         # a cancelled run must not speak after the next began: news of a job that is no longer current is dropped
         job = Job(work, lambda news: self._hear(news) if self._job is job else None)
@@ -136,21 +129,9 @@ class Runner(w.VBox):  # type: ignore[misc]
             self.message.say(f"{type(job.error).__name__}: {job.error}")
             self.status.say("")
             return
-        self.status.say(self._summary(job.result or []), "status")
-
-    def _summary(self, ended: list[Outcome]) -> str:
-        parts = []
-        for outcome in ended:
-            told = self.forecasts.get(outcome.assessment)
-            expected = (
-                f" (forecast {words.seconds(told.seconds)})" if told is not None and told.seconds is not None else ""
-            )
-            if outcome.recalled:
-                ending = f"from the store, computed {words.moment(outcome.started)}"
-            else:
-                ending = f"{outcome.status}, {words.seconds(outcome.seconds)}{expected}"
-            parts.append(f"{outcome.assessment}: {ending}")
-        return " · ".join(parts)
+        told = {name: forecast.seconds for name, forecast in self.forecasts.items()}
+        ended = (words.ending(outcome, told.get(outcome.assessment)) for outcome in job.result or [])
+        self.status.say(" · ".join(ended), "status")
 
     def _ready(self, _: Change | None = None) -> None:
         """Turn Run into Cancel while running; grey it, with the reason beside it, while nothing can be run."""
