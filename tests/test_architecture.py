@@ -44,6 +44,7 @@ HEAVY_HOMES = {
     "seaborn": {"results"},
     "joblib": {"runtime"},
     "cloudpickle": {"runtime"},
+    "sqlalchemy": {"runtime"},
     "jinja2": {"results", "reporting"},
     "typer": {"cli"},
     "rich": {"cli"},

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from xrai_widgets.results.policy import Policy, Verdict, judge
     from xrai_widgets.runtime import assess, catalog, run_plan
     from xrai_widgets.runtime.trial import read_subject
+    from xrai_widgets.runtime.store import Store
 
 __version__ = "0.1.0"
 
@@ -57,6 +58,7 @@ _HOMES = {
     **dict.fromkeys(("Policy", "Verdict", "judge"), "xrai_widgets.results.policy"),
     **dict.fromkeys(("Report", "report"), "xrai_widgets.reporting.compose"),
     "read_subject": "xrai_widgets.runtime.trial",
+    "Store": "xrai_widgets.runtime.store",
     "Workbench": "xrai_widgets.apps.workbench",
     "examples": "xrai_widgets.data",
 }
@@ -74,6 +76,7 @@ __all__ = [
     "Report",
     "Requires",
     "Step",
+    "Store",
     "Subject",
     "Verdict",
     "When",

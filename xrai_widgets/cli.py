@@ -1,6 +1,6 @@
 """The command line: serve, list, assess, report, doctor.
 
-Exit codes: 0 nothing failed, 1 a verdict is "fail", 2 bad usage, 3 an assessment ended with an error.
+Exit codes: 0 nothing failed, 1 a verdict is "fail", 2 bad usage, 3 an assessment ended with an error, or was not saved.
 """
 
 import sys
@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from xrai_widgets.io.store_place import StoreError
 
 if TYPE_CHECKING:
     from xrai_widgets.core import Outcome, Subject
@@ -19,7 +21,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Audit one fitted model: robustness, privacy leakage, with an interval on every number.",
-    epilog="Exit codes: 0 nothing failed, 1 a verdict is fail, 2 bad usage, 3 an assessment ended with an error.",
+    epilog="Exit codes: 0 nothing failed, 1 a verdict is fail, 2 bad usage, 3 an error, or something was not saved.",
 )
 FAILED, MISUSED, BROKEN = 1, 2, 3
 
@@ -28,7 +30,7 @@ def main() -> None:
     """Run the command line; what the user got wrong is said in one line, without a traceback."""
     try:
         app()
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, StoreError) as error:
         from rich.console import Console
 
         Console(stderr=True).print(f"[bold red]error[/] {_plain(str(error))}", highlight=False)
@@ -41,11 +43,12 @@ def serve(
     host: Annotated[str, typer.Option(help="address to listen on; by default this machine only")] = "127.0.0.1",
     base_url: Annotated[str, typer.Option(help="path under which it is reached")] = "/",
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="open a browser")] = True,
+    store: Annotated[str, typer.Option(help="file or database URL of the visitors' histories, or none")] = "",
 ) -> None:
     """Serve the gallery of tutorials as apps."""
     from xrai_widgets.apps.gallery import serve as run
 
-    run(port, host, base_url, browser)
+    run(port, host, base_url, browser, store)
 
 
 @app.command(name="list")
@@ -100,21 +103,25 @@ def assess(
     policy: Annotated[Path | None, typer.Option(help="TOML file with thresholds; default: the packaged one")] = None,
     out: Annotated[list[Path] | None, typer.Option(help="report to write (.html .json .md); may be repeated")] = None,
     include_rows: Annotated[bool, typer.Option(help="write the samples' own contents into the report, too")] = False,
+    store: Annotated[str, typer.Option(help="file or database URL that answers what it knows and keeps the rest")] = "",
+    fresh: Annotated[bool, typer.Option(help="run again even what the store knows")] = False,
 ) -> None:
     """Assess a model and print the verdicts."""
     import xrai_widgets.engines  # noqa: F401 - fills the catalog
     from xrai_widgets.reporting.compose import report as compose
     from xrai_widgets.results.policy import Policy
     from xrai_widgets.runtime import model_quality
+    from xrai_widgets.runtime.store import Store
 
     judged_by = Policy.load(policy) if policy else Policy.default()
     work = _plan(plan, run or [], set_ or [])
     for file in out or []:
         _check_target(file)
+    keeper = Store(store) if store else None
     style = {"delimiter": "\t" if delimiter == "tab" else delimiter, "decimal": decimal, "encoding": encoding}
     roles = {"target": target, "train": train, "ids": ids, "ignore": ignore or [], "immutable": immutable or []}
     subject = _subject(model, data, **roles, **style, split=split, seed=seed, stratify=stratify)
-    outcomes = _run(subject, work)
+    outcomes = _run(subject, work, store=keeper, fresh=fresh)
     made = compose(outcomes, judged_by, include_rows=include_rows, quality=model_quality(subject))
     _print(made)
     for file in out or []:
@@ -201,7 +208,7 @@ def _subject(model: str, data: Path | None, **roles: Any) -> "Subject":
     return read_subject(model, data, **roles)
 
 
-def _run(subject: "Subject", work: list[tuple[str, dict[str, Any]]]) -> "list[Outcome]":
+def _run(subject: "Subject", work: list[tuple[str, dict[str, Any]]], **kept: Any) -> "list[Outcome]":
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from xrai_widgets.core import Outcome
@@ -223,7 +230,7 @@ def _run(subject: "Subject", work: list[tuple[str, dict[str, Any]]]) -> "list[Ou
             elif isinstance(news, Outcome):
                 progress.update(bars[news.assessment], completed=1.0)
 
-        job = Job(lambda job: run_plan(subject, work, cancel=job.cancel_event, each=job.post), hear).start()
+        job = Job(lambda job: run_plan(subject, work, cancel=job.cancel_event, each=job.post, **kept), hear).start()
         try:
             job.wait()
         except KeyboardInterrupt:  # what is done is kept and reported
@@ -244,6 +251,10 @@ def _print(made: "Report") -> None:
     for outcome, verdict in zip(made.outcomes, made.verdicts, strict=True):
         ending = verdict.status if outcome.status == "ok" else outcome.status
         console.print(f"\n[bold]{outcome.assessment}[/] on {_plain(outcome.subject_name)}: {_coloured(ending)}")
+        if outcome.recalled:
+            console.print(f"[dim]from the store, computed {words.moment(outcome.started)}[/]")
+        if outcome.unsaved:
+            Console(stderr=True).print(f"[bold red]not saved[/] {_plain(outcome.unsaved)}", highlight=False)
         if outcome.reason:
             console.print(_plain(outcome.reason) + (f" Instead: {_plain(outcome.instead)}." if outcome.instead else ""))
         table = Table("measure", "value", "95 % interval", "n", "threshold", "verdict")
@@ -265,7 +276,7 @@ def _coloured(status: str) -> str:
 def _exit(made: "Report") -> None:
     if made.failed:
         raise typer.Exit(FAILED)
-    if any(outcome.status == "error" for outcome in made.outcomes):
+    if any(outcome.status == "error" or outcome.unsaved for outcome in made.outcomes):
         raise typer.Exit(BROKEN)
 
 

@@ -9,6 +9,8 @@ from typing import Any
 from traitlets.config import Config
 
 from xrai_widgets.io.notebooks import notebook_folder, read_cards
+from xrai_widgets.io.store_place import NONE, SETTING, gallery_store
+from xrai_widgets.runtime.store import Store
 
 
 def configuration(folder: Path, port: int, host: str, base_url: str, browser: bool) -> Config:
@@ -38,10 +40,20 @@ def configuration(folder: Path, port: int, host: str, base_url: str, browser: bo
     return settings
 
 
-def serve(port: int = 8866, host: str = "127.0.0.1", base_url: str = "/", browser: bool = True) -> None:
-    """Serve the gallery until interrupted."""
+def serve(
+    port: int = 8866, host: str = "127.0.0.1", base_url: str = "/", browser: bool = True, store: str = ""
+) -> None:
+    """Serve the gallery until interrupted.
+
+    Every visitor's outcomes are kept in ``store`` (a file, a database URL, or ``none``) and shown in that visitor's
+    browser only. By default the setting ``XRAI_STORE`` names it; without it, a server that only this machine reaches
+    uses the user's own store, and any other keeps nothing.
+    """
     from voila.app import Voila
 
+    os.environ[SETTING] = gallery_store(store or os.environ.get(SETTING, ""), host)
+    if store and os.environ[SETTING] != NONE:
+        Store(os.environ[SETTING]).close()  # a store that cannot be used is said here, not to the first visitor
     share = str(resources.files("xrai_widgets.apps").joinpath("share"))
     os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [share, os.environ.get("JUPYTER_PATH")]))
     Voila.launch_instance(argv=[], config=configuration(notebook_folder(), port, host, base_url, browser))

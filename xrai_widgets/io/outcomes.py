@@ -29,10 +29,15 @@ def outcome_to_dict(outcome: Outcome, *, include_rows: bool = False) -> dict[str
         f.name: getattr(outcome, f.name) for f in fields(Outcome) if f.name not in {"finding", "params", "versions"}
     }
     data["seconds"] = _number(outcome.seconds)
-    data["params"] = {key: _plain(value) for key, value in outcome.params.items()}
+    data["params"] = params_to_dict(outcome.params)
     data["versions"] = dict(outcome.versions)
     data["finding"] = None if outcome.finding is None else _finding_to_dict(outcome.finding, include_rows)
     return data
+
+
+def params_to_dict(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters as JSON-ready types."""
+    return {key: _plain(value) for key, value in params.items()}
 
 
 def outcome_from_dict(data: Mapping[str, Any]) -> Outcome:

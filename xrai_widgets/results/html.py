@@ -27,7 +27,13 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters |= {"label": words.label, "number": words.number, "seconds": words.seconds, "cell": cell}
+    found.filters |= {
+        "label": words.label,
+        "number": words.number,
+        "seconds": words.seconds,
+        "moment": words.moment,
+        "cell": cell,
+    }
     found.globals |= {"shapes": words.SHAPES, "interval": words.interval, "bar": bar}
     return found
 

@@ -3,6 +3,7 @@
 import xrai_widgets.engines  # noqa: F401 - fills the catalog
 from xrai_widgets.widgets.a11y import A11y
 from xrai_widgets.widgets.download import Download
+from xrai_widgets.widgets.history import History
 from xrai_widgets.widgets.metric_selector import MetricSelector
 from xrai_widgets.widgets.outcome_view import OutcomeView
 from xrai_widgets.widgets.own_model import OwnModel
@@ -18,10 +19,12 @@ from xrai_widgets.widgets.session import Session
 from xrai_widgets.widgets.subject_picker import SubjectPicker
 from xrai_widgets.widgets.threshold_slider import ThresholdSlider
 from xrai_widgets.widgets.uploader import Uploader
+from xrai_widgets.widgets.visitor import Visitor
 
 __all__ = [
     "A11y",
     "Download",
+    "History",
     "MetricSelector",
     "OutcomeView",
     "OwnModel",
@@ -37,4 +40,5 @@ __all__ = [
     "SubjectPicker",
     "ThresholdSlider",
     "Uploader",
+    "Visitor",
 ]
