@@ -46,7 +46,7 @@ class Workbench(w.VBox):  # type: ignore[misc]
         columns = w.Box(
             [w.VBox(left, layout=_LEFT), w.VBox(right, layout=_RIGHT)], layout=w.Layout(flex_flow="row wrap")
         )
-        super().__init__([x.A11y(), columns], **kwargs)
+        super().__init__([x.A11y(), x.Watchdog(), columns], **kwargs)
         self._wire()
         self.session.subject = subject
 
