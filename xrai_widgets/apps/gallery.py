@@ -24,6 +24,7 @@ def presentation(folder: Path) -> dict[str, Any]:
         root = folder if alone else Path(settings["server_root_dir"]).expanduser()
         place = folder.resolve().relative_to(root.resolve()).as_posix()
         page_config["cards"] = [{**card, "path": f"{place}/{card['path']}".removeprefix("./")} for card in cards]
+        page_config["on_jupyter_server"] = not alone
         page_config["gallery"] = page_config["baseUrl"] + ("" if alone else "voila")
         return page_config
 
@@ -52,7 +53,7 @@ def configuration(folder: Path, serving: Serving) -> Config:
     settings.Gallery.update(
         port=serving.port,
         ip=serving.host,
-        base_url=f"/{serving.base_url.strip('/')}/".replace("//", "/"),
+        base_url=serving.path,
         open_browser=serving.browser,
         root_dir=str(folder),
         token=serving.token or None,
@@ -77,13 +78,10 @@ def configuration(folder: Path, serving: Serving) -> Config:
     return settings
 
 
-def serve(serving: Serving) -> None:
-    """Serve the gallery until interrupted."""
+def serve(serving: Serving, folder: Path | None = None) -> None:
+    """Serve the notebooks of a folder, by default the tutorials, until interrupted."""
     from xrai_widgets.apps.server.application import Gallery
 
     os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [SHARE, os.environ.get("JUPYTER_PATH")]))
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # else every kernel warns of it in the log
-    try:
-        Gallery.launch_instance(argv=[], config=configuration(notebook_folder(), serving))
-    except OSError as error:
-        raise ValueError(f"--host must be an address of this machine, got {serving.host!r}: {error}") from None
+    Gallery.launch_instance(argv=[], config=configuration(folder or notebook_folder(), serving))

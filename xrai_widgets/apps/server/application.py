@@ -11,6 +11,7 @@ from tornado.routing import Rule
 from traitlets import Bool, List, Unicode
 from voila.app import Voila
 from voila.execute import VoilaExecutor
+from voila.static_file_handler import TemplateStaticFileHandler
 
 from xrai_widgets.apps.server.kernels import Kernels
 from xrai_widgets.apps.server.pages import AppHandler, GalleryHandler, NoPage, OtherHost, StrangeName
@@ -66,11 +67,19 @@ class Gallery(Voila):  # type: ignore[misc]
         ours = [
             (self.server_url, GalleryHandler, options),
             (url_path_join(self.server_url, r"/voila/render/(.*)"), AppHandler, app),
+            (url_path_join(self.server_url, r"/voila/templates/(xrai/static/(?!.*\.\.).+)"), TemplateStaticFileHandler),
         ]
-        closed = ("/files/", "/contents", "/tree", "/query/", "/render/")
+        closed = ("/files/", "/contents", "/tree", "/query/", "/render/", "/templates/")
         theirs = [rule for rule in super().init_handlers() if not any(word in rule[0] for word in closed)]
         strange = Rule(OtherHost(frozenset(self.names), self.any_address), StrangeName)
         return [strange, *ours, *(rule for rule in theirs if rule[0] != self.server_url)]
+
+    def listen(self) -> None:
+        """Answer until interrupted."""
+        try:
+            super().listen()
+        except OSError as error:
+            raise ValueError(f"--host must be an address of this machine, got {self.ip!r}: {error}") from None
 
     def launch_browser(self) -> None:
         """Open the gallery in a browser, with the token."""

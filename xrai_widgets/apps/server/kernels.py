@@ -1,10 +1,12 @@
 """Kernels of visitors: limited seats, a pool that stays whole, and idleness that the watchdog does not hide."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from jupyter_client.session import Session
+from jupyter_core.utils import ensure_async
 from jupyter_server._tz import utcnow
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from tornado.web import HTTPError
@@ -26,6 +28,7 @@ class Kernels(AsyncMappingKernelManager):
         self._waiting = 0
         self._started: set[str] = set()
         self._met: set[str] = set()
+        self._ending: asyncio.Future[None] | None = None  # kept, as a loop holds its tasks weakly
 
     @property
     def visitors(self) -> int:
@@ -33,11 +36,18 @@ class Kernels(AsyncMappingKernelManager):
         self._started.intersection_update(self.list_kernel_ids())
         return self._waiting + len(self._started - self._spare())
 
-    @contextmanager
-    def seat(self) -> Iterator[None]:
-        """Hold a seat until the visitor's kernel is there and counts by itself."""
-        if self.visitors >= self.seats:
-            raise HTTPError(503, "all %d seats are taken", self.seats)
+    @asynccontextmanager
+    async def seat(self, patience: float = 2.0) -> AsyncIterator[None]:
+        """Hold a seat until the visitor's kernel is there and counts by itself.
+
+        Who reloads the page leaves a kernel that is just being ended: hence a little patience.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + patience
+        while self.visitors >= self.seats:
+            if loop.time() > deadline:
+                raise HTTPError(503, "all %d seats are taken", self.seats)
+            await asyncio.sleep(0.1)
         self._waiting += 1
         try:
             yield
@@ -98,4 +108,15 @@ class Kernels(AsyncMappingKernelManager):
                 if task.done() and not task.exception() and task.result()["kernel_id"] == kernel_id:
                     self.log.warning("the spare kernel %s of %s died and is replaced", kernel_id, notebook)
                     pool.remove(task)
+                    self._ending = asyncio.ensure_future(self._end(kernel_id))
                     self.fill_if_needed(delay=0, notebook_name=notebook)  # type: ignore[attr-defined] # Voilà's
+
+    async def _end(self, kernel_id: str) -> None:
+        """End a kernel that is just being restarted: one that is ended before it is back would be started after all."""
+        for _ in range(100):
+            back = kernel_id not in self or await ensure_async(self.get_kernel(kernel_id).is_alive())
+            if back:
+                break
+            await asyncio.sleep(0.1)
+        if kernel_id in self:
+            await ensure_async(self.shutdown_kernel(kernel_id, now=True))  # type: ignore[no-untyped-call]

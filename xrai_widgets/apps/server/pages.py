@@ -53,7 +53,7 @@ class AppHandler(Friendly, TornadoVoilaHandler):  # type: ignore[misc]
         """Answer with the page, piece by piece."""
         if not path.endswith(".ipynb") or not await self._is_there(path):
             raise HTTPError(404)
-        with self.kernel_manager.seat():
+        async with self.kernel_manager.seat():
             pieces = self.get_generator(path=path)
             first = await anext(pieces)
         self.write(first)

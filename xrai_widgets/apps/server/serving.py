@@ -24,6 +24,11 @@ class Serving:
     names: tuple[str, ...] = ()
 
     @property
+    def path(self) -> str:
+        """Return the base URL with a slash at both ends."""
+        return f"/{self.base_url.strip('/')}/".replace("//", "/")
+
+    @property
     def open_to_others(self) -> bool:
         """Whether the address is reached from other machines."""
         try:
