@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from xrai_widgets.reporting.compose import Report, report
     from xrai_widgets.results.policy import Policy, Verdict, judge
     from xrai_widgets.runtime import assess, catalog, run_plan
-    from xrai_widgets.runtime.trial import read_subject
     from xrai_widgets.runtime.store import Store
+    from xrai_widgets.runtime.trial import read_subject
 
 __version__ = "0.1.0"
 

@@ -43,12 +43,22 @@ def serve(
     host: Annotated[str, typer.Option(help="address to listen on; by default this machine only")] = "127.0.0.1",
     base_url: Annotated[str, typer.Option(help="path under which it is reached")] = "/",
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="open a browser")] = True,
+    token: Annotated[
+        str, typer.Option(envvar="XRAI_TOKEN", help="word visitors need; made up if others can reach the host")
+    ] = "",
+    seats: Annotated[int, typer.Option(min=1, help="visitors at once, about 230 MB each before torch is used")] = 10,
+    pool: Annotated[
+        int | None, typer.Option(min=0, help="kernels kept ready, about 230 MB each; default: what memory allows")
+    ] = None,
+    idle: Annotated[int, typer.Option(min=1, help="seconds after which an unused kernel is ended")] = 600,
+    name: Annotated[list[str] | None, typer.Option(help="another host name it is reached by; may be repeated")] = None,
     store: Annotated[str, typer.Option(help="file or database URL of the visitors' histories, or none")] = "",
 ) -> None:
     """Serve the gallery of tutorials as apps."""
     from xrai_widgets.apps.gallery import serve as run
+    from xrai_widgets.apps.server.serving import Serving
 
-    run(port, host, base_url, browser, store)
+    run(Serving(port, host, base_url, browser, token, seats, pool, idle, tuple(name or ()), store))
 
 
 @app.command(name="list")

@@ -57,7 +57,8 @@ class Workbench(w.VBox):  # type: ignore[misc]
             [w.VBox(left, layout=_LEFT), w.VBox(right, layout=_RIGHT)], layout=w.Layout(flex_flow="row wrap")
         )
         self.visitor = x.Visitor()
-        super().__init__([x.A11y(), self.visitor, columns] if served() else [x.A11y(), columns], **kwargs)
+        invisible = [x.A11y(), x.Watchdog(), *([self.visitor] if served() else [])]
+        super().__init__([*invisible, columns], **kwargs)
         self.add_class("xrai-app")
         self._wire()
         self.visitor.observe(lambda _: self.history.set_trait("store", named_store(store, self.visitor.name)), "name")

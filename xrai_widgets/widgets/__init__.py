@@ -20,6 +20,7 @@ from xrai_widgets.widgets.subject_picker import SubjectPicker
 from xrai_widgets.widgets.threshold_slider import ThresholdSlider
 from xrai_widgets.widgets.uploader import Uploader
 from xrai_widgets.widgets.visitor import Visitor
+from xrai_widgets.widgets.watchdog import Watchdog
 
 __all__ = [
     "A11y",
@@ -41,4 +42,5 @@ __all__ = [
     "ThresholdSlider",
     "Uploader",
     "Visitor",
+    "Watchdog",
 ]

@@ -1,0 +1,51 @@
+// Asks the kernel for a sign of life; after three periods without one the page says that the session is over.
+function ended() {
+  const text = document.createElement("p");
+  const voila = document.body.dataset.voila === "voila" || document.querySelector("#rendered_cells") !== null;
+  text.append(voila ? "This session has ended." : "The kernel of this workbench has ended. Run its cell again.");
+  if (voila) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = "Reload";
+    button.addEventListener("click", () => window.location.reload());
+    text.append(button);
+  }
+  return text;
+}
+
+function render({ model, el }) {
+  el.style.display = "none";
+  const period = 1000 * model.get("period");
+  const banner = document.createElement("div");
+  banner.className = "xrai-ended";
+  banner.setAttribute("role", "alert");
+  document.body.append(banner);
+  let seen = performance.now();
+  let asked = seen;
+  const hear = (message) => {
+    if (message && ("xrai_pong" in message || "xrai_beat" in message)) {
+      seen = performance.now();
+      banner.replaceChildren();
+    }
+  };
+  const ask = () => {
+    const now = performance.now();
+    if (now - asked > 2 * period) seen = now; // the page slept, not the kernel
+    asked = now;
+    if (now - seen > 3 * period && !document.querySelector(".xrai-ended > p")) banner.replaceChildren(ended());
+    try {
+      model.send({ xrai_ping: Math.round(now) });
+    } catch (error) {
+      console.debug("the kernel cannot be asked", error);
+    }
+  };
+  model.on("msg:custom", hear);
+  const timer = setInterval(ask, period);
+  return () => {
+    clearInterval(timer);
+    model.off("msg:custom", hear);
+    banner.remove();
+  };
+}
+
+export default { render };
