@@ -116,15 +116,17 @@ def assess(
 def report(
     source: Annotated[Path, typer.Argument(help="a report saved as JSON")],
     out: Annotated[list[Path], typer.Option(help="file to write (.html .json .md); may be repeated")],
-    policy: Annotated[Path | None, typer.Option(help="TOML file with thresholds; default: the packaged one")] = None,
+    policy: Annotated[
+        Path | None, typer.Option(help="TOML file with thresholds and waivers; default: those of the report")
+    ] = None,
 ) -> None:
     """Judge saved results again, by another policy if given, and write them in another form."""
     import xrai_widgets.engines  # noqa: F401 - fills the catalog
     from xrai_widgets.reporting.compose import report as compose
-    from xrai_widgets.reporting.export import read_report
+    from xrai_widgets.reporting.export import read_policy, read_report
     from xrai_widgets.results.policy import Policy
 
-    made = compose(read_report(source), Policy.load(policy) if policy else None)
+    made = compose(read_report(source), Policy.load(policy) if policy else read_policy(source))
     _print(made)
     for file in out:
         typer.echo(f"wrote {made.save(file)}")
@@ -245,6 +247,7 @@ def _print(made: "Report") -> None:
     from rich.table import Table
 
     from xrai_widgets.results import words
+    from xrai_widgets.results.html import said_of_waiver
 
     console = Console()
     for outcome, verdict in zip(made.outcomes, made.verdicts, strict=True):
@@ -255,10 +258,16 @@ def _print(made: "Report") -> None:
         table = Table("measure", "value", "95 % interval", "n", "threshold", "verdict")
         for check in verdict.checks:
             numbers = (words.number(check.value), _plain(words.interval(check.low, check.high)))
-            judged = (str(check.threshold), _coloured(check.status)) if check.threshold else ("", "")
+            said = _coloured(check.status) + (" (waived)" if check.waived else "")
+            judged = (str(check.threshold), said) if check.threshold else ("", "")
             table.add_row(words.label(check.key), *numbers, "" if check.count is None else str(check.count), *judged)
         if verdict.checks:
             console.print(table)
+        for check in verdict.checks:
+            if check.waiver is not None:
+                console.print(
+                    f"{words.label(check.key)}: {_plain(said_of_waiver(check))}", highlight=False, soft_wrap=True
+                )
 
 
 def _coloured(status: str) -> str:

@@ -18,6 +18,7 @@ class FamilySummary:
     status: Status
     judged: int
     total: int
+    waived: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,13 +62,10 @@ class Report:
     @property
     def families(self) -> list[FamilySummary]:
         """One line per family: how bad the worst judged result is."""
-        found: dict[str, list[Status]] = {}
+        found: dict[str, list[Verdict]] = {}
         for outcome, verdict in zip(self.outcomes, self.verdicts, strict=True):
-            found.setdefault(outcome.assessment.partition(".")[0], []).append(verdict.status)
-        return [
-            FamilySummary(name, min(all_, key=WORST_FIRST.index), sum(s != "not judged" for s in all_), len(all_))
-            for name, all_ in found.items()
-        ]
+            found.setdefault(outcome.assessment.partition(".")[0], []).append(verdict)
+        return [_summary(name, verdicts) for name, verdicts in found.items()]
 
     @property
     def recommendations(self) -> list[Recommendation]:
@@ -81,8 +79,8 @@ class Report:
 
     @property
     def failed(self) -> bool:
-        """Whether any verdict is a failure."""
-        return any(verdict.status == "fail" for verdict in self.verdicts)
+        """Whether anything fails that is not waived."""
+        return any(verdict.failed for verdict in self.verdicts)
 
     def to_html(self) -> str:
         """Return one self-contained HTML page."""
@@ -118,6 +116,12 @@ class Report:
             raise ValueError(f"the folder of the report must exist, got {str(file.parent)!r}")
         file.write_text(writers[file.suffix](), encoding="utf-8")
         return file
+
+
+def _summary(family: str, verdicts: list[Verdict]) -> FamilySummary:
+    worst = min((verdict.status for verdict in verdicts), key=WORST_FIRST.index)
+    waived = worst == "fail" and not any(verdict.failed for verdict in verdicts)
+    return FamilySummary(family, worst, sum(v.status != "not judged" for v in verdicts), len(verdicts), waived)
 
 
 def report(

@@ -28,7 +28,7 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     found.filters |= {"label": words.label, "number": words.number, "seconds": words.seconds, "cell": cell}
-    found.globals |= {"shapes": words.SHAPES, "interval": words.interval, "bar": bar}
+    found.globals |= {"shapes": words.SHAPES, "interval": words.interval, "bar": bar, "said_of_waiver": said_of_waiver}
     return found
 
 
@@ -119,6 +119,18 @@ def message(text: str, kind: str = "error") -> str:
 def entry_of(outcome: Outcome) -> Assessment | None:
     """Return the outcome's assessment, if it is registered in this process."""
     return registered().get(outcome.assessment)
+
+
+def said_of_waiver(check: Check) -> str:
+    """Return one sentence on what is waived, by whom, why and until when."""
+    waiver = check.waiver
+    if waiver is None:
+        return ""
+    if check.waived:
+        return f"Waived by {waiver.says}"
+    if check.status in ("fail", "warn"):
+        return f"No longer waived; the waiver has ended: {waiver.says}"
+    return f"There is nothing to waive, and the waiver can go; it is by {waiver.says}"
 
 
 def cell(value: object) -> str:

@@ -16,6 +16,7 @@ from xrai_widgets.widgets.scoreboard import Scoreboard
 from xrai_widgets.widgets.session import Session
 from xrai_widgets.widgets.subject_picker import SubjectPicker
 from xrai_widgets.widgets.threshold_slider import ThresholdSlider
+from xrai_widgets.widgets.waiver_form import WaiverForm
 
 __all__ = [
     "A11y",
@@ -33,4 +34,5 @@ __all__ = [
     "Session",
     "SubjectPicker",
     "ThresholdSlider",
+    "WaiverForm",
 ]

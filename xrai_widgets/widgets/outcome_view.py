@@ -14,6 +14,7 @@ from xrai_widgets.widgets.sample_histogram import SampleHistogram
 from xrai_widgets.widgets.sample_table import SampleTable
 from xrai_widgets.widgets.session import Change
 from xrai_widgets.widgets.threshold_slider import ThresholdSlider
+from xrai_widgets.widgets.waiver_form import WaiverForm
 
 _TABS = ("Figure", "Numbers", "Meaning", "As code")
 
@@ -46,12 +47,15 @@ class OutcomeView(w.VBox):  # type: ignore[misc]
         self._head, self._values = Html(), Html()
         self._tables = w.VBox()
         self._thresholds = w.VBox()
+        self.waivers = WaiverForm()
         self._pages = [w.VBox(), w.VBox([self._values, self._tables]), w.VBox(), w.VBox()]
         self._tabs = w.Tab(self._pages, titles=_TABS)
         self._filled: set[int] = set()
         self._drawing: Job[None] | None = None
-        super().__init__([self._choice, self._head, self._thresholds, self._tabs], **kwargs)
+        super().__init__([self._choice, self._head, self._thresholds, self.waivers, self._tabs], **kwargs)
         self.set_trait("policy", policy or Policy.default())
+        traitlets.link((self, "policy"), (self.waivers, "policy"))
+        traitlets.dlink((self, "outcome"), (self.waivers, "outcome"))
         self._choice.observe(self._chosen, "value")
         self._tabs.observe(lambda _: self._fill(), "selected_index")
         self.observe(self._list, "outcomes")
