@@ -91,6 +91,9 @@ def assess(
     plan: Annotated[Path | None, typer.Option(help="TOML file with a table per assessment, instead of --run")] = None,
     policy: Annotated[Path | None, typer.Option(help="TOML file with thresholds; default: the packaged one")] = None,
     out: Annotated[list[Path] | None, typer.Option(help="report to write (.html .json .md); may be repeated")] = None,
+    groups: Annotated[
+        str, typer.Option(help="column of subgroups, in which every judged number is measured, too")
+    ] = "",
     include_rows: Annotated[bool, typer.Option(help="write the samples' own contents into the report, too")] = False,
 ) -> None:
     """Assess a model and print the verdicts."""
@@ -103,7 +106,7 @@ def assess(
     work = _plan(plan, run or [], set_ or [])
     for file in out or []:
         _check_target(file)
-    subject = _subject(model, data, target, train, ids)
+    subject = _subject(model, data, target, train, ids, groups)
     outcomes = _run(subject, work)
     made = compose(outcomes, judged_by, include_rows=include_rows, quality=model_quality(subject))
     _print(made)
@@ -181,21 +184,22 @@ def _set(chosen: dict[str, dict[str, Any]], setting: str) -> None:
     chosen[name][parameter] = known[parameter].parse(text)
 
 
-def _subject(model: str, data: Path | None, target: str, train: Path | None, ids: str) -> "Subject":
+def _subject(model: str, data: Path | None, target: str, train: Path | None, ids: str, groups: str) -> "Subject":
     from xrai_widgets.core import Subject
     from xrai_widgets.data import examples
     from xrai_widgets.io.model_files import read_model
 
     if not model.lower().endswith(".skops") and not Path(model).exists():
+        if groups:
+            raise typer.BadParameter("--groups is for a model from a file; a built-in example has none")
         return examples.load(model)
     if data is None or not target:
         raise typer.BadParameter("a model from a file needs --data and --target")
     fitted = read_model(model)
     X, y, names = _columns(data, target, ids)
     X_train, y_train, train_names = _columns(train, target, ids) if train is not None else (None, None, None)
-    return Subject.of(
-        fitted, X, y, X_train=X_train, y_train=y_train, name=Path(model).stem, ids=names, train_ids=train_names
-    )
+    naming = {"name": Path(model).stem, "ids": names, "train_ids": train_names, "groups": groups or None}
+    return Subject.of(fitted, X, y, X_train=X_train, y_train=y_train, **naming)
 
 
 def _columns(path: Path, target: str, ids: str) -> tuple[Any, Any, Any]:
@@ -246,35 +250,22 @@ def _print(made: "Report") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from xrai_widgets.results import words
-    from xrai_widgets.results.html import said_of_waiver
+    from xrai_widgets.reporting import console as said
 
     console = Console()
     for outcome, verdict in zip(made.outcomes, made.verdicts, strict=True):
-        ending = verdict.status if outcome.status == "ok" else outcome.status
-        console.print(f"\n[bold]{outcome.assessment}[/] on {_plain(outcome.subject_name)}: {_coloured(ending)}")
+        ending = said.coloured(verdict.status if outcome.status == "ok" else outcome.status)
+        console.print(f"\n[bold]{outcome.assessment}[/] on {_plain(outcome.subject_name)}: {ending}")
         if outcome.reason:
             console.print(_plain(outcome.reason) + (f" Instead: {_plain(outcome.instead)}." if outcome.instead else ""))
-        table = Table("measure", "value", "95 % interval", "n", "threshold", "verdict")
-        for check in verdict.checks:
-            numbers = (words.number(check.value), _plain(words.interval(check.low, check.high)))
-            said = _coloured(check.status) + (" (waived)" if check.waived else "")
-            judged = (str(check.threshold), said) if check.threshold else ("", "")
-            table.add_row(words.label(check.key), *numbers, "" if check.count is None else str(check.count), *judged)
-        if verdict.checks:
-            console.print(table)
-        for check in verdict.checks:
-            if check.waiver is not None:
-                console.print(
-                    f"{words.label(check.key)}: {_plain(said_of_waiver(check))}", highlight=False, soft_wrap=True
-                )
-
-
-def _coloured(status: str) -> str:
-    from xrai_widgets.results import words
-
-    colour = {"pass": "green", "warn": "yellow", "fail": "red"}.get(status, "dim")
-    return f"[{colour}]{words.SHAPES.get(status, '○')} {status}[/]"
+        for headers, rows in ((said.VALUES, said.value_rows(verdict)), (said.GROUPS, said.group_rows(verdict))):
+            table = Table(*headers)
+            for row in rows:
+                table.add_row(*row)
+            if rows:
+                console.print(table)
+        for line in said.waiver_lines(verdict):
+            console.print(line, highlight=False, soft_wrap=True)
 
 
 def _exit(made: "Report") -> None:

@@ -111,7 +111,7 @@ GOOD = f'assessment = "{MIA}"\nmeasure = "advantage"\nwho = "A"\nwhy = "b"\nunti
         (GOOD.replace('why = "b"\n', ""), r"policy, waiver 1 needs why: the reason"),
         (GOOD.replace('why = "b"', 'why = "  "'), r"why of a waiver must be given, got '  '"),
         (GOOD.replace('"b"', "3"), r"why of a waiver must be text, got 3"),
-        (GOOD.replace("who", "woh"), r"'woh' is not known; allowed: assessment, .*did you mean 'who'"),
+        (GOOD.replace("until", "untill"), r"'untill' is not known; allowed: assessment, .*did you mean 'until'"),
         (GOOD.replace("2027-03-31", '"2027-03-31"'), r"must be a date such as 2027-03-31, without quotes"),
         (GOOD.replace("2027-03-31", "2027-03-31T10:00:00"), r"must be a date such as 2027-03-31"),
         (GOOD.replace("2027-03-31", "2027-02-31"), r"policy must be TOML"),

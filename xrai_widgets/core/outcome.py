@@ -46,6 +46,8 @@ class Outcome:
     seed : int, optional
     started : str
         Time of the start, ISO 8601 in UTC.
+    parts : mapping of str to str
+        Digest of each part of the subject's data, which tells whether two models were measured on the same samples.
     """
 
     assessment: str
@@ -62,6 +64,7 @@ class Outcome:
     seed: int | None = None
     started: str = ""
     subject_source: str = ""
+    parts: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:

@@ -147,6 +147,10 @@ def _verdict(outcome: Outcome, verdict: Verdict) -> dict[str, Any]:
         "waived": verdict.waived,
         "reason": verdict.reason,
         "checks": checks,
+        "subgroups": [
+            {"group": group.group, "measure": group.key, "status": group.status, "together": group.together}
+            for group in verdict.groups
+        ],
     }
 
 

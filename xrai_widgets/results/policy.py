@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from xrai_widgets.core import Measure, Outcome, closest, registered
+from xrai_widgets.results.subgroups import GroupCheck, judge_groups
 from xrai_widgets.results.waiver import Waiver, waivers_of
 
 Status = Literal["pass", "warn", "fail", "not judged"]
@@ -58,16 +59,23 @@ class Check:
 
 @dataclass(frozen=True)
 class Verdict:
-    """An outcome against a policy: the worst of its checks."""
+    """An outcome against a policy: the worst of its checks.
+
+    A subgroup that fails when all are read together fails the outcome, too; one that is too small to tell does not.
+    """
 
     status: Status
     checks: tuple[Check, ...] = ()
     reason: str = ""
+    groups: tuple[GroupCheck, ...] = ()
 
     @property
     def failed(self) -> bool:
         """Whether anything fails that is not waived."""
-        return any(check.failed for check in self.checks)
+        waived = {check.key for check in self.checks if check.waived}
+        return any(check.failed for check in self.checks) or any(
+            group.together == "fail" and group.key not in waived for group in self.groups
+        )
 
     @property
     def waived(self) -> bool:
@@ -169,16 +177,20 @@ def judge(outcome: Outcome, policy: Policy | None = None, today: date | None = N
         return Verdict("not judged", reason=f"{outcome.status}: {outcome.reason}")
     finding = outcome.finding
     judged = {measure.key for measure in _measures(outcome.assessment)}
+    thresholds = {k: t for k, t in policy.thresholds.get(outcome.assessment, {}).items() if k in judged}
+    groups = judge_groups(finding, thresholds)
+    bad = {group.key for group in groups if group.together == "fail"}
     checks = []
     for key, value in finding.values.items():
         low, high = finding.intervals.get(key, (value, value))
-        threshold = policy.threshold(outcome.assessment, key) if key in judged else None
+        threshold = thresholds.get(key)
         status: Status = threshold.judge(low, high) if threshold and value == value else "not judged"
         waiver = policy.waiver(outcome, key, today) if threshold else None
-        waived = waiver is not None and status in ("fail", "warn") and waiver.in_force(today)
+        waived = waiver is not None and (status in ("fail", "warn") or key in bad) and waiver.in_force(today)
         checks.append(Check(key, value, low, high, finding.counts.get(key), threshold, status, waiver, waived))
-    worst: Status = min((check.status for check in checks), key=WORST_FIRST.index, default="not judged")
-    return Verdict(worst, tuple(checks), "" if worst != "not judged" else "the policy has no threshold for it")
+    found: list[Status] = [check.status for check in checks] + ["fail" for _ in bad]
+    worst: Status = min(found, key=WORST_FIRST.index, default="not judged")
+    return Verdict(worst, tuple(checks), "" if worst != "not judged" else "the policy has no threshold for it", groups)
 
 
 def _measures(assessment: str) -> tuple[Measure, ...]:

@@ -83,8 +83,13 @@ class WaiverForm(w.VBox):  # type: ignore[misc]
 
     def _show(self, _: Change | None = None) -> None:
         checks = judge(self.outcome, self.policy).checks if self.outcome is not None else ()
-        failing = [check for check in checks if check.status in ("fail", "warn")]
-        options = [(f"{words.label(check.key)} ({check.status})", check.key) for check in failing]
+        groups = judge(self.outcome, self.policy).groups if self.outcome is not None else ()
+        bad = {group.key for group in groups if group.together == "fail"}
+        failing = [check for check in checks if check.status in ("fail", "warn") or check.key in bad]
+        options = [
+            (f"{words.label(check.key)} ({'fail' if check.key in bad else check.status})", check.key)
+            for check in failing
+        ]
         if tuple(options) != tuple(self.measure.options):
             self.measure.options = options
             self.measure.value = failing[0].key if failing else None
