@@ -11,7 +11,7 @@ from typing import Any
 from xrai_widgets.core import Assessment, Cancelled, Finding, NotApplicable, Outcome, Subject, find
 from xrai_widgets.runtime.guard import Guard
 from xrai_widgets.runtime.run_step import RunStep
-from xrai_widgets.runtime.subgroups import add_subgroups, subgroups_of
+from xrai_widgets.runtime.subgroups import with_subgroups
 from xrai_widgets.runtime.versions import versions
 
 logger = logging.getLogger("xrai_widgets")
@@ -65,12 +65,7 @@ def run(
     gap = entry.gap(subject, checked)
     if gap is not None:
         return replace(outcome, reason=gap.reason, instead=gap.instead)
-    groups = subgroups_of(subject, entry)
-    ended = _ending(subject, entry, checked, step.within(0.0, 1 / (len(groups) + 1)) if groups else step, strict)
-    if groups and ended["status"] == "ok":
-        ended |= add_subgroups(
-            ended["finding"], subject, entry, step, lambda s, t: _ending(s, entry, checked, t, False)
-        )
+    ended = with_subgroups(subject, entry, step, lambda part, share: _ending(part, entry, checked, share, strict))
     return replace(outcome, **ended, seconds=time.perf_counter() - begun, queries=step.meter.queries)
 
 

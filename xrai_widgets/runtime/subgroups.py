@@ -30,24 +30,30 @@ def subgroups_of(subject: Subject, entry: Assessment) -> list[Any]:
     return found
 
 
-def add_subgroups(
-    finding: Finding, subject: Subject, entry: Assessment, step: RunStep, measured: Measured
-) -> dict[str, Any]:
-    """Return the ending of a run whose finding has the table ``subgroups``.
+def with_subgroups(subject: Subject, entry: Assessment, step: RunStep, measured: Measured) -> dict[str, Any]:
+    """Measure all samples, then each subgroup; return the ending of the run.
 
     Parameters
     ----------
-    finding : Finding
-        Of all samples.
     measured : callable
-        Runs the engine on a subject and returns its ending: status, finding, reason.
+        Runs the engine on a subject and returns the ending: status, finding, reason.
 
     Notes
     -----
-    A subgroup with fewer than 10 samples in a part that the engine uses gets no number. Cancelled between subgroups,
-    the run keeps the whole finding and the subgroups that are done.
+    The table ``subgroups`` of the finding has a row per judged number and subgroup. A subgroup with fewer than 10
+    samples in a part that the engine uses gets no number. Cancelled between subgroups, the run keeps the whole finding
+    and the subgroups that are done.
     """
     groups = subgroups_of(subject, entry)
+    if not groups:
+        return measured(subject, step)
+    ended = measured(subject, step.within(0.0, 1 / (len(groups) + 1)))
+    return ended if ended["status"] != "ok" else ended | _add(ended["finding"], subject, entry, step, groups, measured)
+
+
+def _add(
+    finding: Finding, subject: Subject, entry: Assessment, step: RunStep, groups: list[Any], measured: Measured
+) -> dict[str, Any]:
     gap = _gap(subject, entry, len(groups))
     if gap:
         return {"finding": replace(finding, notes=(*finding.notes, gap))}
