@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from xrai_widgets.apps.compare import Compare
     from xrai_widgets.apps.workbench import Workbench
     from xrai_widgets.core import (
         Assessment,
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     )
     from xrai_widgets.data import examples
     from xrai_widgets.reporting.compose import Report, report
+    from xrai_widgets.results.compare import Comparison, compare
     from xrai_widgets.results.policy import Policy, Verdict, judge
+    from xrai_widgets.results.waiver import Waiver
     from xrai_widgets.runtime import assess, catalog, run_plan
 
 __version__ = "0.1.0"
@@ -54,7 +57,10 @@ _HOMES = {
     ),
     **dict.fromkeys(("assess", "catalog", "run_plan"), "xrai_widgets.runtime"),
     **dict.fromkeys(("Policy", "Verdict", "judge"), "xrai_widgets.results.policy"),
+    **dict.fromkeys(("Comparison", "compare"), "xrai_widgets.results.compare"),
+    "Waiver": "xrai_widgets.results.waiver",
     **dict.fromkeys(("Report", "report"), "xrai_widgets.reporting.compose"),
+    "Compare": "xrai_widgets.apps.compare",
     "Workbench": "xrai_widgets.apps.workbench",
     "examples": "xrai_widgets.data",
 }
@@ -62,6 +68,8 @@ _HOMES = {
 __all__ = [
     "Assessment",
     "Chart",
+    "Compare",
+    "Comparison",
     "Constraint",
     "Finding",
     "Measure",
@@ -74,11 +82,13 @@ __all__ = [
     "Step",
     "Subject",
     "Verdict",
+    "Waiver",
     "When",
     "Workbench",
     "assess",
     "assessment",
     "catalog",
+    "compare",
     "examples",
     "judge",
     "quiet",

@@ -130,7 +130,7 @@ def _tables(outcome: Outcome, include_rows: bool) -> list[Markup]:
         return []
     found = []
     for name, frame in outcome.finding.tables.items():
-        if frame.empty or (name == ROWS and not include_rows):
+        if frame.empty or name == "contributions" or (name == ROWS and not include_rows):
             continue
         scores = [column for column in frame.columns if name == "samples" and frame[column].dtype.kind == "f"]
         shown = frame.sort_values(scores[0], ascending=False, kind="stable") if scores else frame

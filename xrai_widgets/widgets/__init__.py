@@ -2,6 +2,7 @@
 
 import xrai_widgets.engines  # noqa: F401 - fills the catalog
 from xrai_widgets.widgets.a11y import A11y
+from xrai_widgets.widgets.comparison_board import ComparisonBoard
 from xrai_widgets.widgets.download import Download
 from xrai_widgets.widgets.metric_selector import MetricSelector
 from xrai_widgets.widgets.outcome_view import OutcomeView
@@ -20,6 +21,7 @@ from xrai_widgets.widgets.waiver_form import WaiverForm
 
 __all__ = [
     "A11y",
+    "ComparisonBoard",
     "Download",
     "MetricSelector",
     "OutcomeView",

@@ -166,7 +166,7 @@ class OutcomeView(w.VBox):  # type: ignore[misc]
         assert finding is not None
         made = []
         for name, frame in finding.tables.items():
-            if not frame.empty:
+            if not frame.empty and name != "contributions":
                 scores = [
                     str(column) for column in frame.columns if name == "samples" and frame[column].dtype.kind == "f"
                 ]
