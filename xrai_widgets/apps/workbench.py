@@ -55,6 +55,7 @@ class Workbench(w.VBox):  # type: ignore[misc]
             self.session.link(component, subject="subject")
         for component in (self.board, self.view, self.report, self.policy):
             self.session.link(component, policy="policy")
+        self.session.link(self.view, selected="selected")
         w.dlink((self.board, "quality"), (self.report, "quality"))
         w.dlink((self.selector, "selection"), (self.forms, "names"))
         w.dlink((self.forms, "plan"), (self.selector, "plan"))

@@ -36,9 +36,12 @@ class OutcomeView(w.VBox):  # type: ignore[misc]
         What is shown.
     policy : Policy
         Moving a threshold slider replaces it.
+    selected : tuple of (fingerprint, part, id)
+        The marked samples. Linked views mark the same ones: ``traitlets.link((a, "selected"), (b, "selected"))``.
     """
 
     outcomes = traitlets.Tuple()
+    selected = traitlets.Tuple()
     outcome = traitlets.Instance(Outcome, allow_none=True)
     policy = traitlets.Instance(Policy)
 
@@ -61,6 +64,7 @@ class OutcomeView(w.VBox):  # type: ignore[misc]
         self.observe(self._list, "outcomes")
         self.observe(self._show, "outcome")
         self.observe(self._judge, "policy")
+        self.observe(self._mark, "selected")
         if outcome is not None:
             self.outcomes = (outcome,)
         self._show()
@@ -170,8 +174,26 @@ class OutcomeView(w.VBox):  # type: ignore[misc]
                 scores = [
                     str(column) for column in frame.columns if name == "samples" and frame[column].dtype.kind == "f"
                 ]
-                made.append(SampleTable(frame, words.label(name), scores[0] if scores else ""))
+                table = SampleTable(frame, words.label(name), scores[0] if scores else "", self._own())
+                table.observe(self._marked, "selected")
+                made.append(table)
         self._tables.children = made
+
+    def _own(self) -> list[list[str]]:
+        """The marked samples of this outcome's subject."""
+        subject = self.outcome.subject if self.outcome is not None else ""
+        return [[part, name] for owner, part, name in self.selected if owner == subject]
+
+    def _mark(self, _: Change) -> None:
+        for table in self._tables.children:
+            if table.samples and table.selected != self._own():
+                table.selected = self._own()
+
+    def _marked(self, change: Change) -> None:
+        assert self.outcome is not None
+        subject = self.outcome.subject
+        others = tuple(mark for mark in self.selected if mark[0] != subject)
+        self.selected = (*others, *((subject, str(part), str(name)) for part, name in change["new"]))
 
     def _fill_meaning(self) -> None:
         assert self.outcome is not None
