@@ -78,7 +78,10 @@ def list_(name: Annotated[str, typer.Argument(help="an assessment, to see its pa
 
 @app.command()
 def assess(
-    model: Annotated[str, typer.Argument(help="a built-in example, or a scikit-learn model saved by skops (.skops)")],
+    model: Annotated[
+        str,
+        typer.Argument(help="a built-in example, or a scikit-learn model saved by skops (.skops); default: the plan's"),
+    ] = "",
     data: Annotated[Path | None, typer.Option(help="table of held-out samples (.csv, .csv.gz, .parquet)")] = None,
     target: Annotated[str, typer.Option(help="column of the true labels in the tables")] = "",
     train: Annotated[Path | None, typer.Option(help="table of the training samples")] = None,
@@ -98,11 +101,18 @@ def assess(
 ) -> None:
     """Assess a model and print the verdicts."""
     import xrai_widgets.engines  # noqa: F401 - fills the catalog
+    from xrai_widgets.io.plans import read_plan_file
     from xrai_widgets.reporting.compose import report as compose
     from xrai_widgets.results.policy import Policy
     from xrai_widgets.runtime import model_quality
 
+    said = read_plan_file(plan) if plan else None
     judged_by = Policy.load(policy) if policy else Policy.default()
+    if said and said.policy is not None and not policy:
+        judged_by = Policy.of(said.policy, f"the policy in {Path(plan or '').name}")
+    model = model or (said.example if said else "")
+    if not model:
+        raise typer.BadParameter("name a model or a built-in example, or a --plan with [subject]")
     work = _plan(plan, run or [], set_ or [])
     for file in out or []:
         _check_target(file)

@@ -12,8 +12,9 @@ from xrai_widgets.core import Array, Finding, Outcome, Subject, registered
 from xrai_widgets.data import examples
 from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.io.outcomes import outcome_from_dict, outcome_to_dict
-from xrai_widgets.results.compare import by_subject, compare
+from xrai_widgets.results.compare import compare
 from xrai_widgets.results.differences import difference
+from xrai_widgets.results.html import by_subject
 from xrai_widgets.results.policy import Policy
 from xrai_widgets.runtime import assess
 

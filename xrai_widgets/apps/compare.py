@@ -36,17 +36,19 @@ class Compare(w.VBox):  # type: ignore[misc]
         self.session = Session(policy=policy or Policy.default())
         self.picker, self.selector = x.SubjectPicker(), x.MetricSelector(selection=selection)
         self.forms, self.board, self.policy = x.ParameterForms(), x.ComparisonBoard(), x.PolicyEditor()
-        self.report, self.runners, self._rows = x.ReportButtons(), dict[str, x.Runner](), w.VBox()
+        self.report, self.code = x.ReportButtons(), x.RunCode()
+        self.runners, self._rows = dict[str, x.Runner](), w.VBox()
         left = [heading("① Subjects"), self.picker, heading("② Assessments"), self.selector, heading("③ Parameters")]
         left += [self.forms, w.Accordion([self.policy], titles=["Policy"])]
         right = [heading("④ Run on each"), self._rows, self.board, self.report]
+        right += [w.Accordion([self.code], titles=["The whole run as code"])]
         columns = [w.VBox(left, layout=_LEFT), w.VBox(right, layout=_RIGHT)]
         super().__init__([x.A11y(), w.Box(columns, layout=w.Layout(flex_flow="row wrap"))], **kwargs)
         for component in (self.picker, self.selector, self.forms):
             self.session.link(component, subject="subject")
-        for component in (self.board, self.report, self.policy):
+        for component in (self.board, self.report, self.policy, self.code):
             self.session.link(component, policy="policy")
-        for component in (self.board, self.report):
+        for component in (self.board, self.report, self.code):
             w.dlink((self.session, "outcomes"), (component, "outcomes"), self._in_order)
         w.dlink((self.selector, "selection"), (self.forms, "names"))
         w.dlink((self.forms, "plan"), (self.selector, "plan"))

@@ -42,7 +42,8 @@ class Workbench(w.VBox):  # type: ignore[misc]
             *(heading("① Subject"), self.picker, heading("② Assessments"), self.selector, heading("③ Parameters")),
             *(self.forms, heading("④ Run"), self.runner, w.Accordion([self.policy], titles=["Policy"])),
         ]
-        right = [self.board, self.report, self.view]
+        self.code = x.RunCode()
+        right = [self.board, self.report, w.Accordion([self.code], titles=["The whole run as code"]), self.view]
         columns = w.Box(
             [w.VBox(left, layout=_LEFT), w.VBox(right, layout=_RIGHT)], layout=w.Layout(flex_flow="row wrap")
         )
@@ -53,7 +54,7 @@ class Workbench(w.VBox):  # type: ignore[misc]
     def _wire(self) -> None:
         for component in (self.picker, self.selector, self.forms, self.runner, self.board):
             self.session.link(component, subject="subject")
-        for component in (self.board, self.view, self.report, self.policy):
+        for component in (self.board, self.view, self.report, self.policy, self.code):
             self.session.link(component, policy="policy")
         self.session.link(self.view, selected="selected")
         w.dlink((self.board, "quality"), (self.report, "quality"))
@@ -66,7 +67,7 @@ class Workbench(w.VBox):  # type: ignore[misc]
         self.session.observe(self._show, ["outcomes", "subject"])
 
     def _show(self, _: Change) -> None:
-        for component in (self.board, self.view, self.report):
+        for component in (self.board, self.view, self.report, self.code):
             component.outcomes = self.session.current
 
 

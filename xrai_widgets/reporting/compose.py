@@ -1,7 +1,8 @@
 """What a report says: the same structure for HTML, JSON and Markdown."""
 
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -118,6 +119,14 @@ class Report:
         return file
 
 
+def redacted(outcome: Outcome) -> Outcome:
+    """Return the outcome without the words of an error: a model that fails on a sample may quote it."""
+    if outcome.status != "error":
+        return outcome
+    number = re.search(r"\(error \w+; .*\)$", outcome.reason)
+    return replace(outcome, reason=f"the assessment failed {number.group() if number else '(no details)'}")
+
+
 def _summary(family: str, verdicts: list[Verdict]) -> FamilySummary:
     worst = min((verdict.status for verdict in verdicts), key=WORST_FIRST.index)
     waived = worst == "fail" and not any(verdict.failed for verdict in verdicts)
@@ -149,5 +158,7 @@ def report(
     if not given:
         raise ValueError("a report needs at least one outcome, got none")
     names = ", ".join(dict.fromkeys(outcome.subject_name for outcome in given))
+    if not include_rows:
+        given = [redacted(outcome) for outcome in given]
     created = datetime.now(UTC).isoformat(timespec="seconds")
     return Report(given, policy or Policy.default(), title or f"Audit of {names}", include_rows, quality, created)

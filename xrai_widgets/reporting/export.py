@@ -40,6 +40,7 @@ def to_html(report: Report) -> str:
         board=Markup(board),
         style=Markup(html.style()),
         policy=report.policy.to_toml(),
+        blocks=html.run_blocks(report.outcomes, report.policy),
     )
 
 

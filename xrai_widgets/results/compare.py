@@ -115,14 +115,6 @@ def compare(*runs: Outcome | Iterable[Outcome], policy: Policy | None = None, pa
     return Comparison(_names(given), tuple(rows), tuple(dict.fromkeys(notes)))
 
 
-def by_subject(outcomes: Iterable[Outcome]) -> list[list[Outcome]]:
-    """Return the outcomes of each subject, in the order in which the subjects first appear."""
-    found: dict[str, list[Outcome]] = {}
-    for outcome in outcomes:
-        found.setdefault(outcome.subject, []).append(outcome)
-    return list(found.values())
-
-
 def _question(outcome: Outcome) -> tuple[str, str]:
     return outcome.assessment, repr(sorted(outcome.params.items()))
 

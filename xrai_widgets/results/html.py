@@ -1,6 +1,6 @@
 """One autoescaping renderer for everything that is shown as HTML, in widgets and in reports."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -106,6 +106,19 @@ def code(outcome: Outcome) -> str:
     return render("code.html", python=as_code.as_python(outcome), command=as_code.as_command(outcome), outcome=outcome)
 
 
+def run_blocks(outcomes: Sequence[Outcome], policy: Policy) -> list[tuple[str, str]]:
+    """Return what runs everything on the board again, one subject after the other: (title, text)."""
+    found = []
+    for run in by_subject(outcomes):
+        on = f" on {run[0].subject_name}" if len({outcome.subject for outcome in outcomes}) > 1 else ""
+        found += [
+            (f"Python{on}", as_code.run_as_python(run, policy)),
+            (f"run.toml{on}", as_code.run_as_plan(run, policy)),
+            (f"Command line{on}", as_code.run_as_command(run, policy)),
+        ]
+    return found
+
+
 def table(frame: pd.DataFrame, caption: str, most: int = 20) -> str:
     """Return a plain table of the first rows."""
     return render("table.html", frame=frame.head(most), total=len(frame), caption=caption)
@@ -138,6 +151,14 @@ def cell(value: object) -> str:
     if isinstance(value, float):
         return words.number(value)
     return str(value)
+
+
+def by_subject(outcomes: Iterable[Outcome]) -> list[list[Outcome]]:
+    """Return the outcomes of each subject, in the order in which the subjects first appear."""
+    found: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        found.setdefault(outcome.subject, []).append(outcome)
+    return list(found.values())
 
 
 _SECTIONS = ("Interpretation", "Limitations", "Recommendations")

@@ -94,7 +94,7 @@ class Policy:
     def default(cls) -> "Policy":
         """Return the packaged policy."""
         text = resources.files("xrai_widgets.results").joinpath("policy.toml").read_text(encoding="utf-8")
-        return cls._read(text, "packaged policy")
+        return cls._made(_tables(text, "packaged policy"), "packaged policy")
 
     @classmethod
     def load(cls, path: str | Path) -> "Policy":
@@ -113,7 +113,12 @@ class Policy:
     @classmethod
     def parse(cls, text: str, source: str = "policy") -> "Policy":
         """Read a policy from TOML text and check its names against the catalog."""
-        policy = cls._read(text, source)
+        return cls.of(_tables(text, source), source)
+
+    @classmethod
+    def of(cls, tables: Mapping[str, object], source: str = "policy") -> "Policy":
+        """Make a policy from the tables of a TOML file and check its names against the catalog."""
+        policy = cls._made(tables, source)
         for name, table in policy.thresholds.items():
             _check_assessment(name, source)
             for key, threshold in table.items():
@@ -124,13 +129,9 @@ class Policy:
         return policy
 
     @classmethod
-    def _read(cls, text: str, source: str) -> "Policy":
-        try:
-            tables = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise ValueError(f"{source} must be TOML: {error}") from None
-        waivers = waivers_of(tables.pop("waiver", []), source)
-        return cls({name: _thresholds(name, table, source) for name, table in tables.items()}, waivers)
+    def _made(cls, tables: Mapping[str, object], source: str) -> "Policy":
+        rest = {name: _thresholds(name, table, source) for name, table in tables.items() if name != "waiver"}
+        return cls(rest, waivers_of(tables.get("waiver", []), source))
 
     def threshold(self, assessment: str, key: str) -> Threshold | None:
         """Return the threshold of a measure, if there is one."""
@@ -157,12 +158,12 @@ class Policy:
         found = [waiver for waiver in self.waivers if waiver.covers(outcome, measure)]
         return max(found, key=lambda waiver: (waiver.in_force(today), bool(waiver.subject)), default=None)
 
-    def to_toml(self) -> str:
-        """Return the policy as TOML, readable by `parse`."""
+    def to_toml(self, under: str = "") -> str:
+        """Return the policy as TOML, readable by `parse`; ``under`` stands before the names of its tables."""
         lines: list[str] = []
         for name, table in self.thresholds.items():
-            lines += [f'["{name}"]', *(f"{key} = {{ {t.bound} = {t.value!r} }}" for key, t in table.items()), ""]
-        lines += [waiver.to_toml() for waiver in self.waivers]
+            lines += [f'[{under}"{name}"]', *(f"{key} = {{ {t.bound} = {t.value!r} }}" for key, t in table.items()), ""]
+        lines += [waiver.to_toml(under) for waiver in self.waivers]
         return "\n".join(lines)
 
 
@@ -191,6 +192,13 @@ def judge(outcome: Outcome, policy: Policy | None = None, today: date | None = N
     found: list[Status] = [check.status for check in checks] + ["fail" for _ in bad]
     worst: Status = min(found, key=WORST_FIRST.index, default="not judged")
     return Verdict(worst, tuple(checks), "" if worst != "not judged" else "the policy has no threshold for it", groups)
+
+
+def _tables(text: str, source: str) -> dict[str, object]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{source} must be TOML: {error}") from None
 
 
 def _measures(assessment: str) -> tuple[Measure, ...]:

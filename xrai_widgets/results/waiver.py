@@ -66,12 +66,11 @@ class Waiver:
         """Whether it still holds; by default today."""
         return (today or date.today()) <= self.until
 
-    def to_toml(self) -> str:
+    def to_toml(self, under: str = "") -> str:
         """Return the lines that `waivers_of` reads."""
-        lines = [
-            f"{field.name} = {_toml(getattr(self, field.name))}" for field in fields(self) if getattr(self, field.name)
-        ]
-        return "\n".join(["[[waiver]]", *lines, ""])
+        said = {field.name: getattr(self, field.name) for field in fields(self) if getattr(self, field.name)}
+        lines = [f"{k} = {v.isoformat() if isinstance(v, date) else toml_text(v)}" for k, v in said.items()]
+        return "\n".join([f"[[{under}waiver]]", *lines, ""])
 
 
 def waivers_of(entries: object, source: str) -> tuple[Waiver, ...]:
@@ -106,9 +105,8 @@ def _waiver(entry: Mapping[str, Any], source: str) -> Waiver:
         raise ValueError(f"{source}: {error}") from None
 
 
-def _toml(value: str | date) -> str:
-    if isinstance(value, date):
-        return value.isoformat()
+def toml_text(value: str) -> str:
+    """Return text as TOML writes it."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 

@@ -111,7 +111,9 @@ def _rows(entry: Assessment, group: Any, ended: dict[str, Any]) -> list[dict[str
     finding: Finding | None = ended.get("finding")
     name = str(group)
     if finding is None:
-        return [{"group": name, "measure": measure.key, "n": 0, "note": ended["reason"]} for measure in entry.measures]
+        # an error may quote a sample, and this table is part of every report: its number leads to the log
+        said = ended["reason"] if ended["status"] != "error" else f"failed ({ended['reason'].rpartition('(')[2]}"
+        return [{"group": name, "measure": measure.key, "n": 0, "note": said} for measure in entry.measures]
     rows = []
     for measure in entry.measures:
         if measure.key not in finding.values:

@@ -10,6 +10,7 @@ from xrai_widgets.widgets.parameter_form import ParameterForm
 from xrai_widgets.widgets.parameter_forms import ParameterForms
 from xrai_widgets.widgets.policy_editor import PolicyEditor
 from xrai_widgets.widgets.report_buttons import ReportButtons
+from xrai_widgets.widgets.run_code import RunCode
 from xrai_widgets.widgets.runner import Runner
 from xrai_widgets.widgets.sample_histogram import SampleHistogram
 from xrai_widgets.widgets.sample_table import SampleTable
@@ -29,6 +30,7 @@ __all__ = [
     "ParameterForms",
     "PolicyEditor",
     "ReportButtons",
+    "RunCode",
     "Runner",
     "SampleHistogram",
     "SampleTable",

@@ -7,7 +7,8 @@ import ipywidgets as w
 import traitlets
 
 from xrai_widgets.core import Outcome
-from xrai_widgets.results.compare import by_subject, compare
+from xrai_widgets.results.compare import compare
+from xrai_widgets.results.html import by_subject
 from xrai_widgets.results.policy import Policy
 from xrai_widgets.widgets.parts import Html, guarded
 from xrai_widgets.widgets.session import Change

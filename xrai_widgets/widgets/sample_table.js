@@ -26,7 +26,7 @@ function render({ model, el }) {
     draw(undefined, focus);
     const count = model.get("selected").length, here = marks();
     const found = model.get("samples").filter((key) => here.has(word(key))).length;
-    said.textContent = count ? `${found} of ${count} marked sample${count === 1 ? "" : "s"} in this table` : "";
+    said.textContent = count ? `${found} of ${count} marked sample${count === 1 ? "" : "s"} among these rows` : "";
   }
 
   function arrange() {
