@@ -91,7 +91,9 @@ def list_(name: Annotated[str, typer.Argument(help="an assessment, to see its pa
 
 @app.command()
 def assess(
-    model: Annotated[str, typer.Argument(help="a built-in example, or a file: .skops .onnx .safetensors")],
+    model: Annotated[
+        str, typer.Argument(help="a built-in example, or a file (.skops .onnx .safetensors); default: the plan's")
+    ] = "",
     data: Annotated[Path | None, typer.Option(help="table of held-out samples (.csv .csv.gz .parquet .npz)")] = None,
     target: Annotated[str, typer.Option(help="column of the true labels in the tables")] = "",
     train: Annotated[Path | None, typer.Option(help="table of the training samples")] = None,
@@ -112,25 +114,35 @@ def assess(
     plan: Annotated[Path | None, typer.Option(help="TOML file with a table per assessment, instead of --run")] = None,
     policy: Annotated[Path | None, typer.Option(help="TOML file with thresholds; default: the packaged one")] = None,
     out: Annotated[list[Path] | None, typer.Option(help="report to write (.html .json .md); may be repeated")] = None,
+    groups: Annotated[
+        str, typer.Option(help="column of subgroups, in which every judged number is measured, too")
+    ] = "",
     include_rows: Annotated[bool, typer.Option(help="write the samples' own contents into the report, too")] = False,
     store: Annotated[str, typer.Option(help="file or database URL that answers what it knows and keeps the rest")] = "",
     fresh: Annotated[bool, typer.Option(help="run again even what the store knows")] = False,
 ) -> None:
     """Assess a model and print the verdicts."""
     import xrai_widgets.engines  # noqa: F401 - fills the catalog
+    from xrai_widgets.io.plans import read_plan_file
     from xrai_widgets.reporting.compose import report as compose
     from xrai_widgets.results.policy import Policy
     from xrai_widgets.runtime import model_quality
     from xrai_widgets.runtime.store import Store
 
+    said = read_plan_file(plan) if plan else None
     judged_by = Policy.load(policy) if policy else Policy.default()
+    if said and said.policy is not None and not policy:
+        judged_by = Policy.of(said.policy, f"the policy in {Path(plan or '').name}")
+    model = model or (said.example if said else "")
+    if not model:
+        raise typer.BadParameter("name a model or a built-in example, or a --plan with [subject]")
     work = _plan(plan, run or [], set_ or [])
     for file in out or []:
         _check_target(file)
     keeper = Store(store) if store else None
     style = {"delimiter": "\t" if delimiter == "tab" else delimiter, "decimal": decimal, "encoding": encoding}
     roles = {"target": target, "train": train, "ids": ids, "ignore": ignore or [], "immutable": immutable or []}
-    subject = _subject(model, data, **roles, **style, split=split, seed=seed, stratify=stratify)
+    subject = _subject(model, data, **roles, **style, split=split, seed=seed, stratify=stratify, groups=groups)
     outcomes = _run(subject, work, store=keeper, fresh=fresh)
     made = compose(outcomes, judged_by, include_rows=include_rows, quality=model_quality(subject))
     _print(made)
@@ -143,15 +155,17 @@ def assess(
 def report(
     source: Annotated[Path, typer.Argument(help="a report saved as JSON")],
     out: Annotated[list[Path], typer.Option(help="file to write (.html .json .md); may be repeated")],
-    policy: Annotated[Path | None, typer.Option(help="TOML file with thresholds; default: the packaged one")] = None,
+    policy: Annotated[
+        Path | None, typer.Option(help="TOML file with thresholds and waivers; default: those of the report")
+    ] = None,
 ) -> None:
     """Judge saved results again, by another policy if given, and write them in another form."""
     import xrai_widgets.engines  # noqa: F401 - fills the catalog
     from xrai_widgets.reporting.compose import report as compose
-    from xrai_widgets.reporting.export import read_report
+    from xrai_widgets.reporting.export import read_policy, read_report
     from xrai_widgets.results.policy import Policy
 
-    made = compose(read_report(source), Policy.load(policy) if policy else None)
+    made = compose(read_report(source), Policy.load(policy) if policy else read_policy(source))
     _print(made)
     for file in out:
         typer.echo(f"wrote {made.save(file)}")
@@ -212,6 +226,8 @@ def _subject(model: str, data: Path | None, **roles: Any) -> "Subject":
     from xrai_widgets.runtime.trial import read_subject
 
     if not model.lower().endswith(MODELS) and not Path(model).exists():
+        if roles["groups"]:
+            raise typer.BadParameter("--groups is for a model from a file; a built-in example has none")
         return examples.load(model)
     if data is None or not roles["target"]:
         raise typer.BadParameter("a model from a file needs --data and --target")
@@ -255,32 +271,27 @@ def _print(made: "Report") -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from xrai_widgets.reporting import console as said
     from xrai_widgets.results import words
 
     console = Console()
     for outcome, verdict in zip(made.outcomes, made.verdicts, strict=True):
-        ending = verdict.status if outcome.status == "ok" else outcome.status
-        console.print(f"\n[bold]{outcome.assessment}[/] on {_plain(outcome.subject_name)}: {_coloured(ending)}")
+        ending = said.coloured(verdict.status if outcome.status == "ok" else outcome.status)
+        console.print(f"\n[bold]{outcome.assessment}[/] on {_plain(outcome.subject_name)}: {ending}")
         if outcome.recalled:
             console.print(f"[dim]from the store, computed {words.moment(outcome.started)}[/]")
         if outcome.unsaved:
             Console(stderr=True).print(f"[bold red]not saved[/] {_plain(outcome.unsaved)}", highlight=False)
         if outcome.reason:
             console.print(_plain(outcome.reason) + (f" Instead: {_plain(outcome.instead)}." if outcome.instead else ""))
-        table = Table("measure", "value", "95 % interval", "n", "threshold", "verdict")
-        for check in verdict.checks:
-            numbers = (words.number(check.value), _plain(words.interval(check.low, check.high)))
-            judged = (str(check.threshold), _coloured(check.status)) if check.threshold else ("", "")
-            table.add_row(words.label(check.key), *numbers, "" if check.count is None else str(check.count), *judged)
-        if verdict.checks:
-            console.print(table)
-
-
-def _coloured(status: str) -> str:
-    from xrai_widgets.results import words
-
-    colour = {"pass": "green", "warn": "yellow", "fail": "red"}.get(status, "dim")
-    return f"[{colour}]{words.SHAPES.get(status, '○')} {status}[/]"
+        for headers, rows in ((said.VALUES, said.value_rows(verdict)), (said.GROUPS, said.group_rows(verdict))):
+            table = Table(*headers)
+            for row in rows:
+                table.add_row(*row)
+            if rows:
+                console.print(table)
+        for line in said.waiver_lines(verdict):
+            console.print(line, highlight=False, soft_wrap=True)
 
 
 def _exit(made: "Report") -> None:

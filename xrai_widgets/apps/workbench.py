@@ -52,7 +52,9 @@ class Workbench(w.VBox):  # type: ignore[misc]
             *(heading("① Subject"), self.picker, heading("② Assessments"), self.selector, heading("③ Parameters")),
             *(self.forms, heading("④ Run"), self.runner, w.Accordion([self.policy], titles=["Policy"])),
         ]
-        right = [self.board, self.report, w.Accordion([self.history], titles=["History"]), self.view]
+        self.code = x.RunCode()
+        below = w.Accordion([self.history, self.code], titles=["History", "The whole run as code"])
+        right = [self.board, self.report, below, self.view]
         columns = w.Box(
             [w.VBox(left, layout=_LEFT), w.VBox(right, layout=_RIGHT)], layout=w.Layout(flex_flow="row wrap")
         )
@@ -67,8 +69,9 @@ class Workbench(w.VBox):  # type: ignore[misc]
     def _wire(self) -> None:
         for component in (self.picker, self.selector, self.forms, self.runner, self.board, self.history):
             self.session.link(component, subject="subject")
-        for component in (self.board, self.view, self.report, self.policy, self.history):
+        for component in (self.board, self.view, self.report, self.policy, self.history, self.code):
             self.session.link(component, policy="policy")
+        self.session.link(self.view, selected="selected")
         w.dlink((self.history, "store"), (self.runner, "store"))
         w.dlink((self.board, "quality"), (self.report, "quality"))
         w.dlink((self.selector, "selection"), (self.forms, "names"))
@@ -83,7 +86,7 @@ class Workbench(w.VBox):  # type: ignore[misc]
         self.session.observe(self._show, ["outcomes", "subject"])
 
     def _show(self, _: Change) -> None:
-        for component in (self.board, self.view, self.report):
+        for component in (self.board, self.view, self.report, self.code):
             component.outcomes = self.session.current
 
     def _open(self, change: Change) -> None:

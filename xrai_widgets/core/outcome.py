@@ -50,6 +50,8 @@ class Outcome:
         Whether a store gave this answer; it was computed at ``started``.
     unsaved : str
         Why the store that was to keep it could not; empty if it did, or if there was none.
+    parts : mapping of str to str
+        Digest of each part of the subject's data, which tells whether two models were measured on the same samples.
     """
 
     assessment: str
@@ -68,6 +70,7 @@ class Outcome:
     subject_source: str = ""
     recalled: bool = False
     unsaved: str = ""
+    parts: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:

@@ -26,11 +26,13 @@ def outcome_to_dict(outcome: Outcome, *, include_rows: bool = False) -> dict[str
         audit must not leak the people it found exposed.
     """
     data = {
-        f.name: getattr(outcome, f.name) for f in fields(Outcome) if f.name not in {"finding", "params", "versions"}
+        f.name: getattr(outcome, f.name)
+        for f in fields(Outcome)
+        if f.name not in {"finding", "params", "versions", "parts"}
     }
     data["seconds"] = _number(outcome.seconds)
     data["params"] = params_to_dict(outcome.params)
-    data["versions"] = dict(outcome.versions)
+    data["versions"], data["parts"] = dict(outcome.versions), dict(outcome.parts)
     data["finding"] = None if outcome.finding is None else _finding_to_dict(outcome.finding, include_rows)
     return data
 

@@ -46,6 +46,8 @@ class OwnFiles:
         The split keeps the shares of the classes.
     style : CsvFormat
         How CSV tables are written, where that cannot be told.
+    groups : str
+        Column of subgroups; it may be one that is ignored.
     name : str
         What the model is called; by default the name of its file.
     """
@@ -61,6 +63,7 @@ class OwnFiles:
     seed: int = 0
     stratify: bool = False
     style: CsvFormat = field(default_factory=CsvFormat)
+    groups: str = ""
     name: str = ""
 
     def __post_init__(self) -> None:
@@ -102,6 +105,7 @@ class OwnFiles:
         missing = [column for column in fixed if column not in given["X"].columns]
         if missing:
             raise ValueError(f"{self.data.name} must have the immutable column(s) {few(missing)}")
+        given = self._grouped(given)
         network = getattr(model, "network", None)
         if isinstance(network, Network):
             given |= _arrays(given, network)
@@ -120,20 +124,33 @@ class OwnFiles:
             "split": self.split,
             "seed": self.seed if self.split is not None else 0,
             "stratify": self.stratify,
+            "groups": self.groups,
             "delimiter": self.style.delimiter,
             "decimal": self.style.decimal,
             "encoding": self.style.encoding,
         }
         return f"xw.read_subject({', '.join([*words, *(f'{k}={v!r}' for k, v in optional.items() if v)])})"
 
+    def _grouped(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Add the subgroups; a column that is ignored otherwise does not go to the model."""
+        if not self.groups:
+            return given
+        found = dict(given)
+        for samples, groups in (("X", "groups"), ("X_train", "train_groups")):
+            if samples in given:
+                found[groups] = given[samples][self.groups]
+                if self.groups in self.ignore:
+                    found[samples] = given[samples].drop(columns=self.groups)
+        return found
+
     def _table(self, path: Path) -> pd.DataFrame:
         frame = read_table(path, self.style)
         known = {str(column): column for column in frame.columns}
-        for column in (self.target, self.ids, *self.ignore):
+        for column in (self.target, self.ids, self.groups, *self.ignore):
             if column and column not in known:
                 near = closest(column, list(known))
                 raise ValueError(f"{path.name} must have the column {column!r}, got {few(list(known))}{near}")
-        frame = frame.drop(columns=[known[column] for column in self.ignore])
+        frame = frame.drop(columns=[known[column] for column in self.ignore if column != self.groups])
         target = frame[known[self.target]]
         empty = int(target.isna().sum())
         if empty:

@@ -46,6 +46,7 @@ def describe(
     feature_names: Sequence[str] | None,
     image_shape: Sequence[int] | None,
     groups: Any,
+    train_groups: Any,
 ) -> dict[str, Any]:
     """Return the fields of a subject; see `Subject.of` for the arguments."""
     if model is None:
@@ -88,7 +89,7 @@ def describe(
         "constraints": inputs.constraints,
         "decode": inputs.codec.decode if inputs.codec is not None else None,
         "image_shape": inputs.image_shape,
-        "groups": None if groups is None else _read_only(labels.entries(groups, "groups", len(arrays["X"]), "group")),
+        **_groups(groups, train_groups, given, arrays),
         "outputs": adapted.outputs,
         "state": adapted.state,
     }
@@ -225,6 +226,24 @@ def _ids(given: Any, X: Any, rows: int, role: str) -> Array:
     if repeated:
         raise ValueError(f"{role} must differ from each other, got {repeated} repeated{advice}")
     return _read_only(found)
+
+
+def _groups(groups: Any, train: Any, given: Mapping[str, Any], arrays: Mapping[str, Array]) -> dict[str, Array | None]:
+    if isinstance(groups, str):
+        columns = list(getattr(given["X"], "columns", ()))
+        if groups not in columns:
+            raise ValueError(
+                f"groups must be a column of X or one group per sample; columns: {columns}, got {groups!r}"
+            )
+        train = given["X_train"][groups] if train is None and given["X_train"] is not None else train
+        groups = given["X"][groups]
+    if train is not None and (groups is None or given["X_train"] is None):
+        raise ValueError("train_groups needs groups and X_train: pass all three")
+    found = {"groups": (groups, "X"), "train_groups": (train, "X_train")}
+    return {
+        role: None if values is None else _read_only(labels.entries(values, role, len(arrays[part]), "group"))
+        for role, (values, part) in found.items()
+    }
 
 
 def _read_only(array: Array) -> Array:

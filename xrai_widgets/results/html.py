@@ -1,6 +1,6 @@
 """One autoescaping renderer for everything that is shown as HTML, in widgets and in reports."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -34,7 +34,7 @@ def environment() -> jinja2.Environment:
         "moment": words.moment,
         "cell": cell,
     }
-    found.globals |= {"shapes": words.SHAPES, "interval": words.interval, "bar": bar}
+    found.globals |= {"shapes": words.SHAPES, "interval": words.interval, "bar": bar, "said_of_waiver": said_of_waiver}
     return found
 
 
@@ -112,6 +112,19 @@ def code(outcome: Outcome) -> str:
     return render("code.html", python=as_code.as_python(outcome), command=as_code.as_command(outcome), outcome=outcome)
 
 
+def run_blocks(outcomes: Sequence[Outcome], policy: Policy) -> list[tuple[str, str]]:
+    """Return what runs everything on the board again, one subject after the other: (title, text)."""
+    found = []
+    for run in by_subject(outcomes):
+        on = f" on {run[0].subject_name}" if len({outcome.subject for outcome in outcomes}) > 1 else ""
+        found += [
+            (f"Python{on}", as_code.run_as_python(run, policy)),
+            (f"run.toml{on}", as_code.run_as_plan(run, policy)),
+            (f"Command line{on}", as_code.run_as_command(run, policy)),
+        ]
+    return found
+
+
 def table(frame: pd.DataFrame, caption: str, most: int = 20) -> str:
     """Return a plain table of the first rows."""
     return render("table.html", frame=frame.head(most), total=len(frame), caption=caption)
@@ -127,11 +140,31 @@ def entry_of(outcome: Outcome) -> Assessment | None:
     return registered().get(outcome.assessment)
 
 
+def said_of_waiver(check: Check) -> str:
+    """Return one sentence on what is waived, by whom, why and until when."""
+    waiver = check.waiver
+    if waiver is None:
+        return ""
+    if check.waived:
+        return f"Waived by {waiver.says}"
+    if check.status in ("fail", "warn"):
+        return f"No longer waived; the waiver has ended: {waiver.says}"
+    return f"There is nothing to waive, and the waiver can go; it is by {waiver.says}"
+
+
 def cell(value: object) -> str:
     """Return a table cell as text."""
     if isinstance(value, float):
         return words.number(value)
     return str(value)
+
+
+def by_subject(outcomes: Iterable[Outcome]) -> list[list[Outcome]]:
+    """Return the outcomes of each subject, in the order in which the subjects first appear."""
+    found: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        found.setdefault(outcome.subject, []).append(outcome)
+    return list(found.values())
 
 
 _SECTIONS = ("Interpretation", "Limitations", "Recommendations")

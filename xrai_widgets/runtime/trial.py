@@ -31,6 +31,7 @@ def read_subject(
     delimiter: Literal[",", ";", "\t", "|"] | None = None,
     decimal: Literal[".", ","] | None = None,
     encoding: str | None = None,
+    groups: str = "",
     name: str = "",
 ) -> Subject:
     """Make a subject from files, as the app and the command line do.
@@ -57,6 +58,8 @@ def read_subject(
         Of the split.
     delimiter, decimal, encoding : str, optional
         How CSV tables are written, where that cannot be told.
+    groups : str
+        Column of subgroups, in which every judged number is measured, too; it may be one that is ignored.
     name : str
 
     Raises
@@ -77,6 +80,7 @@ def read_subject(
         seed,
         stratify,
         style,
+        groups,
         name,
     )
     return load(files)

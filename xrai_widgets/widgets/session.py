@@ -19,6 +19,9 @@ class Session(traitlets.HasTraits):
     policy = traitlets.Instance(Policy)
     """The thresholds."""
 
+    selected = traitlets.Tuple()
+    """The marked samples: (fingerprint of the subject, part, id as text)."""
+
     @traitlets.default("policy")
     def _default_policy(self) -> Policy:
         return Policy.default()
