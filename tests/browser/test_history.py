@@ -51,7 +51,7 @@ def visit(context: BrowserContext, address: str) -> Page:
     page.goto(address)
     page.get_by_role("button", name="Run").wait_for(timeout=60_000)
     page.get_by_role("slider", name="cut on SHAPr").wait_for(timeout=LONG)
-    page.get_by_text("History", exact=True).click()
+    page.locator(".jupyter-widgets").get_by_text("History", exact=True).first.click()
     return page
 
 

@@ -48,9 +48,7 @@ class Runner(w.VBox):  # type: ignore[misc]
     fresh = traitlets.Bool(False)
 
     def __init__(self, subject: Subject | None = None, plan: tuple[Any, ...] = (), **kwargs: Any) -> None:
-        self.message = Html()
-        self.status = Html()
-        self._partial = Html()
+        self.message, self.status, self._partial = Html(), Html(), Html()
         self._job: Job[list[Outcome]] | None = None
         self._reason = ""
         self.button = w.Button(description="Run", button_style="primary", tooltip="run the chosen assessments")
