@@ -16,13 +16,22 @@ def comparing(page: Page, gallery: str) -> Page:
     return page
 
 
-def test_first_paint_shows_both_models_and_the_difference_in_pairs(comparing: Page) -> None:
+def test_first_paint_shows_the_difference_in_pairs_and_another_threshold_judges_every_model_again(
+    comparing: Page,
+) -> None:
     for board in comparing.locator(".xrai-comparison").all():
         row = board.locator("tr", has_text="membership advantage")
         expect(row).to_contain_text("fail")
         expect(row).to_contain_text("pass")
         expect(row).to_contain_text("lower, better 1000 pairs")
         assert re.search(r"−0\.4\d+ \[−0\.5\d*, −0\.4\d*\]", row.inner_text())
+    comparing.get_by_text("Policy", exact=True).click()
+    text = comparing.get_by_label("policy")
+    text.fill('["privacy.membership_inference"]\nadvantage = { max = 0.9 }')
+    comparing.get_by_role("button", name="Apply").click()
+    row = comparing.locator(".xrai-comparison").nth(1).locator("tr", has_text="membership advantage")
+    expect(row).not_to_contain_text("fail")
+    expect(row.locator(".xrai-pass")).to_have_count(2)
 
 
 def test_another_assessment_is_run_on_each_model(comparing: Page) -> None:
@@ -46,13 +55,3 @@ def test_a_third_model_on_other_samples_is_compared_unpaired_and_that_is_said(co
     board = comparing.locator(".xrai-comparison").nth(1)
     expect(board).to_contain_text("unpaired: the samples of X and X_train differ", timeout=LONG)
     expect(board.get_by_role("columnheader", name="breast_cancer_forest minus german_credit_forest")).to_be_visible()
-
-
-def test_another_threshold_judges_every_model_again(comparing: Page) -> None:
-    comparing.get_by_text("Policy", exact=True).click()
-    text = comparing.get_by_label("policy")
-    text.fill('["privacy.membership_inference"]\nadvantage = { max = 0.9 }')
-    comparing.get_by_role("button", name="Apply").click()
-    row = comparing.locator(".xrai-comparison").nth(1).locator("tr", has_text="membership advantage")
-    expect(row).not_to_contain_text("fail")
-    expect(row.locator(".xrai-pass")).to_have_count(2)
