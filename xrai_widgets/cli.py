@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from xrai_widgets.core import Outcome, Subject
     from xrai_widgets.reporting.compose import Report
 
@@ -119,7 +121,7 @@ def assess(
     subject = _subject(model, data, target, train, ids, groups)
     outcomes = _run(subject, work)
     made = compose(outcomes, judged_by, include_rows=include_rows, quality=model_quality(subject))
-    _print(made)
+    _print(made, outcomes)
     for file in out or []:
         typer.echo(f"wrote {made.save(file)}")
     _exit(made)
@@ -140,7 +142,7 @@ def report(
     from xrai_widgets.results.policy import Policy
 
     made = compose(read_report(source), Policy.load(policy) if policy else read_policy(source))
-    _print(made)
+    _print(made, made.outcomes)
     for file in out:
         typer.echo(f"wrote {made.save(file)}")
     _exit(made)
@@ -256,14 +258,14 @@ def _run(subject: "Subject", work: list[tuple[str, dict[str, Any]]]) -> "list[Ou
     return job.result or []
 
 
-def _print(made: "Report") -> None:
+def _print(made: "Report", outcomes: "Sequence[Outcome]") -> None:
     from rich.console import Console
     from rich.table import Table
 
     from xrai_widgets.reporting import console as said
 
     console = Console()
-    for outcome, verdict in zip(made.outcomes, made.verdicts, strict=True):
+    for outcome, verdict in zip(outcomes, made.verdicts, strict=True):
         ending = said.coloured(verdict.status if outcome.status == "ok" else outcome.status)
         console.print(f"\n[bold]{outcome.assessment}[/] on {_plain(outcome.subject_name)}: {ending}")
         if outcome.reason:
