@@ -21,7 +21,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Audit one fitted model: robustness, privacy leakage, with an interval on every number.",
-    epilog="Exit codes: 0 nothing failed, 1 a fail that is not waived, 2 bad usage, 3 an assessment ended with an error.",
+    epilog="Exit codes: 0 nothing failed, 1 an unwaived fail, 2 bad usage, 3 an assessment ended with an error.",
 )
 FAILED, MISUSED, BROKEN = 1, 2, 3
 
