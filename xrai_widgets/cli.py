@@ -1,6 +1,6 @@
 """The command line: serve, list, assess, report, doctor.
 
-Exit codes: 0 nothing failed, 1 a verdict is "fail", 2 bad usage, 3 an assessment ended with an error, or was not saved.
+Exit codes: 0 nothing failed, 1 a verdict is "fail" and not waived, 2 bad usage, 3 an error, or something was not saved.
 """
 
 import sys
@@ -12,6 +12,8 @@ import typer
 from xrai_widgets.io.store_place import StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from xrai_widgets.core import Outcome, Subject
     from xrai_widgets.reporting.compose import Report
 
@@ -21,7 +23,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Audit one fitted model: robustness, privacy leakage, with an interval on every number.",
-    epilog="Exit codes: 0 nothing failed, 1 a verdict is fail, 2 bad usage, 3 an error, or something was not saved.",
+    epilog="Exit codes: 0 nothing failed, 1 an unwaived fail, 2 bad usage, 3 an error, or something was not saved.",
 )
 FAILED, MISUSED, BROKEN = 1, 2, 3
 
@@ -145,7 +147,7 @@ def assess(
     subject = _subject(model, data, **roles, **style, split=split, seed=seed, stratify=stratify, groups=groups)
     outcomes = _run(subject, work, store=keeper, fresh=fresh)
     made = compose(outcomes, judged_by, include_rows=include_rows, quality=model_quality(subject))
-    _print(made)
+    _print(made, outcomes)
     for file in out or []:
         typer.echo(f"wrote {made.save(file)}")
     _exit(made)
@@ -166,7 +168,7 @@ def report(
     from xrai_widgets.results.policy import Policy
 
     made = compose(read_report(source), Policy.load(policy) if policy else read_policy(source))
-    _print(made)
+    _print(made, made.outcomes)
     for file in out:
         typer.echo(f"wrote {made.save(file)}")
     _exit(made)
@@ -267,7 +269,7 @@ def _run(subject: "Subject", work: list[tuple[str, dict[str, Any]]], **kept: Any
     return job.result or []
 
 
-def _print(made: "Report") -> None:
+def _print(made: "Report", outcomes: "Sequence[Outcome]") -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -275,7 +277,7 @@ def _print(made: "Report") -> None:
     from xrai_widgets.results import words
 
     console = Console()
-    for outcome, verdict in zip(made.outcomes, made.verdicts, strict=True):
+    for outcome, verdict in zip(outcomes, made.verdicts, strict=True):
         ending = said.coloured(verdict.status if outcome.status == "ok" else outcome.status)
         console.print(f"\n[bold]{outcome.assessment}[/] on {_plain(outcome.subject_name)}: {ending}")
         if outcome.recalled:

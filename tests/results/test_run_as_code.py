@@ -111,12 +111,15 @@ def test_a_model_of_ones_own_has_a_place_for_its_file(outcomes: list[Outcome]) -
 
 
 def test_a_command_without_a_model_or_a_plan_that_names_one_is_refused(tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    from xrai_widgets.cli import app
+
     (tmp_path / "plan.toml").write_text('["privacy.shapr"]\n')
-    for arguments in ((), ("--plan", "plan.toml")):
-        command = [sys.executable, "-m", "xrai_widgets", "assess", *arguments]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=100)
-        assert done.returncode == 2
-        assert "name a model" in " ".join(done.stderr.replace("│", " ").split())
+    for arguments in ((), ("--plan", str(tmp_path / "plan.toml"))):
+        done = CliRunner().invoke(app, ["assess", *arguments])
+        assert done.exit_code == 2
+        assert "name a model" in " ".join(done.output.replace("│", " ").split())
 
 
 def test_the_widget_and_the_report_hold_the_code(outcomes: list[Outcome], policy: Policy) -> None:

@@ -19,7 +19,7 @@ class GroupCheck:
     """One judged value in one subgroup.
 
     ``status`` reads its interval alone; ``together`` is the simultaneous reading, in which the chance of any wrong pass
-    or fail among all subgroups and measures of the outcome is at most 5 %.
+    or fail among all subgroups and measures of the outcome is about 5 % at most.
     """
 
     group: str

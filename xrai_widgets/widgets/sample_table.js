@@ -22,11 +22,11 @@ function render({ model, el }) {
   }
 
   function marked(focus) {
-    arrange();
+    if (!focus) arrange();  // a row that is marked here stays where it is, under the hand that marks it
     draw(undefined, focus);
     const count = model.get("selected").length, here = marks();
     const found = model.get("samples").filter((key) => here.has(word(key))).length;
-    said.textContent = count ? `${found} of ${count} marked sample${count === 1 ? "" : "s"} among these rows` : "";
+    said.textContent = count && model.get("samples").length ? `${found} of ${count} marked sample${count === 1 ? "" : "s"} among these rows` : "";
   }
 
   function arrange() {

@@ -57,7 +57,7 @@ class SampleTable(anywidget.AnyWidget):
             frame = pd.concat([shown, also.loc[~also.index.isin(shown.index)]])
         columns = [{"label": label(str(name)), "numeric": frame[name].dtype.kind in "iuf"} for name in frame.columns]
         rows = [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
-        samples = _keys(frame) if named else []
+        samples, marked = (_keys(frame), marked) if named else ([], [])
         fixed = {"caption": caption, "first": label(first) if first else "", "total": total}
         super().__init__(columns=columns, rows=rows, samples=samples, selected=marked, **fixed, **kwargs)
 

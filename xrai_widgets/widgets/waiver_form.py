@@ -32,9 +32,12 @@ class WaiverForm(w.VBox):  # type: ignore[misc]
     def __init__(self, outcome: Outcome | None = None, policy: Policy | None = None, **kwargs: Any) -> None:
         self.message = Html()
         look = {"style": LABELS}
+        typed = {**look, "continuous_update": False}  # else a click may overtake the last letters
         self.measure = w.Dropdown(description="value to waive", tooltip="what is accepted", layout=wide(), **look)
-        self.who = w.Text(description="accepted by", tooltip="name of the person who accepts it", layout=wide(), **look)
-        self.why = w.Text(description="reason", tooltip="why it is accepted", layout=wide(), **look)
+        self.who = w.Text(
+            description="accepted by", tooltip="name of the person who accepts it", layout=wide(), **typed
+        )
+        self.why = w.Text(description="reason", tooltip="why it is accepted", layout=wide(), **typed)
         self.until = w.DatePicker(
             description="until", tooltip="the last day on which it is in force", layout=w.Layout(width="340px"), **look
         )

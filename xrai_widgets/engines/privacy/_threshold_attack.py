@@ -12,12 +12,12 @@ from xrai_widgets.engines._statistics import Estimate
 class Attack(NamedTuple):
     """How often each sample was called a member while it was not used to choose the threshold.
 
-    ``called`` says which members and which others had a threshold at all.
+    ``called`` says which members and which others had a threshold at all; by default all.
     """
 
     members: Array
     others: Array
-    called: tuple[Array, Array]
+    called: tuple[Array, Array] | None = None
 
     @property
     def tpr(self) -> Estimate:

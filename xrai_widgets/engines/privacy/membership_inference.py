@@ -186,7 +186,8 @@ def _contributions(
     above, below = statistics.placements(members, others)
     _, _, threshold = statistics.tpr_at_fpr(members, others, _LOW_RATES["tpr_at_fpr_1pct"])
     called = [np.full(len(scores), np.nan) for scores in (members, others)]
-    called[0][attack.called[0]], called[1][attack.called[1]] = attack.members, attack.others
+    had = attack.called or tuple(np.ones(len(scores), dtype=bool) for scores in (members, others))
+    called[0][had[0]], called[1][had[1]] = attack.members, attack.others
     inside = {"auc": above, "advantage": called[0], "balanced_accuracy": (1 + called[0]) / 2}
     inside["tpr_at_fpr_1pct"] = (members >= threshold).astype(float)
     outside = {"auc": below - below.mean(), "advantage": -called[1], "balanced_accuracy": -called[1] / 2}
