@@ -25,8 +25,9 @@ def presentation(folder: Path) -> dict[str, Any]:
         alone = "voila" in settings
         root = folder if alone else Path(settings["server_root_dir"]).expanduser()
         place = folder.resolve().relative_to(root.resolve()).as_posix()
+        # both None: a Jupyter server would have MathJax loaded from elsewhere
+        page_config.update(fullMathjaxUrl=None, mathjaxConfig=None, on_jupyter_server=not alone)
         page_config["cards"] = [{**card, "path": f"{place}/{card['path']}".removeprefix("./")} for card in cards]
-        page_config["on_jupyter_server"] = not alone
         page_config["gallery"] = page_config["baseUrl"] + ("" if alone else "voila")
         return page_config
 
@@ -63,11 +64,7 @@ def configuration(folder: Path, serving: Serving) -> Config:
         names=serving.hosts(),
         any_address=serving.open_to_others,
         # the page's farewell request carries no xsrf token; refused, it would leave one kernel behind per visit
-        tornado_settings={
-            "disable_check_xsrf": True,
-            "headers": HEADERS,
-            "compress_response": serving.open_to_others,
-        },
+        tornado_settings={"disable_check_xsrf": True, "headers": HEADERS, "compress_response": serving.open_to_others},
     )
     pool = pool_of([card.path for card in read_cards(folder)], serving.pool)
     heated = any(entry["pool_size"] for entry in pool.values())

@@ -39,8 +39,9 @@ class Serving:
 
     def hosts(self) -> list[str]:
         """Return the names in a request's ``Host`` that are this server's."""
-        own = {self.host, socket.gethostname(), socket.getfqdn()} if self.open_to_others else set()
-        return sorted({"localhost", "127.0.0.1", "::1", *own, *self.names} - {"", "0.0.0.0", "::"})
+        machine = {socket.gethostname(), socket.getfqdn()} if self.open_to_others else set()
+        own = {name.lower() for name in (self.host, *machine, *self.names)}
+        return sorted({"localhost", "127.0.0.1", "::1", *own} - {"", "0.0.0.0", "::"})
 
 
 def pool_of(names: list[str], size: int | None) -> dict[str, dict[str, int]]:
