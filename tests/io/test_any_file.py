@@ -69,6 +69,7 @@ class Reader:
 
 @pytest.fixture(scope="module")
 def reader() -> Iterator[Reader]:
+    assert sound()  # made here: training inside a strategy would draw from its random numbers
     made = Reader()
     yield made
     made.close()
