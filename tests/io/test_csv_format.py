@@ -117,9 +117,9 @@ def test_an_option_that_cannot_be_is_refused(words: dict[str, str], message: str
 def test_ten_thousand_columns_are_refused_before_they_are_read(tmp_path: Path) -> None:
     names = [f"c{index}" for index in range(10_000)]
     (tmp_path / "t.csv").write_text(",".join(names) + "\n" + ",".join("1" * 10_000) + "\n")
-    pd.DataFrame(np.ones((2, 5000)), columns=names[:5000]).to_parquet(tmp_path / "t.parquet")
+    pd.DataFrame(np.ones((2, 4100)), columns=names[:4100]).to_parquet(tmp_path / "t.parquet")
     np.savez(tmp_path / "t.npz", X=np.ones((2, 100, 100)))
-    for name, count in (("t.csv", "10,000"), ("t.parquet", "5,000"), ("t.npz", "10,000")):
+    for name, count in (("t.csv", "10,000"), ("t.parquet", "4,100"), ("t.npz", "10,000")):
         with pytest.raises(ValueError, match=f"{name} could not .*: it must have at most 4,096 columns, got {count}"):
             read_table(tmp_path / name)
 

@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from xrai_widgets.core import Subject
-from xrai_widgets.models.onnx import OnnxModel
+from xrai_widgets.models.onnx_session import OnnxModel
 from xrai_widgets.runtime import assess
 
 onnxruntime = pytest.importorskip("onnxruntime")

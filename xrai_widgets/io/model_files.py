@@ -6,7 +6,7 @@ from typing import Any
 
 from xrai_widgets.io.network_files import read_network
 from xrai_widgets.io.tree_check import check_trees
-from xrai_widgets.models.onnx import OnnxModel
+from xrai_widgets.models.onnx_session import OnnxModel
 
 MODELS = (".skops", ".onnx", ".safetensors")
 _EXECUTABLE = {

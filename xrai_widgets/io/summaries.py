@@ -7,7 +7,7 @@ from xrai_widgets.io.csv_format import CsvFormat
 from xrai_widgets.io.model_files import read_model
 from xrai_widgets.io.table_files import read_table
 from xrai_widgets.models.networks import Network
-from xrai_widgets.models.onnx import OnnxModel
+from xrai_widgets.models.onnx_session import OnnxModel
 
 _IDS = {"", "id", "ids", "index", "unnamed: 0", "row", "row_id", "uid", "uuid", "key"}
 _TARGETS = ("target", "label", "y", "class", "outcome", "response")

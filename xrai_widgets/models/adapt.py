@@ -17,7 +17,8 @@ from xrai_widgets.models.estimator import adapt_estimator, check_estimator, is_e
 from xrai_widgets.models.frame import same_columns
 from xrai_widgets.models.function import adapt_function, adapt_table
 from xrai_widgets.models.inputs import Inputs, constrain, learn
-from xrai_widgets.models.onnx import adapt_onnx, is_onnx
+from xrai_widgets.models.onnx import adapt_onnx
+from xrai_widgets.models.onnx_session import is_onnx
 from xrai_widgets.models.outputs import in_classes
 from xrai_widgets.models.torch_module import adapt_torch, is_torch_module
 

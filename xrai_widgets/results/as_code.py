@@ -1,5 +1,6 @@
 """The Python, TOML and command lines that give an outcome, or a whole run, again."""
 
+import ast
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -30,7 +31,7 @@ def as_python(outcome: Outcome) -> str:
 
 def as_command(outcome: Outcome) -> str:
     """Return the command line; for a model that is no built-in example, with a place for its file."""
-    model = _example(outcome) or _MODEL
+    model = _model(outcome)
     sets = "".join(f" --set {key}={shlex.quote(_said(value))}" for key, value in changed(outcome).items())
     return f"xrai-widgets assess {model} --run {outcome.assessment}{sets}"
 
@@ -69,16 +70,20 @@ def run_as_plan(outcomes: Sequence[Outcome], policy: Policy) -> str:
 def run_as_command(outcomes: Sequence[Outcome], policy: Policy) -> str:
     """Return one command line; where it would not say everything, it reads the plan, saved as ``run.toml``."""
     names = [outcome.assessment for outcome in outcomes]
-    example = _example(outcomes[0])
     if policy != Policy.default() or len(set(names)) < len(names):
-        return f"xrai-widgets assess {'' if example else _MODEL + ' '}--plan run.toml --out report.html"
+        model = "" if _example(outcomes[0]) else f"{_model(outcomes[0])} "
+        return f"xrai-widgets assess {model}--plan run.toml --out report.html"
     runs = "".join(f" --run {name}" for name in names)
     sets = "".join(
         f" --set {outcome.assessment}.{key}={shlex.quote(_said(value))}"
         for outcome in outcomes
         for key, value in changed(outcome).items()
     )
-    return f"xrai-widgets assess {example or _MODEL}{runs}{sets} --out report.html"
+    return f"xrai-widgets assess {_model(outcomes[0])}{runs}{sets} --out report.html"
+
+
+def _model(outcome: Outcome) -> str:
+    return _example(outcome) or _own_files(outcome.subject_source) or _MODEL
 
 
 def _example(outcome: Outcome) -> str:
@@ -92,6 +97,21 @@ def _toml(value: Any) -> str:
     if isinstance(value, str):
         return toml_text(value)
     return f"[{', '.join(map(_toml, value))}]" if isinstance(value, tuple | list) else repr(value)
+
+
+def _own_files(source: str) -> str:
+    """Return the arguments of the command line for ``xw.read_subject(…)``; nothing for another expression."""
+    if not source.startswith("xw.read_subject("):
+        return ""
+    call = ast.parse(source, mode="eval").body
+    assert isinstance(call, ast.Call)
+    model, data = (str(ast.literal_eval(argument)) for argument in call.args)
+    words = [model, "--data", data]
+    for keyword in call.keywords:
+        value = ast.literal_eval(keyword.value)
+        for item in value if isinstance(value, list) else [value]:
+            words += [f"--{keyword.arg}"] if item is True else [f"--{keyword.arg}", str(item)]
+    return shlex.join(words)
 
 
 def _said(value: Any) -> str:

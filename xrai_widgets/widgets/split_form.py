@@ -19,7 +19,9 @@ class SplitForm(w.VBox):  # type: ignore[misc]
         self.share = w.BoundedFloatText(
             0.25, min=0.01, max=0.99, step=0.05, description="share held out", tooltip="part of the rows, 0.01 to 0.99"
         )
-        self.seed = w.BoundedIntText(0, min=0, max=2**31 - 1, description="seed", tooltip="random_state of the split")
+        self.seed = w.BoundedIntText(
+            0, min=0, max=2**31 - 1, description="seed of the split", tooltip="random_state of the split"
+        )
         for control in (self.share, self.seed):
             control.style, control.layout = LABELS, wide()
         self.stratify = w.Checkbox(
