@@ -12,9 +12,7 @@ import typer
 from xrai_widgets.io.store_place import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from xrai_widgets.core import Outcome, Subject
+    from xrai_widgets.core import Subject
     from xrai_widgets.reporting.compose import Report
 
 app = typer.Typer(
@@ -35,7 +33,9 @@ def main() -> None:
     except (ValueError, TypeError, StoreError) as error:
         from rich.console import Console
 
-        Console(stderr=True).print(f"[bold red]error[/] {_plain(str(error))}", highlight=False)
+        from xrai_widgets.terminal import plain
+
+        Console(stderr=True).print(f"[bold red]error[/] {plain(str(error))}", highlight=False)
         sys.exit(MISUSED)
 
 
@@ -72,13 +72,14 @@ def list_(name: Annotated[str, typer.Argument(help="an assessment, to see its pa
     import xrai_widgets.engines  # noqa: F401 - fills the catalog
     from xrai_widgets.core import find, registered
     from xrai_widgets.data import examples
+    from xrai_widgets.terminal import plain
 
     console = Console()
     if name:
         entry = find(name)
         table = Table("parameter", "allowed", "default", "meaning", title=f"{entry.name}: {entry.title}")
         for parameter in entry.parameters:
-            table.add_row(parameter.name, _plain(parameter.allowed), repr(parameter.default), parameter.help)
+            table.add_row(parameter.name, plain(parameter.allowed), repr(parameter.default), parameter.help)
         console.print(entry.summary, table)
         return
     table = Table("assessment", "title", "needs", title="assessments")
@@ -130,6 +131,7 @@ def assess(
     from xrai_widgets.results.policy import Policy
     from xrai_widgets.runtime import model_quality
     from xrai_widgets.runtime.store import Store
+    from xrai_widgets.terminal import run_here, show
 
     said = read_plan_file(plan) if plan else None
     judged_by = Policy.load(policy) if policy else Policy.default()
@@ -145,9 +147,9 @@ def assess(
     style = {"delimiter": "\t" if delimiter == "tab" else delimiter, "decimal": decimal, "encoding": encoding}
     roles = {"target": target, "train": train, "ids": ids, "ignore": ignore or [], "immutable": immutable or []}
     subject = _subject(model, data, **roles, **style, split=split, seed=seed, stratify=stratify, groups=groups)
-    outcomes = _run(subject, work, store=keeper, fresh=fresh)
+    outcomes = run_here(subject, work, store=keeper, fresh=fresh)
     made = compose(outcomes, judged_by, include_rows=include_rows, quality=model_quality(subject))
-    _print(made, outcomes)
+    show(made, outcomes)
     for file in out or []:
         typer.echo(f"wrote {made.save(file)}")
     _exit(made)
@@ -166,9 +168,10 @@ def report(
     from xrai_widgets.reporting.compose import report as compose
     from xrai_widgets.reporting.export import read_policy, read_report
     from xrai_widgets.results.policy import Policy
+    from xrai_widgets.terminal import show
 
     made = compose(read_report(source), Policy.load(policy) if policy else read_policy(source))
-    _print(made, made.outcomes)
+    show(made, made.outcomes)
     for file in out:
         typer.echo(f"wrote {made.save(file)}")
     _exit(made)
@@ -236,66 +239,6 @@ def _subject(model: str, data: Path | None, **roles: Any) -> "Subject":
     return read_subject(model, data, **roles)
 
 
-def _run(subject: "Subject", work: list[tuple[str, dict[str, Any]]], **kept: Any) -> "list[Outcome]":
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from xrai_widgets.core import Outcome
-    from xrai_widgets.runtime import Job, PlanProgress, run_plan
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, transient=True) as progress:
-        bars = {name: progress.add_task(name, total=1.0, start=False) for name, _ in work}
-
-        def hear(news: Any) -> None:
-            if isinstance(news, PlanProgress):
-                progress.start_task(bars[news.assessment])
-                progress.update(bars[news.assessment], completed=news.current.done)
-            elif isinstance(news, Outcome):
-                progress.update(bars[news.assessment], completed=1.0)
-
-        job = Job(lambda job: run_plan(subject, work, cancel=job.cancel_event, each=job.post, **kept), hear).start()
-        try:
-            job.wait()
-        except KeyboardInterrupt:  # what is done is kept and reported
-            job.cancel()
-            job.wait(5)
-    if job.error is not None:
-        raise job.error
-    return job.result or []
-
-
-def _print(made: "Report", outcomes: "Sequence[Outcome]") -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from xrai_widgets.reporting import console as said
-    from xrai_widgets.results import words
-
-    console = Console()
-    for outcome, verdict in zip(outcomes, made.verdicts, strict=True):
-        ending = said.coloured(verdict.status if outcome.status == "ok" else outcome.status)
-        console.print(f"\n[bold]{outcome.assessment}[/] on {_plain(outcome.subject_name)}: {ending}")
-        if outcome.recalled:
-            console.print(f"[dim]from the store, computed {words.moment(outcome.started)}[/]")
-        if outcome.unsaved:
-            Console(stderr=True).print(f"[bold red]not saved[/] {_plain(outcome.unsaved)}", highlight=False)
-        if outcome.reason:
-            console.print(_plain(outcome.reason) + (f" Instead: {_plain(outcome.instead)}." if outcome.instead else ""))
-        for headers, rows in ((said.VALUES, said.value_rows(verdict)), (said.GROUPS, said.group_rows(verdict))):
-            table = Table(*headers)
-            for row in rows:
-                table.add_row(*row)
-            if rows:
-                console.print(table)
-        for line in said.waiver_lines(verdict):
-            console.print(line, highlight=False, soft_wrap=True)
-
-
 def _exit(made: "Report") -> None:
     if made.failed:
         raise typer.Exit(FAILED)
@@ -306,10 +249,6 @@ def _exit(made: "Report") -> None:
 def _check_target(file: Path) -> None:
     if file.suffix not in {".html", ".json", ".md"} or not file.parent.is_dir():
         raise ValueError(f"--out must end in .html, .json or .md and lie in a folder that exists, got {str(file)!r}")
-
-
-def _plain(text: str) -> str:
-    return text.replace("[", r"\[")
 
 
 if __name__ == "__main__":

@@ -39,11 +39,7 @@ def presentation(folder: Path) -> dict[str, Any]:
         "allow_template_override": "NO",
         "allow_theme_override": "NO",
         "file_allowlist": [],
-        "extension_allowlist": [
-            "@jupyter-widgets/jupyterlab-manager",
-            "@voila-dashboards/widgets-manager8",
-            "anywidget",
-        ],
+        "extension_allowlist": EXTENSIONS,
         "page_config_hook": add_cards,
     }
 
