@@ -28,7 +28,7 @@ import ipywidgets as w
 from xrai_widgets.runtime import Job
 from xrai_widgets.widgets.watchdog import Watchdog
 said = w.Label("at work")
-job = Job(lambda job: time.sleep(14), lambda news: setattr(said, "value", "done")).start()
+job = Job(lambda job: time.sleep(26), lambda news: setattr(said, "value", "done")).start()
 w.VBox([Watchdog(period=1.0), said])
 """
 BLOCKED = """
@@ -42,10 +42,10 @@ w.VBox([Watchdog(period=1.0), button])
 RAISES = """raise LookupError("the password is swordfish")"""
 NOTEBOOKS = {"alive": ALIVE, "blocked": BLOCKED, "job": JOB, "plain": PLAIN, "raises": RAISES}
 SHOWN = {"alive": "Ask", "job": "at work", "blocked": "Block", "plain": "Plain"}
-IDLE = 5
+IDLE = 10
 BARKED = """() => {
   window.barked = 0;
-  const look = () => { window.barked += document.querySelectorAll(".xrai-ended > p").length; };
+  const look = () => { window.barked += document.querySelectorAll(".xrai-ended").length; };
   new MutationObserver(look).observe(document.body, { childList: true, subtree: true });
 }"""
 ENDED = "This session has ended."
@@ -125,7 +125,7 @@ def test_an_idle_kernel_is_ended_and_a_silent_job_keeps_its_own(browser: Browser
     kernels = {name: visit(page, small, name) for name, page in pages.items()}
     took = eventually(lambda: kernels["alive"] not in small.kernels(), IDLE + 6, "the idle kernel is ended")
     assert took > IDLE - 3
-    expect(pages["job"].get_by_text("done")).to_be_visible(timeout=20_000)
+    expect(pages["job"].get_by_text("done")).to_be_visible(timeout=40_000)
     assert kernels["job"] in small.kernels()
     assert pages["job"].get_by_role("alert").filter(has_text=ENDED).count() == 0
     for page in pages.values():

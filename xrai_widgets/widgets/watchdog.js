@@ -1,7 +1,10 @@
 // Asks the kernel for a sign of life; after three periods without one the page says that the session is over.
 function ended() {
+  const banner = document.createElement("div");
+  banner.className = "xrai-ended";
+  banner.setAttribute("role", "alert");
   const text = document.createElement("p");
-  const voila = document.body.dataset.voila === "voila" || document.querySelector("#rendered_cells") !== null;
+  const voila = document.querySelector("#rendered_cells") !== null;
   text.append(voila ? "This session has ended." : "The kernel of this workbench has ended. Run its cell again.");
   if (voila) {
     const button = document.createElement("button");
@@ -10,29 +13,31 @@ function ended() {
     button.addEventListener("click", () => window.location.reload());
     text.append(button);
   }
-  return text;
+  banner.append(text);
+  return banner;
 }
 
 function render({ model, el }) {
   el.style.display = "none";
   const period = 1000 * model.get("period");
-  const banner = document.createElement("div");
-  banner.className = "xrai-ended";
-  banner.setAttribute("role", "alert");
-  document.body.append(banner);
+  let banner = null;
   let seen = performance.now();
   let asked = seen;
   const hear = (message) => {
     if (message && ("xrai_pong" in message || "xrai_beat" in message)) {
       seen = performance.now();
-      banner.replaceChildren();
+      if (banner) banner.remove();
+      banner = null;
     }
   };
   const ask = () => {
     const now = performance.now();
     if (now - asked > 2 * period) seen = now; // the page slept, not the kernel
     asked = now;
-    if (now - seen > 3 * period && !document.querySelector(".xrai-ended > p")) banner.replaceChildren(ended());
+    if (now - seen > 3 * period && !document.querySelector(".xrai-ended")) {
+      banner = ended();
+      document.body.append(banner);
+    }
     try {
       model.send({ xrai_ping: Math.round(now) });
     } catch (error) {
@@ -44,7 +49,7 @@ function render({ model, el }) {
   return () => {
     clearInterval(timer);
     model.off("msg:custom", hear);
-    banner.remove();
+    if (banner) banner.remove();
   };
 }
 

@@ -1,6 +1,8 @@
 """Kernels of visitors: limited seats, a pool that stays whole, and idleness that the watchdog does not hide."""
 
 import asyncio
+import math
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -22,12 +24,14 @@ class Kernels(AsyncMappingKernelManager):
     """
 
     seats = Integer(10, min=1, config=True, help="how many visitors may have a kernel at once")
+    absence = Integer(60, min=1, config=True, help="seconds after which a still kernel without a page is ended")
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)  # type: ignore[no-untyped-call]
         self._waiting = 0
         self._started: set[str] = set()
         self._met: set[str] = set()
+        self._left: dict[str, float] = {}
         self._ending: asyncio.Future[None] | None = None  # kept, as a loop holds its tasks weakly
 
     @property
@@ -81,16 +85,33 @@ class Kernels(AsyncMappingKernelManager):
         kernel._activity_stream.on_recv(record)
 
     async def cull_kernel_if_idle(self, kernel_id: str) -> None:
-        """End an idle kernel. One that waited in the pool has been idle since it left, not since it was started."""
+        """End a kernel that is idle, or that no page holds: a browser that crashed did not say farewell.
+
+        One that waited in the pool has been idle since it left, not since it was started.
+        """
         if kernel_id in self._started and kernel_id not in self._met:
             self._meet(kernel_id)
+            self._left[kernel_id] = time.monotonic()
+            return
+        gone = time.monotonic() - self._left.get(kernel_id, math.inf) > self.absence
+        still = (utcnow() - self.get_kernel(kernel_id).last_activity).total_seconds() > self.absence  # type: ignore[attr-defined]
+        if gone and still:
+            self.log.info("no page holds the kernel %s any more", kernel_id)
+            await ensure_async(self.shutdown_kernel(kernel_id, now=True))  # type: ignore[no-untyped-call]
             return
         await super().cull_kernel_if_idle(kernel_id)  # type: ignore[no-untyped-call]
 
     def notify_connect(self, kernel_id: str) -> None:
         """Hear that a page has connected to its kernel."""
         super().notify_connect(kernel_id)  # type: ignore[no-untyped-call]
+        self._left.pop(kernel_id, None)
         self._meet(kernel_id)
+
+    def notify_disconnect(self, kernel_id: str) -> None:
+        """Hear that a page has gone, or has lost its connection for a while."""
+        super().notify_disconnect(kernel_id)  # type: ignore[no-untyped-call]
+        if not self._kernel_connections.get(kernel_id):
+            self._left[kernel_id] = time.monotonic()
 
     def _meet(self, kernel_id: str) -> None:
         self._met.add(kernel_id)
