@@ -240,6 +240,7 @@ def test_an_error_stands_beside_what_caused_it_and_the_rest_stays(own: OwnModel,
     settle(own)
     assert own.model.error == ""
     assert "set the option decimal" in own.data.error
+    assert own._style.selected_index == 0, "the option is in sight"
     own.style_form.decimal.value = ","
     settle(own)
     assert "missing: age, income" in own.data.error

@@ -175,6 +175,7 @@ class OwnModel(w.VBox):  # type: ignore[misc]
         self._ready()
 
     def _look(self, uploader: Uploader, read: Callable[[Path, Job[Any]], Any], found: Callable[[Any], None]) -> None:
+        self._stop("use")  # it reads a file that has just gone
         uploader.error, upload = "", uploader.upload
         if upload is None:
             self._stop(uploader.label)
@@ -188,6 +189,8 @@ class OwnModel(w.VBox):  # type: ignore[misc]
                 found(job.result)
             else:
                 uploader.error = str(job.error)
+                if "set the option" in uploader.error:
+                    self._style.selected_index = 0
 
         # the job holds the upload: its file stays while it is read
         self._start(uploader.label, lambda job: read(upload.path, job), ended)

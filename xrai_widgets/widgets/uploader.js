@@ -38,7 +38,7 @@ function render({ model, el }) {
     remove.textContent = "Remove";
     remove.setAttribute("aria-label", `remove ${name}`);
     if (current) status.textContent = `${current.file.name}: ${megabytes(current.received)} of ${megabytes(current.file.size)}`;
-    else status.textContent = name ? [`✓ ${name}`, model.get("note")].filter(Boolean).join(" · ") : "";
+    else status.textContent = name ? [`${model.get("error") ? "✗" : "✓"} ${name}`, model.get("note")].filter(Boolean).join(" · ") : "";
     if (error.textContent !== problem) error.textContent = problem;
     if (problem) input.setAttribute("aria-invalid", "true"); else input.removeAttribute("aria-invalid");
   }
