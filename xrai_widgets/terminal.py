@@ -44,7 +44,7 @@ def run_here(subject: Subject, work: list[tuple[str, dict[str, Any]]], **kept: A
 
 
 def show(made: Report, outcomes: Sequence[Outcome]) -> None:
-    """Print every outcome with its verdict; ``outcomes`` are the report's, or what they were before it redacted them."""
+    """Print every outcome with its verdict; ``outcomes`` may be those that the report redacted."""
     console = Console()
     for outcome, verdict in zip(outcomes, made.verdicts, strict=True):
         ending = said.coloured(verdict.status if outcome.status == "ok" else outcome.status)

@@ -14,7 +14,7 @@ from xrai_widgets.core import Outcome, Subject
 from xrai_widgets.io.plans import read_plan_file
 from xrai_widgets.reporting.compose import report
 from xrai_widgets.reporting.export import read_policy, read_report
-from xrai_widgets.results import as_code, html
+from xrai_widgets.results import html, run_as_code
 from xrai_widgets.results.policy import Policy
 from xrai_widgets.results.waiver import Waiver
 from xrai_widgets.runtime import assess, run_plan
@@ -56,7 +56,7 @@ def test_the_notebook_cell_gives_the_same_numbers_and_verdicts(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
-    exec(as_code.run_as_python(outcomes, policy), names)
+    exec(run_as_code.run_as_python(outcomes, policy), names)
     assert numbers(names["outcomes"]) == numbers(outcomes)
     assert names["policy"] == policy
     assert (tmp_path / "report.html").exists()
@@ -66,7 +66,7 @@ def test_the_plan_gives_the_same_numbers_and_policy(
     outcomes: list[Outcome], policy: Policy, tmp_path: Path, credit: Subject
 ) -> None:
     file = tmp_path / "run.toml"
-    file.write_text(as_code.run_as_plan(outcomes, policy), encoding="utf-8")
+    file.write_text(run_as_code.run_as_plan(outcomes, policy), encoding="utf-8")
     found = read_plan_file(file)
     assert found.example == "german_credit_forest"
     assert Policy.of(found.policy or {}) == policy
@@ -76,8 +76,8 @@ def test_the_plan_gives_the_same_numbers_and_policy(
 def test_the_command_line_with_the_plan_gives_the_same_numbers_and_policy(
     outcomes: list[Outcome], policy: Policy, tmp_path: Path
 ) -> None:
-    (tmp_path / "run.toml").write_text(as_code.run_as_plan(outcomes, policy), encoding="utf-8")
-    line = as_code.run_as_command(outcomes, policy)
+    (tmp_path / "run.toml").write_text(run_as_code.run_as_plan(outcomes, policy), encoding="utf-8")
+    line = run_as_code.run_as_command(outcomes, policy)
     assert "--plan run.toml" in line
     assert numbers(executed(line, tmp_path)) == numbers(outcomes)
     assert read_policy(tmp_path / "again.json") == policy
@@ -86,7 +86,7 @@ def test_the_command_line_with_the_plan_gives_the_same_numbers_and_policy(
 def test_the_command_line_alone_gives_the_same_numbers_by_the_packaged_policy(
     outcomes: list[Outcome], tmp_path: Path
 ) -> None:
-    line = as_code.run_as_command(outcomes, Policy.default())
+    line = run_as_code.run_as_command(outcomes, Policy.default())
     assert "--plan" not in line
     assert numbers(executed(line, tmp_path)) == numbers(outcomes)
     assert read_policy(tmp_path / "again.json") == Policy.default()
@@ -95,19 +95,19 @@ def test_the_command_line_alone_gives_the_same_numbers_by_the_packaged_policy(
 def test_the_same_assessment_twice_is_in_every_form(credit: Subject, tmp_path: Path) -> None:
     twice = [assess(credit, "privacy.shapr"), assess(credit, "privacy.shapr", n_neighbors=5)]
     file = tmp_path / "run.toml"
-    file.write_text(as_code.run_as_plan(twice, Policy()), encoding="utf-8")
+    file.write_text(run_as_code.run_as_plan(twice, Policy()), encoding="utf-8")
     assert numbers(run_plan(credit, file)) == numbers(twice)
     assert read_plan_file(file).policy == {}
-    assert "--plan run.toml" in as_code.run_as_command(twice, Policy.default())
+    assert "--plan run.toml" in run_as_code.run_as_command(twice, Policy.default())
 
 
 def test_a_model_of_ones_own_has_a_place_for_its_file(outcomes: list[Outcome]) -> None:
     from dataclasses import replace
 
     own = [replace(outcome, subject_source="") for outcome in outcomes]
-    assert "MODEL.skops --data TABLE.csv --target COLUMN --run" in as_code.run_as_command(own, Policy.default())
-    assert "[subject]" not in as_code.run_as_plan(own, Policy.default())
-    assert "# subject = xw.Subject.of(" in as_code.run_as_python(own, Policy.default())
+    assert "MODEL.skops --data TABLE.csv --target COLUMN --run" in run_as_code.run_as_command(own, Policy.default())
+    assert "[subject]" not in run_as_code.run_as_plan(own, Policy.default())
+    assert "# subject = xw.Subject.of(" in run_as_code.run_as_python(own, Policy.default())
 
 
 def test_a_command_without_a_model_or_a_plan_that_names_one_is_refused(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from xrai_widgets.core import Assessment, Chart, Finding, Outcome, registered
-from xrai_widgets.results import as_code, words
+from xrai_widgets.results import as_code, run_as_code, words
 from xrai_widgets.results.describe import describe
 from xrai_widgets.results.policy import Check, Policy, Verdict, judge
 
@@ -118,9 +118,9 @@ def run_blocks(outcomes: Sequence[Outcome], policy: Policy) -> list[tuple[str, s
     for run in by_subject(outcomes):
         on = f" on {run[0].subject_name}" if len({outcome.subject for outcome in outcomes}) > 1 else ""
         found += [
-            (f"Python{on}", as_code.run_as_python(run, policy)),
-            (f"run.toml{on}", as_code.run_as_plan(run, policy)),
-            (f"Command line{on}", as_code.run_as_command(run, policy)),
+            (f"Python{on}", run_as_code.run_as_python(run, policy)),
+            (f"run.toml{on}", run_as_code.run_as_plan(run, policy)),
+            (f"Command line{on}", run_as_code.run_as_command(run, policy)),
         ]
     return found
 

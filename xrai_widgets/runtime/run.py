@@ -62,8 +62,7 @@ def run(
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         parts=subject.parts,
     )
-    gap = entry.gap(subject, checked)
-    if gap is not None:
+    if (gap := entry.gap(subject, checked)) is not None:
         return replace(outcome, reason=gap.reason, instead=gap.instead)
     ended = with_subgroups(subject, entry, step, lambda part, share: _ending(part, entry, checked, share, strict))
     return replace(outcome, **ended, seconds=time.perf_counter() - begun, queries=step.meter.queries)
