@@ -33,7 +33,7 @@ def test_every_notebook_is_an_app(page: Page, gallery: str, card: object) -> Non
 
     assert isinstance(card, Card)
     page.goto(f"{gallery}voila/render/{card.path}")
-    expect(page.get_by_role("button", name="Run")).to_be_visible(timeout=90_000)
+    expect(page.get_by_role("button", name="Run").first).to_be_visible(timeout=90_000)
     expect(page.get_by_role("heading", name=card.title)).to_be_visible()
     expect(page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']")).to_have_count(0)
     assert page.locator(".jp-InputArea-editor").count() == 0, "the sources stay in the notebook"
