@@ -1,6 +1,7 @@
 """PDTP: closed forms against refits, parity with ART, the null, and what it finds."""
 
 import threading
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -18,12 +19,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from xrai_widgets.core import Array, NotApplicable, Subject
+from xrai_widgets.core import Array, NotApplicable, Subject, find
 from xrai_widgets.engines.privacy import pdtp
 from xrai_widgets.engines.privacy._leave_one_out import closed_form
-from xrai_widgets.runtime import Meter, RunStep, assess
+from xrai_widgets.runtime import Meter, RunStep, assess, run
 
-SHARP = {"tol": 1e-12, "max_iter": 10_000, "solver": "newton-cg"}
+SHARP = {"tol": 1e-8, "max_iter": 10_000, "solver": "newton-cholesky"}
 CLASSIFIERS = (
     KNeighborsClassifier(3),
     KNeighborsClassifier(5, weights="distance"),
@@ -58,7 +59,7 @@ def cancer() -> tuple[Array, Array]:
 @pytest.mark.parametrize("load", [load_wine, load_breast_cancer], ids=["three classes", "two classes"])
 @pytest.mark.parametrize("model", CLASSIFIERS, ids=str)
 def test_a_closed_form_is_the_refit(model: Any, load: Callable[..., Any]) -> None:
-    X, y = scaled(load, slice(0, 13, 2))
+    X, y = scaled(load, slice(1, 13, 3))
     model = clone(model).fit(X, y)
     form = closed_form(model, X, y, model.predict_proba)
     assert form is not None
@@ -67,7 +68,7 @@ def test_a_closed_form_is_the_refit(model: Any, load: Callable[..., Any]) -> Non
     for index in range(0, len(X), len(X) // 12):
         keep = rows != index
         refit = clone(model).fit(X[keep], y[keep]).predict_proba(X)
-        assert form.without(index, rows) == pytest.approx(refit, abs=1e-7)
+        assert form.without(index, rows) == pytest.approx(refit, abs=1e-6)
 
 
 @pytest.mark.parametrize("model", REGRESSORS, ids=str)
@@ -142,8 +143,8 @@ def test_binned_everywhere_is_arts_pdtp(model: Any, cancer: tuple[Array, Array])
 
 
 def blind(X: Array, y: Array, *, seed: int, sample_weight: Array | None = None) -> Callable[[Array], Array]:
-    """Train nothing: answers are noise that depends on the seed alone."""
-    share = np.random.default_rng(seed).beta(2, 2)
+    """Train nothing: answers are noise, drawn by the seed and the place of the rows."""
+    share = np.random.default_rng((seed, zlib.crc32(X.tobytes()))).beta(2, 2)
     return lambda rows: np.tile([1 - share, share], (len(rows), 1))
 
 
@@ -171,7 +172,11 @@ def test_a_forest_that_is_asked_everywhere_shows_noise_and_nothing_else(
     for seed in range(200):
         found = pdtp(
             *(subject.predict, subject.X_train, subject.y_train, subject.X, subject.fit),
-            **{"n_samples": 1, "at": "all", "repeats": 1, "null_draws": 9, "seed": seed},
+            n_samples=1,
+            at="all",
+            repeats=1,
+            null_draws=9,
+            seed=seed,
         )
         p.append(found.tables["samples"]["p_value"].iloc[0])
     assert stats.kstest(p, "uniform").pvalue > 0.001
@@ -290,7 +295,7 @@ def test_cancel_keeps_the_samples_that_are_done(cancer: tuple[Array, Array]) -> 
             cancel.set()
 
     step = RunStep(Meter(cancel), listen)
-    outcome = assess(subject, "privacy.pdtp", n_samples=400, repeats=1, null_draws=5, step=step)
+    outcome = run(subject, find("privacy.pdtp"), {"n_samples": 400, "repeats": 1, "null_draws": 5}, step=step)
     assert outcome.status == "cancelled"
     assert outcome.finding is not None
     done = len(outcome.finding.tables["samples"])
