@@ -39,7 +39,7 @@ def test_pdtp_is_faster_than_art(model: Any, repeats: int, least: float) -> None
     X = (X - X.min(axis=0)) / np.ptp(X, axis=0)
     X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
     subject = Subject.of(clone(model).fit(X_train, y_train), X_test, y_test, X_train=X_train, y_train=y_train)
-    samples = 30
+    samples = 30 if least < 10 else 300
     chosen = np.random.default_rng((0, 0)).permutation(len(X_train))[:samples]
     options = {"n_samples": samples, "at": "all", "binned": True, "repeats": repeats, "null_draws": 5, "strict": True}
     with joblib.parallel_config(backend="loky", n_jobs=2 if repeats == 2 else 1):

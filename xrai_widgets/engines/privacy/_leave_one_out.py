@@ -11,7 +11,6 @@ from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
 from xrai_widgets.core import Array
 from xrai_widgets.engines.privacy._newton import LogisticModel
@@ -38,19 +37,22 @@ class Neighbours:
         frame = X if names is None else pd.DataFrame(X, columns=names)
         self._near = model.kneighbors(frame, n_neighbors=self._k + 1)
         self._hot = np.eye(len(model.classes_))[y]
+        self._all = self._vote(*(part[:, :-1] for part in self._near))
 
     def reference(self, rows: Array) -> Array:
         """See `LeaveOneOut`."""
-        distance, index = (part[rows, :-1] for part in self._near)
-        return self._vote(distance, index)
+        answers: Array = self._all[rows]
+        return answers
 
     def without(self, index: int, rows: Array) -> Array:
         """See `LeaveOneOut`."""
-        distance, near = (part[rows] for part in self._near)
-        gone = near == index
-        gone[~gone.any(axis=1), -1] = True
-        shape = (len(rows), self._k)
-        return self._vote(distance[~gone].reshape(shape), near[~gone].reshape(shape))
+        answers: Array = self._all[rows]  # only those change that have the row among their neighbours
+        touched = np.flatnonzero((self._near[1][rows, :-1] == index).any(axis=1))
+        distance, near = (part[rows[touched]] for part in self._near)
+        left = near != index
+        shape = (len(touched), self._k)
+        answers[touched] = self._vote(distance[left].reshape(shape), near[left].reshape(shape))
+        return answers
 
     def _vote(self, distance: Array, index: Array) -> Array:
         weight = np.ones_like(distance)
@@ -92,9 +94,12 @@ class NaiveGaussian:
         there = counts > 0
         spread = np.maximum(squares[there], 0) / counts[there, None] + self._smoothing * variance.max()
         prior = counts / counts.sum() if self._priors is None else np.asarray(self._priors)
-        apart = (self._X[rows][:, None] - means[there]) ** 2 / spread
-        logs = np.full((len(rows), self._k), -np.inf)
-        logs[:, there] = np.log(prior[there]) - 0.5 * (np.log(2 * np.pi * spread).sum(axis=1) + apart.sum(axis=2))
+        logs, X = np.full((len(rows), self._k), -np.inf), self._X[rows]
+        heads = np.log(prior[there]) - 0.5 * np.log(2 * np.pi * spread).sum(axis=1)
+        for c, head, mean, narrow in zip(np.flatnonzero(there), heads, means[there], 1 / spread, strict=True):
+            apart = X - mean
+            apart *= apart
+            logs[:, c] = head - 0.5 * (apart @ narrow)
         return _softmax(logs)
 
 
@@ -281,5 +286,6 @@ def _factor(covariance: Array) -> tuple[Array, float]:
 
 
 def _softmax(logs: Array) -> Array:
-    shares: Array = special.softmax(logs, axis=1)
+    shares: Array = np.exp(logs - logs.max(axis=1, keepdims=True))
+    shares /= shares.sum(axis=1, keepdims=True)
     return shares

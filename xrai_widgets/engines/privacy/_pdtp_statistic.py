@@ -8,25 +8,16 @@ from xrai_widgets.core import Array
 from xrai_widgets.engines.privacy._pdtp_finding import Leakage
 from xrai_widgets.engines.privacy._refits import Arms
 
-Compare = Callable[[Array, Array], float]
+Scale = Callable[[Array], Array]
+_NONE = np.empty(0)
 
 
-def log_ratio(a: Array, b: Array, *, floor: float, binned: bool) -> float:
-    """Return max |log a − log b| over rows and classes."""
-    a, b = (_centres(x) if binned else np.maximum(x, floor) for x in (a, b))
-    return float(np.abs(np.log(a) - np.log(b)).max())
-
-
-def shift(a: Array, b: Array) -> float:
-    """Return max |a − b|."""
-    return float(np.abs(a - b).max())
-
-
-def _centres(p: Array) -> Array:
-    """Return the centres of the hundredths that hold the probabilities."""
-    edges = np.round(np.arange(0.0, 1.01, 0.01), 2)
-    centres: Array = (np.clip(np.searchsorted(edges, p, side="right"), 1, 100) - 0.5) / 100
-    return centres
+def scale(p: Array, *, floor: float, binned: bool) -> Array:
+    """Return the logarithms of probabilities, told apart from 0 by the floor or by the centres of hundredths."""
+    # a probability on the edge of two hundredths belongs to the upper one
+    seen = (np.clip(np.floor(p * 100 + 1e-9), 0, 99) + 0.5) / 100 if binned else np.maximum(p, floor)
+    logs: Array = np.log(seen)
+    return logs
 
 
 def choose(samples: str, n_samples: int, ids: Array | None, n: int, seed: int) -> Array:
@@ -48,13 +39,13 @@ def choose(samples: str, n_samples: int, ids: Array | None, n: int, seed: int) -
 def add(
     leak: Leakage,
     arms: Arms,
-    compare: Compare,
+    logs: Scale | None,
     place: int,
     without: Array | None,
     y: Array,
     rng: np.random.Generator,
 ) -> None:
-    """Note what leaving out the sample at ``place`` changed."""
+    """Note what leaving out the sample at ``place`` changed; ``arms`` are on the scale ``logs`` already."""
     draw = rng.random()
     if without is None:
         leak.skip(len(arms.null))
@@ -62,8 +53,8 @@ def add(
     everywhere = len(without) > 1
     rows = slice(None) if everywhere else slice(place, place + 1)
     reference = arms.reference[rows]
-    raw = compare(reference, without)
-    null = np.array([compare(reference, other[rows]) for other in arms.null])
+    raw = float(np.abs(reference - (without if logs is None else logs(without))).max())
+    null = np.abs(reference - arms.null[:, rows]).max(axis=(1, 2)) if len(arms.null) else _NONE
     leak.raw.append(raw)
     leak.null.append(null)
     above, equal = int((null > raw).sum()), int((null == raw).sum())

@@ -1,5 +1,6 @@
 """PDTP: what does the model say differently when one training sample is left out?"""
 
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -19,7 +20,7 @@ from xrai_widgets.core import (
 )
 from xrai_widgets.engines.privacy._leave_one_out import closed_form
 from xrai_widgets.engines.privacy._pdtp_finding import Leakage, pdtp_finding
-from xrai_widgets.engines.privacy._pdtp_statistic import add, choose, log_ratio, shift
+from xrai_widgets.engines.privacy._pdtp_statistic import add, choose, scale
 from xrai_widgets.engines.privacy._refits import Arms, Fit, Refits, exact_arms, is_deterministic, refitted_arms
 
 _PROBES = 1000
@@ -124,14 +125,17 @@ def pdtp(
     else:
         probes = np.concatenate([X_train[:_PROBES], X[:_PROBES]])
         arms = _refitted(fit, X_train, y_train, probes, chosen, k, at == "all", repeats, null_draws, seed, step)
-    compare = shift if regression else partial(log_ratio, floor=floor, binned=binned)
+    logs = None if regression else partial(scale, floor=floor, binned=binned)
+    arms = arms if logs is None else replace(arms, reference=logs(arms.reference), null=logs(arms.null))
     bound = float("inf") if regression else float(np.log(1 / (0.005 if binned else floor)))
     leak = Leakage(chosen, arms.exact, bound)
     finish = partial(pdtp_finding, leak, y_train, train_ids, classes, regression, arms.notes)
     rng = np.random.default_rng((seed, 1))
     rest = step.part(0.3, 1.0)
-    for place, without in enumerate(rest.map(arms.ask, [int(i) for i in chosen], "leaving one out")):
-        add(leak, arms, compare, place, without, y_train, rng)
+    rows = [int(row) for row in chosen]
+    answers = map(arms.ask, rows) if form is not None else rest.map(arms.ask, rows, "leaving one out")
+    for place, without in enumerate(answers):
+        add(leak, arms, logs, place, without, y_train, rng)
         rest((place + 1) / len(chosen), f"{place + 1} of {len(chosen)} left out", finish if leak.some else None)
     return finish()
 
