@@ -1,4 +1,4 @@
-"""``python -m tests``: a browser, then Ruff, mypy and pytest.
+"""``python -m tests``: a browser and a PostgreSQL, then Ruff, mypy and pytest.
 
 Every check runs; the exit code says whether all of them passed.
 """
@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests import get_postgres
 from tests.get_browser import obtain
 
 ROOT = Path(__file__).parent.parent
@@ -23,6 +24,7 @@ def main() -> int:
     """Run the checks and return 0 if all of them pass."""
     environment = {**os.environ, "XRAI_BROWSER": obtain()}
     print(f"browser: {environment['XRAI_BROWSER']}", flush=True)
+    print(f"PostgreSQL: {get_postgres.obtain() or 'not to be had here'}", flush=True)
     failed = []
     for check in CHECKS:
         print(f"\n--- {' '.join(check)}", flush=True)

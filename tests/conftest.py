@@ -10,6 +10,8 @@ import xrai_widgets.engines  # noqa: F401 - fills the catalog
 from xrai_widgets.core import Subject
 from xrai_widgets.data import examples
 
+os.environ["XRAI_STORE"] = "none"  # no test reads or writes the history of whoever runs it
+
 EXAMPLES = ("breast_cancer_forest", "breast_cancer_logistic", "german_credit_forest", "digits_network", "diabetes_tree")
 
 

@@ -58,7 +58,15 @@ def test_the_engine_says_what_it_means_and_what_it_does_not_show(entry: Assessme
 
 @every_engine
 def test_no_parameter_takes_a_name_that_assess_uses_itself(entry: Assessment) -> None:
-    assert not {p.name for p in entry.parameters} & {"strict", "max_queries", "max_seconds", "subject", "name"}
+    assert not {p.name for p in entry.parameters} & {
+        "strict",
+        "max_queries",
+        "max_seconds",
+        "store",
+        "fresh",
+        "subject",
+        "name",
+    }
 
 
 @every_engine

@@ -44,8 +44,8 @@ print([outcome.status for outcome in outcomes], outcomes[1].verdict().status)
         ("engines", INTERFACE | {"joblib", "sklearn", "jinja2", "torch", "art"}),
         ("results.html", {"ipywidgets", "traitlets", "anywidget", "joblib", "torch", "art", "sklearn"}),
         ("reporting.export", {"ipywidgets", "traitlets", "anywidget", "joblib", "torch", "art", "sklearn"}),
-        ("runtime", INTERFACE | {"jinja2", "torch", "art", "sklearn"}),
-        ("widgets", {"voila", "torch", "art", "typer", "rich"}),
+        ("runtime", INTERFACE | {"sqlalchemy", "jinja2", "torch", "art", "sklearn"}),
+        ("widgets", {"sqlalchemy", "voila", "torch", "art", "typer", "rich"}),
     ],
 )
 def test_a_room_is_importable_without_the_libraries_of_another(room: str, foreign: set[str]) -> None:

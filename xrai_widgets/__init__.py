@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from xrai_widgets.apps.compare import Compare
     from xrai_widgets.apps.workbench import Workbench
     from xrai_widgets.core import (
         Assessment,
@@ -26,8 +27,12 @@ if TYPE_CHECKING:
     )
     from xrai_widgets.data import examples
     from xrai_widgets.reporting.compose import Report, report
+    from xrai_widgets.results.compare import Comparison, compare
     from xrai_widgets.results.policy import Policy, Verdict, judge
+    from xrai_widgets.results.waiver import Waiver
     from xrai_widgets.runtime import assess, catalog, run_plan
+    from xrai_widgets.runtime.store import Store
+    from xrai_widgets.runtime.trial import read_subject
 
 __version__ = "0.1.0"
 
@@ -54,7 +59,12 @@ _HOMES = {
     ),
     **dict.fromkeys(("assess", "catalog", "run_plan"), "xrai_widgets.runtime"),
     **dict.fromkeys(("Policy", "Verdict", "judge"), "xrai_widgets.results.policy"),
+    **dict.fromkeys(("Comparison", "compare"), "xrai_widgets.results.compare"),
+    "Waiver": "xrai_widgets.results.waiver",
     **dict.fromkeys(("Report", "report"), "xrai_widgets.reporting.compose"),
+    "read_subject": "xrai_widgets.runtime.trial",
+    "Store": "xrai_widgets.runtime.store",
+    "Compare": "xrai_widgets.apps.compare",
     "Workbench": "xrai_widgets.apps.workbench",
     "examples": "xrai_widgets.data",
 }
@@ -62,6 +72,8 @@ _HOMES = {
 __all__ = [
     "Assessment",
     "Chart",
+    "Compare",
+    "Comparison",
     "Constraint",
     "Finding",
     "Measure",
@@ -72,16 +84,20 @@ __all__ = [
     "Report",
     "Requires",
     "Step",
+    "Store",
     "Subject",
     "Verdict",
+    "Waiver",
     "When",
     "Workbench",
     "assess",
     "assessment",
     "catalog",
+    "compare",
     "examples",
     "judge",
     "quiet",
+    "read_subject",
     "report",
     "run_plan",
 ]

@@ -1,6 +1,6 @@
 """The command line: serve, list, assess, report, doctor.
 
-Exit codes: 0 nothing failed, 1 a verdict is "fail", 2 bad usage, 3 an assessment ended with an error.
+Exit codes: 0 nothing failed, 1 a verdict is "fail" and not waived, 2 bad usage, 3 an error, or something was not saved.
 """
 
 import sys
@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from xrai_widgets.io.store_place import StoreError
+
 if TYPE_CHECKING:
-    from xrai_widgets.core import Outcome, Subject
+    from xrai_widgets.core import Subject
     from xrai_widgets.reporting.compose import Report
 
 app = typer.Typer(
@@ -19,7 +21,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Audit one fitted model: robustness, privacy leakage, with an interval on every number.",
-    epilog="Exit codes: 0 nothing failed, 1 a verdict is fail, 2 bad usage, 3 an assessment ended with an error.",
+    epilog="Exit codes: 0 nothing failed, 1 an unwaived fail, 2 bad usage, 3 an error, or something was not saved.",
 )
 FAILED, MISUSED, BROKEN = 1, 2, 3
 
@@ -28,10 +30,12 @@ def main() -> None:
     """Run the command line; what the user got wrong is said in one line, without a traceback."""
     try:
         app()
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, StoreError) as error:
         from rich.console import Console
 
-        Console(stderr=True).print(f"[bold red]error[/] {_plain(str(error))}", highlight=False)
+        from xrai_widgets.terminal import plain
+
+        Console(stderr=True).print(f"[bold red]error[/] {plain(str(error))}", highlight=False)
         sys.exit(MISUSED)
 
 
@@ -41,11 +45,22 @@ def serve(
     host: Annotated[str, typer.Option(help="address to listen on; by default this machine only")] = "127.0.0.1",
     base_url: Annotated[str, typer.Option(help="path under which it is reached")] = "/",
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="open a browser")] = True,
+    token: Annotated[
+        str, typer.Option(envvar="XRAI_TOKEN", help="word visitors need; made up if others can reach the host")
+    ] = "",
+    seats: Annotated[int, typer.Option(min=1, help="visitors at once, about 230 MB each before torch is used")] = 10,
+    pool: Annotated[
+        int | None, typer.Option(min=0, help="kernels kept ready, about 230 MB each; default: what memory allows")
+    ] = None,
+    idle: Annotated[int, typer.Option(min=1, help="seconds after which an unused kernel is ended")] = 600,
+    name: Annotated[list[str] | None, typer.Option(help="another host name it is reached by; may be repeated")] = None,
+    store: Annotated[str, typer.Option(help="file or database URL of the visitors' histories, or none")] = "",
 ) -> None:
     """Serve the gallery of tutorials as apps."""
     from xrai_widgets.apps.gallery import serve as run
+    from xrai_widgets.apps.server.serving import Serving
 
-    run(port, host, base_url, browser)
+    run(Serving(port, host, base_url, browser, token, seats, pool, idle, tuple(name or ()), store))
 
 
 @app.command(name="list")
@@ -57,13 +72,14 @@ def list_(name: Annotated[str, typer.Argument(help="an assessment, to see its pa
     import xrai_widgets.engines  # noqa: F401 - fills the catalog
     from xrai_widgets.core import find, registered
     from xrai_widgets.data import examples
+    from xrai_widgets.terminal import plain
 
     console = Console()
     if name:
         entry = find(name)
         table = Table("parameter", "allowed", "default", "meaning", title=f"{entry.name}: {entry.title}")
         for parameter in entry.parameters:
-            table.add_row(parameter.name, _plain(parameter.allowed), repr(parameter.default), parameter.help)
+            table.add_row(parameter.name, plain(parameter.allowed), repr(parameter.default), parameter.help)
         console.print(entry.summary, table)
         return
     table = Table("assessment", "title", "needs", title="assessments")
@@ -78,11 +94,21 @@ def list_(name: Annotated[str, typer.Argument(help="an assessment, to see its pa
 
 @app.command()
 def assess(
-    model: Annotated[str, typer.Argument(help="a built-in example, or a scikit-learn model saved by skops (.skops)")],
-    data: Annotated[Path | None, typer.Option(help="table of held-out samples (.csv, .csv.gz, .parquet)")] = None,
+    model: Annotated[
+        str, typer.Argument(help="a built-in example, or a file (.skops .onnx .safetensors); default: the plan's")
+    ] = "",
+    data: Annotated[Path | None, typer.Option(help="table of held-out samples (.csv .csv.gz .parquet .npz)")] = None,
     target: Annotated[str, typer.Option(help="column of the true labels in the tables")] = "",
     train: Annotated[Path | None, typer.Option(help="table of the training samples")] = None,
     ids: Annotated[str, typer.Option(help="column that names the samples")] = "",
+    ignore: Annotated[list[str] | None, typer.Option(help="column that is no feature; may be repeated")] = None,
+    immutable: Annotated[list[str] | None, typer.Option(help="feature nobody can change; may be repeated")] = None,
+    split: Annotated[float | None, typer.Option(help="share of --data held out; trained on the rest")] = None,
+    seed: Annotated[int, typer.Option(help="random_state of scikit-learn's train_test_split")] = 0,
+    stratify: Annotated[bool, typer.Option("--stratify", help="the split keeps the shares of the classes")] = False,
+    delimiter: Annotated[str | None, typer.Option(help="of a CSV, where it cannot be told: , ; | or tab")] = None,
+    decimal: Annotated[str | None, typer.Option(help="of a CSV: . or ,")] = None,
+    encoding: Annotated[str | None, typer.Option(help="of a CSV, such as cp1252")] = None,
     run: Annotated[list[str] | None, typer.Option(help="an assessment to run; may be repeated; default: all")] = None,
     set_: Annotated[
         list[str] | None,
@@ -91,22 +117,39 @@ def assess(
     plan: Annotated[Path | None, typer.Option(help="TOML file with a table per assessment, instead of --run")] = None,
     policy: Annotated[Path | None, typer.Option(help="TOML file with thresholds; default: the packaged one")] = None,
     out: Annotated[list[Path] | None, typer.Option(help="report to write (.html .json .md); may be repeated")] = None,
+    groups: Annotated[
+        str, typer.Option(help="column of subgroups, in which every judged number is measured, too")
+    ] = "",
     include_rows: Annotated[bool, typer.Option(help="write the samples' own contents into the report, too")] = False,
+    store: Annotated[str, typer.Option(help="file or database URL that answers what it knows and keeps the rest")] = "",
+    fresh: Annotated[bool, typer.Option(help="run again even what the store knows")] = False,
 ) -> None:
     """Assess a model and print the verdicts."""
     import xrai_widgets.engines  # noqa: F401 - fills the catalog
+    from xrai_widgets.io.plans import read_plan_file
     from xrai_widgets.reporting.compose import report as compose
     from xrai_widgets.results.policy import Policy
     from xrai_widgets.runtime import model_quality
+    from xrai_widgets.runtime.store import Store
+    from xrai_widgets.terminal import run_here, show
 
+    said = read_plan_file(plan) if plan else None
     judged_by = Policy.load(policy) if policy else Policy.default()
+    if said and said.policy is not None and not policy:
+        judged_by = Policy.of(said.policy, f"the policy in {Path(plan or '').name}")
+    model = model or (said.example if said else "")
+    if not model:
+        raise typer.BadParameter("name a model or a built-in example, or a --plan with [subject]")
     work = _plan(plan, run or [], set_ or [])
     for file in out or []:
         _check_target(file)
-    subject = _subject(model, data, target, train, ids)
-    outcomes = _run(subject, work)
+    keeper = Store(store) if store else None
+    style = {"delimiter": "\t" if delimiter == "tab" else delimiter, "decimal": decimal, "encoding": encoding}
+    roles = {"target": target, "train": train, "ids": ids, "ignore": ignore or [], "immutable": immutable or []}
+    subject = _subject(model, data, **roles, **style, split=split, seed=seed, stratify=stratify, groups=groups)
+    outcomes = run_here(subject, work, store=keeper, fresh=fresh)
     made = compose(outcomes, judged_by, include_rows=include_rows, quality=model_quality(subject))
-    _print(made)
+    show(made, outcomes)
     for file in out or []:
         typer.echo(f"wrote {made.save(file)}")
     _exit(made)
@@ -116,16 +159,19 @@ def assess(
 def report(
     source: Annotated[Path, typer.Argument(help="a report saved as JSON")],
     out: Annotated[list[Path], typer.Option(help="file to write (.html .json .md); may be repeated")],
-    policy: Annotated[Path | None, typer.Option(help="TOML file with thresholds; default: the packaged one")] = None,
+    policy: Annotated[
+        Path | None, typer.Option(help="TOML file with thresholds and waivers; default: those of the report")
+    ] = None,
 ) -> None:
     """Judge saved results again, by another policy if given, and write them in another form."""
     import xrai_widgets.engines  # noqa: F401 - fills the catalog
     from xrai_widgets.reporting.compose import report as compose
-    from xrai_widgets.reporting.export import read_report
+    from xrai_widgets.reporting.export import read_policy, read_report
     from xrai_widgets.results.policy import Policy
+    from xrai_widgets.terminal import show
 
-    made = compose(read_report(source), Policy.load(policy) if policy else None)
-    _print(made)
+    made = compose(read_report(source), Policy.load(policy) if policy else read_policy(source))
+    show(made, made.outcomes)
     for file in out:
         typer.echo(f"wrote {made.save(file)}")
     _exit(made)
@@ -179,109 +225,30 @@ def _set(chosen: dict[str, dict[str, Any]], setting: str) -> None:
     chosen[name][parameter] = known[parameter].parse(text)
 
 
-def _subject(model: str, data: Path | None, target: str, train: Path | None, ids: str) -> "Subject":
-    from xrai_widgets.core import Subject
+def _subject(model: str, data: Path | None, **roles: Any) -> "Subject":
     from xrai_widgets.data import examples
-    from xrai_widgets.io.model_files import read_model
+    from xrai_widgets.io.model_files import MODELS
+    from xrai_widgets.runtime.trial import read_subject
 
-    if not model.lower().endswith(".skops") and not Path(model).exists():
+    if not model.lower().endswith(MODELS) and not Path(model).exists():
+        if roles["groups"]:
+            raise typer.BadParameter("--groups is for a model from a file; a built-in example has none")
         return examples.load(model)
-    if data is None or not target:
+    if data is None or not roles["target"]:
         raise typer.BadParameter("a model from a file needs --data and --target")
-    fitted = read_model(model)
-    X, y, names = _columns(data, target, ids)
-    X_train, y_train, train_names = _columns(train, target, ids) if train is not None else (None, None, None)
-    return Subject.of(
-        fitted, X, y, X_train=X_train, y_train=y_train, name=Path(model).stem, ids=names, train_ids=train_names
-    )
-
-
-def _columns(path: Path, target: str, ids: str) -> tuple[Any, Any, Any]:
-    from xrai_widgets.io.table_files import read_table
-
-    frame = read_table(path)
-    for column in filter(None, (target, ids)):
-        if column not in frame.columns:
-            raise ValueError(f"{path.name} must have the column {column!r}, got {', '.join(map(str, frame.columns))}")
-    names = frame.pop(ids) if ids else None
-    return frame.drop(columns=target), frame[target], names
-
-
-def _run(subject: "Subject", work: list[tuple[str, dict[str, Any]]]) -> "list[Outcome]":
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from xrai_widgets.core import Outcome
-    from xrai_widgets.runtime import Job, PlanProgress, run_plan
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, transient=True) as progress:
-        bars = {name: progress.add_task(name, total=1.0, start=False) for name, _ in work}
-
-        def hear(news: Any) -> None:
-            if isinstance(news, PlanProgress):
-                progress.start_task(bars[news.assessment])
-                progress.update(bars[news.assessment], completed=news.current.done)
-            elif isinstance(news, Outcome):
-                progress.update(bars[news.assessment], completed=1.0)
-
-        job = Job(lambda job: run_plan(subject, work, cancel=job.cancel_event, each=job.post), hear).start()
-        try:
-            job.wait()
-        except KeyboardInterrupt:  # what is done is kept and reported
-            job.cancel()
-            job.wait(5)
-    if job.error is not None:
-        raise job.error
-    return job.result or []
-
-
-def _print(made: "Report") -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from xrai_widgets.results import words
-
-    console = Console()
-    for outcome, verdict in zip(made.outcomes, made.verdicts, strict=True):
-        ending = verdict.status if outcome.status == "ok" else outcome.status
-        console.print(f"\n[bold]{outcome.assessment}[/] on {_plain(outcome.subject_name)}: {_coloured(ending)}")
-        if outcome.reason:
-            console.print(_plain(outcome.reason) + (f" Instead: {_plain(outcome.instead)}." if outcome.instead else ""))
-        table = Table("measure", "value", "95 % interval", "n", "threshold", "verdict")
-        for check in verdict.checks:
-            numbers = (words.number(check.value), _plain(words.interval(check.low, check.high)))
-            judged = (str(check.threshold), _coloured(check.status)) if check.threshold else ("", "")
-            table.add_row(words.label(check.key), *numbers, "" if check.count is None else str(check.count), *judged)
-        if verdict.checks:
-            console.print(table)
-
-
-def _coloured(status: str) -> str:
-    from xrai_widgets.results import words
-
-    colour = {"pass": "green", "warn": "yellow", "fail": "red"}.get(status, "dim")
-    return f"[{colour}]{words.SHAPES.get(status, '○')} {status}[/]"
+    return read_subject(model, data, **roles)
 
 
 def _exit(made: "Report") -> None:
     if made.failed:
         raise typer.Exit(FAILED)
-    if any(outcome.status == "error" for outcome in made.outcomes):
+    if any(outcome.status == "error" or outcome.unsaved for outcome in made.outcomes):
         raise typer.Exit(BROKEN)
 
 
 def _check_target(file: Path) -> None:
     if file.suffix not in {".html", ".json", ".md"} or not file.parent.is_dir():
         raise ValueError(f"--out must end in .html, .json or .md and lie in a folder that exists, got {str(file)!r}")
-
-
-def _plain(text: str) -> str:
-    return text.replace("[", r"\[")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How long a user waits: imports, first widgets, verdicts, clicks, Cancel; in a real browser against a real server."""
+"""How long a user waits: imports, verdicts, clicks, Cancel; in a real browser against a real server."""
 
 import re
 import statistics
@@ -7,7 +7,7 @@ import sys
 import time
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.benchmarks.table import show
 from tests.browser.conftest import (  # noqa: F401 - fixtures
@@ -50,20 +50,6 @@ def test_the_import_takes_less_than_0_3_seconds() -> None:
     times = [float(subprocess.check_output([sys.executable, "-c", code])) for _ in range(5)]
     show("import xrai_widgets", [{"median s": statistics.median(times), "limit s": 0.3}])
     assert statistics.median(times) < 0.3
-
-
-def test_first_widgets_within_5_seconds_of_a_cold_visit(browser: Browser, gallery: str) -> None:  # noqa: F811
-    rows = []
-    for visit in range(3):
-        context = browser.new_context()
-        page = context.new_page()
-        began = time.perf_counter()
-        page.goto(f"{gallery}voila/render/00_start_here.ipynb", wait_until="commit")
-        page.get_by_role("button", name="Run").wait_for(timeout=LONG)
-        rows.append({"visit": visit + 1, "s": time.perf_counter() - began, "limit s": 5.0})
-        context.close()
-    show("first widgets under Voilà, a new kernel each", rows)
-    assert max(row["s"] for row in rows) <= 5.0
 
 
 def test_from_the_slider_to_a_new_verdict_within_100_ms(start_here: Page) -> None:  # noqa: F811

@@ -91,6 +91,14 @@ def no_error_on_the_page(page: Page) -> Iterator[None]:
     assert errors == []
 
 
+@pytest.fixture(autouse=True)
+def the_kernel_is_left(page: Page) -> Iterator[None]:
+    """Closing a context says no farewell: the seats of the gallery would fill up."""
+    yield
+    if not page.is_closed():
+        page.goto("about:blank")
+
+
 @pytest.fixture
 def start_here(page: Page, gallery: str) -> Page:
     """The first app, with its workbench on the page."""

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
-from sklearn.compose import make_column_transformer
+from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
@@ -165,10 +165,10 @@ def test_an_archive_that_unpacks_to_too_much_is_refused_before_it_is_unpacked(
         read_model(file)
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "model.safetensors", "model.npz", "model", "model.skops.zip", "m.h5"])
+@pytest.mark.parametrize("name", ["model.npz", "model", "model.skops.zip", "m.h5", "m.keras", "m.pmml", "m.json"])
 def test_another_kind_of_file_is_refused(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(b"x")
-    with pytest.raises(ValueError, match=f"^the model must be a .skops file, got {name}"):
+    with pytest.raises(ValueError, match=f"^the model must be one of .skops, .onnx, .safetensors, got {name}"):
         read_model(tmp_path / name)
 
 
@@ -239,3 +239,90 @@ def test_a_sound_tree_of_every_shape_is_let_in(tmp_path: Path) -> None:
     ):
         skops.io.dump(model.fit(X, Y), tmp_path / "tree.skops")
         assert np.array_equal(read_model(tmp_path / "tree.skops").predict(X), model.predict(X))
+
+
+def test_a_torchscript_file_is_refused_and_never_run(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    mark = tmp_path / "mark"
+    torch.save(Trap(mark), tmp_path / "script.pt")
+    with pytest.raises(ValueError, match=r"^script.pt is a pickle.*: save the model with torch.onnx.export"):
+        read_model(tmp_path / "script.pt")
+    assert not mark.exists()
+
+
+DISGUISES = [".skops", ".onnx", ".safetensors"]
+
+
+@pytest.mark.parametrize("ending", DISGUISES)
+@pytest.mark.parametrize("kind", ["pickle", "joblib", "cloudpickle", "torch", "npz"])
+def test_a_trap_under_an_allowed_name_is_refused_and_never_sprung(kind: str, ending: str, tmp_path: Path) -> None:
+    mark, file = tmp_path / "mark", tmp_path / f"model{ending}"
+    trap(kind, file, mark)
+    with pytest.raises(ValueError, match=f"^the model model{ending} could not be read: "):
+        read_model(file)
+    assert not mark.exists()
+
+
+def trap(kind: str, file: Path, mark: Path) -> None:
+    """Write a file of some kind that leaves a mark when it is opened as what it is."""
+    import cloudpickle
+
+    match kind:
+        case "pickle":
+            file.write_bytes(pickle.dumps(Trap(mark)))
+        case "cloudpickle":
+            file.write_bytes(cloudpickle.dumps(Trap(mark)))
+        case "joblib":
+            joblib.dump(Trap(mark), file)
+        case "torch":
+            pytest.importorskip("torch").save(Trap(mark), file)
+        case "npz":
+            with file.open("wb") as stream:
+                np.savez(stream, X=np.array([Trap(mark)], dtype=object))
+
+
+@pytest.mark.parametrize("kind", ["pickle", "joblib", "cloudpickle", "torch", "npz"])
+def test_every_trap_would_have_closed(kind: str, tmp_path: Path) -> None:
+    mark, file = tmp_path / "mark", tmp_path / "file"
+    trap(kind, file, mark)
+    match kind:
+        case "pickle" | "cloudpickle":
+            pickle.loads(file.read_bytes())
+        case "joblib":
+            joblib.load(file)
+        case "torch":
+            pytest.importorskip("torch").load(file, weights_only=False)
+        case "npz":
+            np.load(file, allow_pickle=True)["X"]
+    assert mark.exists()
+
+
+def test_a_selector_of_columns_comes_back(tmp_path: Path) -> None:
+    words = make_column_selector(dtype_exclude="number")
+    model = make_pipeline(make_column_transformer((OneHotEncoder(), words)), LogisticRegression()).fit(FRAME, Y)
+    skops.io.dump(model, tmp_path / "model.skops")
+    assert np.array_equal(read_model(tmp_path / "model.skops").predict(FRAME), model.predict(FRAME))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.999])
+def test_a_truncated_onnx_file_is_named(share: float, tmp_path: Path) -> None:
+    skl2onnx = pytest.importorskip("skl2onnx")
+    content = skl2onnx.to_onnx(LogisticRegression().fit(X, Y), X[:1].astype(np.float32)).SerializeToString()
+    (tmp_path / "model.onnx").write_bytes(content[: int(share * len(content))])
+    with pytest.raises(ValueError, match=r"^the model model.onnx could not be read: "):
+        read_model(tmp_path / "model.onnx")
+
+
+def test_a_zip_bomb_is_refused_by_its_declared_size(tmp_path: Path) -> None:
+    file = tmp_path / "model.skops"
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        with archive.open("schema.json", "w", force_zip64=True) as entry:
+            for _ in range(40):
+                entry.write(bytes(2**20))
+        archive.writestr("x.npy", b"")
+    content = file.read_bytes()
+    # the entry says that it unpacks to 40 MiB: make it say 4 GiB less one byte, twice
+    forged_size = content.replace((40 * 2**20).to_bytes(4, "little"), b"\xfe\xff\xff\xff")
+    file.write_bytes(forged_size)
+    with pytest.raises(ValueError, match=r"^the model model.skops could not be read: "):
+        read_model(file)

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from xrai_widgets.io.plans import read_plan
+from xrai_widgets.io.plans import read_plan, read_plan_file
 
 
 def written(folder: Path, text: str | bytes) -> Path:
@@ -17,13 +17,28 @@ def test_a_plan_is_read_in_the_order_of_its_tables(tmp_path: Path) -> None:
     assert read_plan(file) == read_plan(str(file)) == expected
 
 
+def test_an_assessment_runs_several_times_with_double_brackets(tmp_path: Path) -> None:
+    file = written(tmp_path, '[["privacy.shapr"]]\n[["privacy.shapr"]]\nn_neighbors = 5\n')
+    assert read_plan(file) == [("privacy.shapr", {}), ("privacy.shapr", {"n_neighbors": 5})]
+
+
+def test_a_plan_may_name_its_subject_and_its_policy(tmp_path: Path) -> None:
+    text = '[subject]\nexample = "x"\n["privacy.shapr"]\n[policy."a.b"]\nc = {max = 1}\n'
+    found = read_plan_file(written(tmp_path, text))
+    assert (found.example, found.policy, found.entries) == ("x", {"a.b": {"c": {"max": 1}}}, [("privacy.shapr", {})])
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("", r'^the plan plan.toml must hold at least one table such as \["privacy.shapr"\], got none'),
         ("# nothing yet\n", "^the plan plan.toml must hold at least one table"),
         ("n_neighbors = 5", r'must hold tables such as \["privacy.shapr"\], got the key \'n_neighbors\''),
-        ('[["privacy.shapr"]]\n', "must hold tables .* got the key 'privacy.shapr'"),
+        ('"privacy.shapr" = []\n', "must hold tables .* got the key 'privacy.shapr'"),
+        ('["privacy.shapr"]\n[subject]\nexamples = "x"', r"\[subject\] of the plan plan.toml must hold example = "),
+        ('["privacy.shapr"]\n[subject]\nexample = 3', r"must hold example = .* got \{'example': 3\}"),
+        ('policy = 3\n["privacy.shapr"]', "the policy of the plan plan.toml must be tables such as .* got 3"),
+        ('subject = "german_credit_forest"', r"must hold at least one table"),
         ("[privacy.shapr]\nn_neighbors = 5", r'must quote names with a dot, \["privacy.shapr"\], got \[privacy.…\]'),
         ("[privacy.shapr]", "must quote names with a dot"),
         ("garbage = = 1", r"^the plan plan.toml must be TOML: .*line 1"),

@@ -109,7 +109,7 @@ def test_a_report_needs_outcomes_an_ending_and_a_folder(outcomes: list[Outcome],
     [
         ("{", "must be JSON"),
         ("[]", "must have the schema"),
-        ('{"schema": "xrai-widgets/report/2"}', "got 'xrai-widgets/report/2'"),
+        ('{"schema": "xrai-widgets/report/3"}', "got 'xrai-widgets/report/3'"),
         ('{"schema": "xrai-widgets/report/1", "outcomes": [{"params": {}}]}', "no outcome as xrai-widgets writes it"),
     ],
 )

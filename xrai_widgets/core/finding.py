@@ -67,7 +67,9 @@ class Finding:
         How many samples each value rests on.
     tables : mapping of str to DataFrame
         ``samples`` is reserved: columns ``part`` (X, X_train or X_new) and ``id``, then scores per sample.
-        ``rows`` is reserved for the samples' own contents, which reports leave out unless asked.
+        ``rows`` is reserved for the samples' own contents, which reports leave out unless asked. ``subgroups`` is
+        filled by the runtime. ``contributions`` (columns ``part``, ``id``, then one per value) holds what each sample
+        adds: a value is the sum over the parts of the mean of its column, so that two models can be compared in pairs.
     charts : tuple of Chart
     arrays : mapping of str to array
         Images, indices, weights.

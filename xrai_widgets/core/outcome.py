@@ -46,6 +46,12 @@ class Outcome:
     seed : int, optional
     started : str
         Time of the start, ISO 8601 in UTC.
+    recalled : bool
+        Whether a store gave this answer; it was computed at ``started``.
+    unsaved : str
+        Why the store that was to keep it could not; empty if it did, or if there was none.
+    parts : mapping of str to str
+        Digest of each part of the subject's data, which tells whether two models were measured on the same samples.
     """
 
     assessment: str
@@ -62,6 +68,9 @@ class Outcome:
     seed: int | None = None
     started: str = ""
     subject_source: str = ""
+    recalled: bool = False
+    unsaved: str = ""
+    parts: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
@@ -94,6 +103,8 @@ class Outcome:
 
     def __repr__(self) -> str:
         head = f"Outcome({self.assessment} on {self.subject_name!r}: {self.status}, {self.seconds:.2f} s)"
+        head += f"\n  from the store, computed {self.started}" if self.recalled else ""
+        head += f"\n  not saved: {self.unsaved}" if self.unsaved else ""
         if self.finding is None:
             return f"{head}\n  {self.reason}" + (f"\n  instead: {self.instead}" if self.instead else "")
         lines = [f"  {key} = {value:.4g}" + self._interval(key) for key, value in self.finding.values.items()]

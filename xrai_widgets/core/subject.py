@@ -98,8 +98,8 @@ class Subject:
         (n, d) → DataFrame in the user's own columns and units.
     image_shape : tuple of int, optional
         (channels, height, width) of image inputs.
-    groups : array, optional
-        Subgroup of each row of X.
+    groups, train_groups : array, optional
+        Subgroup of each row of X and of X_train.
     outputs : {"probabilities", "labels", "values"}
     state : str, optional
         Digest of the model's parameters, where they can be read.
@@ -135,6 +135,7 @@ class Subject:
     decode: Decode | None = None
     image_shape: tuple[int, int, int] | None = None
     groups: Array | None = _says("subgroups: pass groups= to Subject.of")
+    train_groups: Array | None = None
     outputs: Outputs = "probabilities"
     state: str | None = None
     source: str = ""
@@ -161,6 +162,7 @@ class Subject:
         feature_names: Sequence[str] | None = None,
         image_shape: Sequence[int] | None = None,
         groups: Any = None,
+        train_groups: Any = None,
     ) -> Self:
         """Make a subject from any supported kind of model.
 
@@ -190,8 +192,11 @@ class Subject:
         feature_names : sequence of str, optional
         image_shape : (height, width) or (channels, height, width), optional
             Shape of flat image rows.
-        groups : array, optional
-            Subgroup of each row of ``X``.
+        groups : array or str, optional
+            Subgroup of each row of ``X``, or the name of the column of ``X`` (and ``X_train``) that says it. Every
+            judged number is then measured in each subgroup, too.
+        train_groups : array, optional
+            Subgroup of each row of ``X_train``; not needed with the name of a column.
 
         Raises
         ------
@@ -232,7 +237,25 @@ class Subject:
         digest.update(repr(self.constraints).encode())
         for array in (self.ids, self.train_ids, self.new_ids, self.groups):  # text has no bytes of its own: repr
             digest.update(repr(None if array is None else array.tolist()).encode())
+        if self.train_groups is not None:
+            digest.update(repr(self.train_groups.tolist()).encode())
         return digest.hexdigest()
+
+    @cached_property
+    def parts(self) -> dict[str, str]:
+        """Digest of each part of the data: equal ones are the same samples, labels and names, whatever the model."""
+        found = {}
+        for part, target, ids in (
+            ("X", "y", "ids"),
+            ("X_train", "y_train", "train_ids"),
+            ("X_new", "y_new", "new_ids"),
+        ):
+            if getattr(self, part) is not None:
+                digest = hashlib.sha256(_bytes_of("samples", getattr(self, part)))
+                digest.update(_bytes_of("labels", getattr(self, target)))
+                digest.update(repr(None if getattr(self, ids) is None else getattr(self, ids).tolist()).encode())
+                found[part] = digest.hexdigest()
+        return found
 
     def describe(self) -> str:
         """Return one line: what the model is and what data it is judged on."""

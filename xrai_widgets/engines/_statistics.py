@@ -62,9 +62,7 @@ def auc(positive: Array, negative: Array, level: float = LEVEL) -> Estimate:
     m, n = len(positive), len(negative)
     if not m or not n:
         return Estimate(float("nan"), 0.0, 1.0)
-    ranks = stats.rankdata(np.concatenate([positive, negative]))
-    above = (ranks[:m] - stats.rankdata(positive)) / n
-    below = 1.0 - (ranks[m:] - stats.rankdata(negative)) / m
+    above, below = placements(positive, negative)
     area = float(above.mean())
     variance = above.var(ddof=1) / m + below.var(ddof=1) / n if min(m, n) > 1 else 0.0
     if variance < 1e-12:
@@ -72,6 +70,15 @@ def auc(positive: Array, negative: Array, level: float = LEVEL) -> Estimate:
     half = float(stats.norm.ppf(0.5 + level / 2)) * np.sqrt(variance) / (area * (1 - area))
     low, high = special.expit(special.logit(area) + np.array([-half, half]))
     return Estimate(area, float(low), float(high))
+
+
+def placements(positive: Array, negative: Array) -> tuple[Array, Array]:
+    """Return the share of the other group that each positive lies above, and each negative lies below (ties: half)."""
+    m, n = len(positive), len(negative)
+    ranks = stats.rankdata(np.concatenate([positive, negative]))
+    above = (ranks[:m] - stats.rankdata(positive)) / n
+    below = 1.0 - (ranks[m:] - stats.rankdata(negative)) / m
+    return above, below
 
 
 def newcombe_auc(area: float, m: int, n: int, level: float = LEVEL) -> Estimate:

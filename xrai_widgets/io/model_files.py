@@ -4,50 +4,83 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from xrai_widgets.io.network_files import read_network
 from xrai_widgets.io.tree_check import check_trees
+from xrai_widgets.models.onnx_session import OnnxModel
 
-_EXECUTABLE = (".pkl", ".pickle", ".p", ".joblib", ".dill", ".cloudpickle", ".pt", ".pth", ".bin", ".sav")
+MODELS = (".skops", ".onnx", ".safetensors")
+_EXECUTABLE = {
+    **dict.fromkeys((".pkl", ".pickle", ".p", ".joblib", ".dill", ".cloudpickle", ".sav"), "skops.io.dump"),
+    **dict.fromkeys((".pt", ".pth", ".bin", ".ckpt"), "torch.onnx.export, or save_network of this package"),
+}
 _MOST_BYTES = 4 * 2**30
-# beyond skops' own list: trees, whose contents are checked before the model is asked anything, and the memory of an
-# optimiser, plain arrays that only further training would read
+# beyond skops' own list: trees, whose contents are checked before the model is asked anything; the memory of an
+# optimiser, plain arrays that only further training would read; and a choice of columns by type or name
 _OPTIMIZERS = "sklearn.neural_network._stochastic_optimizers"
-_REVIEWED = ("sklearn.tree._tree.Tree", f"{_OPTIMIZERS}.AdamOptimizer", f"{_OPTIMIZERS}.SGDOptimizer")
+_REVIEWED = (
+    *("sklearn.tree._tree.Tree", f"{_OPTIMIZERS}.AdamOptimizer", f"{_OPTIMIZERS}.SGDOptimizer"),
+    "sklearn.compose._column_transformer.make_column_selector",
+)
 
 
 def read_model(path: str | Path) -> Any:
-    """Read a scikit-learn model from a skops file.
+    """Read a model: scikit-learn in a skops file, ONNX, or a network of this package in a safetensors file.
 
-    Types are audited before anything is constructed: a file that names a type outside skops' own list of scikit-learn,
-    NumPy and SciPy types is refused. Decision trees are allowed and then checked node by node.
+    Types in a skops file are audited before anything is constructed: a file that names a type outside skops' own list
+    of scikit-learn, NumPy and SciPy types is refused. Decision trees are allowed and then checked node by node.
 
     Raises
     ------
     ValueError
-        if the file does not exist, is a pickle of any sort, names an untrusted type, unpacks to more than 4 GiB, or
-        cannot be read.
+        if the file does not exist, is a pickle of any sort, names an untrusted type, unpacks to more than 4 GiB, needs
+        a library that is not installed, or cannot be read.
     """
-    from skops.io import get_untrusted_types, load
-
     file = Path(path)
     if not file.is_file():
         what = "is a folder" if file.is_dir() else "does not exist"
         raise ValueError(f"the model must be a file, got {str(path)!r}, which {what}")
-    if file.suffix.lower() in _EXECUTABLE:
-        raise ValueError(
-            f"{file.name} is a pickle, and reading a pickle runs the code in it: save the model with skops.io.dump"
-        )
-    if file.suffix.lower() != ".skops":
-        raise ValueError(f"the model must be a .skops file, got {file.name}")
+    check_model_name(file.name)
+    read, extra = {
+        ".skops": (_read_skops, ""),
+        ".onnx": (_read_onnx, "onnx"),
+        ".safetensors": (read_network, "torch"),
+    }[file.suffix.lower()]
     try:
-        _check_size(file)
-        foreign = sorted(set(get_untrusted_types(file=file)) - set(_REVIEWED))
-        if foreign:
-            raise ValueError(f"it holds types that are not trusted: {', '.join(foreign[:5])}")
-        model = load(file, trusted=list(_REVIEWED))
-        check_trees(model)
-        return model
+        return read(file)
+    except ModuleNotFoundError as error:
+        advice = f": it needs {error.name}, pip install 'xrai-widgets[{extra}]'" if extra else f": {error}"
+        raise ValueError(f"the model {file.name} could not be read{advice}") from None
     except Exception as error:  # noqa: BLE001 - a forged file may raise anything
-        raise ValueError(f"the model {file.name} could not be read: {error}") from None
+        raise ValueError(f"the model {file.name} could not be read: {' '.join(str(error).split())}") from None
+
+
+def check_model_name(name: str) -> None:
+    """Refuse a file by its name, before it is read."""
+    ending = Path(name).suffix.lower()
+    if ending in _EXECUTABLE:
+        raise ValueError(
+            f"{name} is a pickle, and reading a pickle runs the code in it: save the model with {_EXECUTABLE[ending]}"
+        )
+    if ending not in MODELS:
+        raise ValueError(f"the model must be one of {', '.join(MODELS)}, got {name}")
+
+
+def _read_skops(file: Path) -> Any:
+    from skops.io import get_untrusted_types, load
+
+    _check_size(file)
+    foreign = sorted(set(get_untrusted_types(file=file)) - set(_REVIEWED))
+    if foreign:
+        raise ValueError(f"it holds types that are not trusted: {', '.join(foreign[:5])}")
+    model = load(file, trusted=list(_REVIEWED))
+    check_trees(model)
+    return model
+
+
+def _read_onnx(file: Path) -> Any:
+    model = OnnxModel(file.read_bytes())
+    assert model.inputs  # opens it: whatever is wrong with the file shows here
+    return model
 
 
 def _check_size(file: Path) -> None:

@@ -26,13 +26,20 @@ def outcome_to_dict(outcome: Outcome, *, include_rows: bool = False) -> dict[str
         audit must not leak the people it found exposed.
     """
     data = {
-        f.name: getattr(outcome, f.name) for f in fields(Outcome) if f.name not in {"finding", "params", "versions"}
+        f.name: getattr(outcome, f.name)
+        for f in fields(Outcome)
+        if f.name not in {"finding", "params", "versions", "parts"}
     }
     data["seconds"] = _number(outcome.seconds)
-    data["params"] = {key: _plain(value) for key, value in outcome.params.items()}
-    data["versions"] = dict(outcome.versions)
+    data["params"] = params_to_dict(outcome.params)
+    data["versions"], data["parts"] = dict(outcome.versions), dict(outcome.parts)
     data["finding"] = None if outcome.finding is None else _finding_to_dict(outcome.finding, include_rows)
     return data
+
+
+def params_to_dict(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters as JSON-ready types."""
+    return {key: _plain(value) for key, value in params.items()}
 
 
 def outcome_from_dict(data: Mapping[str, Any]) -> Outcome:

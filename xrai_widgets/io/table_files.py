@@ -1,34 +1,129 @@
 """Tables from files."""
 
+import gzip
+import io
+import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
-_READERS = (".csv", ".csv.gz", ".parquet")
-_BROKEN = (ValueError, OSError, EOFError, zlib.error, NotImplementedError, OverflowError, pd.errors.EmptyDataError)
+from xrai_widgets.io.csv_format import CsvFormat, detect
+
+TABLES = (".csv", ".csv.gz", ".parquet", ".npz")
+_EXECUTABLE = (".pkl", ".pickle", ".p", ".joblib", ".dill", ".cloudpickle", ".npy")
+_MOST_BYTES = 2**30
+_MOST_TEXT = 2**29  # text takes several times its size while it is read
+_MOST_COLUMNS = 4096
+_BROKEN = (
+    *(ValueError, OSError, EOFError, zlib.error, NotImplementedError, OverflowError, KeyError, MemoryError),
+    *(pd.errors.EmptyDataError, zipfile.BadZipFile, TypeError, RuntimeError),
+)
 
 
-def read_table(path: str | Path) -> pd.DataFrame:
-    """Read a CSV (also gzipped) or Parquet file.
+def read_table(path: str | Path, style: CsvFormat | None = None) -> pd.DataFrame:
+    """Read a CSV (also gzipped), Parquet or NumPy (.npz) file; nothing in it is ever run.
+
+    Delimiter, decimal comma and encoding of a CSV are told from the file, or asked for. The arrays of an ``.npz`` file
+    become columns: one of shape (n,) the column of its name, ``X`` of shape (n, 3) the columns ``X0, X1, X2``, images
+    one column per pixel.
+
+    Parameters
+    ----------
+    path : str or Path
+    style : CsvFormat, optional
+        How a CSV is written, where that cannot be told.
 
     Raises
     ------
     ValueError
-        if the file does not exist, is of another kind, cannot be read, or holds no rows.
+        if the file does not exist, is of another kind, cannot be read, unpacks to more than 1 GiB (a CSV: 0.5),
+        has more than 4096 columns, or holds no rows.
     """
     file = Path(path)
     if not file.is_file():
         what = "is a folder" if file.is_dir() else "does not exist"
         raise ValueError(f"the table must be a file, got {str(path)!r}, which {what}")
-    kind = next((ending for ending in _READERS if file.name.lower().endswith(ending)), None)
-    if kind is None:
-        raise ValueError(f"the table must be one of {', '.join(_READERS)}, got {file.name}")
+    check_table_name(file.name)
     try:
-        # low_memory guesses the type of a column piece by piece, and may find two
-        frame = pd.read_parquet(file) if kind == ".parquet" else pd.read_csv(file, low_memory=False)
+        frame = _read(file, style or CsvFormat())
     except _BROKEN as error:
         raise ValueError(f"the table {file.name} could not be read: {' '.join(str(error).split())}") from None
     if frame.empty:
         raise ValueError(f"the table {file.name} must hold at least one row and one column, got shape {frame.shape}")
     return frame
+
+
+def check_table_name(name: str) -> None:
+    """Refuse a file by its name, before it is read."""
+    if name.lower().endswith(_EXECUTABLE):
+        raise ValueError(f"{name} may hold a pickle, and reading a pickle runs the code in it: save the table as CSV")
+    if not name.lower().endswith(TABLES):
+        raise ValueError(f"the table must be one of {', '.join(TABLES)}, got {name}")
+
+
+def _read(file: Path, style: CsvFormat) -> pd.DataFrame:
+    name = file.name.lower()
+    if name.endswith(".parquet"):
+        return _read_parquet(file)
+    if name.endswith(".npz"):
+        return _read_arrays(file)
+    text, found = detect(_unpacked(file) if name.endswith(".gz") else file.read_bytes(), style)
+    header = pd.read_csv(io.StringIO(text), sep=found.delimiter, nrows=0, index_col=False)
+    _check_columns(len(header.columns))
+    # low_memory guesses the type of a column piece by piece, and may find two
+    return pd.read_csv(
+        io.StringIO(text), sep=found.delimiter, decimal=found.decimal or ".", index_col=False, low_memory=False
+    )
+
+
+def _unpacked(file: Path) -> bytes:
+    with gzip.open(file) as packed:
+        raw: bytes = packed.read(_MOST_TEXT + 1)
+    if len(raw) > _MOST_TEXT:
+        raise ValueError(f"it must unpack to at most {_MOST_TEXT / 2**30:g} GiB, got more")
+    return raw
+
+
+def _read_parquet(file: Path) -> pd.DataFrame:
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(file) as parquet:
+        told = parquet.metadata
+        _check_columns(told.num_columns)
+        groups = [told.row_group(index) for index in range(told.num_row_groups)]
+        # a long run of one value takes a few bytes in the file
+        _check_bytes(max(sum(group.total_byte_size for group in groups), 8 * told.num_rows * told.num_columns))
+    return pd.read_parquet(file)
+
+
+def _read_arrays(file: Path) -> pd.DataFrame:
+    with zipfile.ZipFile(file) as archive:
+        _check_bytes(sum(entry.file_size for entry in archive.infolist()))
+    columns: dict[str, Any] = {}
+    with np.load(file, allow_pickle=False) as arrays:
+        for name in arrays.files:
+            array = arrays[name]
+            if array.ndim == 0:
+                raise ValueError(f"its array {name!r} must have one entry per sample, got a single number")
+            flat = array.reshape(len(array), -1) if len(array) else array.reshape(0, -1 if array.size else 0)
+            _check_columns(len(columns) + flat.shape[1])
+            for index in range(flat.shape[1]):
+                columns[name if array.ndim == 1 else f"{name}{index}"] = flat[:, index]
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        few = ", ".join(f"{name} {length}" for name, length in list(lengths.items())[:5])
+        raise ValueError(f"its arrays must all have one entry per sample, got different lengths: {few}")
+    return pd.DataFrame(columns)
+
+
+def _check_columns(count: int) -> None:
+    if count > _MOST_COLUMNS:
+        raise ValueError(f"it must have at most {_MOST_COLUMNS:,} columns, got {count:,}")
+
+
+def _check_bytes(count: int) -> None:
+    if count > _MOST_BYTES:
+        raise ValueError(f"it must unpack to at most {_MOST_BYTES / 2**30:g} GiB, got {count / 2**30:.3g} GiB")

@@ -17,6 +17,8 @@ from xrai_widgets.models.estimator import adapt_estimator, check_estimator, is_e
 from xrai_widgets.models.frame import same_columns
 from xrai_widgets.models.function import adapt_function, adapt_table
 from xrai_widgets.models.inputs import Inputs, constrain, learn
+from xrai_widgets.models.onnx import adapt_onnx
+from xrai_widgets.models.onnx_session import is_onnx
 from xrai_widgets.models.outputs import in_classes
 from xrai_widgets.models.torch_module import adapt_torch, is_torch_module
 
@@ -45,6 +47,7 @@ def describe(
     feature_names: Sequence[str] | None,
     image_shape: Sequence[int] | None,
     groups: Any,
+    train_groups: Any,
 ) -> dict[str, Any]:
     """Return the fields of a subject; see `Subject.of` for the arguments."""
     if model is None:
@@ -87,7 +90,7 @@ def describe(
         "constraints": inputs.constraints,
         "decode": inputs.codec.decode if inputs.codec is not None else None,
         "image_shape": inputs.image_shape,
-        "groups": None if groups is None else _read_only(labels.entries(groups, "groups", len(arrays["X"]), "group")),
+        **_groups(groups, train_groups, given, arrays),
         "outputs": adapted.outputs,
         "state": adapted.state,
     }
@@ -105,13 +108,15 @@ def _adapt(
         if task is not None and task != adapted.task:
             raise ValueError(f"task must be {adapted.task!r} for a {type(model).__name__}, got {task!r}")
         return adapted
+    if is_onnx(model):
+        return _ask(lambda: adapt_onnx(model, inputs, X, y, task, classes), inputs)
     if is_torch_module(model):
         return _ask(lambda: adapt_torch(model, inputs, X, y, task), inputs)
     if callable(model) and not isinstance(model, type):
         return _ask(lambda: adapt_function(model, inputs, X, y, task, classes), inputs)
     raise TypeError(
-        "the model must be a fitted scikit-learn classifier or regressor, a torch module, a function of the inputs, "
-        f"or None for a table of probabilities, got {_kind(model)}"
+        "the model must be a fitted scikit-learn classifier or regressor, a torch module, an ONNX model or session, a "
+        f"function of the inputs, or None for a table of probabilities, got {_kind(model)}"
     )
 
 
@@ -178,7 +183,7 @@ def _check_words(task: object, classes: object) -> None:
 
 def _aligned(model: Any, inputs: Inputs, X: Any, nameless: bool) -> Inputs:
     """Compare the columns with those that the model was fitted on, and note the order and form it wants them in."""
-    known = getattr(model, "feature_names_in_", None)
+    known = _columns_of(model)
     if known is not None and isinstance(X, pd.DataFrame):
         same_columns(X, list(known), "X", "those the model was fitted on")
     width = getattr(model, "n_features_in_", None)
@@ -190,6 +195,12 @@ def _aligned(model: Any, inputs: Inputs, X: Any, nameless: bool) -> Inputs:
     text = isinstance(X, pd.DataFrame) and all(isinstance(name, str) for name in X.columns)
     bare = text and width is not None and all(not hasattr(part, "feature_names_in_") for part in parts_of(model))
     return replace(inputs, bare=bare)
+
+
+def _columns_of(model: Any) -> Any:
+    """Return the columns that a model was fitted on by name; CatBoost has a word of its own, and numbers as names."""
+    own = list(getattr(model, "feature_names_", None) or []) if hasattr(model, "get_cat_feature_indices") else []
+    return own if own and own != list(map(str, range(len(own)))) else getattr(model, "feature_names_in_", None)
 
 
 def _column_classes(columns: list[Any], vectors: Mapping[str, Array]) -> tuple[Any, ...]:
@@ -216,6 +227,24 @@ def _ids(given: Any, X: Any, rows: int, role: str) -> Array:
     if repeated:
         raise ValueError(f"{role} must differ from each other, got {repeated} repeated{advice}")
     return _read_only(found)
+
+
+def _groups(groups: Any, train: Any, given: Mapping[str, Any], arrays: Mapping[str, Array]) -> dict[str, Array | None]:
+    if isinstance(groups, str):
+        columns = list(getattr(given["X"], "columns", ()))
+        if groups not in columns:
+            raise ValueError(
+                f"groups must be a column of X or one group per sample; columns: {columns}, got {groups!r}"
+            )
+        train = given["X_train"][groups] if train is None and given["X_train"] is not None else train
+        groups = given["X"][groups]
+    if train is not None and (groups is None or given["X_train"] is None):
+        raise ValueError("train_groups needs groups and X_train: pass all three")
+    found = {"groups": (groups, "X"), "train_groups": (train, "X_train")}
+    return {
+        role: None if values is None else _read_only(labels.entries(values, role, len(arrays[part]), "group"))
+        for role, (values, part) in found.items()
+    }
 
 
 def _read_only(array: Array) -> Array:

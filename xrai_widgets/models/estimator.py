@@ -67,9 +67,7 @@ class Refit:
 
     def __call__(self, X: Array, y: Array, *, seed: int, sample_weight: Array | None = None) -> Predict:
         """Return the predict function of the fresh clone."""
-        from sklearn.base import clone
-
-        fresh = clone(self.estimator)
+        fresh = _clone(self.estimator)
         seeds = {key: seed for key in fresh.get_params() if key == "random_state" or key.endswith("__random_state")}
         fresh.set_params(**seeds)
         prefix = f"{fresh.steps[-1][0]}__" if hasattr(fresh, "steps") else ""
@@ -93,6 +91,18 @@ class _Aligned:
         wide = np.zeros((len(X), len(self.classes)))
         wide[:, [self.classes.index(label) for label in self.known]] = self.predict(X)
         return wide
+
+
+def _clone(estimator: Any) -> Any:
+    from sklearn.base import clone
+
+    try:
+        return clone(estimator)
+    except RuntimeError:
+        if not type(estimator).__module__.startswith("catboost"):
+            raise
+        # CatBoost copies the list of its text columns, which scikit-learn takes for a change of it
+        return type(estimator)(**estimator.get_params())
 
 
 def is_estimator(model: object) -> bool:

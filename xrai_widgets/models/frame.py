@@ -1,6 +1,6 @@
 """DataFrames with categories as float64 arrays, and back."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -71,7 +71,7 @@ class FrameCodec:
         """Read types and categories off all given frames; the first one has the reference columns."""
         role, first = next(iter(frames.items()))
         if any(pd.api.types.is_scalar(name) and pd.isna(name) for name in first.columns):
-            raise ValueError(f"the columns of {role} must have names, got {_few(list(first.columns))}")
+            raise ValueError(f"the columns of {role} must have names, got {few(list(first.columns))}")
         names = pd.Index([str(name) for name in first.columns])
         if names.has_duplicates:
             doubled = names[names.duplicated()][0]
@@ -104,12 +104,10 @@ def same_columns(frame: pd.DataFrame, expected: list[Any], role: str, why: str) 
     """Raise a message that names missing, unexpected and repeated columns."""
     missing = [name for name in expected if name not in frame.columns]
     if missing:
-        raise ValueError(f"{role} must have the column(s) {_few(missing)} ({why}), got {_few(list(frame.columns))}")
+        raise ValueError(f"{role} must have the column(s) {few(missing)} ({why}), got {few(list(frame.columns))}")
     extra = [name for name in frame.columns if name not in expected]
     if extra:
-        raise ValueError(
-            f"{role} must have only the columns {_few(expected)} ({why}), got also {_few(extra)}: drop them"
-        )
+        raise ValueError(f"{role} must have only the columns {few(expected)} ({why}), got also {few(extra)}: drop them")
     if frame.columns.has_duplicates:
         doubled = frame.columns[frame.columns.duplicated()][0]
         raise ValueError(f"the columns of {role} must have different names, got {doubled!r} more than once")
@@ -207,5 +205,8 @@ def _cells(series: pd.Series, dtype: Any) -> list[Any]:
     ]
 
 
-def _few(names: list[Any]) -> str:
-    return ", ".join(repr(name) for name in names[:5]) + (f", … ({len(names)} in all)" if len(names) > 5 else "")
+def few(names: Sequence[Any]) -> str:
+    """Return the first names, quoted, and how many there are."""
+    return ", ".join(repr(str(name) if isinstance(name, str) else name) for name in names[:5]) + (
+        f", … ({len(names)} in all)" if len(names) > 5 else ""
+    )

@@ -30,7 +30,7 @@ def digest(model: object) -> str | None:
 def _feed(sha: _Digest, value: Any, depth: int) -> None:
     if depth > 30:
         raise Unreadable("nested too deeply")
-    if value is None or isinstance(value, bool | int | float | complex | str | bytes | slice | np.generic):
+    if value is None or isinstance(value, bool | int | float | complex | str | bytes | bytearray | slice | np.generic):
         sha.update(f"{type(value).__name__}:{value!r};".encode())
     elif isinstance(value, np.ndarray) and value.dtype.names:  # by field: the bytes between them hold anything
         for name in value.dtype.names:

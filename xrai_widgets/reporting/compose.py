@@ -1,11 +1,13 @@
 """What a report says: the same structure for HTML, JSON and Markdown."""
 
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from xrai_widgets.core import Finding, Outcome
+from xrai_widgets.io.outcomes import ROWS
 from xrai_widgets.results.html import entry_of
 from xrai_widgets.results.policy import WORST_FIRST, Policy, Status, Verdict, judge
 
@@ -18,6 +20,7 @@ class FamilySummary:
     status: Status
     judged: int
     total: int
+    waived: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,13 +64,10 @@ class Report:
     @property
     def families(self) -> list[FamilySummary]:
         """One line per family: how bad the worst judged result is."""
-        found: dict[str, list[Status]] = {}
+        found: dict[str, list[Verdict]] = {}
         for outcome, verdict in zip(self.outcomes, self.verdicts, strict=True):
-            found.setdefault(outcome.assessment.partition(".")[0], []).append(verdict.status)
-        return [
-            FamilySummary(name, min(all_, key=WORST_FIRST.index), sum(s != "not judged" for s in all_), len(all_))
-            for name, all_ in found.items()
-        ]
+            found.setdefault(outcome.assessment.partition(".")[0], []).append(verdict)
+        return [_summary(name, verdicts) for name, verdicts in found.items()]
 
     @property
     def recommendations(self) -> list[Recommendation]:
@@ -81,8 +81,8 @@ class Report:
 
     @property
     def failed(self) -> bool:
-        """Whether any verdict is a failure."""
-        return any(verdict.status == "fail" for verdict in self.verdicts)
+        """Whether anything fails that is not waived."""
+        return any(verdict.failed for verdict in self.verdicts)
 
     def to_html(self) -> str:
         """Return one self-contained HTML page."""
@@ -120,6 +120,30 @@ class Report:
         return file
 
 
+def redacted(outcome: Outcome) -> Outcome:
+    """Return the outcome without the contents of samples.
+
+    Left out are the table ``rows`` with its charts, arrays of images, and the words of an error: a model that fails on
+    a sample may quote it.
+    """
+    finding = outcome.finding
+    if finding is not None:
+        tables = {name: table for name, table in finding.tables.items() if name != ROWS}
+        arrays = {name: array for name, array in finding.arrays.items() if array.ndim == 1}
+        charts = tuple(chart for chart in finding.charts if chart.table != ROWS)
+        outcome = replace(outcome, finding=replace(finding, tables=tables, arrays=arrays, charts=charts))
+    if outcome.status != "error":
+        return outcome
+    number = re.search(r"\(error \w+; .*\)$", outcome.reason)
+    return replace(outcome, reason=f"the assessment failed {number.group() if number else '(no details)'}")
+
+
+def _summary(family: str, verdicts: list[Verdict]) -> FamilySummary:
+    worst = min((verdict.status for verdict in verdicts), key=WORST_FIRST.index)
+    waived = worst == "fail" and not any(verdict.failed for verdict in verdicts)
+    return FamilySummary(family, worst, sum(v.status != "not judged" for v in verdicts), len(verdicts), waived)
+
+
 def report(
     outcomes: Iterable[Outcome],
     policy: Policy | None = None,
@@ -145,5 +169,7 @@ def report(
     if not given:
         raise ValueError("a report needs at least one outcome, got none")
     names = ", ".join(dict.fromkeys(outcome.subject_name for outcome in given))
+    if not include_rows:
+        given = [redacted(outcome) for outcome in given]
     created = datetime.now(UTC).isoformat(timespec="seconds")
     return Report(given, policy or Policy.default(), title or f"Audit of {names}", include_rows, quality, created)

@@ -13,9 +13,10 @@ from xrai_widgets.core import Outcome
 from xrai_widgets.io.outcomes import ROWS, outcome_from_dict, outcome_to_dict
 from xrai_widgets.reporting.compose import Report
 from xrai_widgets.results import html, words
-from xrai_widgets.results.policy import Verdict
+from xrai_widgets.results.policy import Check, Policy, Verdict
 
-SCHEMA = "xrai-widgets/report/1"
+SCHEMA = "xrai-widgets/report/2"
+_OLDER = ("xrai-widgets/report/1",)  # what it lacks has defaults
 _EXPOSED = 20
 
 
@@ -39,6 +40,7 @@ def to_html(report: Report) -> str:
         board=Markup(board),
         style=Markup(html.style()),
         policy=report.policy.to_toml(),
+        blocks=html.run_blocks(report.outcomes, report.policy),
     )
 
 
@@ -71,6 +73,18 @@ def read_report(path: str | Path) -> list[Outcome]:
     ValueError
         if the file is no such report, or one of a newer format.
     """
+    return [outcome_from_dict(entry) for entry in _read(path).get("outcomes", [])]
+
+
+def read_policy(path: str | Path) -> Policy:
+    """Return the policy, waivers included, of a report that was saved as JSON."""
+    text = _read(path).get("policy")
+    if not isinstance(text, str):
+        raise ValueError(f"the report {Path(path).name} must hold its policy as text, got {text!r}")
+    return Policy.parse(text, f"the policy in {Path(path).name}")
+
+
+def _read(path: str | Path) -> dict[str, Any]:
     file = Path(path)
     if not file.is_file():
         raise ValueError(f"the report must be a JSON file, got {str(path)!r}, which does not exist")
@@ -79,9 +93,10 @@ def read_report(path: str | Path) -> list[Outcome]:
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"the report {file.name} must be JSON: {error}") from None
     written = data.get("schema") if isinstance(data, dict) else None
-    if written != SCHEMA:
-        raise ValueError(f"the report {file.name} must have the schema {SCHEMA!r}, got {written!r}")
-    return [outcome_from_dict(entry) for entry in data.get("outcomes", [])]
+    if written not in (SCHEMA, *_OLDER):
+        raise ValueError(f"the report {file.name} must have the schema {SCHEMA!r} or an older one, got {written!r}")
+    found: dict[str, Any] = data
+    return found
 
 
 def schema() -> dict[str, Any]:
@@ -116,7 +131,7 @@ def _tables(outcome: Outcome, include_rows: bool) -> list[Markup]:
         return []
     found = []
     for name, frame in outcome.finding.tables.items():
-        if frame.empty or (name == ROWS and not include_rows):
+        if frame.empty or name == "contributions" or (name == ROWS and not include_rows):
             continue
         scores = [column for column in frame.columns if name == "samples" and frame[column].dtype.kind == "f"]
         shown = frame.sort_values(scores[0], ascending=False, kind="stable") if scores else frame
@@ -126,9 +141,24 @@ def _tables(outcome: Outcome, include_rows: bool) -> list[Markup]:
 
 
 def _verdict(outcome: Outcome, verdict: Verdict) -> dict[str, Any]:
-    checks = [
-        {"measure": check.key, "threshold": str(check.threshold), "status": check.status}
-        for check in verdict.checks
-        if check.threshold is not None
-    ]
-    return {"assessment": outcome.assessment, "status": verdict.status, "reason": verdict.reason, "checks": checks}
+    checks = [_check(check) for check in verdict.checks if check.threshold is not None]
+    return {
+        "assessment": outcome.assessment,
+        "status": verdict.status,
+        "waived": verdict.waived,
+        "reason": verdict.reason,
+        "checks": checks,
+        "subgroups": [
+            {"group": group.group, "measure": group.key, "status": group.status, "together": group.together}
+            for group in verdict.groups
+        ],
+    }
+
+
+def _check(check: Check) -> dict[str, Any]:
+    waiver = check.waiver
+    said = None
+    if waiver is not None:
+        until = waiver.until.isoformat()
+        said = {"who": waiver.who, "why": waiver.why, "until": until, "subject": waiver.subject, "holds": check.waived}
+    return {"measure": check.key, "threshold": str(check.threshold), "status": check.status, "waiver": said}

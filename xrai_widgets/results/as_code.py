@@ -1,5 +1,6 @@
-"""The Python and command lines that give an outcome again."""
+"""The Python and the command line that give an outcome again."""
 
+import ast
 import re
 import shlex
 from collections.abc import Mapping
@@ -7,6 +8,7 @@ from typing import Any
 
 from xrai_widgets.core import Outcome, registered
 
+_MODEL = "MODEL.skops --data TABLE.csv --target COLUMN"
 _EXAMPLE = re.compile(r'xw\.examples\.load\("(\w+)"\)')
 
 
@@ -27,11 +29,37 @@ def as_python(outcome: Outcome) -> str:
 
 def as_command(outcome: Outcome) -> str:
     """Return the command line; for a model that is no built-in example, with a place for its file."""
-    example = _EXAMPLE.fullmatch(outcome.subject_source)
-    model = example.group(1) if example else "MODEL.skops --data TABLE.csv --target COLUMN"
-    sets = "".join(f" --set {key}={shlex.quote(_said(value))}" for key, value in changed(outcome).items())
+    model = model_words(outcome)
+    sets = "".join(f" --set {key}={shlex.quote(said(value))}" for key, value in changed(outcome).items())
     return f"xrai-widgets assess {model} --run {outcome.assessment}{sets}"
 
 
-def _said(value: Any) -> str:
+def model_words(outcome: Outcome) -> str:
+    """Return the model and its data as the command line takes them; a place for them where they are not known."""
+    return example_of(outcome) or _own_files(outcome.subject_source) or _MODEL
+
+
+def example_of(outcome: Outcome) -> str:
+    """Return the name of the built-in example; empty for another model."""
+    found = _EXAMPLE.fullmatch(outcome.subject_source)
+    return found.group(1) if found else ""
+
+
+def _own_files(source: str) -> str:
+    """Return the arguments of the command line for ``xw.read_subject(…)``; nothing for another expression."""
+    if not source.startswith("xw.read_subject("):
+        return ""
+    call = ast.parse(source, mode="eval").body
+    assert isinstance(call, ast.Call)
+    model, data = (str(ast.literal_eval(argument)) for argument in call.args)
+    words = [model, "--data", data]
+    for keyword in call.keywords:
+        value = ast.literal_eval(keyword.value)
+        for item in value if isinstance(value, list) else [value]:
+            words += [f"--{keyword.arg}"] if item is True else [f"--{keyword.arg}", str(item)]
+    return shlex.join(words)
+
+
+def said(value: Any) -> str:
+    """Return a value as the command line takes it."""
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -1,6 +1,6 @@
 """One autoescaping renderer for everything that is shown as HTML, in widgets and in reports."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -10,7 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from xrai_widgets.core import Assessment, Chart, Finding, Outcome, registered
-from xrai_widgets.results import as_code, words
+from xrai_widgets.results import as_code, run_as_code, words
 from xrai_widgets.results.describe import describe
 from xrai_widgets.results.policy import Check, Policy, Verdict, judge
 
@@ -27,8 +27,14 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters |= {"label": words.label, "number": words.number, "seconds": words.seconds, "cell": cell}
-    found.globals |= {"shapes": words.SHAPES, "interval": words.interval, "bar": bar}
+    found.filters |= {
+        "label": words.label,
+        "number": words.number,
+        "seconds": words.seconds,
+        "moment": words.moment,
+        "cell": cell,
+    }
+    found.globals |= {"shapes": words.SHAPES, "interval": words.interval, "bar": bar, "said_of_waiver": said_of_waiver}
     return found
 
 
@@ -106,6 +112,19 @@ def code(outcome: Outcome) -> str:
     return render("code.html", python=as_code.as_python(outcome), command=as_code.as_command(outcome), outcome=outcome)
 
 
+def run_blocks(outcomes: Sequence[Outcome], policy: Policy) -> list[tuple[str, str]]:
+    """Return what runs everything on the board again, one subject after the other: (title, text)."""
+    found = []
+    for run in by_subject(outcomes):
+        on = f" on {run[0].subject_name}" if len({outcome.subject for outcome in outcomes}) > 1 else ""
+        found += [
+            (f"Python{on}", run_as_code.run_as_python(run, policy)),
+            (f"run.toml{on}", run_as_code.run_as_plan(run, policy)),
+            (f"Command line{on}", run_as_code.run_as_command(run, policy)),
+        ]
+    return found
+
+
 def table(frame: pd.DataFrame, caption: str, most: int = 20) -> str:
     """Return a plain table of the first rows."""
     return render("table.html", frame=frame.head(most), total=len(frame), caption=caption)
@@ -121,11 +140,31 @@ def entry_of(outcome: Outcome) -> Assessment | None:
     return registered().get(outcome.assessment)
 
 
+def said_of_waiver(check: Check) -> str:
+    """Return one sentence on what is waived, by whom, why and until when."""
+    waiver = check.waiver
+    if waiver is None:
+        return ""
+    if check.waived:
+        return f"Waived by {waiver.says}"
+    if check.status in ("fail", "warn"):
+        return f"No longer waived; the waiver has ended: {waiver.says}"
+    return f"There is nothing to waive, and the waiver can go; it is by {waiver.says}"
+
+
 def cell(value: object) -> str:
     """Return a table cell as text."""
     if isinstance(value, float):
         return words.number(value)
     return str(value)
+
+
+def by_subject(outcomes: Iterable[Outcome]) -> list[list[Outcome]]:
+    """Return the outcomes of each subject, in the order in which the subjects first appear."""
+    found: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        found.setdefault(outcome.subject, []).append(outcome)
+    return list(found.values())
 
 
 _SECTIONS = ("Interpretation", "Limitations", "Recommendations")

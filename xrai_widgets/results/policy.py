@@ -3,11 +3,14 @@
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from xrai_widgets.core import Outcome, closest, registered
+from xrai_widgets.core import Measure, Outcome, closest, registered
+from xrai_widgets.results.subgroups import GroupCheck, judge_groups
+from xrai_widgets.results.waiver import Waiver, waivers_of
 
 Status = Literal["pass", "warn", "fail", "not judged"]
 WORST_FIRST: tuple[Status, ...] = ("fail", "warn", "pass", "not judged")
@@ -32,7 +35,11 @@ class Threshold:
 
 @dataclass(frozen=True)
 class Check:
-    """One value of an outcome against its threshold."""
+    """One value of an outcome against its threshold.
+
+    The status is the true one, waived or not. ``waiver`` is what the policy says about this measure, in force or not;
+    ``waived`` whether it is in force and there is something to waive.
+    """
 
     key: str
     value: float
@@ -41,28 +48,53 @@ class Check:
     count: int | None
     threshold: Threshold | None
     status: Status
+    waiver: Waiver | None = None
+    waived: bool = False
+
+    @property
+    def failed(self) -> bool:
+        """Whether it fails and nobody answers for it."""
+        return self.status == "fail" and not self.waived
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """An outcome against a policy: the worst of its checks."""
+    """An outcome against a policy: the worst of its checks.
+
+    A subgroup that fails when all are read together fails the outcome, too; one that is too small to tell does not.
+    """
 
     status: Status
     checks: tuple[Check, ...] = ()
     reason: str = ""
+    groups: tuple[GroupCheck, ...] = ()
+
+    @property
+    def failed(self) -> bool:
+        """Whether anything fails that is not waived."""
+        waived = {check.key for check in self.checks if check.waived}
+        return any(check.failed for check in self.checks) or any(
+            group.together == "fail" and group.key not in waived for group in self.groups
+        )
+
+    @property
+    def waived(self) -> bool:
+        """Whether there is a failure and all of them are waived."""
+        return self.status == "fail" and not self.failed
 
 
 @dataclass(frozen=True)
 class Policy:
-    """Thresholds by assessment and measure."""
+    """Thresholds by assessment and measure, and what is waived."""
 
     thresholds: Mapping[str, Mapping[str, Threshold]] = field(default_factory=dict)
+    waivers: tuple[Waiver, ...] = ()
 
     @classmethod
     def default(cls) -> "Policy":
         """Return the packaged policy."""
         text = resources.files("xrai_widgets.results").joinpath("policy.toml").read_text(encoding="utf-8")
-        return cls._read(text, "packaged policy")
+        return cls._made(_tables(text, "packaged policy"), "packaged policy")
 
     @classmethod
     def load(cls, path: str | Path) -> "Policy":
@@ -81,18 +113,25 @@ class Policy:
     @classmethod
     def parse(cls, text: str, source: str = "policy") -> "Policy":
         """Read a policy from TOML text and check its names against the catalog."""
-        policy = cls._read(text, source)
+        return cls.of(_tables(text, source), source)
+
+    @classmethod
+    def of(cls, tables: Mapping[str, object], source: str = "policy") -> "Policy":
+        """Make a policy from the tables of a TOML file and check its names against the catalog."""
+        policy = cls._made(tables, source)
         for name, table in policy.thresholds.items():
-            _check_names(name, table, source)
+            _check_assessment(name, source)
+            for key, threshold in table.items():
+                _check_bound(name, key, threshold, source)
+        for waiver in policy.waivers:
+            _check_assessment(waiver.assessment, source)
+            _measure(waiver.assessment, waiver.measure, source)
         return policy
 
     @classmethod
-    def _read(cls, text: str, source: str) -> "Policy":
-        try:
-            tables = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise ValueError(f"{source} must be TOML: {error}") from None
-        return cls({name: _thresholds(name, table, source) for name, table in tables.items()})
+    def _made(cls, tables: Mapping[str, object], source: str) -> "Policy":
+        rest = {name: _thresholds(name, table, source) for name, table in tables.items() if name != "waiver"}
+        return cls(rest, waivers_of(tables.get("waiver", []), source))
 
     def threshold(self, assessment: str, key: str) -> Threshold | None:
         """Return the threshold of a measure, if there is one."""
@@ -104,44 +143,75 @@ class Policy:
         better = {measure.key: measure.better for measure in _measures(assessment)}.get(key, "lower")
         new = replace(old, value=value) if old else Threshold("max" if better == "lower" else "min", value)
         table = {**self.thresholds.get(assessment, {}), key: new}
-        return Policy({**self.thresholds, assessment: table})
+        return replace(self, thresholds={**self.thresholds, assessment: table})
 
-    def to_toml(self) -> str:
-        """Return the policy as TOML, readable by `parse`."""
+    def with_waiver(self, waiver: Waiver) -> "Policy":
+        """Return the policy with a waiver; an older one for the same thing gives way."""
+        return replace(self, waivers=(*self.without_waiver(waiver).waivers, waiver))
+
+    def without_waiver(self, waiver: Waiver) -> "Policy":
+        """Return the policy without what it waives for the same assessment, measure and subject."""
+        return replace(self, waivers=tuple(old for old in self.waivers if old.key != waiver.key))
+
+    def waiver(self, outcome: Outcome, measure: str, today: date | None = None) -> Waiver | None:
+        """Return what is said about a measure: of several, the one in force, then the one for this very subject."""
+        found = [waiver for waiver in self.waivers if waiver.covers(outcome, measure)]
+        return max(found, key=lambda waiver: (waiver.in_force(today), bool(waiver.subject)), default=None)
+
+    def to_toml(self, under: str = "") -> str:
+        """Return the policy as TOML, readable by `parse`; ``under`` stands before the names of its tables."""
         lines: list[str] = []
         for name, table in self.thresholds.items():
-            lines += [f'["{name}"]', *(f"{key} = {{ {t.bound} = {t.value!r} }}" for key, t in table.items()), ""]
+            lines += [f'[{under}"{name}"]', *(f"{key} = {{ {t.bound} = {t.value!r} }}" for key, t in table.items()), ""]
+        lines += [waiver.to_toml(under) for waiver in self.waivers]
         return "\n".join(lines)
 
 
-def judge(outcome: Outcome, policy: Policy | None = None) -> Verdict:
+def judge(outcome: Outcome, policy: Policy | None = None, today: date | None = None) -> Verdict:
     """Judge an outcome by a policy; by the packaged one if none is given.
 
-    Only measures are judged, and only in an outcome that ended well. A value without interval is judged by itself.
+    Only measures are judged, and only in an outcome that ended well. A value without interval is judged by itself. A
+    waiver changes no status: it is noted beside it, with whether it is in force ``today``.
     """
     policy = policy or Policy.default()
     if outcome.status != "ok" or outcome.finding is None:
         return Verdict("not judged", reason=f"{outcome.status}: {outcome.reason}")
     finding = outcome.finding
     judged = {measure.key for measure in _measures(outcome.assessment)}
+    thresholds = {k: t for k, t in policy.thresholds.get(outcome.assessment, {}).items() if k in judged}
+    groups = judge_groups(finding, thresholds)
+    bad = {group.key for group in groups if group.together == "fail"}
     checks = []
     for key, value in finding.values.items():
         low, high = finding.intervals.get(key, (value, value))
-        threshold = policy.threshold(outcome.assessment, key) if key in judged else None
+        threshold = thresholds.get(key)
         status: Status = threshold.judge(low, high) if threshold and value == value else "not judged"
-        checks.append(Check(key, value, low, high, finding.counts.get(key), threshold, status))
-    worst: Status = min((check.status for check in checks), key=WORST_FIRST.index, default="not judged")
-    return Verdict(worst, tuple(checks), "" if worst != "not judged" else "the policy has no threshold for it")
+        waiver = policy.waiver(outcome, key, today) if threshold else None
+        waived = waiver is not None and (status in ("fail", "warn") or key in bad) and waiver.in_force(today)
+        checks.append(Check(key, value, low, high, finding.counts.get(key), threshold, status, waiver, waived))
+    found: list[Status] = [check.status for check in checks] + ["fail" for _ in bad]
+    worst: Status = min(found, key=WORST_FIRST.index, default="not judged")
+    return Verdict(worst, tuple(checks), "" if worst != "not judged" else "the policy has no threshold for it", groups)
 
 
-def _measures(assessment: str) -> tuple[Any, ...]:
+def _tables(text: str, source: str) -> dict[str, object]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{source} must be TOML: {error}") from None
+
+
+def _measures(assessment: str) -> tuple[Measure, ...]:
     entry = registered().get(assessment)
     return entry.measures if entry is not None else ()
 
 
 def _thresholds(name: str, table: object, source: str) -> dict[str, Threshold]:
     if not isinstance(table, dict):
-        raise ValueError(f'{source} must hold tables such as ["privacy.membership_inference"], got the key {name!r}')
+        hint = closest(name, ("waiver",))
+        raise ValueError(
+            f'{source} must hold tables such as ["privacy.membership_inference"], got the key {name!r}{hint}'
+        )
     found = {}
     for key, entry in table.items():
         if not isinstance(entry, dict) or len(entry) != 1:
@@ -157,22 +227,29 @@ def _thresholds(name: str, table: object, source: str) -> dict[str, Threshold]:
     return found
 
 
-def _check_names(name: str, table: Mapping[str, Threshold], source: str) -> None:
+def _check_assessment(name: str, source: str) -> None:
     known = registered()
-    if name not in known:
-        if name.startswith("custom."):  # registered in somebody's notebook, perhaps not in this process
-            return
+    if name not in known and not name.startswith("custom."):  # those may be registered in somebody's notebook only
         allowed = ", ".join(key for key, entry in known.items() if entry.measures)
         raise ValueError(f"{source} names the assessment {name!r}; allowed: {allowed}{closest(name, known)}")
-    measures = {measure.key: measure for measure in known[name].measures}
-    for key, threshold in table.items():
-        if key not in measures:
-            allowed = ", ".join(measures) or "none: it is not judged"
-            raise ValueError(
-                f"{source} names the measure {key!r} of {name}; allowed: {allowed}{closest(key, measures)}"
-            )
-        wanted = "max" if measures[key].better == "lower" else "min"
-        if threshold.bound != wanted:
-            raise ValueError(
-                f"{source}: {name}.{key} must have {wanted} ({measures[key].better} is better), got {threshold.bound}"
-            )
+
+
+def _measure(name: str, key: str, source: str) -> Measure | None:
+    if name not in registered():
+        return None
+    measures = {measure.key: measure for measure in _measures(name)}
+    if key not in measures:
+        allowed = ", ".join(measures) or "none: it is not judged"
+        raise ValueError(f"{source} names the measure {key!r} of {name}; allowed: {allowed}{closest(key, measures)}")
+    return measures[key]
+
+
+def _check_bound(name: str, key: str, threshold: Threshold, source: str) -> None:
+    measure = _measure(name, key, source)
+    if measure is None:
+        return
+    wanted = "max" if measure.better == "lower" else "min"
+    if threshold.bound != wanted:
+        raise ValueError(
+            f"{source}: {name}.{key} must have {wanted} ({measure.better} is better), got {threshold.bound}"
+        )

@@ -59,10 +59,11 @@ def scoreboard_table(outcomes: Iterable[Outcome], policy: Policy | None = None) 
                     "n": check.count,
                     "threshold": str(check.threshold),
                     "verdict": check.status,
+                    "waived": check.waiver.says if check.waiver is not None and check.waived else "",
                     "reason": "",
                 }
             )
         if not judged:
-            rows.append({**base, "measure": "", "verdict": "not judged", "reason": verdict.reason})
-    columns = ["subject", "assessment", "measure", "value", "low", "high", "n", "threshold", "verdict", "reason"]
-    return pd.DataFrame(rows, columns=columns)
+            rows.append({**base, "measure": "", "verdict": "not judged", "waived": "", "reason": verdict.reason})
+    numbers = ["value", "low", "high", "n", "threshold"]
+    return pd.DataFrame(rows, columns=["subject", "assessment", "measure", *numbers, "verdict", "waived", "reason"])

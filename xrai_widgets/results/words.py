@@ -1,5 +1,9 @@
 """Names as people read them."""
 
+from datetime import UTC, datetime
+
+from xrai_widgets.core import Outcome
+
 _KNOWN = {
     "auc": "AUC",
     "auroc": "AUROC",
@@ -58,8 +62,24 @@ def interval(low: float, high: float) -> str:
     return f"[{number(low)}, {number(high)}]"
 
 
+def moment(iso: str) -> str:
+    """Return a time in ISO 8601 as day and minute."""
+    try:
+        return datetime.fromisoformat(iso).astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    except ValueError:
+        return iso
+
+
 def seconds(value: float) -> str:
     """Return a duration."""
     if value < 10:
         return f"{value:.1f} s"
     return f"{value:.0f} s" if value < 90 else f"{value / 60:.1f} min"
+
+
+def ending(outcome: Outcome, forecast: float | None) -> str:
+    """Return how a run ended and how long it took, beside the seconds that were forecast."""
+    if outcome.recalled:
+        return f"{outcome.assessment}: from the store, computed {moment(outcome.started)}"
+    expected = f" (forecast {seconds(forecast)})" if forecast is not None else ""
+    return f"{outcome.assessment}: {outcome.status}, {seconds(outcome.seconds)}{expected}"

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,6 +18,14 @@ from xrai_widgets.core import Assessment, Finding, Subject
 from xrai_widgets.runtime.run_step import RunStep
 
 _LARGE = 1 << 16  # bytes; smaller buffers travel inside the pickle
+
+
+class Unsendable(Exception):
+    """The work cannot be pickled."""
+
+
+class ProcessDied(RuntimeError):
+    """The process ended without an answer: it crashed, or was killed."""
 
 
 def call_isolated(subject: Subject, entry: Assessment, params: Mapping[str, Any], step: RunStep) -> Finding:
@@ -33,11 +41,32 @@ def call_isolated(subject: Subject, entry: Assessment, params: Mapping[str, Any]
     RuntimeError
         if the process died.
     """
+    from xrai_widgets.runtime.run import call_engine
+
+    try:
+        found: Finding = call_in_process(call_engine, (subject, entry, dict(params)), step)
+    except Unsendable as error:
+        return _in_thread(subject, entry, params, step, error)
+    return found
+
+
+def call_in_process(function: Callable[..., Any], arguments: tuple[Any, ...], step: RunStep) -> Any:
+    """Return ``function(*arguments, step)`` from a fresh process.
+
+    Raises
+    ------
+    Unsendable
+        if function or arguments cannot be pickled.
+    ProcessDied
+        if the process died.
+    Exception
+        whatever the function raised.
+    """
     with tempfile.TemporaryDirectory(prefix="xrai-") as folder:
         try:
-            pack((subject, entry, dict(params)), Path(folder))
+            pack((function, arguments), Path(folder))
         except (pickle.PicklingError, TypeError, AttributeError) as error:
-            return _in_thread(subject, entry, params, step, error)
+            raise Unsendable(str(error)) from error
         child = subprocess.Popen(
             [sys.executable, "-m", "xrai_widgets.runtime.worker", folder],
             stdin=subprocess.DEVNULL,
@@ -91,7 +120,7 @@ def _in_thread(
     return replace(finding, notes=(*finding.notes, f"Ran in the notebook's own process: {error}."))
 
 
-def _listen(child: "subprocess.Popen[bytes]", step: RunStep) -> Finding:
+def _listen(child: "subprocess.Popen[bytes]", step: RunStep) -> Any:
     messages: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
     errors: list[bytes] = []
     assert child.stdout is not None
@@ -108,14 +137,14 @@ def _listen(child: "subprocess.Popen[bytes]", step: RunStep) -> Finding:
             step(*value)
         elif kind == "queries":
             step.meter.count(value)
-        elif kind == "finding":
-            return value  # type: ignore[no-any-return]
+        elif kind == "result":
+            return value
         elif kind == "raised":
             raise value
         else:
             code = child.wait()
             said = errors[0].decode(errors="replace").strip().splitlines()[-1:] if errors else []
-            raise RuntimeError(f"the process of the assessment ended with exit code {code} {''.join(said)}")
+            raise ProcessDied(f"the process of the assessment ended with exit code {code} {''.join(said)}")
 
 
 def _read(pipe: IO[bytes], messages: "queue.SimpleQueue[tuple[str, Any]]") -> None:

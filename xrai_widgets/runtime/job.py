@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Generic, Literal, TypeVar
@@ -11,6 +12,12 @@ from xrai_widgets.runtime.run_step import active_backend
 
 Result = TypeVar("Result")
 State = Literal["waiting", "running", "done", "failed"]
+_running: "weakref.WeakSet[Job[Any]]"
+
+
+def working() -> bool:
+    """Return whether any job of this process runs."""
+    return bool(_running)
 
 
 class Job(Generic[Result]):
@@ -51,6 +58,7 @@ class Job(Generic[Result]):
     def start(self) -> "Job[Result]":
         """Start the thread and return at once."""
         self.state = "running"
+        _running.add(self)
         threading.Thread(target=self._go, daemon=True, name="xrai-job").start()
         return self
 
@@ -80,6 +88,7 @@ class Job(Generic[Result]):
             self.state = "done"
         except BaseException as error:  # noqa: BLE001 - an exception in a thread would vanish: it is kept and reported
             self.error, self.state = error, "failed"
+        _running.discard(self)
         self._ended.set()
         self.post(self)
 
@@ -88,3 +97,6 @@ class Job(Generic[Result]):
             news = self._news.popleft()
             if self._listen is not None:
                 self._listen(news)
+
+
+_running = weakref.WeakSet()

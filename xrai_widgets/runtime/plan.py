@@ -2,6 +2,7 @@
 
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,8 +14,10 @@ import xrai_widgets.engines  # noqa: F401 - fills the catalog
 from xrai_widgets.core import Assessment, Outcome, Subject, find, registered
 from xrai_widgets.io.plans import read_plan
 from xrai_widgets.runtime.guard import Meter
+from xrai_widgets.runtime.keep import keep, recall
 from xrai_widgets.runtime.run import run
 from xrai_widgets.runtime.run_step import Progress, RunStep
+from xrai_widgets.runtime.store import Store
 
 Plan = str | Path | Iterable[str | tuple[str, Mapping[str, Any]]]
 
@@ -53,6 +56,8 @@ def assess(
     strict: bool = False,
     max_queries: int | None = None,
     max_seconds: float | None = None,
+    store: Store | None = None,
+    fresh: bool = False,
     **params: Any,
 ) -> Outcome:
     """Run one assessment.
@@ -68,6 +73,11 @@ def assess(
         Most rows the model may be asked for; then the run ends as cancelled with what was found.
     max_seconds : float, optional
         Most wall time, likewise.
+    store : Store, optional
+        Answers at once what it was asked before, and keeps what is run. One that cannot keep it gives a warning, and
+        the outcome says why in ``unsaved``.
+    fresh : bool
+        Run even if the store has an answer.
     **params
         Parameters of the assessment.
 
@@ -76,8 +86,13 @@ def assess(
     Outcome
         Also where the model does not fit: status "not applicable" and a reason.
     """
+    entry = find(name)
+    checked = entry.check(params)
+    found = None if fresh else recall(store, subject, entry.name, checked)
+    if found is not None:
+        return found
     step = RunStep(Meter(max_queries=max_queries, max_seconds=max_seconds))
-    return run(subject, name, params, step=step, strict=strict)
+    return _told(keep(store, run(subject, entry, checked, step=step, strict=strict)))
 
 
 def check_plan(plan: Plan) -> list[tuple[Assessment, dict[str, Any]]]:
@@ -102,6 +117,8 @@ def run_plan(
     each: Callable[[Outcome | PlanProgress], None] | None = None,
     backend: tuple[Any, int] | None = None,
     seconds: Sequence[float] | None = None,
+    store: Store | None = None,
+    fresh: bool = False,
 ) -> list[Outcome]:
     """Run the assessments of a plan and return one outcome for each, in order. A failure does not stop the others.
 
@@ -118,21 +135,37 @@ def run_plan(
         joblib's backend for parallel engines.
     seconds : sequence of float, optional
         Forecast per assessment, for the time left.
+    store : Store, optional
+        Answers at once what it was asked before; every other outcome is written to it the moment it ends, before
+        ``each`` gets it. One that cannot be written says why in ``unsaved``.
+    fresh : bool
+        Run everything, even what the store has an answer to.
     """
     work = check_plan(plan)
     stop = cancel or threading.Event()
     weights = list(seconds) if seconds is not None else [1.0] * len(work)
     outcomes: list[Outcome] = []
     for index, (entry, params) in enumerate(work):
-        listen = _listener(entry.name, index, weights, seconds is not None, each) if each is not None else None
-        step = RunStep(Meter(stop), listen, backend)
-        outcome = run(subject, entry, params, step=step)
-        if stop.is_set() and outcome.status == "cancelled" and outcome.queries == 0 and outcome.finding is None:
-            outcome = replace(outcome, reason="cancelled before it started")
+        outcome = None if fresh or stop.is_set() else recall(store, subject, entry.name, params)
+        if outcome is None:
+            listen = _listener(entry.name, index, weights, seconds is not None, each) if each is not None else None
+            outcome = run(subject, entry, params, step=RunStep(Meter(stop), listen, backend))
+            if stop.is_set() and outcome.status == "cancelled" and outcome.queries == 0 and outcome.finding is None:
+                outcome = replace(outcome, reason="cancelled before it started")
+            outcome = keep(store, outcome)
         outcomes.append(outcome)
         if each is not None:
             each(outcome)
+        else:
+            _told(outcome)
     return outcomes
+
+
+def _told(outcome: Outcome) -> Outcome:
+    """Warn of an outcome that the store could not keep, where nobody else would tell."""
+    if outcome.unsaved:
+        warnings.warn(f"{outcome.assessment} was not saved: {outcome.unsaved}", stacklevel=3)
+    return outcome
 
 
 def _listener(

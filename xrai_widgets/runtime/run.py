@@ -11,6 +11,7 @@ from typing import Any
 from xrai_widgets.core import Assessment, Cancelled, Finding, NotApplicable, Outcome, Subject, find
 from xrai_widgets.runtime.guard import Guard
 from xrai_widgets.runtime.run_step import RunStep
+from xrai_widgets.runtime.subgroups import with_subgroups
 from xrai_widgets.runtime.versions import versions
 
 logger = logging.getLogger("xrai_widgets")
@@ -59,11 +60,11 @@ def run(
         versions=versions(),
         seed=checked.get("seed"),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
+        parts=subject.parts,
     )
-    gap = entry.gap(subject, checked)
-    if gap is not None:
+    if (gap := entry.gap(subject, checked)) is not None:
         return replace(outcome, reason=gap.reason, instead=gap.instead)
-    ended = _ending(subject, entry, checked, step, strict)
+    ended = with_subgroups(subject, entry, step, lambda part, share: _ending(part, entry, checked, share, strict))
     return replace(outcome, **ended, seconds=time.perf_counter() - begun, queries=step.meter.queries)
 
 

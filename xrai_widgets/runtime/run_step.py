@@ -97,6 +97,14 @@ class RunStep(Step):
             self._listen(Progress(self.done, note, elapsed, left, shown))
         self.meter.check()
 
+    def within(self, start: float, stop: float) -> "RunStep":
+        """Return a step with the same meter and backend whose 0 to 1 is ``start`` to ``stop`` of this one."""
+
+        def listen(progress: Progress) -> None:
+            self(start + progress.done * (stop - start), progress.note)
+
+        return RunStep(self.meter, listen, self._backend)
+
     def partial(self) -> Finding | None:
         """Return the latest partial finding."""
         return self._partial() if callable(self._partial) else self._partial

@@ -1,4 +1,4 @@
-"""The child process of an isolated engine: reads its work from a folder, writes messages to its output."""
+"""The child process of an isolated engine, or of a file on trial: work from a folder, messages to its output."""
 
 import os
 import pickle
@@ -11,12 +11,11 @@ import cloudpickle
 from xrai_widgets.core import Finding
 from xrai_widgets.core.step import Partial
 from xrai_widgets.runtime.isolated import unpack
-from xrai_widgets.runtime.run import call_engine
 from xrai_widgets.runtime.run_step import RunStep
 
 
 def main() -> None:
-    """Run one engine. Messages are pickles (kind, value); anything the model prints goes to the error stream."""
+    """Call one function. Messages are pickles (kind, value); anything the model prints goes to the error stream."""
     pipe = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
 
@@ -40,13 +39,13 @@ def main() -> None:
 
     step = ChildStep()
     try:
-        subject, entry, params = unpack(Path(sys.argv[1]))
-        finding = call_engine(subject, entry, params, step)
+        function, arguments = unpack(Path(sys.argv[1]))
+        result = function(*arguments, step)
     except BaseException as error:  # noqa: BLE001 - every ending must reach the parent
         send("raised", _sendable(error))
     else:
         send("queries", step.meter.queries)
-        send("finding", finding)
+        send("result", result)
 
 
 def _sendable(error: BaseException) -> BaseException:

@@ -2,13 +2,17 @@
 
 import xrai_widgets.engines  # noqa: F401 - fills the catalog
 from xrai_widgets.widgets.a11y import A11y
+from xrai_widgets.widgets.comparison_board import ComparisonBoard
 from xrai_widgets.widgets.download import Download
+from xrai_widgets.widgets.history import History
 from xrai_widgets.widgets.metric_selector import MetricSelector
 from xrai_widgets.widgets.outcome_view import OutcomeView
+from xrai_widgets.widgets.own_model import OwnModel
 from xrai_widgets.widgets.parameter_form import ParameterForm
 from xrai_widgets.widgets.parameter_forms import ParameterForms
 from xrai_widgets.widgets.policy_editor import PolicyEditor
 from xrai_widgets.widgets.report_buttons import ReportButtons
+from xrai_widgets.widgets.run_code import RunCode
 from xrai_widgets.widgets.runner import Runner
 from xrai_widgets.widgets.sample_histogram import SampleHistogram
 from xrai_widgets.widgets.sample_table import SampleTable
@@ -16,16 +20,24 @@ from xrai_widgets.widgets.scoreboard import Scoreboard
 from xrai_widgets.widgets.session import Session
 from xrai_widgets.widgets.subject_picker import SubjectPicker
 from xrai_widgets.widgets.threshold_slider import ThresholdSlider
+from xrai_widgets.widgets.uploader import Uploader
+from xrai_widgets.widgets.visitor import Visitor
+from xrai_widgets.widgets.waiver_form import WaiverForm
+from xrai_widgets.widgets.watchdog import Watchdog
 
 __all__ = [
     "A11y",
+    "ComparisonBoard",
     "Download",
+    "History",
     "MetricSelector",
     "OutcomeView",
+    "OwnModel",
     "ParameterForm",
     "ParameterForms",
     "PolicyEditor",
     "ReportButtons",
+    "RunCode",
     "Runner",
     "SampleHistogram",
     "SampleTable",
@@ -33,4 +45,8 @@ __all__ = [
     "Session",
     "SubjectPicker",
     "ThresholdSlider",
+    "Uploader",
+    "Visitor",
+    "WaiverForm",
+    "Watchdog",
 ]

@@ -14,6 +14,7 @@ from xrai_widgets.widgets.sample_histogram import SampleHistogram
 from xrai_widgets.widgets.sample_table import SampleTable
 from xrai_widgets.widgets.session import Change
 from xrai_widgets.widgets.threshold_slider import ThresholdSlider
+from xrai_widgets.widgets.waiver_form import WaiverForm
 
 _TABS = ("Figure", "Numbers", "Meaning", "As code")
 
@@ -35,9 +36,12 @@ class OutcomeView(w.VBox):  # type: ignore[misc]
         What is shown.
     policy : Policy
         Moving a threshold slider replaces it.
+    selected : tuple of (fingerprint, part, id)
+        The marked samples. Linked views mark the same ones: ``traitlets.link((a, "selected"), (b, "selected"))``.
     """
 
     outcomes = traitlets.Tuple()
+    selected = traitlets.Tuple()
     outcome = traitlets.Instance(Outcome, allow_none=True)
     policy = traitlets.Instance(Policy)
 
@@ -46,17 +50,21 @@ class OutcomeView(w.VBox):  # type: ignore[misc]
         self._head, self._values = Html(), Html()
         self._tables = w.VBox()
         self._thresholds = w.VBox()
+        self.waivers = WaiverForm()
         self._pages = [w.VBox(), w.VBox([self._values, self._tables]), w.VBox(), w.VBox()]
         self._tabs = w.Tab(self._pages, titles=_TABS)
         self._filled: set[int] = set()
         self._drawing: Job[None] | None = None
-        super().__init__([self._choice, self._head, self._thresholds, self._tabs], **kwargs)
+        super().__init__([self._choice, self._head, self._thresholds, self.waivers, self._tabs], **kwargs)
         self.set_trait("policy", policy or Policy.default())
+        traitlets.link((self, "policy"), (self.waivers, "policy"))
+        traitlets.dlink((self, "outcome"), (self.waivers, "outcome"))
         self._choice.observe(self._chosen, "value")
         self._tabs.observe(lambda _: self._fill(), "selected_index")
         self.observe(self._list, "outcomes")
         self.observe(self._show, "outcome")
         self.observe(self._judge, "policy")
+        self.observe(self._mark, "selected")
         if outcome is not None:
             self.outcomes = (outcome,)
         self._show()
@@ -162,12 +170,30 @@ class OutcomeView(w.VBox):  # type: ignore[misc]
         assert finding is not None
         made = []
         for name, frame in finding.tables.items():
-            if not frame.empty:
+            if not frame.empty and name != "contributions":
                 scores = [
                     str(column) for column in frame.columns if name == "samples" and frame[column].dtype.kind == "f"
                 ]
-                made.append(SampleTable(frame, words.label(name), scores[0] if scores else ""))
+                table = SampleTable(frame, words.label(name), scores[0] if scores else "", self._own())
+                table.observe(self._marked, "selected")
+                made.append(table)
         self._tables.children = made
+
+    def _own(self) -> list[list[str]]:
+        """The marked samples of this outcome's subject."""
+        subject = self.outcome.subject if self.outcome is not None else ""
+        return [[part, name] for owner, part, name in self.selected if owner == subject]
+
+    def _mark(self, _: Change) -> None:
+        for table in self._tables.children:
+            if table.samples and table.selected != self._own():
+                table.selected = self._own()
+
+    def _marked(self, change: Change) -> None:
+        assert self.outcome is not None
+        subject = self.outcome.subject
+        others = tuple(mark for mark in self.selected if mark[0] != subject)
+        self.selected = (*others, *((subject, str(part), str(name)) for part, name in change["new"]))
 
     def _fill_meaning(self) -> None:
         assert self.outcome is not None

@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import secrets
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -52,8 +53,9 @@ def guarded(method: Method) -> Method:
         except (ValueError, TypeError) as error:
             self.message.say(str(error))
         except Exception as error:
-            logger.exception("in a callback of %s", type(self).__name__)
-            self.message.say(f"{type(error).__name__}: {error}")
+            error_id = secrets.token_hex(4)
+            logger.exception("error %s in a callback of %s", error_id, type(self).__name__)
+            self.message.say(f"{type(error).__name__}: {error} (error {error_id} in the log)")
         return None
 
     return call  # type: ignore[return-value]

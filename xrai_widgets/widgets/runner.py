@@ -8,6 +8,7 @@ import traitlets
 from xrai_widgets.core import Outcome, Subject
 from xrai_widgets.results import html, words
 from xrai_widgets.runtime import Job, PlanProgress, run_plan
+from xrai_widgets.runtime.store import Store
 from xrai_widgets.widgets.parts import Html, guarded
 from xrai_widgets.widgets.session import Change
 
@@ -32,6 +33,8 @@ class Runner(w.VBox):  # type: ignore[misc]
     latest : Outcome or None
         The last one that ended.
     running : bool
+    store, fresh
+        A `Store` keeps what ends, and answers what it was asked before unless ``fresh`` is ticked.
     """
 
     subject = traitlets.Instance(Subject, allow_none=True)
@@ -41,20 +44,23 @@ class Runner(w.VBox):  # type: ignore[misc]
     outcomes = traitlets.Tuple()
     latest = traitlets.Instance(Outcome, allow_none=True)
     running = traitlets.Bool(False)
+    store = traitlets.Instance(Store, allow_none=True)
+    fresh = traitlets.Bool(False)
 
     def __init__(self, subject: Subject | None = None, plan: tuple[Any, ...] = (), **kwargs: Any) -> None:
-        self.message = Html()
-        self.status = Html()
-        self._partial = Html()
+        self.message, self.status, self._partial = Html(), Html(), Html()
         self._job: Job[list[Outcome]] | None = None
         self._reason = ""
         self.button = w.Button(description="Run", button_style="primary", tooltip="run the chosen assessments")
-        self.bar = w.FloatProgress(
-            min=0, max=1, description="progress", layout=w.Layout(width="auto", visibility="hidden")
-        )
-        super().__init__([self.button, self.bar, self.status, self.message, self._partial], **kwargs)
+        self.bar = w.FloatProgress(min=0, max=1, description="progress")
+        self.bar.layout = w.Layout(width="auto", visibility="hidden")
+        self._fresh = w.Checkbox(description="run again what the store knows", indent=False)
+        self._fresh.layout.display = "none"
+        super().__init__([self.button, self._fresh, self.bar, self.status, self.message, self._partial], **kwargs)
         self.button.on_click(lambda _: self.cancel() if self.running else self.run())
         self.observe(self._ready, ["subject", "plan", "error", "running", "forecasts"])
+        traitlets.link((self, "fresh"), (self._fresh, "value"))
+        self.observe(lambda _: setattr(self._fresh.layout, "display", "none" if self.store is None else ""), "store")
         self.subject, self.plan = subject, plan
         self._ready()
 
@@ -67,9 +73,10 @@ class Runner(w.VBox):  # type: ignore[misc]
         subject, plan = self.subject, list(self.plan)
         told = [self.forecasts[name].seconds for name, _ in plan if name in self.forecasts]
         seconds = told if len(told) == len(plan) and None not in told else None
+        more: dict[str, Any] = {"seconds": seconds, "store": self.store, "fresh": self.fresh}
 
         def work(job: Job[list[Outcome]]) -> list[Outcome]:
-            return run_plan(subject, plan, cancel=job.cancel_event, each=job.post, backend=job.backend, seconds=seconds)
+            return run_plan(subject, plan, cancel=job.cancel_event, each=job.post, backend=job.backend, **more)
 
         # a cancelled run must not speak after the next began: news of a job that is no longer current is dropped
         job = Job(work, lambda news: self._hear(news) if self._job is job else None)
@@ -95,6 +102,8 @@ class Runner(w.VBox):  # type: ignore[misc]
             self._show(news)
         elif isinstance(news, Outcome):
             self._partial.show("")
+            if news.unsaved:
+                self.message.say(f"{news.assessment} was not saved, but stays on this page: {news.unsaved}")
             self.outcomes = (*self.outcomes, news)
             self.latest = news
         else:
@@ -118,17 +127,9 @@ class Runner(w.VBox):  # type: ignore[misc]
             self.message.say(f"{type(job.error).__name__}: {job.error}")
             self.status.say("")
             return
-        self.status.say(self._summary(job.result or []), "status")
-
-    def _summary(self, ended: list[Outcome]) -> str:
-        parts = []
-        for outcome in ended:
-            told = self.forecasts.get(outcome.assessment)
-            expected = (
-                f" (forecast {words.seconds(told.seconds)})" if told is not None and told.seconds is not None else ""
-            )
-            parts.append(f"{outcome.assessment}: {outcome.status}, {words.seconds(outcome.seconds)}{expected}")
-        return " · ".join(parts)
+        told = {name: forecast.seconds for name, forecast in self.forecasts.items()}
+        ended = (words.ending(outcome, told.get(outcome.assessment)) for outcome in job.result or [])
+        self.status.say(" · ".join(ended), "status")
 
     def _ready(self, _: Change | None = None) -> None:
         """Turn Run into Cancel while running; grey it, with the reason beside it, while nothing can be run."""

@@ -1,6 +1,7 @@
 """A sortable table of samples."""
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ MOST = 2000  # rows sent to the browser; more would make the page slow and nobod
 class SampleTable(anywidget.AnyWidget):
     """Rows of a DataFrame, sorted by clicking a header.
 
+    Where it has the columns ``part`` and ``id``, samples can be marked; the marked ones stand first.
+
     Parameters
     ----------
     frame : DataFrame
@@ -24,6 +27,12 @@ class SampleTable(anywidget.AnyWidget):
     caption : str
     first : str, optional
         Column that it is sorted by at the start, largest first.
+    selected : iterable of (part, id), optional
+
+    Attributes
+    ----------
+    selected : list of [part, id]
+        The marked samples, ids as text; also those that are not in this table.
     """
 
     _esm = _HERE / "sample_table.js"
@@ -33,19 +42,31 @@ class SampleTable(anywidget.AnyWidget):
     caption = traitlets.Unicode().tag(sync=True)
     first = traitlets.Unicode().tag(sync=True)
     total = traitlets.Int().tag(sync=True)
+    samples: Any = traitlets.List().tag(sync=True)
+    selected: Any = traitlets.List().tag(sync=True)
 
-    def __init__(self, frame: pd.DataFrame, caption: str, first: str = "", **kwargs: Any) -> None:
+    def __init__(
+        self, frame: pd.DataFrame, caption: str, first: str = "", selected: Iterable[Any] = (), **kwargs: Any
+    ) -> None:
         total = len(frame)
+        marked = [[str(part), str(name)] for part, name in selected]
+        named = {"part", "id"} <= set(frame.columns)
         if total > MOST:
-            frame = frame.nlargest(MOST, first) if first else frame.head(MOST)
+            shown = frame.nlargest(MOST, first) if first else frame.head(MOST)
+            also = frame[[key in marked for key in _keys(frame)]] if named and marked else frame.head(0)
+            frame = pd.concat([shown, also.loc[~also.index.isin(shown.index)]])
         columns = [{"label": label(str(name)), "numeric": frame[name].dtype.kind in "iuf"} for name in frame.columns]
         rows = [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
-        super().__init__(
-            columns=columns, rows=rows, caption=caption, first=label(first) if first else "", total=total, **kwargs
-        )
+        samples, marked = (_keys(frame), marked) if named else ([], [])
+        fixed = {"caption": caption, "first": label(first) if first else "", "total": total}
+        super().__init__(columns=columns, rows=rows, samples=samples, selected=marked, **fixed, **kwargs)
 
     def __repr__(self) -> str:
         return f"SampleTable({self.caption!r}, {len(self.rows)} of {self.total} rows)"
+
+
+def _keys(frame: pd.DataFrame) -> list[list[str]]:
+    return [[str(part), str(name)] for part, name in zip(frame["part"], frame["id"], strict=True)]
 
 
 def _cell(value: Any) -> Any:

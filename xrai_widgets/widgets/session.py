@@ -1,5 +1,6 @@
 """The state of one sitting: the only mutable object. Components are linked to it and know nothing of each other."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import traitlets
@@ -18,6 +19,9 @@ class Session(traitlets.HasTraits):
     policy = traitlets.Instance(Policy)
     """The thresholds."""
 
+    selected = traitlets.Tuple()
+    """The marked samples: (fingerprint of the subject, part, id as text)."""
+
     @traitlets.default("policy")
     def _default_policy(self) -> Policy:
         return Policy.default()
@@ -25,6 +29,13 @@ class Session(traitlets.HasTraits):
     def add(self, outcome: Outcome) -> None:
         """Keep an outcome; an older answer to the same question gives way."""
         self.outcomes = (*(old for old in self.outcomes if old.key != outcome.key), outcome)
+
+    def recall(self, outcomes: Iterable[Outcome]) -> None:
+        """Put earlier outcomes before those of this sitting, which win where both answer the same question."""
+        mine = {outcome.key for outcome in self.outcomes}
+        earlier = tuple(outcome for outcome in outcomes if outcome.key not in mine)
+        if earlier:
+            self.outcomes = (*earlier, *self.outcomes)
 
     @property
     def current(self) -> tuple[Outcome, ...]:

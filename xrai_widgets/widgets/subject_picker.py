@@ -1,4 +1,4 @@
-"""Choose what is audited: a built-in example, or a model of this notebook."""
+"""Choose what is audited: a built-in example, a model of this notebook, or one from a file."""
 
 from typing import Any
 
@@ -9,6 +9,7 @@ from xrai_widgets.core import Subject
 from xrai_widgets.data import examples
 from xrai_widgets.runtime import Job
 from xrai_widgets.widgets import namespace
+from xrai_widgets.widgets.own_model import OwnModel
 from xrai_widgets.widgets.parts import LABELS, Html, guarded, wide
 from xrai_widgets.widgets.session import Change
 
@@ -42,8 +43,11 @@ class SubjectPicker(w.VBox):  # type: ignore[misc]
         self._said = Html()
         self._job: Job[Subject] | None = None
         self._source = w.ToggleButtons(
-            options=["example", "this notebook"],
-            tooltips=["a built-in model on public data", "a model among this notebook's variables"],
+            options=["example", "this notebook", "upload"],
+            tooltips=[
+                *("a built-in model on public data", "a model among this notebook's variables"),
+                "a model and a table from files of yours",
+            ],
             style={"button_width": "auto"},
         )
         self._example = w.Dropdown(
@@ -63,7 +67,7 @@ class SubjectPicker(w.VBox):  # type: ignore[misc]
             description="Use this model", tooltip="audit this model on these data", button_style="primary"
         )
         own = w.VBox([self._model, *self._data.values(), w.HBox([self._use, self._again])])
-        self._pages = {"example": self._example, "this notebook": own}
+        self._pages: dict[str, w.Widget] = {"example": self._example, "this notebook": own}
         self._page = w.VBox([self._example])
         super().__init__([self._source, self._page, self.message, self._said], **kwargs)
         self._source.observe(self._turn, "value")
@@ -87,8 +91,20 @@ class SubjectPicker(w.VBox):  # type: ignore[misc]
         self.message.say(said, "info")
         self._guess()
 
+    @property
+    def own(self) -> OwnModel:
+        """The page for files; made when it is first looked at."""
+        if "upload" not in self._pages:
+            page = OwnModel()
+            page.observe(lambda change: setattr(self, "subject", change["new"]), "subject")
+            self._pages["upload"] = page
+        own: OwnModel = self._pages["upload"]
+        return own
+
     @guarded
     def _turn(self, _: Change) -> None:
+        if self._source.value == "upload":
+            assert self.own
         self._page.children = [self._pages[self._source.value]]
         self.message.say("")
         if self._source.value == "this notebook":

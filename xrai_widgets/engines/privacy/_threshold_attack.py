@@ -10,10 +10,14 @@ from xrai_widgets.engines._statistics import Estimate
 
 
 class Attack(NamedTuple):
-    """How often each sample was called a member while it was not used to choose the threshold."""
+    """How often each sample was called a member while it was not used to choose the threshold.
+
+    ``called`` says which members and which others had a threshold at all; by default all.
+    """
 
     members: Array
     others: Array
+    called: tuple[Array, Array] | None = None
 
     @property
     def tpr(self) -> Estimate:
@@ -77,8 +81,9 @@ def threshold_attack(
         for held in zip(*deals, strict=True):
             for group in np.unique(members[1]) if per_class else (None,):
                 _call(members, others, held, group, calls)
-    called = [count[1] / np.maximum(count[0], 1) for count in calls]
-    return Attack(called[0][calls[0][0] > 0], called[1][calls[1][0] > 0])
+    shares = [count[1] / np.maximum(count[0], 1) for count in calls]
+    called = (calls[0][0] > 0, calls[1][0] > 0)
+    return Attack(shares[0][called[0]], shares[1][called[1]], called)
 
 
 def _call(

@@ -124,6 +124,7 @@ def membership_inference(
         "roc": _roc_table(members, others),
         "classes": _class_table(members, others, groups, names),
     }
+    tables["contributions"] = _contributions(members, others, attack, train_ids, ids)
     called = len(attack.members) + len(attack.others)
     counts = dict.fromkeys(estimates, called) | dict.fromkeys(_LOW_RATES, len(members))
     counts["auc"] = len(members) + len(others)
@@ -176,6 +177,28 @@ def _samples(part: str, scores: dict[str, Array], groups: Array, ids: Array | No
     return pd.DataFrame(
         {"part": part, "id": np.arange(n) if ids is None else ids, "class": labels, "is": member, **scores}
     )
+
+
+def _contributions(
+    members: Array, others: Array, attack: Attack, train_ids: Array | None, ids: Array | None
+) -> pd.DataFrame:
+    """What each sample adds to each measure, the thresholds taken as given."""
+    above, below = statistics.placements(members, others)
+    _, _, threshold = statistics.tpr_at_fpr(members, others, _LOW_RATES["tpr_at_fpr_1pct"])
+    called = [np.full(len(scores), np.nan) for scores in (members, others)]
+    had = attack.called or tuple(np.ones(len(scores), dtype=bool) for scores in (members, others))
+    called[0][had[0]], called[1][had[1]] = attack.members, attack.others
+    inside = {"auc": above, "advantage": called[0], "balanced_accuracy": (1 + called[0]) / 2}
+    inside["tpr_at_fpr_1pct"] = (members >= threshold).astype(float)
+    outside = {"auc": below - below.mean(), "advantage": -called[1], "balanced_accuracy": -called[1] / 2}
+    frames = [
+        pd.DataFrame({"part": part, "id": np.arange(n) if names is None else names, **columns})
+        for part, n, names, columns in (
+            ("X_train", len(members), train_ids, inside),
+            ("X", len(others), ids, outside),
+        )
+    ]
+    return pd.concat(frames, ignore_index=True)
 
 
 def _score_table(inside: dict[str, Array], outside: dict[str, Array]) -> pd.DataFrame:

@@ -86,7 +86,12 @@ def evasion_finding(attacked: Attacked, notes: list[str], *, finished: bool = Tr
         values={key: estimate.value for key, estimate in estimates.items()},
         intervals={key: (estimate.low, estimate.high) for key, estimate in estimates.items()},
         counts=counts,
-        tables={"samples": samples, "curve": _curve(best.distance, n), "rows": _rows(attacked)},
+        tables={
+            "samples": samples,
+            "curve": _curve(best.distance, n),
+            "rows": _rows(attacked),
+            "contributions": _contributions(attacked),
+        },
         charts=tuple(charts),
         arrays=_images(attacked),
         notes=tuple(notes),
@@ -122,6 +127,13 @@ def _samples(attacked: Attacked, finished: bool) -> pd.DataFrame:
             "becomes": becomes,
         }
     )
+
+
+def _contributions(attacked: Attacked) -> pd.DataFrame:
+    standing = np.zeros(len(attacked.index))
+    standing[attacked.right] = attacked.best.distance > attacked.epsilon
+    columns = {"robust_accuracy": standing, "accuracy": attacked.right.astype(float)}
+    return pd.DataFrame({"part": "X", "id": attacked.ids[attacked.index], **columns})
 
 
 def _curve(distance: Array, n: int) -> pd.DataFrame:

@@ -1,0 +1,57 @@
+"""Models side by side, in a real browser."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+LONG = 30_000
+
+
+@pytest.fixture
+def comparing(page: Page, gallery: str) -> Page:
+    page.goto(f"{gallery}voila/render/03_compare_two_models.ipynb")
+    page.get_by_role("button", name=re.compile("^Run")).nth(1).wait_for(timeout=60_000)
+    page.locator(".xrai-comparison").nth(1).wait_for(timeout=LONG)
+    return page
+
+
+def test_first_paint_shows_the_difference_in_pairs_and_another_threshold_judges_every_model_again(
+    comparing: Page,
+) -> None:
+    for board in comparing.locator(".xrai-comparison").all():
+        row = board.locator("tr", has_text="membership advantage")
+        expect(row).to_contain_text("fail")
+        expect(row).to_contain_text("pass")
+        expect(row).to_contain_text("lower, better 1000 pairs")
+        assert re.search(r"−0\.4\d+ \[−0\.5\d*, −0\.4\d*\]", row.inner_text())
+    comparing.get_by_text("Policy", exact=True).click()
+    text = comparing.get_by_label("policy")
+    text.fill('["privacy.membership_inference"]\nadvantage = { max = 0.9 }')
+    comparing.get_by_role("button", name="Apply").click()
+    row = comparing.locator(".xrai-comparison").nth(1).locator("tr", has_text="membership advantage")
+    expect(row).not_to_contain_text("fail")
+    expect(row.locator(".xrai-pass")).to_have_count(2)
+
+
+def test_another_assessment_is_run_on_each_model(comparing: Page) -> None:
+    comparing.get_by_role("checkbox", name="Membership inference").uncheck()
+    comparing.get_by_role("checkbox", name="SHAPr membership exposure").check()
+    board = comparing.locator(".xrai-comparison").nth(1)
+    buttons = comparing.get_by_role("button", name=re.compile("^Run"))
+    buttons.nth(0).click()
+    expect(board).to_contain_text("privacy.shapr on german_credit_pruned was not run", timeout=LONG)
+    buttons.nth(1).click()
+    expect(board).not_to_contain_text("was not run", timeout=LONG)
+    expect(board.locator("tr", has_text="SHAPr, median")).to_contain_text(
+        "unpaired: this number is no mean over samples"
+    )
+
+
+def test_a_third_model_on_other_samples_is_compared_unpaired_and_that_is_said(comparing: Page) -> None:
+    comparing.get_by_label("built-in example").select_option(label="breast cancer forest")
+    expect(comparing.get_by_role("heading", name="breast_cancer_forest")).to_be_visible(timeout=LONG)
+    comparing.get_by_role("button", name=re.compile("^Run")).nth(2).click()
+    board = comparing.locator(".xrai-comparison").nth(1)
+    expect(board).to_contain_text("unpaired: the samples of X and X_train differ", timeout=LONG)
+    expect(board.get_by_role("columnheader", name="breast_cancer_forest minus german_credit_forest")).to_be_visible()

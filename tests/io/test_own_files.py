@@ -1,0 +1,127 @@
+"""A subject from files: roles of columns, splits, and what does not go together."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+from xrai_widgets.io.csv_format import CsvFormat
+from xrai_widgets.io.own_files import OwnFiles
+from xrai_widgets.io.summaries import look_at_model, look_at_table
+
+RNG = np.random.default_rng(0)
+FRAME = pd.DataFrame(
+    {
+        "row": [f"r{index}" for index in range(80)],
+        "age": RNG.integers(20, 60, 80),
+        "income": RNG.normal(size=80),
+        "job": RNG.choice(["cook", "smith"], 80),
+        "note": "free text",
+        "risk": RNG.choice(["good", "bad"], 80),
+    }
+)
+FEATURES = ["age", "income", "job"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("own")
+    encode = make_column_transformer((OneHotEncoder(), ["job"]), remainder="passthrough")
+    model = make_pipeline(encode, LogisticRegression(max_iter=1000)).fit(FRAME[FEATURES], FRAME["risk"])
+    skops.io.dump(model, folder / "model.skops")
+    FRAME.to_csv(folder / "all.csv", index=False)
+    FRAME[:50].to_csv(folder / "train.csv", index=False)
+    FRAME[50:].to_csv(folder / "test.csv", sep=";", index=False)
+    return folder
+
+
+def files(folder: Path, data: str = "test.csv", **words: Any) -> OwnFiles:
+    roles = {"target": "risk", "ids": "row", "ignore": ("note",), **words}
+    return OwnFiles(folder / "model.skops", folder / data, **roles)
+
+
+def test_every_column_plays_its_role(folder: Path) -> None:
+    subject = files(folder, train=folder / "train.csv", immutable=("age",)).subject()
+    assert subject.feature_names == tuple(FEATURES)
+    assert subject.ids.tolist() == FRAME["row"][50:].tolist()
+    assert subject.train_ids is not None
+    assert subject.train_ids.tolist() == FRAME["row"][:50].tolist()
+    assert [constraint.immutable for constraint in subject.constraints] == [True, False, False]
+    assert subject.name == "model"
+
+
+def test_a_split_is_that_of_scikit_learn(folder: Path) -> None:
+    for stratify in (False, True):
+        subject = files(folder, "all.csv", split=0.3, seed=5, stratify=stratify).subject()
+        by = FRAME["risk"] if stratify else None
+        train, test = train_test_split(FRAME, test_size=0.3, random_state=5, stratify=by)
+        assert subject.train_ids is not None
+        assert subject.ids.tolist() == test["row"].tolist()
+        assert subject.train_ids.tolist() == train["row"].tolist()
+
+
+def test_its_source_makes_it_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import xrai_widgets as xw
+
+    made = files(folder, "all.csv", split=0.3, seed=5, immutable=("age",), style=CsvFormat(delimiter=",")).subject()
+    monkeypatch.chdir(folder)
+    again = eval(made.source, {"xw": xw})
+    assert again.fingerprint == made.fingerprint
+
+
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "no target": ({"target": ""}, "the target must be said"),
+    "another target": ({"target": "rsik"}, "test.csv must have the column 'rsik', got .* did you mean"),
+    "another id": ({"ids": "number"}, "test.csv must have the column 'number', got 'row', 'age'"),
+    "another ignored": ({"ignore": ("x",)}, "test.csv must have the column 'x'"),
+    "another immutable": ({"immutable": ("x",)}, r"test.csv must have the immutable column\(s\) 'x'"),
+    "two roles": ({"immutable": ("risk",)}, "a column must have one role, got 'risk' as the target and immutable"),
+    "ids that repeat": ({"ids": "note", "ignore": ("row",)}, "ids must differ from each other, got 29 repeated"),
+    "a column too many": ({"ignore": ()}, "X must have only the columns .* got also 'note': drop them"),
+    "a column too few": ({"ignore": ("note", "job")}, r"X must have the column\(s\) 'job' \(those the model was"),
+    "split and train": ({"split": 0.5, "train": Path("t.csv")}, "either a table of training samples or a split"),
+    "split of all": ({"split": 1.0}, "split must be the share of rows held out, between 0 and 1, got 1"),
+    "seed": ({"seed": -1}, r"seed must lie in \[0, 4294967295\], got -1"),
+    "constant target": (
+        {"target": "note", "ignore": ("risk",)},
+        "'note' must hold at least two different values, got only",
+    ),
+    "text as target": ({"target": "job", "ignore": ("note", "risk")}, "must have the column"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_does_not_go_together_is_named(case: str, folder: Path) -> None:
+    words, message = WRONG[case]
+    with pytest.raises(ValueError, match=message):
+        files(folder, **words).subject()
+
+
+def test_a_target_with_empty_cells_is_named(folder: Path, tmp_path: Path) -> None:
+    FRAME.assign(risk=FRAME["risk"].where(FRAME.index > 2)).to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(ValueError, match=r"'risk' must be filled in every row of t.csv, got 3 empty"):
+        OwnFiles(folder / "model.skops", tmp_path / "t.csv", "risk", ignore=("row", "note")).subject()
+
+
+def test_a_table_of_nothing_but_roles_is_refused(folder: Path, tmp_path: Path) -> None:
+    FRAME[["row", "risk"]].to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(ValueError, match="must have at least one feature"):
+        OwnFiles(folder / "model.skops", tmp_path / "t.csv", "risk", ids="row").subject()
+
+
+def test_roles_are_guessed_from_the_model_and_the_names(folder: Path) -> None:
+    table = look_at_table(folder / "all.csv", CsvFormat())
+    model = look_at_model(folder / "model.skops")
+    assert model.kind == "LogisticRegression in a pipeline"
+    assert model.features == tuple(FEATURES)
+    assert table.guess(model.features) == ("risk", "row", ("note",))
+    assert table.guess(()) == ("risk", "row", ())
+    assert [column.kind for column in table.columns] == ["text", "numbers", "numbers", "text", "text", "text"]

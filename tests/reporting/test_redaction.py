@@ -1,0 +1,122 @@
+"""Nobody's data by accident: no cell of a subject's samples is in a default report, in any form, in any place."""
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from xrai_widgets.core import Array, Outcome, Subject, registered
+from xrai_widgets.reporting.compose import Report, report
+from xrai_widgets.results.policy import Policy
+from xrai_widgets.runtime import assess
+from xrai_widgets.widgets import ReportButtons
+
+SMALL = {"robustness.evasion": {"n_samples": 20, "max_iter": 4}}
+WORDS = [f"secret-{name}" for name in ("amber", "birch", "cedar", "dahlia")]
+NAMES = [name for name in registered() if not name.startswith("custom.")]
+
+
+@pytest.fixture(scope="module")
+def subject() -> Subject:
+    """Every number has its own digits, every word is a canary, ids are harmless."""
+    from sklearn.compose import make_column_transformer
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
+    rng = np.random.default_rng(0)
+    numbers = 71.0 + rng.permutation(120 * 2).reshape(120, 2) * 0.0131071 + 0.00071
+    frame = pd.DataFrame({"dose": numbers[:, 0], "level": numbers[:, 1], "code": rng.choice(WORDS, 120)})
+    frame.index = [f"person-{i}" for i in range(120)]
+    y = np.where(frame["dose"] + frame["level"] > frame[["dose", "level"]].sum(axis=1).median(), "yes", "no")
+    encoder = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["code"]), remainder="passthrough")
+    model = make_pipeline(encoder, RandomForestClassifier(10, random_state=0)).fit(frame[:60], y[:60])
+    return Subject.of(model, frame[60:], y[60:], X_train=frame[:60], y_train=y[:60], name="clinic")
+
+
+@pytest.fixture(scope="module")
+def outcomes(subject: Subject) -> list[Outcome]:
+    found = [assess(subject, name, **SMALL.get(name, {})) for name in NAMES]
+    assert {outcome.status for outcome in found} == {"ok"}
+    return found
+
+
+def texts(made: Report) -> Iterator[tuple[str, str]]:
+    yield "HTML", made.to_html()
+    yield "JSON", made.to_json()
+    yield "Markdown", made.to_markdown()
+
+
+def cells(subject: Subject) -> list[str]:
+    """Every number of the samples as it would be read: with five digits behind the point or more."""
+    assert subject.X_train is not None
+    both = np.concatenate([subject.X, subject.X_train])
+    assert subject.decode is not None
+    decoded = subject.decode(both)
+    return [f"{value:.5f}" for value in decoded[["dose", "level"]].to_numpy(dtype=float).ravel()]
+
+
+def test_no_cell_is_in_a_default_report(subject: Subject, outcomes: list[Outcome]) -> None:
+    numbers = cells(subject)
+    for form, text in texts(report(outcomes, Policy.default())):
+        assert not [word for word in WORDS if word in text], form
+        found = [number for number in numbers if number in text]
+        assert found == [], form
+        assert "person-" in text or form == "Markdown"
+
+
+def test_the_canaries_are_found_where_rows_are_asked_for(subject: Subject, outcomes: list[Outcome]) -> None:
+    """The test above can fail: with the rows, the same search finds cells."""
+    made = report(outcomes, include_rows=True)
+    text = made.to_json()
+    assert [number for number in cells(subject) if number in text]
+    assert "named by id only" not in made.to_html() + made.to_markdown()
+
+
+def test_arrays_hold_no_samples(subject: Subject, outcomes: list[Outcome]) -> None:
+    assert subject.X_train is not None
+    known = set(np.concatenate([subject.X, subject.X_train])[:, :2].round(9).ravel().tolist())
+    for outcome in json.loads(report(outcomes).to_json())["outcomes"]:
+        for array in outcome["finding"]["arrays"].values():
+            assert len(array["shape"]) == 1
+            values = np.frombuffer(base64.b64decode(array["data"]), dtype=array["dtype"])
+            assert not known & set(np.asarray(values, dtype=float).round(9).tolist())
+
+
+def test_pictures_of_samples_are_left_out(digits: Subject) -> None:
+    made = report([assess(digits, "robustness.evasion", n_samples=6, max_iter=3)])
+    assert json.loads(made.to_json())["outcomes"][0]["finding"]["arrays"] == {}
+    assert "<image" not in made.to_html()
+    assert "data:image" not in made.to_html()
+
+
+def test_the_buttons_of_the_page_write_the_default_report(subject: Subject, outcomes: list[Outcome]) -> None:
+    made = ReportButtons(tuple(outcomes)).report()
+    assert not made.include_rows
+    for form, text in texts(made):
+        assert not [word for word in WORDS if word in text], form
+
+
+def test_an_engines_message_may_name_no_cell(subject: Subject) -> None:
+    """A model that fails on a sample quotes it in its message: the report names the error by its number only."""
+
+    def broken(rows: Array) -> Array:
+        raise RuntimeError(f"cannot read {WORDS[0]} of dose {rows[0, 0]:.5f}")
+
+    from dataclasses import replace
+
+    assert subject.fingerprint
+    failing = replace(subject)
+    failing.__dict__["fingerprint"] = subject.fingerprint
+    object.__setattr__(failing, "predict", broken)
+    outcome = assess(failing, "privacy.membership_inference")
+    assert outcome.status == "error"
+    for form, text in texts(report([outcome])):
+        assert WORDS[0] not in text, form
+        assert re.search(r"failed \(error [0-9a-f]{8}; the log has the details\)", text), form
+    assert WORDS[0] in report([outcome], include_rows=True).to_markdown()
+    assert WORDS[0] in outcome.reason

@@ -1,0 +1,79 @@
+"""``kill -9`` at random moments: what was reported as ended is in the store, whole, and the database opens."""
+
+import random
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.runtime.killed import digest
+from xrai_widgets.runtime.store import Store
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no kill -9")
+
+
+def run_and_kill(place: str, start: int, seconds: float, at_once: bool) -> list[str]:
+    """Let a process run plans, kill it that long after its first report, and return what it reported.
+
+    ``at_once`` does not wait for a report: it may be killed while it makes the store.
+    """
+    command = [sys.executable, "-m", "tests.runtime.killed", place, str(start)]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    with child, child.stdout:
+        assert child.stdout.readline() == "ready\n"
+        said = "" if at_once else child.stdout.readline()
+        timer = threading.Timer(seconds, child.kill)
+        timer.start()
+        said += child.stdout.read()
+        timer.join()
+        assert child.wait(10) == -signal.SIGKILL, "it ended before it was killed"
+    # a line without its end was not fully said
+    return said[: said.rfind("\n") + 1].splitlines()
+
+
+def kill_often(places: list[str], kills: int) -> int:
+    """Kill, look, and kill again; return how many outcomes were reported in all."""
+    chance = random.Random(kills)
+    reported: dict[str, list[str]] = {}
+    for number in range(kills):
+        place = places[number % len(places)]
+        told = reported.setdefault(place, [])
+        at_once = number < len(places)
+        moment = chance.uniform(0, 0.4 if at_once else 1.0)
+        told += [line.strip() for line in run_and_kill(place, number * 100_000, moment, at_once)]
+        store = Store(place)
+        found = [digest(store.load(kept.number)) for kept in store.history(most=100_000)]  # raises if one is damaged
+        assert len(found) == len(store), "a summary is damaged"
+        assert set(told) <= set(found), "reported as ended but not in the store"
+        # one more may have been written and killed before it could be reported
+        assert len(found) <= len(told) + number // len(places) + 1
+        store.close()
+    return sum(map(len, reported.values()))
+
+
+def test_five_kills_lose_nothing(tmp_path: Path) -> None:
+    # the first on each place is killed while it makes the store or soon after, the next ones go on in what is left
+    assert kill_often([str(tmp_path / "a.sqlite"), str(tmp_path / "b.sqlite")], 5) > 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_hundred_kills_lose_nothing(tmp_path: Path) -> None:
+    places = [str(tmp_path / f"{number}.sqlite") for number in range(20)]
+    assert kill_often(places, 100) > 100
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_kills_of_clients_of_postgresql_lose_nothing(postgres: str) -> None:
+    from sqlalchemy import create_engine, text
+
+    engine = create_engine(postgres.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE IF EXISTS xrai_store, xrai_outcomes"))
+    engine.dispose()
+    assert kill_often([postgres], 20) > 20

@@ -1,0 +1,96 @@
+"""Files of one's own on the command line: the reader, the messages and the numbers of the app and of Python."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+import xrai_widgets as xw
+from xrai_widgets.results.as_code import as_command
+
+MIA = "privacy.membership_inference"
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(200, 3)).astype(np.float32)
+FRAME = pd.DataFrame(X, columns=["a", "b", "c"]).assign(y=np.array(["no", "yes"])[(X[:, 0] > 0).astype(int)], junk="?")
+
+
+def xrai(line: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "xrai_widgets", *shlex.split(line)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=180,
+        cwd=cwd,
+        env={**os.environ, "COLUMNS": "300"},
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cli")
+    FRAME.to_csv(folder / "all.csv", sep=";", decimal=",", index=False, encoding="utf-16")
+    return folder
+
+
+def values(file: Path) -> dict[str, Any]:
+    outcome = json.loads(file.read_text(encoding="utf-8"))["outcomes"][0]
+    assert outcome["status"] == "ok", outcome["reason"]
+    return {"values": outcome["finding"]["values"], "subject": outcome["subject"]}
+
+
+def test_an_onnx_model_with_a_split_gives_the_numbers_of_python_and_its_line_gives_them_again(folder: Path) -> None:
+    skl2onnx = pytest.importorskip("skl2onnx")
+    model = LogisticRegression().fit(X, FRAME["y"])
+    (folder / "model.onnx").write_bytes(skl2onnx.to_onnx(model, X[:1]).SerializeToString())
+    subject = xw.read_subject(
+        folder / "model.onnx", folder / "all.csv", target="y", ignore=["junk"], immutable=["b"], split=0.5, seed=3
+    )
+    outcome = xw.assess(subject, MIA)
+    assert outcome.finding is not None
+    line = as_command(outcome).removeprefix("xrai-widgets ")
+    assert "--split 0.5 --seed 3" in line
+    said = xrai(f"{line} --out r.json", folder)
+    assert said.returncode in (0, 1), said.stderr
+    found = values(folder / "r.json")
+    assert found["subject"] == outcome.subject
+    assert found["values"] == outcome.finding.values
+
+
+def test_a_network_is_assessed(folder: Path) -> None:
+    pytest.importorskip("safetensors")
+    from xrai_widgets.io.network_files import save_network
+    from xrai_widgets.models.networks import mlp
+
+    save_network(mlp(3, [4], 2, classes=["no", "yes"]), folder / "net.safetensors")
+    said = xrai(
+        "assess net.safetensors --data all.csv --target y --ignore junk --run robustness.evasion "
+        "--set attack=pgd --set n_samples=5 --out net.json",
+        folder,
+    )
+    assert said.returncode in (0, 1), said.stderr
+    assert values(folder / "net.json")["values"]
+
+
+WRONG = {
+    "model.pt --data all.csv --target y": "model.pt is a pickle, and reading a pickle runs the code in it",
+    "net.onnx --data all.csv --target y --split 2": "split must be the share of rows held out, between 0 and 1, got 2",
+}
+
+
+@pytest.mark.parametrize("line", WRONG)
+def test_what_is_wrong_is_said_in_one_line(line: str, folder: Path) -> None:
+    for name in ("model.pt", "net.onnx"):
+        (folder / name).write_bytes(b"x")
+    said = xrai(f"assess {line}", folder)
+    assert said.returncode == 2
+    assert WRONG[line] in " ".join(said.stderr.split())
+    assert "Traceback" not in said.stderr

@@ -1,0 +1,78 @@
+"""Several models side by side: the same assessments, verdicts and paired differences."""
+
+from typing import Any
+
+import ipywidgets as w
+
+from xrai_widgets import widgets as x
+from xrai_widgets.core import Outcome, Subject
+from xrai_widgets.results.policy import Policy
+from xrai_widgets.widgets.parts import heading
+from xrai_widgets.widgets.session import Change, Session
+
+
+class Compare(w.VBox):  # type: ignore[misc]
+    """Compare models.
+
+    Parameters
+    ----------
+    *subjects : Subject
+        The first one is the reference; more can be picked on the page.
+    outcomes : tuple of Outcome
+        What is known already.
+    policy : Policy, optional
+    selection : tuple of str, optional
+        Names of the assessments that are ticked at first.
+    """
+
+    def __init__(
+        self,
+        *subjects: Subject,
+        outcomes: tuple[Outcome, ...] = (),
+        policy: Policy | None = None,
+        selection: tuple[str, ...] = (),
+        **kwargs: Any,
+    ) -> None:
+        self.session = Session(policy=policy or Policy.default())
+        self.picker, self.selector = x.SubjectPicker(), x.MetricSelector(selection=selection)
+        self.forms, self.board, self.policy = x.ParameterForms(), x.ComparisonBoard(), x.PolicyEditor()
+        self.report, self.code = x.ReportButtons(), x.RunCode()
+        self.runners, self._rows = dict[str, x.Runner](), w.VBox()
+        left = [heading("① Subjects"), self.picker, heading("② Assessments"), self.selector, heading("③ Parameters")]
+        left += [self.forms, w.Accordion([self.policy], titles=["Policy"])]
+        right = [heading("④ Run on each"), self._rows, self.board, self.report]
+        right += [w.Accordion([self.code], titles=["The whole run as code"])]
+        columns = [w.VBox(left, layout=_LEFT), w.VBox(right, layout=_RIGHT)]
+        super().__init__([x.A11y(), w.Box(columns, layout=w.Layout(flex_flow="row wrap"))], **kwargs)
+        for component in (self.picker, self.selector, self.forms):
+            self.session.link(component, subject="subject")
+        for component in (self.board, self.report, self.policy, self.code):
+            self.session.link(component, policy="policy")
+        for component in (self.board, self.report, self.code):
+            w.dlink((self.session, "outcomes"), (component, "outcomes"), self._in_order)
+        w.dlink((self.selector, "selection"), (self.forms, "names"))
+        w.dlink((self.forms, "plan"), (self.selector, "plan"))
+        self.session.observe(self._add, "subject")
+        self.session.outcomes = tuple(outcomes)
+        for subject in (*subjects, *subjects[:1]):  # the reference is picked once more, so that it is shown
+            self.session.subject = subject
+
+    def _in_order(self, outcomes: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
+        """The reference first, whatever ended first."""
+        order = list(self.runners)
+        known = {outcome.subject: order.index(outcome.subject) for outcome in outcomes if outcome.subject in order}
+        return tuple(sorted(outcomes, key=lambda outcome: known.get(outcome.subject, len(order))))
+
+    def _add(self, change: Change) -> None:
+        subject = change["new"]
+        if subject is None or subject.fingerprint in self.runners:
+            return
+        runner = self.runners[subject.fingerprint] = x.Runner(subject)
+        w.dlink((self.forms, "plan"), (runner, "plan"))
+        w.dlink((self.forms, "error"), (runner, "error"))
+        runner.observe(lambda change: self.session.add(change["new"]), "latest")
+        self._rows.children = [*self._rows.children, w.VBox([heading(subject.name, 4), runner])]
+
+
+_LEFT = w.Layout(flex="1 1 300px", max_width="420px", min_width="280px", padding="0 16px 0 0")
+_RIGHT = w.Layout(flex="4 1 540px", min_width="300px")

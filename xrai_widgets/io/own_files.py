@@ -1,0 +1,203 @@
+"""A subject from the user's own files: a model, a table, and what the table's columns are."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from xrai_widgets.core import Constraint, Subject, closest
+from xrai_widgets.io.csv_format import CsvFormat
+from xrai_widgets.io.model_files import read_model
+from xrai_widgets.io.table_files import read_table
+from xrai_widgets.models.frame import few, same_columns
+from xrai_widgets.models.networks import Network
+
+
+@dataclass(frozen=True)
+class OwnFiles:
+    """Which files, and the role of each column. Columns without a role are features.
+
+    Parameters
+    ----------
+    model : Path
+        ``.skops``, ``.onnx`` or ``.safetensors``.
+    data : Path
+        Table of held-out samples, or of all samples where ``split`` is given.
+    target : str
+        Column of the true labels or values.
+    train : Path, optional
+        Table of the samples that the model was trained on.
+    ids : str
+        Column that names the samples; by default they are numbered.
+    ignore : tuple of str
+        Columns that the model does not take.
+    immutable : tuple of str
+        Features whose values nobody can change about themselves.
+    split : float, optional
+        Share of the rows of ``data`` that is held out; the others are the training samples. Rows are drawn as
+        ``sklearn.model_selection.train_test_split(data, test_size=split, random_state=seed)`` draws them, which is only
+        right where the model was trained on exactly these rows.
+    seed : int
+        Of the split.
+    stratify : bool
+        The split keeps the shares of the classes.
+    style : CsvFormat
+        How CSV tables are written, where that cannot be told.
+    groups : str
+        Column of subgroups; it may be one that is ignored.
+    name : str
+        What the model is called; by default the name of its file.
+    """
+
+    model: Path
+    data: Path
+    target: str
+    train: Path | None = None
+    ids: str = ""
+    ignore: tuple[str, ...] = ()
+    immutable: tuple[str, ...] = ()
+    split: float | None = None
+    seed: int = 0
+    stratify: bool = False
+    style: CsvFormat = field(default_factory=CsvFormat)
+    groups: str = ""
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.target:
+            raise ValueError("the target must be said: the column of the true labels or values")
+        if self.split is not None and self.train is not None:
+            raise ValueError("either a table of training samples or a split of one table must be given, got both")
+        if self.split is not None and not 0 < self.split < 1:
+            raise ValueError(f"split must be the share of rows held out, between 0 and 1, got {self.split:g}")
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed must lie in [0, {2**32 - 1}], got {self.seed}")
+        roles: list[tuple[str, tuple[str, ...]]] = [("the target", (self.target,))]
+        roles += [("the ids", (self.ids,) if self.ids else ())]
+        roles += [("to be ignored", self.ignore), ("immutable", self.immutable)]
+        seen: dict[str, str] = {}
+        for role, columns in roles:
+            for column in dict.fromkeys(columns):
+                if column in seen:
+                    raise ValueError(f"a column must have one role, got {column!r} as {seen[column]} and {role}")
+                seen[column] = role
+
+    def subject(self) -> Subject:
+        """Read the files and make the subject.
+
+        Raises
+        ------
+        ValueError, TypeError
+            naming the file or column that does not fit.
+        """
+        model = read_model(self.model)
+        test, train = self._table(self.data), None if self.train is None else self._table(self.train)
+        if self.split is not None:
+            train, test = self._halves(test)
+        given: dict[str, Any] = dict(zip(("X", "y", "ids"), self._columns(test, self.data), strict=True))
+        if train is not None:
+            names = ("X_train", "y_train", "train_ids")
+            given |= zip(names, self._columns(train, self.train or self.data), strict=True)
+        fixed = {column: Constraint(immutable=True) for column in self.immutable}
+        missing = [column for column in fixed if column not in given["X"].columns]
+        if missing:
+            raise ValueError(f"{self.data.name} must have the immutable column(s) {few(missing)}")
+        given = self._grouped(given)
+        network = getattr(model, "network", None)
+        if isinstance(network, Network):
+            given |= _arrays(given, network)
+        made = Subject.of(model, **given, constraints=fixed, name=self.name or self.model.stem)
+        return replace(made, source=self.source)
+
+    @property
+    def source(self) -> str:
+        """Python expression that makes the subject from files of these names."""
+        words = [repr(self.model.name), repr(self.data.name), f"target={self.target!r}"]
+        optional: Mapping[str, Any] = {
+            "train": self.train.name if self.train else None,
+            "ids": self.ids,
+            "ignore": list(self.ignore),
+            "immutable": list(self.immutable),
+            "split": self.split,
+            "seed": self.seed if self.split is not None else 0,
+            "stratify": self.stratify,
+            "groups": self.groups,
+            "delimiter": self.style.delimiter,
+            "decimal": self.style.decimal,
+            "encoding": self.style.encoding,
+        }
+        return f"xw.read_subject({', '.join([*words, *(f'{k}={v!r}' for k, v in optional.items() if v)])})"
+
+    def _grouped(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Add the subgroups; a column that is ignored otherwise does not go to the model."""
+        if not self.groups:
+            return given
+        found = dict(given)
+        for samples, groups in (("X", "groups"), ("X_train", "train_groups")):
+            if samples in given:
+                found[groups] = given[samples][self.groups]
+                if self.groups in self.ignore:
+                    found[samples] = given[samples].drop(columns=self.groups)
+        return found
+
+    def _table(self, path: Path) -> pd.DataFrame:
+        frame = read_table(path, self.style)
+        known = {str(column): column for column in frame.columns}
+        for column in (self.target, self.ids, self.groups, *self.ignore):
+            if column and column not in known:
+                near = closest(column, list(known))
+                raise ValueError(f"{path.name} must have the column {column!r}, got {few(list(known))}{near}")
+        frame = frame.drop(columns=[known[column] for column in self.ignore if column != self.groups])
+        target = frame[known[self.target]]
+        empty = int(target.isna().sum())
+        if empty:
+            raise ValueError(
+                f"the target {self.target!r} must be filled in every row of {path.name}, got {empty} empty"
+            )
+        if target.nunique() < 2:
+            raise ValueError(
+                f"the target {self.target!r} must hold at least two different values, got only {target.iloc[0]!r} in "
+                f"all {len(target)} rows of {path.name}"
+            )
+        return frame.rename(columns={known[self.target]: self.target, known.get(self.ids, self.ids): self.ids})
+
+    def _columns(self, frame: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, pd.Series, Any]:
+        ids = frame[self.ids] if self.ids else frame.index
+        features = frame.drop(columns=[self.target, *([self.ids] if self.ids else [])])
+        if not len(features.columns):
+            raise ValueError(f"{path.name} must have at least one feature beside target, ids and ignored columns")
+        return features, frame[self.target], ids
+
+    def _halves(self, frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+        from sklearn.model_selection import train_test_split
+
+        by = frame[self.target] if self.stratify else None
+        train, test = train_test_split(frame, test_size=self.split, random_state=self.seed, stratify=by)
+        return train, test
+
+
+def _arrays(given: Mapping[str, Any], network: Network) -> dict[str, Any]:
+    """Return what a network of this package takes: arrays, their columns in its order."""
+    expected = list(network.features) or [str(column) for column in given["X"].columns]
+    made: dict[str, Any] = {}
+    for role in ("X", "X_train"):
+        if role in given:
+            frame = given[role].rename(columns=str)
+            same_columns(frame, expected, role, "those of the network" if network.features else "as in X")
+            words = [column for column in expected if frame[column].dtype.kind not in "iufb"]
+            if words:
+                raise ValueError(f"a network takes numbers, but the column(s) {few(words)} hold text")
+            made[role] = frame[expected].to_numpy(dtype="float64")
+    width = len(expected)
+    count = math.prod(network.inputs)
+    if width != count:
+        raise ValueError(f"X must have {count} features, those of the network, got {width}")
+    made["feature_names"] = expected
+    if network.kind == "cnn":
+        made["image_shape"] = network.inputs
+    if network.classes:
+        made["classes"], made["task"] = list(network.classes), "classification"
+    return made

@@ -1,0 +1,84 @@
+"""What stands in a model file or a table, in a few words: enough to ask for the roles of the columns."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from xrai_widgets.io.csv_format import CsvFormat
+from xrai_widgets.io.model_files import read_model
+from xrai_widgets.io.table_files import read_table
+from xrai_widgets.models.networks import Network
+from xrai_widgets.models.onnx_session import OnnxModel
+
+_IDS = {"", "id", "ids", "index", "unnamed: 0", "row", "row_id", "uid", "uuid", "key"}
+_TARGETS = ("target", "label", "y", "class", "outcome", "response")
+
+
+@dataclass(frozen=True)
+class ModelSummary:
+    """What kind of model it is, and the columns it takes where it says so."""
+
+    kind: str
+    features: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TableColumn:
+    """One column: its name, ``numbers`` or ``text``, how many different values and how many empty cells."""
+
+    name: str
+    kind: str
+    distinct: int
+    empty: int
+
+
+@dataclass(frozen=True)
+class TableSummary:
+    """Rows and columns of a table."""
+
+    rows: int
+    columns: tuple[TableColumn, ...]
+
+    def guess(self, features: tuple[str, ...]) -> tuple[str, str, tuple[str, ...]]:
+        """Return what the target, the ids and the ignored columns probably are, by their names and the model's own."""
+        names = [column.name for column in self.columns]
+        free = [name for name in names if name not in features]
+        sure = bool(features) and set(features) <= set(names)
+        ids = next((c.name for c in self.columns if c.name in free and self._names_rows(c, sure)), "")
+        free = [name for name in free if name != ids]
+        by_name = next((name for word in _TARGETS for name in free if name.lower() == word), "")
+        target = by_name or (free[-1] if free else "")
+        return target, ids, tuple(name for name in free if name != target) if sure else ()
+
+    def _names_rows(self, column: TableColumn, sure: bool) -> bool:
+        named = column.name.lower().strip() in _IDS or (sure and column.kind == "text")
+        return column.distinct == self.rows > 2 and named
+
+
+def look_at_model(path: Path) -> ModelSummary:
+    """Read a model and tell what it is."""
+    model = read_model(path)
+    if isinstance(model, OnnxModel):
+        inputs = tuple(model.inputs)
+        return ModelSummary("ONNX model", inputs if len(inputs) > 1 else ())
+    network = getattr(model, "network", None)
+    if isinstance(network, Network):
+        return ModelSummary(f"torch network ({network.kind})", network.features)
+    features = getattr(model, "feature_names_in_", ())
+    final = model.steps[-1][1] if hasattr(model, "steps") else model
+    kind = f"{type(final).__name__}{' in a pipeline' if final is not model else ''}"
+    return ModelSummary(kind, tuple(map(str, features)))
+
+
+def look_at_table(path: Path, style: CsvFormat) -> TableSummary:
+    """Read a table and tell what its columns are."""
+    frame = read_table(path, style)
+    columns = tuple(
+        TableColumn(
+            str(name),
+            "numbers" if frame[name].dtype.kind in "iufb" else "text",
+            int(frame[name].nunique()),
+            int(frame[name].isna().sum()),
+        )
+        for name in frame.columns
+    )
+    return TableSummary(len(frame), columns)

@@ -1,0 +1,49 @@
+"""Verdicts as the rows of tables in a terminal, in the markup of the library rich."""
+
+from xrai_widgets.results import words
+from xrai_widgets.results.html import said_of_waiver
+from xrai_widgets.results.policy import Verdict
+
+VALUES = ("measure", "value", "95 % interval", "n", "threshold", "verdict")
+GROUPS = ("subgroup", "measure", "value", "95 % interval", "n", "by itself", "together (Holm)")
+
+
+def value_rows(verdict: Verdict) -> list[list[str]]:
+    """Return one row per value, under the headers `VALUES`."""
+    rows = []
+    for check in verdict.checks:
+        numbers = [words.number(check.value), plain(words.interval(check.low, check.high))]
+        ending = coloured(check.status) + (" (waived)" if check.waived else "")
+        judged = [str(check.threshold), ending] if check.threshold else ["", ""]
+        rows.append([words.label(check.key), *numbers, "" if check.count is None else str(check.count), *judged])
+    return rows
+
+
+def group_rows(verdict: Verdict) -> list[list[str]]:
+    """Return one row per judged value and subgroup, under the headers `GROUPS`."""
+    rows = []
+    for check in verdict.groups:
+        name = [plain(check.group), words.label(check.key)]
+        numbers = [words.number(check.value), plain(words.interval(check.low, check.high)), str(check.count)]
+        if check.note:
+            rows.append([*name, "", plain(check.note), "", "", ""])
+        else:
+            rows.append([*name, *numbers, coloured(check.status), coloured(check.together)])
+    return rows
+
+
+def waiver_lines(verdict: Verdict) -> list[str]:
+    """Return a sentence for each waiver."""
+    noted = [check for check in verdict.checks if check.waiver is not None]
+    return [f"{words.label(check.key)}: {plain(said_of_waiver(check))}" for check in noted]
+
+
+def coloured(status: str) -> str:
+    """Return a verdict or an ending with its shape and colour."""
+    colour = {"pass": "green", "warn": "yellow", "fail": "red"}.get(status, "dim")
+    return f"[{colour}]{words.SHAPES.get(status, '○')} {status}[/]"
+
+
+def plain(text: str) -> str:
+    """Return text without meaning as markup."""
+    return text.replace("[", r"\[")

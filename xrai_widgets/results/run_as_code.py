@@ -1,0 +1,64 @@
+"""The Python, TOML and command line that give a whole run again."""
+
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from xrai_widgets.core import Outcome
+from xrai_widgets.results.as_code import changed, example_of, model_words, said
+from xrai_widgets.results.policy import Policy
+from xrai_widgets.results.waiver import toml_text
+
+
+def run_as_python(outcomes: Sequence[Outcome], policy: Policy) -> str:
+    """Return a notebook cell that runs everything again and judges it by the same policy."""
+    source = outcomes[0].subject_source
+    lines = ["import xrai_widgets as xw", ""]
+    lines += [f"subject = {source}" if source else "# subject = xw.Subject.of(…)  as you made it"]
+    judged = ""
+    if policy != Policy.default():
+        lines += [
+            "policy = xw.Policy.parse(",
+            *(f"    {line + chr(10)!r}" for line in policy.to_toml().split("\n")),
+            ")",
+        ]
+        judged = ", policy"
+    plan = [f"    ({outcome.assessment!r}, {changed(outcome)!r})," for outcome in outcomes]
+    lines += ["plan = [", *plan, "]", "outcomes = xw.run_plan(subject, plan)", f"xw.report(outcomes{judged})"]
+    return "\n".join(lines) + '.save("report.html")'
+
+
+def run_as_plan(outcomes: Sequence[Outcome], policy: Policy) -> str:
+    """Return a plan as TOML: the example, every assessment with its parameters, and the policy."""
+    names = [outcome.assessment for outcome in outcomes]
+    example = example_of(outcomes[0])
+    lines = ["[subject]", f'example = "{example}"', ""] if example else []
+    for outcome in outcomes:
+        head = f'"{outcome.assessment}"'
+        lines.append(f"[[{head}]]" if names.count(outcome.assessment) > 1 else f"[{head}]")
+        lines += [f"{key} = {_toml(value)}" for key, value in changed(outcome).items() if value is not None]
+        lines.append("")
+    return "\n".join(lines) + "\n" + (policy.to_toml("policy.") or "[policy]\n")
+
+
+def run_as_command(outcomes: Sequence[Outcome], policy: Policy) -> str:
+    """Return one command line; where it would not say everything, it reads the plan, saved as ``run.toml``."""
+    names = [outcome.assessment for outcome in outcomes]
+    if policy != Policy.default() or len(set(names)) < len(names):
+        model = "" if example_of(outcomes[0]) else f"{model_words(outcomes[0])} "
+        return f"xrai-widgets assess {model}--plan run.toml --out report.html"
+    runs = "".join(f" --run {name}" for name in names)
+    sets = "".join(
+        f" --set {outcome.assessment}.{key}={shlex.quote(said(value))}"
+        for outcome in outcomes
+        for key, value in changed(outcome).items()
+    )
+    return f"xrai-widgets assess {model_words(outcomes[0])}{runs}{sets} --out report.html"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return toml_text(value)
+    return f"[{', '.join(map(_toml, value))}]" if isinstance(value, tuple | list) else repr(value)

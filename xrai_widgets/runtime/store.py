@@ -1,0 +1,194 @@
+"""Outcomes in a database: written the moment each one ends, and asked before the same question is run again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import threading
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xrai_widgets.core import Outcome
+from xrai_widgets.io.outcomes import outcome_from_dict, outcome_to_dict, params_to_dict
+from xrai_widgets.io.store_place import StoreError, own_store
+from xrai_widgets.runtime.versions import versions
+
+if TYPE_CHECKING:
+    from xrai_widgets.runtime.store_database import Database
+
+__all__ = ["Kept", "Store", "StoreError"]
+logger = logging.getLogger("xrai_widgets")
+PATIENCE = 5.0  # seconds to wait for another program's lock
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One line of the history.
+
+    Parameters
+    ----------
+    number : int
+        Of the run in the store; `Store.load` takes it.
+    outcome : Outcome
+        With its values, but without tables, charts and arrays.
+    partial : bool
+        Whether the run was cancelled and the values are those until then.
+    """
+
+    number: int
+    outcome: Outcome
+    partial: bool
+
+
+class Store:
+    """A history of outcomes.
+
+    Parameters
+    ----------
+    place : str or Path, optional
+        A file (SQLite), or any URL of SQLAlchemy, such as ``postgresql://user:password@host/name``. By default a file
+        in the user's own data folder. A new file is readable by its owner only: it holds the contents of samples.
+    owner : str
+        Whose history this is, where one store serves several people: nobody sees or is answered from another's.
+    patience : float
+        Seconds to wait while another program holds the store's lock.
+    lazily : bool
+        Connect when the store is first used, not now.
+
+    Raises
+    ------
+    StoreError
+        if it cannot be used; the message says why and what to do. Every method may raise it.
+    """
+
+    def __init__(
+        self, place: str | Path | None = None, *, owner: str = "", patience: float = PATIENCE, lazily: bool = False
+    ) -> None:
+        self._place = str(own_store() if place is None else place)
+        self._owner, self._patience = owner, patience
+        self._lock = threading.Lock()
+        self._opened: Database | None = None
+        if not lazily:
+            self.check()
+
+    def check(self) -> None:
+        """Connect, and make the tables of a new store."""
+        self._database()
+
+    def save(self, outcome: Outcome) -> int:
+        """Write an outcome in one transaction and return its number."""
+        whole = outcome_to_dict(replace(outcome, recalled=False, unsaved=""), include_rows=True)
+        package = outcome.versions.get("xrai-widgets", "")
+        row = {
+            "question": _question(outcome.subject, outcome.assessment, outcome.params, package),
+            "subject": outcome.subject,
+            "assessment": outcome.assessment,
+            "status": outcome.status,
+            "partial": outcome.status == "cancelled" and outcome.finding is not None,
+            "started": outcome.started,
+            "seconds": outcome.seconds,
+            "package": package,
+            "summary": json.dumps(_summary(whole), allow_nan=False),
+            "content": zlib.compress(json.dumps(whole, allow_nan=False).encode("ascii")),
+        }
+        return self._database().write(row)
+
+    def answer(self, subject: str, assessment: str, params: Mapping[str, Any]) -> Outcome | None:
+        """Return the newest finished answer to a question, if there is one.
+
+        Parameters
+        ----------
+        subject : str
+            Fingerprint.
+        assessment : str
+        params : mapping
+            All parameters, checked. An answer counts only if this version of the package gave it.
+        """
+        if assessment.startswith("custom."):
+            return None  # the engine's code is the user's own and may have changed under the same name
+        asked = _question(subject, assessment, params, versions().get("xrai-widgets", ""))
+        content = self._database().newest_ok(asked)
+        return None if content is None else _read(content, "that answers this")
+
+    def load(self, number: int) -> Outcome:
+        """Return one outcome in full."""
+        content = self._database().content(number)
+        if content is None:
+            raise StoreError(f"the store has no run number {number}")
+        return _read(content, f"number {number}")
+
+    def history(self, subject: str | None = None, most: int = 1000) -> list[Kept]:
+        """Return the newest runs, newest first; of one subject if its fingerprint is given. Damaged are left out."""
+        found = [_kept(*row) for row in self._database().newest(subject, most)]
+        return [kept for kept in found if kept is not None]
+
+    def outcomes(self, subject: str) -> list[Outcome]:
+        """Return one answer to every question about a subject, oldest first: the newest finished, else the newest."""
+        chosen: dict[tuple[str, str, str], Kept] = {}
+        for kept in self.history(subject):
+            if kept.outcome.finding is None and kept.outcome.status == "cancelled":
+                continue
+            best = chosen.setdefault(kept.outcome.key, kept)
+            if best.outcome.status != "ok" and kept.outcome.status == "ok":
+                chosen[kept.outcome.key] = kept
+        found = []
+        for number in sorted(kept.number for kept in chosen.values()):
+            content = self._database().content(number)
+            try:
+                found += [] if content is None else [_read(content, f"number {number}")]
+            except StoreError as error:  # one that is damaged hides no other
+                logger.warning("%s", error)
+        return found
+
+    def __len__(self) -> int:
+        return self._database().count()
+
+    def __bool__(self) -> bool:
+        return True  # an empty store is a store
+
+    def close(self) -> None:
+        """Close all connections. The store opens them again when it is used."""
+        with self._lock:
+            if self._opened is not None:
+                self._opened.engine.dispose()
+                self._opened = None
+
+    def __repr__(self) -> str:
+        said = "not connected" if self._opened is None else repr(self._opened.place)
+        return f"Store({said})"
+
+    def _database(self) -> Database:
+        with self._lock:
+            if self._opened is None:
+                from xrai_widgets.runtime.store_database import Database
+
+                self._opened = Database(self._place, self._owner, self._patience)
+            return self._opened
+
+
+def _question(subject: str, assessment: str, params: Mapping[str, Any], package: str) -> str:
+    asked = json.dumps([subject, assessment, params_to_dict(params), package], sort_keys=True)
+    return hashlib.sha256(asked.encode()).hexdigest()
+
+
+def _summary(whole: dict[str, Any]) -> dict[str, Any]:
+    finding = whole["finding"]
+    return {**whole, "finding": finding and {**finding, "tables": {}, "charts": [], "arrays": {}}}
+
+
+def _read(content: bytes, which: str) -> Outcome:
+    try:
+        return replace(outcome_from_dict(json.loads(zlib.decompress(content))), recalled=True)
+    except (ValueError, zlib.error) as error:
+        raise StoreError(f"the run {which} is damaged in the store: {error}") from None
+
+
+def _kept(number: int, summary: str, partial: bool) -> Kept | None:
+    try:
+        return Kept(number, outcome_from_dict(json.loads(summary)), partial)
+    except ValueError:
+        return None
