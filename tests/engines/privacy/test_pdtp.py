@@ -340,3 +340,15 @@ def test_asking_everywhere_keeps_to_the_memory_limit(rng: np.random.Generator) -
     X, y = rng.normal(size=(200_000, 1)), np.arange(200_000) % 2
     with pytest.raises(ValueError, match=r"at='all' needs 0\.06.* GB here, memory_limit must be at least that"):
         pdtp(lambda rows: np.full((len(rows), 2), 0.5), X, y, X, blind, at="all", memory_limit=0.05)
+
+
+def test_subgroups_are_not_measured_by_training_on_one_of_them(cancer: tuple[Array, Array]) -> None:
+    X, y = cancer
+    model = GaussianNB().fit(X[60:], y[60:])
+    halves = np.where(X[:, 0] > 0.3, "large", "small")
+    subject = Subject.of(
+        model, X[:60], y[:60], X_train=X[60:], y_train=y[60:], groups=halves[:60], train_groups=halves[60:]
+    )
+    finding = assess(subject, "privacy.pdtp", n_samples=10, strict=True).finding
+    assert "subgroups" not in finding.tables
+    assert any("trained on one of them alone" in note for note in finding.notes)
