@@ -110,10 +110,10 @@ class RunStep(Step):
         return self._partial() if callable(self._partial) else self._partial
 
     def spread(self, function: Callable[[Item], Result], work: Collection[Item]) -> Iterable[Result]:
-        """Apply ``function`` on the workers of the active joblib backend; results come in order."""
-        backend, n_jobs = self._backend
-        if n_jobs == 1 or type(backend).__name__ == "SequentialBackend":
-            return map(function, work)
+        """Apply ``function`` on the workers of the active joblib backend; results come in order.
+
+        Without workers a thread does it, so that Cancel need not wait for the item under way.
+        """
         return self._collect(function, work)
 
     def _collect(self, function: Callable[[Item], Result], work: Collection[Item]) -> Iterator[Result]:
@@ -144,11 +144,15 @@ class RunStep(Step):
         self, function: Counted, work: list[Any], results: "queue.SimpleQueue[tuple[str, Any]]", stop: threading.Event
     ) -> None:
         backend, n_jobs = self._backend
+        left = (item for item in work if not stop.is_set())
         try:
-            with joblib.parallel_config(backend=_of_its_own(backend), n_jobs=n_jobs):
-                calls = (joblib.delayed(function)(item) for item in work if not stop.is_set())
-                for result in joblib.Parallel(return_as="generator")(calls):
-                    results.put(("result", result))
+            if n_jobs in (None, 1) or type(backend).__name__ == "SequentialBackend":
+                for item in left:
+                    results.put(("result", function(item)))
+            else:
+                with joblib.parallel_config(backend=_of_its_own(backend), n_jobs=n_jobs):
+                    for result in joblib.Parallel(return_as="generator")(joblib.delayed(function)(i) for i in left):
+                        results.put(("result", result))
             results.put(("end", None))
         except BaseException as error:  # noqa: BLE001 - whatever a worker raised is raised again where the engine waits
             results.put(("error", error))

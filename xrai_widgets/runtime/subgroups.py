@@ -90,6 +90,8 @@ def _gap(subject: Subject, entry: Assessment, count: int) -> str:
         return f"No subgroups: {count} are too many, at most {MOST} are measured; pass coarser groups to Subject.of."
     if "X_train" in entry.uses and subject.X_train is not None and subject.train_groups is None:
         return "No subgroups: those of the training samples are not known; pass train_groups= to Subject.of."
+    if "fit" in entry.uses:
+        return "No subgroups: the model would be trained on one of them alone, which says nothing about this model."
     if "X_new" in entry.uses and subject.X_new is not None:
         return "No subgroups: those of the new samples are not known."
     return ""
