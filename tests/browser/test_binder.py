@@ -74,11 +74,11 @@ def test_every_notebook_with_its_server_stays_under_one_gigabyte(page: Page, bin
     page.goto(f"{binder.url}voila?token={TOKEN}")
     for card in CARDS:
         page.goto(f"{binder.url}voila/render/notebooks/{card.path}")
-        page.get_by_role("button", name="Run").wait_for(timeout=120_000)
+        page.get_by_role("button", name="Run").first.wait_for(timeout=120_000)
         loaded = _kernel_memory(binder)
-        page.get_by_role("button", name="Run").click()
-        page.get_by_role("button", name="Cancel").wait_for(timeout=10_000)
-        page.get_by_role("button", name="Run").wait_for(timeout=120_000)
+        page.get_by_role("button", name="Run").first.click()
+        page.get_by_role("button", name="Cancel").first.wait_for(timeout=10_000)
+        page.get_by_role("button", name="Run").first.wait_for(timeout=120_000)
         server = psutil.Process(binder.process.pid).memory_info().rss / 2**20
         (kernel,) = binder.kernels()
         peak = max(int(line.split()[1]) for line in _status(kernel) if line.startswith("VmHWM")) / 1024
