@@ -23,8 +23,6 @@ class Refits:
     fit : callable
     X, y : array
         Training samples.
-    probes : array (p, …)
-        Where the refitted models are asked.
     repeats : int
         Refits in every mean.
     classes : int
@@ -57,10 +55,13 @@ class Refits:
 
     def without(self, index: int, probes: Array) -> Array | None:
         """Return (p, k) of models fitted without one row; None if only one class is left."""
-        rows = np.delete(np.arange(len(self.X)), index)
-        if self.classes and len(np.unique(self.y[rows])) < 2:
+        if _one_class_left(self.y, index, self.classes):
             return None
-        return self.arm(rows, probes, index + 1)
+        return self.arm(np.delete(np.arange(len(self.X)), index), probes, index + 1)
+
+
+def _one_class_left(y: Array, index: int, classes: int) -> bool:
+    return bool(classes) and len(np.unique(np.delete(y, index))) < 2
 
 
 def is_deterministic(fit: Fit, X: Array, y: Array, probes: Array, seed: int) -> bool:
@@ -114,7 +115,7 @@ class _Exact:
 
     def __call__(self, index: int) -> Array | None:
         """Return (1, k) or (n, k)."""
-        if self.classes and len(np.unique(np.delete(self.y, index))) < 2:
+        if _one_class_left(self.y, index, self.classes):
             return None
         return self.form.without(index, np.arange(len(self.y)) if self.everywhere else np.array([index]))
 
