@@ -65,7 +65,7 @@ def configuration(folder: Path, serving: Serving) -> Config:
     pool = pool_of([card.path for card in read_cards(folder)], serving.pool)
     heated = any(entry["pool_size"] for entry in pool.values())
     settings.VoilaConfiguration.update(presentation(folder), preheat_kernel=heated)
-    settings.VoilaKernelManager.update(kernel_pools_config=pool, fill_delay=0.3)
+    settings.VoilaKernelManager.update(kernel_pools_config=pool, fill_delay=2.5)
     cull = max(1, serving.idle // 10)
     settings.Kernels.update(
         seats=serving.seats, cull_idle_timeout=serving.idle, cull_interval=cull, cull_connected=True
