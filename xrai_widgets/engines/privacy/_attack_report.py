@@ -136,7 +136,7 @@ def _charts(score: str, others: Array, several: bool) -> tuple[Chart, ...]:
             "histogram",
             score,
             by="is",
-            title=f"{score.capitalize()} score of members and non-members",
+            title=f"{score[0].upper()}{score[1:]} score of members and non-members",
             cut=cut,
         ),
         Chart(
