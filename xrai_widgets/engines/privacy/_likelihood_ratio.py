@@ -1,6 +1,6 @@
 """How surprising is the model's confidence in a sample, beside reference models with and without that sample?"""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,17 +11,16 @@ _ARRAYS = 6  # float64 arrays of the size of one block that are alive at once
 _BLOCK = 1 << 20  # more entries per block than this no longer fit the cache
 
 
-@dataclass(frozen=True)
-class Moments:
+class Moments(NamedTuple):
     """Mean and sum of squared deviations of the reference models' log-odds per sample, in one arm."""
 
-    count: Array
+    number: Array
     mean: Array
     squares: Array
 
     def spread(self, pooled: bool) -> Array:
         """Return the standard deviation per sample, or one for all of them."""
-        free = self.count - 1
+        free = self.number - 1
         variance = self.squares.sum() / free.sum() if pooled else self.squares / free
         spread: Array = np.maximum(np.sqrt(variance), _LEAST_SPREAD)
         return spread

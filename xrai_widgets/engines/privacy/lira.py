@@ -5,12 +5,14 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from xrai_widgets.core import Array, Finding, Measure, Predict, Range, Step, When, assessment, quiet
+from xrai_widgets.core import Array, Finding, Measure, Predict, Range, Step, assessment, quiet
 from xrai_widgets.engines.privacy._attack_report import check_enough
 from xrai_widgets.engines.privacy._lira_finding import Evidence, Settings, lira_finding
 from xrai_widgets.engines.privacy._references import Fit, Pool, Train, finite
 
 _FEWEST_DONE = 4  # reference models before a first result: two with and two without each sample
+# a forest's probability of 0 is a few trees' opinion; a regression that hits its training values leaks just there
+_FLOOR = {"classification": 0.005, "regression": 1e-4}
 
 
 @assessment(
@@ -37,16 +39,19 @@ def lira(
     classes: tuple[Any, ...] = (),
     *,
     attack: Annotated[
-        Literal["RMIA", "online LiRA", "offline LiRA"], "whose score is judged; the others stand beside it"
-    ] = "RMIA",
+        Literal["automatic", "RMIA", "online LiRA", "offline LiRA"],
+        "whose score is judged; automatic: RMIA, in a regression online LiRA",
+    ] = "automatic",
     n_references: Annotated[int, Range(4, 1024), "reference models to train; an even number"] = 16,
     variance: Annotated[
-        Literal["automatic", "pooled", "per sample"], "LiRA's spread of log-odds; automatic: pooled below 64 models"
+        Literal["automatic", "pooled", "per sample"], "LiRA's spread of log-odds; automatic: pooled below 16 models"
     ] = "automatic",
-    gamma: Annotated[
-        float, Range(1, 100), "by what factor a sample must stand out beside another one", When("attack", "RMIA")
-    ] = 1.0,
-    floor: Annotated[float, Range(1e-12, 0.1), "smallest probability that is told apart from 0"] = 0.005,
+    gamma: Annotated[float, Range(1, 100), "RMIA's factor by which a sample must stand out beside another one"] = 1.0,
+    floor: Annotated[
+        float | None,
+        Range(1e-12, 0.1),
+        "smallest probability that is told apart from 0; automatic: 0.005, in a regression 0.0001",
+    ] = None,
     attack_train_ratio: Annotated[
         float, Range(0.1, 0.9), "share of the samples that chooses the threshold; the rest tries it"
     ] = 0.5,
@@ -98,7 +103,8 @@ def lira(
     mean over all reference models; the authors use γ = 2, which ties most samples of a table where few probabilities
     differ twofold, so 1 is the default. In a regression p = exp(−r²/2s²), the Gaussian density of the true value
     relative to that at the predicted one, r the residual and s the root mean square of the residuals of reference
-    models at samples that they were trained without.
+    models at samples that they were trained without. RMIA compares these densities on the scale s, too wide a one for
+    a regression that hits its training values exactly; LiRA's log-odds see that, and are judged there by default.
 
     Interpretation
     --------------
@@ -132,7 +138,9 @@ def lira(
     k = 0 if task == "regression" else outputs.shape[1]
     pool = Pool(np.concatenate([X_train, X]), np.concatenate([y_train, y]), k, seed)
     _check_memory(n_references, pool, memory_limit)
-    settings = Settings(attack, variance, gamma, floor, attack_train_ratio, repeats, seed, memory_limit)
+    chosen = attack if attack != "automatic" else "RMIA" if k else "online LiRA"
+    least = _FLOOR[task] if floor is None else floor
+    settings = Settings(chosen, variance, gamma, least, attack_train_ratio, repeats, seed, memory_limit)
     answers = np.empty((n_references, len(outputs)))
     own = finite(pool.own(outputs), "the model")
     evidence = Evidence(pool, own, answers, len(X_train), train_ids, ids, classes)
