@@ -96,9 +96,9 @@ def _scores(p: Array, answers: Array, inside: Array, settings: Settings) -> tupl
     phi, pooled = log_odds(p, settings.floor), settings.pooled(len(answers))
     held, left = moments(answers, inside, settings.floor, settings.memory)
     scores = {
-        "RMIA": relative_ratio(p, answers.mean(axis=0), settings.gamma, settings.floor),
         "online LiRA": online_ratio(phi, held, left, pooled),
         "offline LiRA": offline_ratio(phi, left, pooled),
+        "RMIA": relative_ratio(p, answers.mean(axis=0), settings.gamma, settings.floor),
     }
     details = {
         "log_odds": phi,

@@ -39,9 +39,8 @@ def lira(
     classes: tuple[Any, ...] = (),
     *,
     attack: Annotated[
-        Literal["automatic", "RMIA", "online LiRA", "offline LiRA"],
-        "whose score is judged; automatic: RMIA, in a regression online LiRA",
-    ] = "automatic",
+        Literal["online LiRA", "offline LiRA", "RMIA"], "whose score is judged; the others stand beside it"
+    ] = "online LiRA",
     n_references: Annotated[int, Range(4, 1024), "reference models to train; an even number"] = 16,
     variance: Annotated[
         Literal["automatic", "pooled", "per sample"], "LiRA's spread of log-odds; automatic: pooled below 16 models"
@@ -103,15 +102,17 @@ def lira(
     mean over all reference models; the authors use γ = 2, which ties most samples of a table where few probabilities
     differ twofold, so 1 is the default. In a regression p = exp(−r²/2s²), the Gaussian density of the true value
     relative to that at the predicted one, r the residual and s the root mean square of the residuals of reference
-    models at samples that they were trained without. RMIA compares these densities on the scale s, too wide a one for
-    a regression that hits its training values exactly; LiRA's log-odds see that, and are judged there by default.
+    models at samples that they were trained without; RMIA, on that scale, does not see who is hit exactly.
 
     Interpretation
     --------------
     A sample that is hard for everybody who has not seen it, and easy for this model, was in the training data: looking
     at each sample beside its own reference models finds leaks that one threshold on the loss misses. Advantage 0 and
-    AUC 0.5 mean that members cannot be told from others. Even a sound model shows a trace, of the order of √(d/n) for
-    a linear one with d coefficients and n training samples.
+    AUC 0.5 mean that members cannot be told from others; advantage 1 means that everyone can.
+
+    A model that memorises nobody still takes as many numbers from its training data as it has coefficients. RMIA, and
+    LiRA with very many reference models, see that trace because the pool holds the members themselves: with d
+    coefficients of a linear model, n members and m others the AUC is about 0.5 + 0.23 √(d/n + d/m).
 
     Limitations
     -----------
@@ -138,9 +139,8 @@ def lira(
     k = 0 if task == "regression" else outputs.shape[1]
     pool = Pool(np.concatenate([X_train, X]), np.concatenate([y_train, y]), k, seed)
     _check_memory(n_references, pool, memory_limit)
-    chosen = attack if attack != "automatic" else "RMIA" if k else "online LiRA"
     least = _FLOOR[task] if floor is None else floor
-    settings = Settings(chosen, variance, gamma, least, attack_train_ratio, repeats, seed, memory_limit)
+    settings = Settings(attack, variance, gamma, least, attack_train_ratio, repeats, seed, memory_limit)
     answers = np.empty((n_references, len(outputs)))
     own = finite(pool.own(outputs), "the model")
     evidence = Evidence(pool, own, answers, len(X_train), train_ids, ids, classes)
