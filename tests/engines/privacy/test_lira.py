@@ -329,8 +329,18 @@ def test_a_class_of_one_sample_stays_in_every_model_and_is_not_attacked() -> Non
     assert len(samples) == 199
     assert 0 not in set(samples.loc[samples["part"] == "X_train", "id"])
     assert finding.counts["auc"] == 199
-    assert any("1 samples are the only ones of their class (4)" in note for note in finding.notes)
+    assert any(
+        "The only sample of its class stays in every reference model" in n and "attacked: 4." in n
+        for n in finding.notes
+    )
     assert {(s["references_with"], s["references_without"]) for _, s in samples.iterrows()} == {(2, 2)}
+
+
+def test_the_only_sample_of_a_class_is_in_every_half_so_that_none_lacks_the_class() -> None:
+    pool = Pool(np.zeros((21, 1)), np.r_[1, np.zeros(20, int)], 2, 0)
+    halves = np.array([pool.half(number) for number in range(8)])
+    assert halves[:, 0].all()
+    assert (halves[:, 1:].sum(axis=0) == 4).all()
 
 
 def test_ids_follow_their_samples() -> None:

@@ -145,7 +145,6 @@ def _notes(evidence: Evidence, settings: Settings, done: int) -> tuple[str, ...]
     if pool.alone.any():
         labels = sorted({str(evidence.classes[code]) if evidence.classes else str(code) for code in pool.y[pool.alone]})
         notes.append(
-            f"{int(pool.alone.sum())} samples are the only ones of their class ({', '.join(labels[:5])}): they stay in "
-            "every reference model and are not attacked."
+            f"The only sample of its class stays in every reference model and is not attacked: {', '.join(labels[:5])}."
         )
     return tuple(notes)

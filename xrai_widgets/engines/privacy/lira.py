@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from xrai_widgets.core import Array, Finding, Measure, Predict, Range, Step, assessment, quiet
+from xrai_widgets.core import Array, Finding, Measure, Predict, Range, Step, When, assessment, quiet
 from xrai_widgets.engines.privacy._attack_report import check_enough
 from xrai_widgets.engines.privacy._lira_finding import Evidence, Settings, lira_finding
 from xrai_widgets.engines.privacy._references import Fit, Pool, Train, finite
@@ -45,7 +45,9 @@ def lira(
     variance: Annotated[
         Literal["automatic", "pooled", "per sample"], "LiRA's spread of log-odds; automatic: pooled below 16 models"
     ] = "automatic",
-    gamma: Annotated[float, Range(1, 100), "RMIA's factor by which a sample must stand out beside another one"] = 1.0,
+    gamma: Annotated[
+        float, Range(1, 100), "by what factor a sample must stand out beside another one", When("attack", "RMIA")
+    ] = 1.0,
     floor: Annotated[
         float | None,
         Range(1e-12, 0.1),
