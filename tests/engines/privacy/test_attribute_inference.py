@@ -54,7 +54,7 @@ def blind(X: Array) -> Array:
 
 @pytest.mark.parametrize("attack_model", ["forest", "boosting", "linear"])
 def test_a_model_that_copies_the_feature_into_its_output_gives_it_away_entirely(attack_model: str) -> None:
-    finding = measured(copies_sex, *people(200), feature="sex", attack_model=attack_model, repeats=1)
+    finding = measured(copies_sex, *people(120), feature="sex", attack_model=attack_model, repeats=1)
     assert finding.values["with_model"] > 0.98
     assert finding.values["gain"] > 0.4
     assert finding.intervals["gain"][0] > 0.3
@@ -76,7 +76,7 @@ def test_a_regression_that_copies_a_number_gives_it_away_almost_to_the_rank() ->
 @pytest.mark.parametrize("attack", ["output", "candidate values"])
 @pytest.mark.parametrize("feature", ["sex", "region", "income"])
 def test_a_model_that_ignores_an_independent_feature_gives_nothing_away(attack: str, feature: str) -> None:
-    finding = measured(blind, *people(400), feature=feature, attack=attack, repeats=1)
+    finding = measured(blind, *people(400, seed=1), feature=feature, attack=attack, repeats=1)
     for key in ("gain", "member_gap"):
         low, high = finding.intervals[key]
         assert low <= 0 <= high, key

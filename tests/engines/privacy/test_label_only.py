@@ -283,3 +283,23 @@ def test_a_cancelled_attack_keeps_what_it_knows_and_says_how_much(params: dict[s
 
 def test_a_regression_is_refused_by_name(regression: Subject) -> None:
     assert "regression" in xw.assess(regression, "privacy.label_only").reason
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("params", [{"copies": 5}, {**BOUNDARY, "max_iter": 2}], ids=["noise", "boundary"])
+def test_the_intervals_cover_chance_where_nothing_is_memorised(params: dict[str, object]) -> None:
+    covered = {"auc": 0, "advantage": 0, "accuracy_gap": 0}
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        X = rng.normal(size=(300, 3))
+        y = (rng.random(300) < 1 / (1 + np.exp(-2 * X[:, 0]))).astype(int)
+
+        def rule(rows: Array) -> Array:
+            return np.eye(2)[(rows[:, 0] > 0).astype(int)]
+
+        arrays = (X[:150], y[:150], X[150:], y[150:], box(X))
+        finding = label_only(rule, *arrays, seed=seed, **params)  # type: ignore[arg-type]
+        for key, chance in {"auc": 0.5, "advantage": 0.0, "accuracy_gap": 0.0}.items():
+            low, high = finding.intervals[key]
+            covered[key] += low <= chance <= high
+    assert min(covered.values()) >= 180, covered

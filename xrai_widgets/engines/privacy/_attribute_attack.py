@@ -72,7 +72,7 @@ def attack_model(name: str, kind: str, seed: int) -> Any:
         case "boosting":
             boosting = ensemble.HistGradientBoostingClassifier if category else ensemble.HistGradientBoostingRegressor
             return boosting(max_iter=60, early_stopping=False, random_state=seed)
-    return linear_model.LogisticRegression(max_iter=5000) if category else linear_model.Ridge()
+    return linear_model.LogisticRegression(solver="newton-cholesky", max_iter=500) if category else linear_model.Ridge()
 
 
 def known_to_all(
