@@ -73,13 +73,18 @@ def test_a_regression_that_copies_a_number_gives_it_away_almost_to_the_rank() ->
     assert row["within_baseline"] < 0.4
 
 
+@pytest.mark.parametrize("attack_model", ["forest", "linear"])
 @pytest.mark.parametrize("attack", ["output", "candidate values"])
 @pytest.mark.parametrize("feature", ["sex", "region", "income"])
-def test_a_model_that_ignores_an_independent_feature_gives_nothing_away(attack: str, feature: str) -> None:
-    finding = measured(blind, *people(400, seed=1), feature=feature, attack=attack, repeats=1)
+def test_a_model_that_ignores_an_independent_feature_gives_nothing_away(
+    feature: str, attack: str, attack_model: str
+) -> None:
+    finding = measured(blind, *people(400), feature=feature, attack=attack, attack_model=attack_model, repeats=1)
     for key in ("gain", "member_gap"):
         low, high = finding.intervals[key]
-        assert low <= 0 <= high, key
+        assert low <= 0, key
+        # columns that tell nothing cost a forest a little: its gain may lie just below 0
+        assert high >= (0 if attack_model == "linear" else -0.02), key
     assert high - low < 0.4
 
 

@@ -116,7 +116,8 @@ def attribute_inference(
     Limitations
     -----------
     The baseline is as good as its learner: where the output sums the other features up well, a weak learner gains by it
-    although nothing about the person is added; try another attack model. The attacker knows the feature of part of the
+    although nothing about the person is added; try another attack model. An output that tells nothing costs a forest a
+    little, so a gain just below 0 is no finding. The attacker knows the feature of part of the
     samples, members among them. Categories with fewer than 10 members or 10 non-members are left out. A stronger attack
     may gain more.
 
