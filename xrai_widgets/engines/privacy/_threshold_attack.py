@@ -76,7 +76,7 @@ def threshold_attack(
     calls = [np.zeros((2, len(scores))) for scores, _ in (members, others)]
     for _ in step.over(range(repeats), "threshold attack"):
         deals = [
-            _deal(groups if per_class else np.zeros_like(groups), train_ratio, rng) for _, groups in (members, others)
+            deal(groups if per_class else np.zeros_like(groups), train_ratio, rng) for _, groups in (members, others)
         ]
         for held in zip(*deals, strict=True):
             for group in np.unique(members[1]) if per_class else (None,):
@@ -115,7 +115,7 @@ def best_threshold(members: Array, others: Array) -> float:
     return float(thresholds[best] + thresholds[best + 1]) / 2
 
 
-def _deal(groups: Array, train_ratio: float, rng: np.random.Generator) -> list[Array]:
+def deal(groups: Array, train_ratio: float, rng: np.random.Generator) -> list[Array]:
     """Return masks of held-out samples, stratified by group, that together cover every sample."""
     folds = int(np.ceil(1 / (1 - train_ratio) - 1e-9))
     masks = [np.zeros(len(groups), dtype=bool) for _ in range(folds)]
