@@ -1,0 +1,198 @@
+"""Where a number lies: its interval on an axis with the policy's safe and unsafe zone, among the sanity controls."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from xrai_widgets.core import Outcome, registered
+from xrai_widgets.results.policy import Check, Status, Threshold, Verdict
+from xrai_widgets.results.words import interval, label, number
+
+CONTROLS = "controls"
+_SAID: dict[Status, str] = {
+    "pass": "The whole interval lies in the safe zone.",
+    "fail": "The whole interval lies in the unsafe zone.",
+    "warn": "The interval lies in both zones: this many samples cannot tell which of them it is.",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One number on the axis."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+    count: int | None = None
+    note: str = ""
+    own: bool = False
+
+    @property
+    def says(self) -> str:
+        """The number in words."""
+        return f"{number(self.value)} {interval(self.low, self.high)}"
+
+
+@dataclass(frozen=True)
+class Zone:
+    """An axis with its zones and the numbers on it; positions are in per cent of its width.
+
+    Parameters
+    ----------
+    key : str
+    rows : tuple of Row
+        The model's own number first, then the controls.
+    low, high : float
+        Ends of the axis.
+    threshold : Threshold, optional
+        Without one there are no zones.
+    chance : float, optional
+        What guessing gives.
+    status : {"pass", "warn", "fail", "not judged"}
+    """
+
+    key: str
+    rows: tuple[Row, ...]
+    low: float
+    high: float
+    threshold: Threshold | None
+    chance: float | None
+    status: Status
+
+    def at(self, x: float) -> float:
+        """Return where a number stands; what lies outside stands at the end."""
+        return round(100 * min(max((x - self.low) / (self.high - self.low), 0.0), 1.0), 2)
+
+    @property
+    def limit(self) -> float:
+        """Where the threshold stands."""
+        return self.at(self.threshold.value) if self.threshold else 0.0
+
+    @property
+    def safe(self) -> tuple[float, float]:
+        """Where the safe zone begins and ends."""
+        return (self.limit, 100.0) if self.threshold and self.threshold.bound == "min" else (0.0, self.limit)
+
+    @property
+    def unsafe(self) -> tuple[float, float]:
+        """Where the unsafe zone begins and ends."""
+        return (0.0, self.limit) if self.threshold and self.threshold.bound == "min" else (self.limit, 100.0)
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What stands to the left and to the right of the threshold; a name that finds no room is left out."""
+        if self.threshold is None:
+            return "", ""
+        value = number(self.threshold.value)
+        sides = (f"safe: ≤ {value}", "unsafe") if self.threshold.bound == "max" else ("unsafe", f"safe: ≥ {value}")
+        room = (self.limit, 100 - self.limit)
+        left, right = (
+            side if part >= 24 else side.partition(":")[0] if part >= 14 else ""
+            for side, part in zip(sides, room, strict=True)
+        )
+        return left, right
+
+    @property
+    def ticks(self) -> list[tuple[float, str]]:
+        """Round numbers along the axis, and where they stand."""
+        rough = (self.high - self.low) / 4
+        step = 10.0 ** math.floor(math.log10(rough))
+        step *= next((m for m in (1, 2, 5) if m * step >= rough), 10)
+        places = range(math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9) + 1)
+        return [(self.at(place * step), number(round(place * step, 12))) for place in places]
+
+    @property
+    def says(self) -> str:
+        """What the picture shows, in one or two sentences."""
+        said = [_SAID[self.status]] if self.status in _SAID else []
+        own = self.rows[0]
+        if self.chance is not None:
+            reach = "contains" if own.low <= self.chance <= own.high else "excludes"
+            said.append(f"Guessing gives {number(self.chance)}, which the interval {reach}.")
+        return " ".join(said)
+
+    @property
+    def alt(self) -> str:
+        """The text alternative: every number, the zones, and how they lie."""
+        rows = "; ".join(f"{row.name} {row.says}" for row in self.rows)
+        zones = f" Safe zone: {self.threshold}." if self.threshold else ""
+        return f"{label(self.key)}: {rows}.{zones} {self.says}"
+
+
+def zone(check: Check, outcome: Outcome, within: tuple[float, float] | None = None) -> Zone:
+    """Return where a checked number lies.
+
+    Parameters
+    ----------
+    check : Check
+    outcome : Outcome
+        Tells the chance value and the controls.
+    within : (low, high), optional
+        The axis holds this range, too: it then stays still while the threshold moves inside.
+    """
+    chance = chance_of(outcome, check.key)
+    controls = tuple(controls_of(outcome, check.key))
+    name = "this model" if controls else label(check.key)
+    rows = (Row(name, check.value, check.low, check.high, check.count, own=True), *controls)
+    known = [x for row in rows for x in (row.low, row.value, row.high)] + list(within or ())
+    known += [check.threshold.value] if check.threshold else []
+    low, high = _axis([*known, *([] if chance is None else [chance])])
+    return Zone(check.key, rows, low, high, check.threshold, chance, check.status)
+
+
+def zones(outcome: Outcome, verdict: Verdict, judged: bool | None = None) -> list[Zone]:
+    """Return the zone of every number that is judged, and of every other one that has controls.
+
+    ``judged`` True or False leaves one of the two kinds.
+    """
+    return [
+        zone(check, outcome)
+        for check in verdict.checks
+        if check.value == check.value
+        and (check.threshold is not None or any(controls_of(outcome, check.key)))
+        and (judged is None or judged == (check.threshold is not None))
+    ]
+
+
+def chance_of(outcome: Outcome, key: str) -> float | None:
+    """Return what guessing gives for a measure, if the assessment says so."""
+    entry = registered().get(outcome.assessment)
+    return next((measure.chance for measure in entry.measures if measure.key == key), None) if entry else None
+
+
+def controls_of(outcome: Outcome, key: str) -> Iterable[Row]:
+    """Yield the sanity controls of a measure: the rows of the table ``controls``, if there is one."""
+    frame = outcome.finding.tables.get(CONTROLS) if outcome.finding is not None else None
+    if frame is None or not {"control", "measure", "value"} <= set(frame.columns):
+        return
+    for record in frame[frame["measure"].astype(str) == key].to_dict("records"):
+        value = float(record["value"])
+        if math.isnan(value):
+            continue
+        low, high = (_bound(record.get(name), value) for name in ("low", "high"))
+        count, note = record.get("n"), record.get("note")
+        yield Row(
+            name=str(record["control"]),
+            value=value,
+            low=low,
+            high=high,
+            count=None if count is None or pd.isna(count) else int(count),
+            note="" if note is None or pd.isna(note) else str(note),
+        )
+
+
+def _bound(given: Any, value: float) -> float:
+    return value if given is None or pd.isna(given) else float(given)
+
+
+def _axis(known: list[float]) -> tuple[float, float]:
+    finite = [x for x in known if math.isfinite(x)] or [0.0]
+    low, high = min(finite), max(finite)
+    if 0 < low <= 0.25 * high:
+        low = 0.0
+    room = 0.04 * (high - low) or 0.5 * max(abs(high), 1.0)
+    return low - room, high + room
