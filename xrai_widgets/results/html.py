@@ -68,8 +68,8 @@ def bar(check: Check, chance: float | None = None) -> Markup:
 
 
 def figures(finding: Finding) -> list[Markup]:
-    """Return every chart of a finding as inline SVG."""
-    return [picture(chart, finding) for chart in finding.charts]
+    """Return every chart of a finding as inline SVG, but for the controls: `places` shows those."""
+    return [picture(chart, finding) for chart in finding.charts if chart.table != zones.CONTROLS]
 
 
 def picture(chart: Chart, finding: Finding) -> Markup:
@@ -101,9 +101,18 @@ def check(outcome: Outcome, checked: Check, within: tuple[float, float] | None =
     return render("check.html", check=checked, zone=zones.zone(checked, outcome, within))
 
 
-def places(outcome: Outcome, verdict: Verdict, judged: bool | None = None) -> str:
-    """Return where the numbers of an outcome lie; ``judged`` False leaves those with controls and no threshold."""
-    return render("zones.html", zones=zones.zones(outcome, verdict, judged))
+def places(outcome: Outcome, verdict: Verdict) -> str:
+    """Return where the numbers lie, those that are judged and those that have controls."""
+    judged, others = zones.zones(outcome, verdict)
+    first = [] if judged else others[:1]
+    return render("zones.html", open=judged + first, folded=others[len(first) :])
+
+
+def controls(outcome: Outcome, verdict: Verdict) -> str:
+    """Return where the numbers lie that have controls and are not judged."""
+    judged, others = zones.zones(outcome, verdict)
+    first = [] if judged else others[:1]
+    return render("zones.html", open=first, folded=others[len(first) :]) if others else ""
 
 
 def finding_values(finding: Finding, heading: str) -> str:

@@ -12,6 +12,7 @@ from xrai_widgets.results.policy import Check, Status, Threshold, Verdict
 from xrai_widgets.results.words import interval, label, number
 
 CONTROLS = "controls"
+_OWN = ("your model", "this model")  # the subject's own row in that table; it stands first anyway
 _SAID: dict[Status, str] = {
     "pass": "The whole interval lies in the safe zone.",
     "fail": "The whole interval lies in the unsafe zone.",
@@ -34,6 +35,8 @@ class Row:
     @property
     def says(self) -> str:
         """The number in words."""
+        if self.value != self.value:
+            return "not measured"
         return f"{number(self.value)} {interval(self.low, self.high)}"
 
 
@@ -144,18 +147,12 @@ def zone(check: Check, outcome: Outcome, within: tuple[float, float] | None = No
     return Zone(check.key, rows, low, high, check.threshold, chance, check.status)
 
 
-def zones(outcome: Outcome, verdict: Verdict, judged: bool | None = None) -> list[Zone]:
-    """Return the zone of every number that is judged, and of every other one that has controls.
-
-    ``judged`` True or False leaves one of the two kinds.
-    """
-    return [
-        zone(check, outcome)
-        for check in verdict.checks
-        if check.value == check.value
-        and (check.threshold is not None or any(controls_of(outcome, check.key)))
-        and (judged is None or judged == (check.threshold is not None))
-    ]
+def zones(outcome: Outcome, verdict: Verdict) -> tuple[list[Zone], list[Zone]]:
+    """Return the zone of every number that is judged, and of every other one that has controls."""
+    known = [check for check in verdict.checks if check.value == check.value]
+    judged = [zone(check, outcome) for check in known if check.threshold is not None]
+    others = [check for check in known if check.threshold is None and any(controls_of(outcome, check.key))]
+    return judged, [zone(check, outcome) for check in others]
 
 
 def chance_of(outcome: Outcome, key: str) -> float | None:
@@ -165,14 +162,16 @@ def chance_of(outcome: Outcome, key: str) -> float | None:
 
 
 def controls_of(outcome: Outcome, key: str) -> Iterable[Row]:
-    """Yield the sanity controls of a measure: the rows of the table ``controls``, if there is one."""
+    """Yield the sanity controls of a measure: the rows of the table ``controls``, if there is one.
+
+    One that could not be measured has no value; its note says why.
+    """
     frame = outcome.finding.tables.get(CONTROLS) if outcome.finding is not None else None
     if frame is None or not {"control", "measure", "value"} <= set(frame.columns):
         return
-    for record in frame[frame["measure"].astype(str) == key].to_dict("records"):
+    mine = (frame["measure"].astype(str) == key) & ~frame["control"].isin(_OWN)
+    for record in frame[mine].to_dict("records"):
         value = float(record["value"])
-        if math.isnan(value):
-            continue
         low, high = (_bound(record.get(name), value) for name in ("low", "high"))
         count, note = record.get("n"), record.get("note")
         yield Row(

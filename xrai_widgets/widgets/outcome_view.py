@@ -9,6 +9,7 @@ import traitlets
 from xrai_widgets.core import Chart, Finding, Outcome, Subject
 from xrai_widgets.results import html, words
 from xrai_widgets.results.policy import Policy, judge
+from xrai_widgets.results.zones import CONTROLS
 from xrai_widgets.runtime import Job
 from xrai_widgets.widgets.linked_samples import LinkedSamples
 from xrai_widgets.widgets.parts import LABELS, Html, wide
@@ -120,7 +121,7 @@ class OutcomeView(w.VBox):  # type: ignore[misc]
             self._values.show("")
             return
         verdict = judge(self.outcome, self.policy)
-        self._head.show(html.head(self.outcome, verdict) + html.places(self.outcome, verdict, judged=False))
+        self._head.show(html.head(self.outcome, verdict) + html.controls(self.outcome, verdict))
         self._values.show(html.values(self.outcome, verdict))
         if 2 in self._filled:
             self._fill_meaning()
@@ -141,6 +142,8 @@ class OutcomeView(w.VBox):  # type: ignore[misc]
         self._linked = []
         blank: list[tuple[Html, Chart]] = []
         for chart in finding.charts:
+            if chart.table == CONTROLS:  # they stand beside the number
+                continue
             if chart.kind == "histogram" and chart.cut is not None:
                 linked = LinkedSamples(chart, finding, self._at_hand(), self._own())
                 linked.observe(self._marked, "selected")

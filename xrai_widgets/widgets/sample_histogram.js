@@ -1,7 +1,7 @@
 // Histogram of a score per sample with a cut that is dragged or moved by the keyboard; what lies beyond it is counted
 // and flagged here. Marked samples are shown on the axis; a click marks the nearest one.
 const NS = "http://www.w3.org/2000/svg";
-const W = 620, H = 280, LEFT = 52, RIGHT = 14, TOP = 16, BOTTOM = 44, BINS = 30;
+const WIDEST = 620, NARROWEST = 320, H = 280, LEFT = 52, RIGHT = 14, TOP = 16, BOTTOM = 44, BINS = 30;
 const DASHES = ["", "6 3", "2 3", "8 3 2 3"];
 
 function make(name, attributes, parent, text) {
@@ -41,6 +41,7 @@ function render({ model, el }) {
   root.className = "xrai-histogram";
   el.appendChild(root);
   let groups, low, high, peak, handle, line, readout, tag, zone, stripes, flagged, marks, announced, soon;
+  let W = WIDEST;  // as wide as there is room, so that the words keep their size
   const below = () => model.get("beyond") === "below";
   const x = (v) => LEFT + ((v - low) / (high - low)) * (W - LEFT - RIGHT);
   const y = (share) => H - BOTTOM - (share / peak) * (H - TOP - BOTTOM);
@@ -193,13 +194,20 @@ function render({ model, el }) {
     handle.setAttribute("aria-valuetext", `${said(cut)}: ${words.join(", ")}`);
   }
 
+  const room = new ResizeObserver(([entry]) => {
+    const wide = Math.round(Math.min(WIDEST, Math.max(NARROWEST, entry.contentRect.width)));
+    if (!entry.contentRect.width || Math.abs(wide - W) < 10) return;
+    W = wide;
+    draw();
+  });
+  room.observe(root);
   const redraw = () => { load(); draw(); };
   const moved = () => show();
   redraw();
   model.on("change:values", redraw);
   model.on("change:cut", moved);
   model.on("change:marks", mark);
-  return () => { clearTimeout(soon); model.off("change:values", redraw); model.off("change:cut", moved); model.off("change:marks", mark); };
+  return () => { clearTimeout(soon); room.disconnect(); model.off("change:values", redraw); model.off("change:cut", moved); model.off("change:marks", mark); };
 }
 
 export default { render };

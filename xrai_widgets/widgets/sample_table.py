@@ -85,9 +85,10 @@ class SampleTable(anywidget.AnyWidget):
         super().__init__(selected=marked if named else [], **_state(frame), **fixed, **shape, **kwargs)
 
     def show(self, frame: pd.DataFrame, contents: pd.DataFrame, pictures: Sequence[str] = (), note: str = "") -> None:
-        """Show other rows, and beside each its contents or its picture."""
+        """Show other samples, all of one part, and beside each its contents or its picture."""
         with self.hold_sync():
-            state = _state(frame)
+            state = _state(frame.drop(columns="part"))
+            state["samples"] = _keys(frame)
             if len(contents.columns):
                 inside = _state(contents)
                 state["columns"] += [{**column, "inside": True} for column in inside["columns"]]
