@@ -34,7 +34,7 @@ def most_exposed(chart: Chart, finding: Finding, most: int = MOST) -> pd.DataFra
         frame = frame[frame["part"] == "X_train"]
     frame = frame.sort_values(chart.x, ascending=chart.beyond == "below", kind="stable").head(most)
     shown = frame[[name for name in ("part", "id", "class", chart.x) if name in frame.columns]].copy()
-    if {"low", "high"} <= set(frame.columns) and frame["low"].notna().any():
+    if {"low", "high"} <= set(frame.columns) and (frame["high"] > frame["low"]).any():
         shown["interval"] = [interval(low, high) for low, high in zip(frame["low"], frame["high"], strict=True)]
     if "p_value" in frame.columns:
         shown["p_value"] = frame["p_value"]

@@ -50,8 +50,9 @@ function render({ model, el }) {
   function load() {
     const names = model.get("groups"), colours = model.get("colours");
     groups = model.get("values").map((view, i) => ({ name: names[i], colour: colours[i], values: floats(view).sort() }));
-    low = Math.min(...groups.map((g) => g.values[0]));
-    high = Math.max(...groups.map((g) => g.values[g.values.length - 1]));
+    const cut = model.get("cut");
+    low = Math.min(cut, ...groups.map((g) => g.values[0]));
+    high = Math.max(cut, ...groups.map((g) => g.values[g.values.length - 1]));
     if (!(high > low)) { low -= 0.5; high += 0.5; }
     for (const g of groups) {
       g.shares = new Array(BINS).fill(0);
