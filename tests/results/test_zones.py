@@ -10,7 +10,8 @@ from xrai_widgets.core import Finding, Outcome
 from xrai_widgets.reporting.compose import report
 from xrai_widgets.results import html
 from xrai_widgets.results.policy import Policy, judge
-from xrai_widgets.results.zones import Zone, zone, zones
+from xrai_widgets.results.zone_axis import Zone
+from xrai_widgets.results.zones import zone, zones
 
 MIA, EVASION = "privacy.membership_inference", "robustness.evasion"
 

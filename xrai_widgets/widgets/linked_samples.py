@@ -9,7 +9,7 @@ import traitlets
 from xrai_widgets.core import Chart, Finding, Subject
 from xrai_widgets.results.exposed import contents, most_exposed
 from xrai_widgets.widgets.sample_histogram import SampleHistogram
-from xrai_widgets.widgets.sample_table import SampleTable
+from xrai_widgets.widgets.sample_table import SampleTable, keys
 from xrai_widgets.widgets.session import Change
 
 _PAGE = 20
@@ -45,6 +45,7 @@ class LinkedSamples(traitlets.HasTraits):
         self.histogram = SampleHistogram(chart, finding)
         self.widgets: list[w.Widget] = [self.histogram]
         self._frame = finding.tables[chart.table].dropna(subset=[chart.x])
+        self._keys = keys(self._frame) if {"part", "id"} <= set(self._frame.columns) else []
         self.table: SampleTable | None = None
         if chart.table == "samples":
             self._add_table(finding, subject)
@@ -83,23 +84,16 @@ class LinkedSamples(traitlets.HasTraits):
         self.table.show(self._shown, found.table, found.pictures, found.note)
 
     def _mark(self, _: Change | None = None) -> None:
-        if not {"part", "id"} <= set(self._frame.columns):
-            return
-        names = {(part, name) for part, name in map(tuple, self.selected)}
-        here = [
-            key in names for key in zip(self._frame["part"].astype(str), self._frame["id"].astype(str), strict=True)
-        ]
-        found = self._frame[here].head(_LABELLED)
-        self.histogram.marks = [
-            [float(value), str(name)] for value, name in zip(found[self.chart.x], found["id"], strict=True)
-        ]
+        if self._keys:
+            found = self._frame[[key in self.selected for key in self._keys]].head(_LABELLED)
+            pairs = zip(found[self.chart.x], found["id"], strict=True)
+            self.histogram.marks = [[float(value), str(name)] for value, name in pairs]
 
     def _pick(self, change: Change) -> None:
         """Mark the sample nearest to where the histogram was clicked; a marked one is marked no longer."""
         value = change["new"]
-        if value is None or not {"part", "id"} <= set(self._frame.columns):
-            return
-        row = self._frame.loc[(self._frame[self.chart.x] - value).abs().idxmin()]
-        key = [str(row["part"]), str(row["id"])]
-        self.selected = [mark for mark in self.selected if mark != key] + ([key] if key not in self.selected else [])
-        self.histogram.picked = None
+        if value is not None and self._keys:
+            key = self._keys[int((self._frame[self.chart.x] - value).abs().to_numpy().argmin())]
+            others = [mark for mark in self.selected if mark != key]
+            self.selected = others if key in self.selected else [*others, key]
+            self.histogram.picked = None

@@ -78,7 +78,7 @@ class SampleTable(anywidget.AnyWidget):
         if len(frame) > MOST:
             nearest = frame.nsmallest if beyond == "below" else frame.nlargest
             shown = nearest(MOST, first) if first else frame.head(MOST)
-            also = frame[[key in marked for key in _keys(frame)]] if named and marked else frame.head(0)
+            also = frame[[key in marked for key in keys(frame)]] if named and marked else frame.head(0)
             frame = pd.concat([shown, also.loc[~also.index.isin(shown.index)]])
         fixed = {"caption": caption, "first": label(first) if first else "", "total": total}
         shape = {"cut": cut, "beyond": beyond, "page": page}
@@ -88,7 +88,7 @@ class SampleTable(anywidget.AnyWidget):
         """Show other samples, all of one part, and beside each its contents or its picture."""
         with self.hold_sync():
             state = _state(frame.drop(columns="part"))
-            state["samples"] = _keys(frame)
+            state["samples"] = keys(frame)
             if len(contents.columns):
                 inside = _state(contents)
                 state["columns"] += [{**column, "inside": True} for column in inside["columns"]]
@@ -108,11 +108,12 @@ def _state(frame: pd.DataFrame) -> dict[str, Any]:
     return {
         "columns": columns,
         "rows": rows,
-        "samples": _keys(frame) if {"part", "id"} <= set(frame.columns) else [],
+        "samples": keys(frame) if {"part", "id"} <= set(frame.columns) else [],
     }
 
 
-def _keys(frame: pd.DataFrame) -> list[list[str]]:
+def keys(frame: pd.DataFrame) -> list[list[str]]:
+    """Return the (part, id) of each row as text."""
     return [[str(part), str(name)] for part, name in zip(frame["part"], frame["id"], strict=True)]
 
 
