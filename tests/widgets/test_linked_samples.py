@@ -1,5 +1,7 @@
 """A sample that is marked in one result is marked in the others."""
 
+from dataclasses import replace
+
 import ipywidgets as w
 import pandas as pd
 import pytest
@@ -125,8 +127,10 @@ def test_without_the_model_samples_are_named_by_id_only_and_that_is_said(shapr: 
     assert made.note == "Samples are named by id only: the model and its data are not at hand."
 
 
-def test_another_models_rows_are_never_shown(shapr: Outcome, forest: Subject) -> None:
-    assert labels(exposed(OutcomeView(shapr, subject=forest))) == ["id", "class", "SHAPr", "interval"]
+def test_another_models_rows_are_never_shown_also_where_the_ids_are_the_same(credit: Subject, shapr: Outcome) -> None:
+    assert credit.X_train is not None
+    other = replace(credit, X_train=credit.X_train[::-1].copy())
+    assert labels(exposed(OutcomeView(shapr, subject=other))) == ["id", "class", "SHAPr", "interval"]
 
 
 def test_a_model_that_comes_later_fills_the_table(credit: Subject, shapr: Outcome) -> None:
