@@ -29,7 +29,9 @@ class Chart:
     log : bool
         Both axes logarithmic (lines only).
     cut : float
-        Histograms only: where the draggable per-sample cut starts. The share of samples above it is shown.
+        Histograms only: where the draggable per-sample cut starts. The share of samples beyond it is shown.
+    beyond : {"above", "below"}
+        Histograms only: on which side of the cut a sample stands out and is flagged.
     """
 
     table: str
@@ -42,10 +44,13 @@ class Chart:
     title: str = ""
     log: bool = False
     cut: float | None = None
+    beyond: Literal["above", "below"] = "above"
 
     def __post_init__(self) -> None:
         if self.kind not in CHART_KINDS:
             raise ValueError(f"the chart {self.title!r} must be one of {', '.join(CHART_KINDS)}, got {self.kind!r}")
+        if self.beyond not in ("above", "below"):
+            raise ValueError(f"beyond of the chart {self.title!r} must be above or below, got {self.beyond!r}")
 
     @property
     def columns(self) -> tuple[str, ...]:
