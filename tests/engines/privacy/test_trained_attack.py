@@ -1,5 +1,7 @@
 """Attacks that learn: where there is a leak they find it, where there is none they find nothing, and ART agrees."""
 
+import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,8 @@ from xrai_widgets.core import Array, Subject
 from xrai_widgets.engines.privacy import membership_inference
 from xrai_widgets.engines.privacy._scores import membership_scores
 from xrai_widgets.engines.privacy._trained_attack import attack_features, attack_model
+from xrai_widgets.runtime import Meter, RunStep, run
+from xrai_widgets.runtime.run_step import Progress
 
 LEARNERS = ("random forest", "gradient boosting", "logistic regression", "neural network")
 every_learner = pytest.mark.parametrize("learner", LEARNERS)
@@ -252,3 +256,20 @@ def test_without_training_data_the_reader_is_told_what_is_missing(overfitted: Su
     assert outcome.status == "not applicable"
     assert explain("X_train") in outcome.reason
     assert "X_train" in outcome.reason
+
+
+def test_a_cancelled_attack_keeps_the_deals_that_are_done_and_stops_within_a_second(overfitted: Subject) -> None:
+    cancel, seen = threading.Event(), []
+
+    def listen(progress: Progress) -> None:
+        if progress.partial is not None:
+            seen.append(time.monotonic())
+            cancel.set()
+
+    params = {"attack": "random forest", "repeats": 200}
+    outcome = run(overfitted, "privacy.membership_inference", params, step=RunStep(Meter(cancel), listen))
+    assert time.monotonic() - seen[0] < 1.0
+    assert outcome.status == "cancelled"
+    assert outcome.finding is not None
+    assert outcome.finding.intervals["auc"][0] > 0.5
+    assert outcome.finding.counts["auc"] == 1200

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from xrai_widgets.core import Array, Step
+from xrai_widgets.core import Array, Finding, Step
 from xrai_widgets.engines.privacy._scores import TINY, membership_scores
 from xrai_widgets.engines.privacy._threshold_attack import Attack, deal
 
@@ -33,7 +33,14 @@ def attack_features(outputs: Array, y: Array, task: str) -> Array:
 
 
 def trained_attack(
-    features: tuple[Array, Array], make: Make, *, train_ratio: float, repeats: int, seed: int, step: Step
+    features: tuple[Array, Array],
+    make: Make,
+    *,
+    train_ratio: float,
+    repeats: int,
+    seed: int,
+    step: Step,
+    so_far: Callable[[tuple[Array, Array], Attack], Finding],
 ) -> tuple[tuple[Array, Array], Attack]:
     """Fit the attack model on a part of the samples and score the rest, in turn.
 
@@ -47,6 +54,8 @@ def trained_attack(
         Share of the samples that the attack is fitted on.
     repeats : int
         How many times the samples are dealt anew.
+    so_far : callable
+        Makes the finding of what is returned; it is kept after every deal, for a run that is cancelled.
 
     Returns
     -------
@@ -55,9 +64,16 @@ def trained_attack(
     """
     work = partial(_one_deal, features, make, train_ratio)
     totals = [np.zeros((3, len(part))) for part in features]
-    for answers in step.map(work, [(seed, number) for number in range(repeats)], "fitting and trying the attack"):
+    note, deals = "fitting and trying the attack", [(seed, number) for number in range(repeats)]
+    for number, answers in enumerate(step.map(work, deals, note)):
         for total, answer in zip(totals, answers, strict=True):
             total += answer
+        pooled = _pooled(totals, train_ratio)
+        step((number + 1) / repeats, note, partial(so_far, *pooled))
+    return pooled
+
+
+def _pooled(totals: list[Array], train_ratio: float) -> tuple[tuple[Array, Array], Attack]:
     scores = totals[0][1] / totals[0][0], totals[1][1] / totals[1][0]
     calls = [total[2] / total[0] for total in totals]
     return scores, Attack(calls[0], calls[1], share=1 - train_ratio)

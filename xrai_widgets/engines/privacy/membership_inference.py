@@ -32,6 +32,7 @@ from xrai_widgets.engines.privacy._trained_attack import (
 )
 
 _THRESHOLD = When("attack", "threshold")
+_CHANCE = "member probability"
 
 
 @assessment(
@@ -133,10 +134,15 @@ def membership_inference(
     labels = (y_train, y)
     scores = [membership_scores(said, true, task) for said, true in zip(outputs, labels, strict=True)]
     groups = labels if task == "classification" else (np.zeros(len(y_train), int), np.zeros(len(y), int))
+
+    def finish(used: str, scores: list[dict[str, Array]], called: Attack) -> Finding:
+        inside, outside = Scored(scores[0], groups[0], train_ids), Scored(scores[1], groups[1], ids)
+        notes = _notes(called, groups, classes, task)
+        return attack_report(inside, outside, used, called, classes=classes, task=task, notes=notes)
+
     if attack == "threshold":
         if implementation == "art":
             raise NotApplicable("ART has no attack by a threshold", "attack='random forest'")
-        used: str = score
         called = threshold_attack(
             (chosen_score(scores[0], score), groups[0]),
             (chosen_score(scores[1], score), groups[1]),
@@ -146,28 +152,24 @@ def membership_inference(
             seed=seed,
             step=step.part(0.2, 0.9),
         )
-    else:
-        used = "member probability"
-        check_enough_to_fit(len(X_train), len(X), attack_train_ratio, attack)
-        see, make = _learner(attack, implementation, task, outputs[0])
-        chances, called = trained_attack(
-            (see(outputs[0], y_train), see(outputs[1], y)),
-            make,
-            train_ratio=attack_train_ratio,
-            repeats=repeats,
-            seed=seed,
-            step=step.part(0.2, 0.9),
-        )
-        scores = [part | {used: chance} for part, chance in zip(scores, chances, strict=True)]
-    return attack_report(
-        Scored(scores[0], groups[0], train_ids),
-        Scored(scores[1], groups[1], ids),
-        used,
-        called,
-        classes=classes,
-        task=task,
-        notes=_notes(called, groups, classes, task),
+        return finish(score, scores, called)
+
+    def learned(chances: tuple[Array, Array], called: Attack) -> Finding:
+        known = [part | {_CHANCE: chance} for part, chance in zip(scores, chances, strict=True)]
+        return finish(_CHANCE, known, called)
+
+    check_enough_to_fit(len(X_train), len(X), attack_train_ratio, attack)
+    see, make = _learner(attack, implementation, task, outputs[0])
+    answer = trained_attack(
+        (see(outputs[0], y_train), see(outputs[1], y)),
+        make,
+        train_ratio=attack_train_ratio,
+        repeats=repeats,
+        seed=seed,
+        step=step.part(0.2, 0.9),
+        so_far=learned,
     )
+    return learned(*answer)
 
 
 def _learner(attack: Learner, implementation: str, task: str, outputs: Array) -> tuple[See, Make]:
