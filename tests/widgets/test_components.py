@@ -320,7 +320,13 @@ def test_the_view_shows_every_side_of_an_outcome(membership: Outcome) -> None:
     for page in range(4):
         view._tabs.selected_index = page
     assert any(isinstance(child, SampleHistogram) for child in view._pages[0].children)
-    assert [table.caption for table in view._tables.children] == ["samples", "scores", "roc", "classes"]
+    assert [table.caption for table in view._tables.children] == [
+        "samples",
+        "scores",
+        "roc",
+        "classes",
+        "low false-positive rates",
+    ]
     assert "What this does not show" in view._pages[2].children[0].value
     assert "xw.assess(subject" in view._pages[3].children[0].value
     assert len(view._thresholds.children) == 2

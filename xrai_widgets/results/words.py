@@ -53,7 +53,10 @@ _KNOWN = {
     "max_eval": "most questions per sample",
     "init_size": "random starts",
     "epsilons": "sizes to attack at",
-    "attack_train_ratio": "share to choose threshold",
+    "attack_train_ratio": "share the attack learns from",
+    "low_rates": "low false-positive rates",
+    "largest_class_gap": "largest gap of a class (AUC)",
+    "fpr_limit": "FPR limit",
     "memory_limit": "memory limit (GB)",
 }
 SHAPES = {"pass": "●", "warn": "▲", "fail": "■", "not judged": "○"}

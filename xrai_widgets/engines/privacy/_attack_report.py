@@ -11,19 +11,13 @@ import pandas as pd
 from xrai_widgets.core import Array, Chart, Finding
 from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.engines._statistics import Estimate
-from xrai_widgets.engines.privacy._attack_tables import (
-    Scored,
-    class_table,
-    contributions,
-    roc_table,
-    sample_table,
-    score_table,
-)
+from xrai_widgets.engines.privacy._attack_tables import Scored, contributions, roc_table, sample_table, score_table
+from xrai_widgets.engines.privacy._class_gaps import class_table, largest_gap
+from xrai_widgets.engines.privacy._low_rates import LOW_RATES, low_rates
 from xrai_widgets.engines.privacy._threshold_attack import Attack
 
 __all__ = ["FEWEST", "LOW_RATES", "Scored", "attack_report", "check_enough", "low_rates"]
 
-LOW_RATES = {"tpr_at_fpr_1pct": 0.01, "tpr_at_fpr_0_1pct": 0.001}
 FEWEST = 10
 
 
@@ -61,7 +55,6 @@ def attack_report(
         Said after the notes of the report.
     """
     members, others = inside.scores[score], outside.scores[score]
-    estimates, said = _estimates(members, others, attack)
     names = [str(label) for label in classes] or [
         str(label) for label in range(int(max(inside.groups.max(), outside.groups.max())) + 1)
     ]
@@ -69,23 +62,31 @@ def attack_report(
     samples = pd.concat(parts, ignore_index=True)
     if task == "regression":
         samples = samples.drop(columns="class")
+    table = class_table(members, others, (inside.groups, outside.groups), names, attack)
+    rates, counted, of_rates = low_rates(members, others, attack.share)
+    estimates, said = _estimates(members, others, attack)
+    counts = dict.fromkeys(estimates, len(attack.members) + len(attack.others)) | dict.fromkeys(rates, len(members))
+    counts["auc"] = len(members) + len(others)
+    estimates |= rates
+    if (gap := largest_gap(table)) is not None:
+        estimates["largest_class_gap"] = gap
+        counts["largest_class_gap"] = int(table[["members", "non_members"]].to_numpy().sum())
     tables = {
         "samples": samples,
-        "scores": score_table(inside.scores, outside.scores),
+        "scores": score_table(inside.scores, outside.scores, score, attack.level),
         "roc": roc_table(members, others),
-        "classes": class_table(members, others, (inside.groups, outside.groups), names),
-        "contributions": contributions(members, others, attack, inside.ids, outside.ids),
+        "classes": table,
+        "low_rates": counted,
     }
-    called = len(attack.members) + len(attack.others)
-    counts = dict.fromkeys(estimates, called) | dict.fromkeys(LOW_RATES, len(members))
-    counts["auc"] = len(members) + len(others)
+    if attack.share == 1:  # else what a sample adds depends on the others, by whom its attack was trained
+        tables["contributions"] = contributions(members, others, attack, inside.ids, outside.ids)
     return Finding(
         values={key: estimate.value for key, estimate in estimates.items()},
         intervals={key: (estimate.low, estimate.high) for key, estimate in estimates.items()},
         counts=counts,
         tables=tables,
         charts=_charts(score, others, len(names) > 1),
-        notes=(*said, *notes),
+        notes=(*said, *of_rates, *_of_classes(names, table, task), *notes),
     )
 
 
@@ -95,7 +96,7 @@ def _estimates(members: Array, others: Array, attack: Attack) -> tuple[dict[str,
     base_rate = len(members) / (len(members) + len(others))
     estimates = {
         "advantage": advantage,
-        "auc": statistics.auc(members, others),
+        "auc": statistics.auc(members, others, attack.level),
         "balanced_accuracy": half,
         "precision": attack.precision(base_rate),
     }
@@ -105,27 +106,15 @@ def _estimates(members: Array, others: Array, attack: Attack) -> tuple[dict[str,
     left = len(members) + len(others) - len(attack.members) - len(attack.others)
     if left:
         notes.append(f"{left} samples had no threshold: their class has too few members or non-members for one.")
-    rates, said = low_rates(members, others)
-    return estimates | rates, (*notes, *said)
-
-
-def low_rates(members: Array, others: Array) -> tuple[dict[str, Estimate], tuple[str, ...]]:
-    """Return the true-positive rate at each of `LOW_RATES`, and what the reader must know about it."""
-    estimates, notes = {}, []
-    for key, limit in LOW_RATES.items():
-        fpr, tpr, _ = statistics.tpr_at_fpr(members, others, limit)
-        estimates[key] = statistics.clopper_pearson(round(tpr * len(members)), len(members))
-        if limit * len(others) < 1:
-            top = statistics.clopper_pearson(0, len(others)).high
-            notes.append(
-                f"{len(others)} non-members cannot show a false-positive rate of {limit:.1%}: the TPR there is taken "
-                f"at 0 false positives, where the true rate may be as high as {top:.2%}."
-            )
-        elif fpr < limit / 2:
-            notes.append(
-                f"Ties in the score leave no rule with a false-positive rate between {fpr:.2%} and {limit:.1%}."
-            )
     return estimates, tuple(notes)
+
+
+def _of_classes(names: list[str], table: pd.DataFrame, task: str) -> tuple[str, ...]:
+    left = [name for name in names if name not in set(table["class"])]
+    if task == "regression" or not left:
+        return ()
+    many = f"{len(left)} of {len(names)} classes" if len(left) > 3 else "Class " + " and class ".join(left)
+    return (f"{many} cannot be compared: there are members or non-members only.",)
 
 
 def _charts(score: str, others: Array, several: bool) -> tuple[Chart, ...]:
@@ -144,5 +133,15 @@ def _charts(score: str, others: Array, several: bool) -> tuple[Chart, ...]:
         ),
     ]
     if several:
-        charts.append(Chart("classes", "points", "auc", y="class", low="low", high="high", title="Attack AUC by class"))
+        charts.append(
+            Chart(
+                "classes",
+                "points",
+                "auc",
+                y="class",
+                low="low",
+                high="high",
+                title="Attack AUC by class (intervals hold for all classes together)",
+            )
+        )
     return tuple(charts)

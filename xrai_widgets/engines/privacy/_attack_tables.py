@@ -33,12 +33,10 @@ def contributions(
 ) -> pd.DataFrame:
     """What each sample adds to each measure, the thresholds taken as given."""
     above, below = statistics.placements(members, others)
-    _, _, threshold = statistics.tpr_at_fpr(members, others, 0.01)
     called = [np.full(len(scores), np.nan) for scores in (members, others)]
-    had = attack.called or tuple(np.ones(len(scores), dtype=bool) for scores in (members, others))
+    had = attack.had()
     called[0][had[0]], called[1][had[1]] = attack.members, attack.others
     inside = {"auc": above, "advantage": called[0], "balanced_accuracy": (1 + called[0]) / 2}
-    inside["tpr_at_fpr_1pct"] = (members >= threshold).astype(float)
     outside = {"auc": below - below.mean(), "advantage": -called[1], "balanced_accuracy": -called[1] / 2}
     frames = [
         pd.DataFrame({"part": part, "id": np.arange(n) if names is None else names, **columns})
@@ -50,9 +48,10 @@ def contributions(
     return pd.concat(frames, ignore_index=True)
 
 
-def score_table(inside: Mapping[str, Array], outside: Mapping[str, Array]) -> pd.DataFrame:
-    """AUC of every score by itself."""
-    rows = [{"score": name, **statistics.auc(inside[name], outside[name])._asdict()} for name in inside]
+def score_table(inside: Mapping[str, Array], outside: Mapping[str, Array], used: str, level: float) -> pd.DataFrame:
+    """AUC of every score by itself; that of the score ``used`` by the attack with its interval at ``level``."""
+    levels = {name: level if name == used else statistics.LEVEL for name in inside}
+    rows = [{"score": name, **statistics.auc(inside[name], outside[name], levels[name])._asdict()} for name in inside]
     return pd.DataFrame(rows).rename(columns={"value": "auc"})
 
 
@@ -66,13 +65,3 @@ def roc_table(members: Array, others: Array) -> pd.DataFrame:
     chance = np.geomspace(1 / len(others), 1, 50)
     attack = pd.DataFrame({"fpr": fpr[keep], "tpr": tpr[keep], "line": "attack"})
     return pd.concat([attack, pd.DataFrame({"fpr": chance, "tpr": chance, "line": "chance"})], ignore_index=True)
-
-
-def class_table(members: Array, others: Array, groups: tuple[Array, Array], names: list[str]) -> pd.DataFrame:
-    """AUC of the attack within each class that has members and non-members."""
-    rows = []
-    for code, name in enumerate(names):
-        a, b = members[groups[0] == code], others[groups[1] == code]
-        if len(a) and len(b):
-            rows.append({"class": name, "members": len(a), "non_members": len(b), **statistics.auc(a, b)._asdict()})
-    return pd.DataFrame(rows).rename(columns={"value": "auc"})

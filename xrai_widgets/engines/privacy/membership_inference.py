@@ -1,13 +1,38 @@
 """Membership inference: can an outsider tell from the outputs who was in the training data?"""
 
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from xrai_widgets.core import Array, Finding, Measure, Predict, Range, Step, assessment, quiet
+from xrai_widgets.core import (
+    Array,
+    Finding,
+    Measure,
+    NotApplicable,
+    Predict,
+    Range,
+    Step,
+    When,
+    assessment,
+    quiet,
+)
+from xrai_widgets.engines.privacy._art_attack import ArtAttack, art_features
 from xrai_widgets.engines.privacy._attack_report import Scored, attack_report, check_enough
-from xrai_widgets.engines.privacy._scores import chosen_score, membership_scores
-from xrai_widgets.engines.privacy._threshold_attack import threshold_attack
+from xrai_widgets.engines.privacy._scores import check_outputs, chosen_score, membership_scores
+from xrai_widgets.engines.privacy._threshold_attack import Attack, threshold_attack
+from xrai_widgets.engines.privacy._trained_attack import (
+    Learner,
+    Make,
+    See,
+    attack_features,
+    attack_model,
+    check_enough_to_fit,
+    trained_attack,
+)
+
+_THRESHOLD = When("attack", "threshold")
+_CHANCE = "member probability"
 
 
 @assessment(
@@ -19,7 +44,7 @@ from xrai_widgets.engines.privacy._threshold_attack import threshold_attack
         Measure("tpr_at_fpr_1pct", "lower", 0.01),
     ),
     tasks=("classification", "regression"),
-    reference="Yeom et al. 2018, arXiv:1709.01604; Carlini et al. 2022, arXiv:2112.03570",
+    reference="Yeom et al. 2018, arXiv:1709.01604; Song, Mittal 2021, arXiv:2003.10595",
 )
 def membership_inference(
     predict: Predict,
@@ -32,15 +57,26 @@ def membership_inference(
     ids: Array | None = None,
     classes: tuple[Any, ...] = (),
     *,
+    attack: Annotated[
+        Literal["threshold", "random forest", "gradient boosting", "logistic regression", "neural network"],
+        "a threshold on one score, or a model that learns what members look like",
+    ] = "threshold",
     score: Annotated[
-        Literal["loss", "confidence", "margin"], "what the attacker looks at; a regression has loss only"
+        Literal["loss", "confidence", "margin", "modified entropy"],
+        "what the attacker looks at; a regression has loss only",
+        _THRESHOLD,
     ] = "loss",
-    thresholds: Annotated[Literal["global", "per class"], "one threshold for all samples, or one per class"] = "global",
+    thresholds: Annotated[
+        Literal["global", "per class"], "one threshold for all samples, or one per class", _THRESHOLD
+    ] = "global",
     attack_train_ratio: Annotated[
-        float, Range(0.1, 0.9), "share of the samples that chooses the threshold; the rest tries it"
+        float, Range(0.1, 0.9), "share of the samples that the attack learns from; it is tried on the rest"
     ] = 0.5,
     repeats: Annotated[int, Range(1, 200), "how many times the samples are dealt into the two parts"] = 10,
-    seed: Annotated[int, Range(0, 2**31 - 1), "of the dealing"] = 0,
+    implementation: Annotated[
+        Literal["native", "art"], "whose attack model; ART sees outputs and labels only"
+    ] = "native",
+    seed: Annotated[int, Range(0, 2**31 - 1), "of the dealing and of the attack model"] = 0,
     step: Step = quiet,
 ) -> Finding:
     """Measure how well an outsider tells training samples from others by the model's outputs.
@@ -61,15 +97,19 @@ def membership_inference(
     Returns
     -------
     Finding
-        ``advantage`` (TPR − FPR at a threshold chosen on other samples; Newcombe–Wilson interval), ``auc`` (DeLong, at
-        the extremes Newcombe), ``balanced_accuracy`` (from the advantage), ``tpr_at_fpr_1pct`` and
-        ``tpr_at_fpr_0_1pct`` (Clopper–Pearson), ``precision`` at the base rate of the data given. All intervals are
-        over samples, never over repeats. Tables: ``samples``, ``scores``, ``classes``, ``roc``.
+        ``advantage`` (TPR − FPR, called by an attack that has not seen the sample; Newcombe–Wilson interval), ``auc``
+        (DeLong, at the extremes Newcombe), ``balanced_accuracy`` (from the advantage), ``precision`` at the base rate
+        of the data given, ``tpr_at_fpr_1pct`` and ``tpr_at_fpr_0_1pct`` (exact: the rule's false-positive rate is
+        uncertain, too, and the interval allows for it), ``largest_class_gap`` (AUC in the most exposed class minus
+        that among all others, simultaneous over the classes). All intervals are over samples, never over repeats: a
+        trained attack is as certain as the samples that it is tried on in one deal. Tables: ``samples``, ``scores``,
+        ``classes``, ``roc``, ``low_rates``.
 
     Raises
     ------
     ValueError
-        if there are fewer than 10 members or 10 non-members.
+        if there are fewer than 10 members or 10 non-members, if a trained attack would be fitted on fewer than that,
+        or if the model gives non-finite outputs.
 
     Interpretation
     --------------
@@ -78,8 +118,9 @@ def membership_inference(
 
     Limitations
     -----------
-    These are attacks by a threshold on one score, without reference models: a stronger attacker can do better, never
-    worse, so a pass is no proof of privacy. Members and non-members must come from the same distribution: if the
+    These are attacks on the outputs alone, without reference models: a stronger attacker can do better, never worse, so
+    a pass is no proof of privacy. A trained attack is given true members to learn from, which few attackers have, and
+    needs many samples to beat a threshold. Members and non-members must come from the same distribution: if the
     held-out samples are newer or selected differently, the attack measures that difference instead.
 
     Recommendations
@@ -89,18 +130,64 @@ def membership_inference(
     """
     check_enough(len(X_train), len(X))
     step(0.0, "outputs of the model")
-    inside, outside = (membership_scores(predict(a), b, task) for a, b in ((X_train, y_train), (X, y)))
-    groups = (y_train, y) if task == "classification" else (np.zeros(len(y_train), int), np.zeros(len(y), int))
-    members, others = chosen_score(inside, score), chosen_score(outside, score)
-    attack = threshold_attack(
-        (members, groups[0]),
-        (others, groups[1]),
-        per_class=thresholds == "per class",
+    outputs = [check_outputs(predict(a), part, task) for a, part in ((X_train, "X_train"), (X, "X"))]
+    labels = (y_train, y)
+    scores = [membership_scores(said, true, task) for said, true in zip(outputs, labels, strict=True)]
+    groups = labels if task == "classification" else (np.zeros(len(y_train), int), np.zeros(len(y), int))
+
+    def finish(used: str, scores: list[dict[str, Array]], called: Attack) -> Finding:
+        inside, outside = Scored(scores[0], groups[0], train_ids), Scored(scores[1], groups[1], ids)
+        notes = _notes(called, groups, classes, task)
+        return attack_report(inside, outside, used, called, classes=classes, task=task, notes=notes)
+
+    if attack == "threshold":
+        if implementation == "art":
+            raise NotApplicable("ART has no attack by a threshold", "attack='random forest'")
+        called = threshold_attack(
+            (chosen_score(scores[0], score), groups[0]),
+            (chosen_score(scores[1], score), groups[1]),
+            per_class=thresholds == "per class",
+            train_ratio=attack_train_ratio,
+            repeats=repeats,
+            seed=seed,
+            step=step.part(0.2, 0.9),
+        )
+        return finish(score, scores, called)
+
+    def learned(chances: tuple[Array, Array], called: Attack) -> Finding:
+        known = [part | {_CHANCE: chance} for part, chance in zip(scores, chances, strict=True)]
+        return finish(_CHANCE, known, called)
+
+    check_enough_to_fit(len(X_train), len(X), attack_train_ratio, attack)
+    see, make = _learner(attack, implementation, task, outputs[0])
+    answer = trained_attack(
+        (see(outputs[0], y_train), see(outputs[1], y)),
+        make,
         train_ratio=attack_train_ratio,
         repeats=repeats,
         seed=seed,
         step=step.part(0.2, 0.9),
+        so_far=learned,
     )
-    return attack_report(
-        Scored(inside, groups[0], train_ids), Scored(outside, groups[1], ids), score, attack, classes=classes, task=task
-    )
+    return learned(*answer)
+
+
+def _learner(attack: Learner, implementation: str, task: str, outputs: Array) -> tuple[See, Make]:
+    """Return what the attack model looks at, and how it is made."""
+    if implementation == "art":
+        return art_features, partial(ArtAttack, attack, 0 if task == "regression" else outputs.shape[1])
+    return partial(attack_features, task=task), partial(attack_model, attack)
+
+
+def _notes(attack: Attack, groups: tuple[Array, Array], classes: tuple[Any, ...], task: str) -> tuple[str, ...]:
+    notes = []
+    if attack.share < 1:
+        notes.append(
+            f"The intervals rest on the {attack.share:.0%} of the samples that one deal leaves to try the attack on: "
+            "repeating the deal does not make them narrower."
+        )
+    seen = np.unique(np.concatenate(groups))
+    if task == "classification" and len(seen) == 1:
+        name = classes[seen[0]] if classes else seen[0]
+        notes.append(f"All samples are of class {name}: nothing is said about the others.")
+    return tuple(notes)
