@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from xrai_widgets.core import Chart, Finding, Outcome
-from xrai_widgets.results.describe import COLOURS, palette
+from xrai_widgets.results.describe import COLOURS, palette, rows_of
 from xrai_widgets.results.words import label
 
 _saving = threading.Lock()  # matplotlib's settings are global while an SVG is written
@@ -38,7 +38,7 @@ def outcome_figure(outcome: Outcome, index: int = 0) -> Figure:
 
 def draw(chart: Chart, finding: Finding) -> Figure:
     """Draw one chart on a figure of its own."""
-    data = finding.tables[chart.table].dropna(subset=[chart.x])
+    data = rows_of(chart, finding)
     height = 1.2 + 0.32 * len(data) if chart.kind == "points" else 3.6
     figure = Figure(figsize=(6.4, height), layout="constrained")
     axes = figure.subplots()

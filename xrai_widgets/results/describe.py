@@ -13,7 +13,7 @@ COLOURS = ("#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#f
 
 def describe(chart: Chart, finding: Finding) -> str:
     """Return the text alternative of a chart: what it shows, and its main numbers."""
-    data = finding.tables[chart.table].dropna(subset=[chart.x])
+    data = rows_of(chart, finding)
     groups = [("", data)] if not chart.by else [(str(key), part) for key, part in data.groupby(chart.by, sort=False)]
     if chart.kind == "histogram":
         said = [
@@ -27,6 +27,12 @@ def describe(chart: Chart, finding: Finding) -> str:
             f"{_named(name)}from {_at(part, chart, 0)} to {_at(part, chart, -1)}" for name, part in groups if len(part)
         ]
     return f"{chart.title}. {'; '.join(said)}."
+
+
+def rows_of(chart: Chart, finding: Finding) -> pd.DataFrame:
+    """Return the rows that are drawn."""
+    data = finding.tables[chart.table].dropna(subset=[chart.x])
+    return data if not chart.only else data[data[chart.by].astype(str) == chart.only]
 
 
 def palette(names: list[str]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import pandas as pd
 
-from xrai_widgets.core import Array, Chart, Finding, Measure, Predict, Range, Step, assessment, quiet
+from xrai_widgets.core import Array, Chart, Control, Finding, Measure, Predict, Range, Step, assessment, quiet
 from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.engines._statistics import Estimate
 from xrai_widgets.engines.privacy._scores import chosen_score, membership_scores
@@ -25,6 +25,12 @@ _FEWEST = 10
     ),
     tasks=("classification", "regression"),
     reference="Yeom et al. 2018, arXiv:1709.01604; Carlini et al. 2022, arXiv:2112.03570",
+    controls=(
+        Control("constant", "no leak"),
+        Control("memorising", "leak"),
+        Control("chance", "no leak"),
+        Control("blind", "no leak"),
+    ),
 )
 def membership_inference(
     predict: Predict,

@@ -6,12 +6,20 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from xrai_widgets.core import Array, Chart, Finding, NotApplicable, Predict, Range, Step, assessment, quiet
+from xrai_widgets.core import Array, Chart, Control, Finding, NotApplicable, Predict, Range, Step, assessment, quiet
 from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.engines.privacy._knn_shapley import Shapley, knn_shapley
 
 
-@assessment(title="SHAPr membership exposure", reference="Duddu, Szyller, Asokan 2021, arXiv:2112.02230")
+@assessment(
+    title="SHAPr membership exposure",
+    reference="Duddu, Szyller, Asokan 2021, arXiv:2112.02230",
+    controls=(
+        Control("constant", "anything", "all outputs are alike: no sample counts more than another of its class"),
+        Control("memorising", "anything", "a full leak, and yet it need not be high: this measures no leak"),
+        Control("shuffled", "anything", "your model, labels dealt at random: what accuracy by luck looks like"),
+    ),
+)
 def shapr(
     predict: Predict,
     X_train: Array,
