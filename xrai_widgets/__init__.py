@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         quiet,
     )
     from xrai_widgets.data import examples
+    from xrai_widgets.models.defences import defended
     from xrai_widgets.reporting.compose import Report, report
     from xrai_widgets.results.compare import Comparison, compare
     from xrai_widgets.results.policy import Policy, Verdict, judge
@@ -65,6 +66,7 @@ _HOMES = {
     "Waiver": "xrai_widgets.results.waiver",
     **dict.fromkeys(("Report", "report"), "xrai_widgets.reporting.compose"),
     "read_subject": "xrai_widgets.runtime.trial",
+    "defended": "xrai_widgets.models.defences",
     "Store": "xrai_widgets.runtime.store",
     "Compare": "xrai_widgets.apps.compare",
     "Workbench": "xrai_widgets.apps.workbench",
@@ -97,6 +99,7 @@ __all__ = [
     "assessment",
     "catalog",
     "compare",
+    "defended",
     "examples",
     "judge",
     "quiet",

@@ -322,7 +322,7 @@ def test_the_chart_has_one_row_per_control(credit: Subject) -> None:
 
 
 def test_a_control_that_cannot_be_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match="kind of a Control must be one of constant, .*got 'dummy'"):
+    with pytest.raises(ValueError, match=r"kind of a Control must be one of constant, .*got 'dummy'"):
         Control("dummy", "leak")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="so it must say what a reader should see"):
         Control("constant", "anything")
