@@ -9,6 +9,7 @@ import pytest
 import xrai_widgets as xw
 from xrai_widgets.core import Array, Subject
 from xrai_widgets.models.defences import DEFENCES, changed_answers
+from xrai_widgets.results import as_code, run_as_code
 from xrai_widgets.results.compare import compare
 from xrai_widgets.runtime import assess
 
@@ -223,3 +224,12 @@ def test_a_leak_by_being_right_stays_when_confidence_is_hidden(credit: Subject) 
     row = made[(made["measure"] == "advantage") & made["difference"].notna()].iloc[0]
     assert row["pairs"] == 1000
     assert row["difference_high"] < 0
+
+
+def test_the_code_of_a_defended_outcome_runs_and_no_command_drops_the_defence(credit: Subject) -> None:
+    outcome = assess(xw.defended(credit, "rounding"), "privacy.shapr")
+    names: dict[str, Any] = {}
+    exec(as_code.as_python(outcome), names)
+    assert names["outcome"].finding.values == outcome.finding.values  # type: ignore[union-attr]
+    for said in (as_code.as_command(outcome), run_as_code.run_as_command([outcome], xw.Policy.default())):
+        assert said.startswith("# a defended model is made in Python")

@@ -32,7 +32,7 @@ from xrai_widgets.reporting.compose import report
 from xrai_widgets.results.policy import judge
 from xrai_widgets.runtime import Meter, RunStep, assess, run
 from xrai_widgets.runtime.control_models import Learner, keys
-from xrai_widgets.runtime.controls import control_subject
+from xrai_widgets.runtime.control_subjects import control_subject
 
 MIA, SHAPR, PDTP = "privacy.membership_inference", "privacy.shapr", "privacy.pdtp"
 KINDS = ("constant", "memorising", "chance", "shuffled", "blind")

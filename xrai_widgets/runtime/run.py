@@ -8,11 +8,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from xrai_widgets.core import Assessment, Cancelled, Finding, Gap, NotApplicable, Outcome, Subject, find
+from xrai_widgets.core import Assessment, Cancelled, Finding, NotApplicable, Outcome, Subject, find
 from xrai_widgets.runtime.controls import with_controls
 from xrai_widgets.runtime.guard import Guard
 from xrai_widgets.runtime.run_step import RunStep
-from xrai_widgets.runtime.subgroups import with_subgroups
 from xrai_widgets.runtime.versions import versions
 
 logger = logging.getLogger("xrai_widgets")
@@ -65,20 +64,8 @@ def run(
     )
     if (gap := entry.gap(subject, checked)) is not None:
         return replace(outcome, reason=gap.reason, instead=gap.instead)
-
-    def whole(share: RunStep) -> dict[str, Any]:
-        return with_subgroups(subject, entry, share, lambda part, own: _ending(part, entry, checked, own, strict))
-
-    def beside(control: Subject, other: Mapping[str, Any], share: RunStep) -> dict[str, Any]:
-        gap = entry.gap(control, other)
-        return _ending(control, entry, other, share, False) if gap is None else _misfit(gap)
-
-    ended = with_controls(subject, entry, checked, step, whole, beside)
+    ended = with_controls(subject, entry, checked, step, lambda *asked: _ending(entry, strict, *asked))
     return replace(outcome, **ended, seconds=time.perf_counter() - begun, queries=step.meter.queries)
-
-
-def _misfit(gap: Gap) -> dict[str, Any]:
-    return {"status": "not applicable", "reason": gap.reason, "instead": gap.instead}
 
 
 def call_engine(subject: Subject, entry: Assessment, params: Mapping[str, Any], step: RunStep) -> Finding:
@@ -91,7 +78,7 @@ def call_engine(subject: Subject, entry: Assessment, params: Mapping[str, Any], 
 
 
 def _ending(
-    subject: Subject, entry: Assessment, params: Mapping[str, Any], step: RunStep, strict: bool
+    entry: Assessment, strict: bool, subject: Subject, params: Mapping[str, Any], step: RunStep
 ) -> dict[str, Any]:
     """Run the engine; return status, finding and reason."""
     from xrai_widgets.runtime.isolated import call_isolated
