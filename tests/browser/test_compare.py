@@ -10,7 +10,7 @@ LONG = 30_000
 
 @pytest.fixture
 def comparing(page: Page, gallery: str) -> Page:
-    page.goto(f"{gallery}voila/render/04_compare_two_models.ipynb")
+    page.goto(f"{gallery}voila/render/04_compare_two_models.ipynb", timeout=60_000)
     page.get_by_role("button", name=re.compile("^Run")).nth(1).wait_for(timeout=60_000)
     page.locator(".xrai-comparison").nth(2).wait_for(timeout=LONG)
     return page

@@ -60,6 +60,7 @@ def _add(
     seed = int(params.get("seed") or 0)
     few = fewer(subject, seed)
     found: list[tuple[Control, Finding | None, str]] = []
+    ended: dict[str, Any]
     ending: dict[str, Any] = {}
     for number, control in enumerate(entry.controls):
         start, stop = (1 - _SHARE * (1 - (number + end) / len(entry.controls)) for end in (0, 1))
