@@ -24,6 +24,8 @@ class Chart:
         ``histogram`` of ``x``; ``line``: step function ``y`` of ``x``; ``points``: one row of ``x`` per category ``y``.
     x, y, by, low, high : str
         Column names; ``by`` splits into coloured groups, ``low`` and ``high`` bound an interval.
+    only : str
+        Draw the one group of this name.
     title : str
         One line, also the start of the text alternative.
     log : bool
@@ -45,6 +47,7 @@ class Chart:
     log: bool = False
     cut: float | None = None
     beyond: Literal["above", "below"] = "above"
+    only: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in CHART_KINDS:

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from xrai_widgets.core import Chart, Finding, Outcome
-from xrai_widgets.results.describe import COLOURS, is_roc, palette
+from xrai_widgets.results.describe import COLOURS, is_roc, palette, rows_of
 from xrai_widgets.results.roc import draw_roc
 from xrai_widgets.results.words import label
 
@@ -39,7 +39,7 @@ def outcome_figure(outcome: Outcome, index: int = 0) -> Figure:
 
 def draw(chart: Chart, finding: Finding) -> Figure:
     """Draw one chart on a figure of its own."""
-    data = finding.tables[chart.table].dropna(subset=[chart.x])
+    data = rows_of(chart, finding)
     height = 1.2 + 0.32 * len(data) if chart.kind == "points" else 3.6
     figure = Figure(figsize=(6.4, height), layout="constrained")
     axes = figure.subplots()

@@ -16,7 +16,7 @@ RATES = {"tpr_at_fpr_1pct": 0.01, "tpr_at_fpr_0_1pct": 0.001}
 
 def describe(chart: Chart, finding: Finding) -> str:
     """Return the text alternative of a chart: what it shows, and its main numbers."""
-    data = finding.tables[chart.table].dropna(subset=[chart.x])
+    data = rows_of(chart, finding)
     groups = [("", data)] if not chart.by else [(str(key), part) for key, part in data.groupby(chart.by, sort=False)]
     if chart.kind == "histogram":
         said = [
@@ -47,6 +47,12 @@ def reach(chart: Chart, data: pd.DataFrame) -> float:
     if "n_non_members" in data.columns and data["n_non_members"].notna().any():
         return 1.0 / float(data["n_non_members"].max())
     return float(data.loc[data[chart.x] > 0, chart.x].min())
+
+
+def rows_of(chart: Chart, finding: Finding) -> pd.DataFrame:
+    """Return the rows that are drawn."""
+    data = finding.tables[chart.table].dropna(subset=[chart.x])
+    return data if not chart.only else data[data[chart.by].astype(str) == chart.only]
 
 
 def palette(names: list[str]) -> dict[str, str]:

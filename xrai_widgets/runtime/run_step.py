@@ -97,13 +97,21 @@ class RunStep(Step):
             self._listen(Progress(self.done, note, elapsed, left, shown))
         self.meter.check()
 
-    def within(self, start: float, stop: float) -> "RunStep":
-        """Return a step with the same meter and backend whose 0 to 1 is ``start`` to ``stop`` of this one."""
+    def within(self, start: float, stop: float, *, main: bool = False, meter: Meter | None = None) -> "RunStep":
+        """Return a step with the same backend whose 0 to 1 is ``start`` to ``stop`` of this one.
+
+        Parameters
+        ----------
+        main : bool
+            Its partial findings are those of this one.
+        meter : Meter, optional
+            By default this one's.
+        """
 
         def listen(progress: Progress) -> None:
-            self(start + progress.done * (stop - start), progress.note)
+            self(start + progress.done * (stop - start), progress.note, progress.partial if main else None)
 
-        return RunStep(self.meter, listen, self._backend)
+        return RunStep(meter or self.meter, listen, self._backend)
 
     def partial(self) -> Finding | None:
         """Return the latest partial finding."""

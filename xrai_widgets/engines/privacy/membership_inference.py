@@ -7,6 +7,7 @@ import numpy as np
 
 from xrai_widgets.core import (
     Array,
+    Control,
     Finding,
     Measure,
     NotApplicable,
@@ -45,6 +46,12 @@ _CHANCE = "member probability"
     ),
     tasks=("classification", "regression"),
     reference="Yeom et al. 2018, arXiv:1709.01604; Song, Mittal 2021, arXiv:2003.10595",
+    controls=(
+        Control("constant", "no leak"),
+        Control("memorising", "leak"),
+        Control("chance", "no leak"),
+        Control("blind", "no leak"),
+    ),
 )
 def membership_inference(
     predict: Predict,

@@ -8,6 +8,7 @@ import numpy as np
 
 from xrai_widgets.core import (
     Array,
+    Control,
     Finding,
     Measure,
     NotApplicable,
@@ -32,6 +33,11 @@ _NATIVE = When("implementation", "native")
     measures=(Measure("worst_excess", "lower", 0.0),),
     tasks=("classification", "regression"),
     reference="Long, Bindschaedler, Gunter 2017, arXiv:1712.09136",
+    # "nothing removed" is the null of every sample already; the ids that are asked for may be absent from a control
+    controls=(
+        Control("constant", "no leak", params={"samples": ""}),
+        Control("memorising", "leak", params={"samples": ""}),
+    ),
 )
 def pdtp(
     predict: Predict,

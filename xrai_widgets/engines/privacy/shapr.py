@@ -6,12 +6,20 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from xrai_widgets.core import Array, Chart, Finding, NotApplicable, Predict, Range, Step, assessment, quiet
+from xrai_widgets.core import Array, Chart, Control, Finding, NotApplicable, Predict, Range, Step, assessment, quiet
 from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.engines.privacy._knn_shapley import Shapley, knn_shapley
 
 
-@assessment(title="SHAPr membership exposure", reference="Duddu, Szyller, Asokan 2021, arXiv:2112.02230")
+@assessment(
+    title="SHAPr membership exposure",
+    reference="Duddu, Szyller, Asokan 2021, arXiv:2112.02230",
+    controls=(
+        Control("constant", "anything", "all outputs are alike: no sample counts more than another of its class"),
+        Control("memorising", "anything", "a full leak, and yet it need not be high: this measures no leak"),
+        Control("shuffled", "anything", "your model, labels dealt at random: what accuracy by luck looks like"),
+    ),
+)
 def shapr(
     predict: Predict,
     X_train: Array,
@@ -92,17 +100,16 @@ def _by_art(predict: Predict, X_train: Array, y_train: Array, X: Array, y: Array
     step(0.0, "Adversarial Robustness Toolbox (cannot say how far it is)")
     classifier = black_box(predict, X_train.shape[1:], predict(X_train[:1]).shape[1])
     values = np.asarray(SHAPr(classifier, X_train, y_train, X, y), dtype=np.float64) / len(X_train)
-    accuracy = np.full(len(X), values.sum())
-    return Shapley(values, np.full(len(values), np.nan), accuracy)
+    return Shapley(values, np.full(len(values), np.nan), np.full(len(X), values.sum()))
 
 
 def _finding(result: Shapley, y_train: Array, ids: Array | None, classes: tuple[Any, ...], k: int) -> Finding:
     n, m = len(y_train), len(result.shares)
     scaled = result.values * n
     accuracy = statistics.wilson(float(result.shares.sum()), m)
-    tails = {f"shapr_p{q}": statistics.quantile(scaled, q / 100) for q in (50, 95, 99)}
-    estimates = {"knn_accuracy": accuracy, **tails}
+    estimates = {"knn_accuracy": accuracy} | {f"shapr_p{q}": statistics.quantile(scaled, q / 100) for q in (50, 95, 99)}
     half = float(stats.t.ppf(0.975, max(m - 1, 1))) * result.errors * n
+    cut = estimates["shapr_p95"].value
     names = np.array([str(label) for label in classes]) if classes else np.arange(y_train.max() + 1).astype(str)
     samples = pd.DataFrame(
         {
@@ -117,20 +124,11 @@ def _finding(result: Shapley, y_train: Array, ids: Array | None, classes: tuple[
     return Finding(
         values={key: estimate.value for key, estimate in estimates.items()},
         intervals={key: (estimate.low, estimate.high) for key, estimate in estimates.items()},
-        counts={"knn_accuracy": m, **dict.fromkeys(tails, n)},
+        counts=dict.fromkeys(estimates, n) | {"knn_accuracy": m},
         tables={"samples": samples, "classes": _by_class(samples)},
         charts=(
-            Chart(
-                "samples",
-                "histogram",
-                "shapr",
-                by="class",
-                title="SHAPr per training sample",
-                cut=tails["shapr_p95"].value,
-            ),
-            Chart(
-                "classes", "points", "p95", y="class", low="low", high="high", title="95 % quantile of SHAPr by class"
-            ),
+            Chart("samples", "histogram", "shapr", by="class", title="SHAPr per training sample", cut=cut),
+            Chart("classes", "points", "p95", y="class", low="low", high="high", title="95 % quantile by class"),
         ),
         notes=(
             f"The mean SHAPr, {accuracy.value:.3f}, is the accuracy of the {k}-nearest-neighbour vote in output space, "
