@@ -8,6 +8,7 @@ import numpy as np
 from xrai_widgets.core import (
     Array,
     Constraint,
+    Control,
     Finding,
     Measure,
     NotApplicable,
@@ -35,6 +36,10 @@ _MOST = 20
     inputs=("tabular",),
     reference="Yeom et al. 2018, arXiv:1709.01604; Jayaraman and Evans 2022, arXiv:2209.01292",
     labels_suffice=True,
+    controls=(
+        Control("constant", "no leak"),
+        Control("memorising", "anything", "what the labels alone give away; an attacker who knows them gains nothing"),
+    ),
 )
 def attribute_inference(
     predict: Predict,

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from xrai_widgets.core import (
     Array,
     Constraint,
+    Control,
     Finding,
     Measure,
     NotApplicable,
@@ -33,6 +34,12 @@ _NOISE, _BOUNDARY = When("attack", "noise"), When("attack", "boundary distance")
     ),
     reference="Choquette-Choo et al. 2021, arXiv:2007.14321; Li and Zhang 2021, arXiv:2007.15528",
     labels_suffice=True,
+    controls=(
+        Control("constant", "no leak"),
+        Control("memorising", "anything", "above 0, not 1: it is right about members, and has no boundary around them"),
+        Control("chance", "no leak", params={"n_samples": 200}),
+        Control("blind", "no leak"),
+    ),
 )
 def label_only(
     predict: Predict,

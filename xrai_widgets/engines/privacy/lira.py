@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from xrai_widgets.core import Array, Finding, Measure, Predict, Range, Step, When, assessment, quiet
+from xrai_widgets.core import Array, Control, Finding, Measure, Predict, Range, Step, When, assessment, quiet
 from xrai_widgets.engines.privacy._attack_report import check_enough
 from xrai_widgets.engines.privacy._lira_finding import Evidence, Settings, lira_finding
 from xrai_widgets.engines.privacy._references import Fit, Pool, Train, finite
@@ -25,6 +25,11 @@ _FLOOR = {"classification": 0.005, "regression": 1e-4}
     ),
     tasks=("classification", "regression"),
     reference="Carlini et al. 2022, arXiv:2112.03570; Zarifzadeh, Liu, Shokri 2024, arXiv:2312.03262",
+    controls=(
+        Control("constant", "no leak"),
+        Control("memorising", "leak"),
+        Control("chance", "no leak", params={"n_references": 4}),
+    ),
 )
 def lira(
     predict: Predict,
