@@ -37,7 +37,7 @@ _NOISE, _BOUNDARY = When("attack", "noise"), When("attack", "boundary distance")
     controls=(
         Control("constant", "no leak"),
         Control("memorising", "anything", "above 0, not 1: it is right about members, and has no boundary around them"),
-        Control("chance", "no leak", params={"n_samples": 200}),
+        Control("chance", "no leak", params={"n_samples": 100}),
         Control("blind", "no leak"),
     ),
 )
