@@ -123,4 +123,4 @@ def _by_name(function: Callable[..., Any]) -> bool:
         except TypeError:
             continue
         return bool(named)
-    raise TypeError(f"{_WANTED}, got one that takes {signature}")
+    raise TypeError(f"{_WANTED}, got one that takes ({', '.join(signature.parameters)})")

@@ -20,6 +20,7 @@ from xrai_widgets.core import (
     quiet,
 )
 from xrai_widgets.engines.privacy._leave_one_out import LeaveOneOut, closed_form, everywhere
+from xrai_widgets.engines.privacy._pdtp_art import by_art
 from xrai_widgets.engines.privacy._pdtp_finding import Leakage, carried, done_by, pdtp_finding
 from xrai_widgets.engines.privacy._pdtp_statistic import Scale, add, choose, plain, scale, vanishing
 from xrai_widgets.engines.privacy._refits import Fit, Lost, Refits, is_deterministic, with_everything
@@ -121,7 +122,7 @@ def pdtp(
     step(0.0, "choosing samples" if before is None else f"continues: {done_by(before)} of {len(chosen)} done")
     k = 0 if task == "regression" else predict(X_train[:1]).shape[1]
     if implementation == "art":
-        return _by_art(X_train, y_train, model, chosen, ids, classes, repeats, step)
+        return by_art(X_train, y_train, model, chosen, ids, classes, repeats, step)
     if at == "all" and (size := len(X_train) * max(k, 1) * _AT_ONCE * 8 / 2**30) > memory_limit:
         raise ValueError(f"at='all' needs {size:.2g} GB here, memory_limit must be at least that, got {memory_limit}")
     scaled: Scale = partial(scale, floor=floor, binned=binned) if k else plain
@@ -235,32 +236,3 @@ def _alone(form: LeaveOneOut, place: Array, chosen: Array, refits: Refits) -> tu
         return place, _exact_answers(form, chosen[place], refits)
     except np.linalg.LinAlgError as error:  # a covariance that cannot be inverted without this sample
         return place, Lost("the covariance without it cannot be inverted", str(error))
-
-
-def _by_art(
-    X: Array,
-    y: Array,
-    model: Any,
-    chosen: Array,
-    ids: Array,
-    classes: tuple[Any, ...],
-    repeats: int,
-    step: Step,
-) -> Finding:
-    from art.estimators.classification import SklearnClassifier
-    from art.metrics import PDTP
-    from sklearn.base import clone
-
-    native = "implementation='native'"
-    if not hasattr(model, "predict_proba") or hasattr(model, "feature_names_in_") or X.ndim != 2:
-        raise NotApplicable("ART's PDTP takes a scikit-learn classifier fitted on a plain array", native)
-    step(0.0, "Adversarial Robustness Toolbox (cannot say how far it is)")
-    target, fresh = SklearnClassifier(model), SklearnClassifier(clone(model))
-    ratios, _, _ = PDTP(target, fresh, X, y, indexes=chosen, num_iter=repeats)
-    note = (
-        "By ART: the largest ratio at any training sample, in 100 bins, training noise included: no null is taken off."
-    )
-    nothing = np.empty((len(chosen), 0))
-    leak = Leakage(chosen, float(np.log(199)), nothing, nothing, (note,), len(chosen))
-    leak.raw[:] = np.log(ratios)
-    return pdtp_finding(leak, y, ids, classes, False)
