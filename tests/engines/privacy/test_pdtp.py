@@ -169,7 +169,7 @@ def test_a_forest_that_is_asked_everywhere_shows_noise_and_nothing_else(
 ) -> None:
     X, y = cancer
     subject = subject_of(RandomForestClassifier(10, min_samples_leaf=20, random_state=state), X[:260], y[:260])
-    p = []
+    p, excess = [], []
     for seed in range(200):
         found = pdtp(
             *(subject.predict, subject.X_train, subject.y_train, subject.X, subject.fit),
@@ -180,7 +180,9 @@ def test_a_forest_that_is_asked_everywhere_shows_noise_and_nothing_else(
             seed=seed,
         )
         p.append(found.tables["samples"]["p_value"].iloc[0])
+        excess.append(found.tables["samples"]["excess"].iloc[0])
     assert stats.kstest(p, "uniform").pvalue > 0.001
+    assert abs(np.mean(excess)) < 3 * np.std(excess) / np.sqrt(200)
 
 
 def test_a_planted_sample_on_which_its_neighbourhood_leans_is_the_worst(rng: np.random.Generator) -> None:
