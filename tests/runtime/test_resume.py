@@ -16,7 +16,9 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
 
 from xrai_widgets.apps.workbench import Workbench
-from xrai_widgets.core import Finding, Outcome, Subject, find
+from xrai_widgets.core import Array, Finding, Measure, Outcome, Predict, Step, Subject, find, quiet
+from xrai_widgets.core import assessment as register
+from xrai_widgets.core.assessment import _registry
 from xrai_widgets.io.outcomes import outcome_from_dict, outcome_to_dict
 from xrai_widgets.runtime import Meter, RunStep, assess, run, run_plan
 from xrai_widgets.runtime.store import Store
@@ -210,6 +212,25 @@ def test_a_partial_finding_of_other_samples_is_not_taken() -> None:
     assert same(outcome.finding, run(subject, find(PDTP), {**SMALL, "seed": 3}).finding)
     assert outcome.finding is not None
     assert not any("Continued" in note for note in outcome.finding.notes)
+
+
+def test_only_the_whole_goes_on_and_no_subgroup_and_no_part(forest: Subject) -> None:
+    earlier = Finding({"score": 1.0})
+    seen: list[bool] = []
+
+    def engine(predict: Predict, X: Array, *, step: Step = quiet) -> Finding:
+        """Note whether there was an earlier run."""
+        seen.append(step.earlier is earlier)
+        assert step.part(0.0, 0.5).earlier is None
+        return Finding({"score": 0.0}, {"score": (0.0, 0.0)}, {"score": len(X)})
+
+    register(title="noting", measures=(Measure("score", "lower"),))(engine)
+    try:
+        groups = np.where(np.arange(len(forest.X)) % 2, "odd", "even")
+        run(replace(forest, groups=groups), "custom.engine", step=RunStep(earlier=earlier), strict=True)
+    finally:
+        _registry.pop("custom.engine")
+    assert seen == [True, False, False]
 
 
 @pytest.mark.parametrize("stored", [False, True], ids=["on the page", "in the store"])

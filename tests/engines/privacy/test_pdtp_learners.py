@@ -204,7 +204,7 @@ def test_of_one_class_only_nothing_can_be_left_out() -> None:
     X, labels = np.arange(20.0).reshape(10, 2), np.zeros(10, int)
     with pytest.raises(ValueError, match="none of the chosen samples can be left out: only one class would be left"):
         pdtp(halves, X, labels, X, nothing_learnt)
-    with pytest.raises(ValueError, match="y_train must hold at least two classes of .*, got only 0"):
+    with pytest.raises(ValueError, match=r"y_train must hold at least two classes of .*, got only 0"):
         Subject.of(halves, X, np.arange(10) % 2, X_train=X, y_train=labels, fit=nothing_learnt)
 
 

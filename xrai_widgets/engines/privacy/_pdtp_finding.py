@@ -146,9 +146,8 @@ def pdtp_finding(
     table = leak.table(unit)
     done = table["excess"].dropna().to_numpy()
     if not len(done):
-        raise ValueError(
-            "none of the chosen samples can be left out: " + leak.last_words or "only one class would be left"
-        )
+        why = leak.last_words or "only one class would be left"
+        raise ValueError(f"none of the chosen samples can be left out: {why}")
     samples = _samples(leak, table, y, ids, classes, regression)
     estimates = {
         "worst_excess": leak.worst(table, unit, total),
