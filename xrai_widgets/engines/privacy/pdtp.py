@@ -20,6 +20,7 @@ from xrai_widgets.core import (
     quiet,
 )
 from xrai_widgets.engines.privacy._leave_one_out import LeaveOneOut, closed_form, everywhere
+from xrai_widgets.engines.privacy._paired_forest import Bootstraps, Pairs, bootstraps_of
 from xrai_widgets.engines.privacy._pdtp_art import by_art
 from xrai_widgets.engines.privacy._pdtp_finding import Leakage, carried, done_by, pdtp_finding
 from xrai_widgets.engines.privacy._pdtp_statistic import Scale, add, choose, plain, scale, vanishing
@@ -53,6 +54,11 @@ def pdtp(
     at: Annotated[Literal["record", "all"], "compare the answers at the removed sample, or at all of them"] = "record",
     repeats: Annotated[int, Range(1, 1000), "refits in every mean; a deterministic learner needs one"] = 5,
     null_draws: Annotated[int, Range(5, 1000), "means with nothing removed, which show the noise", _NATIVE] = 20,
+    forest: Annotated[
+        Literal["honest refits", "paired bootstraps"],
+        "random forests: a quieter estimator of its own grows only the trees anew that drew the sample",
+        _NATIVE,
+    ] = "honest refits",
     closed_form_allowed: Annotated[bool, "compute instead of refitting where that is exact", _NATIVE] = True,
     binned: Annotated[bool, "round probabilities to the centres of 100 bins, as ART does", _NATIVE] = False,
     floor: Annotated[float, Range(1e-6, 0.1), "smallest probability that is told apart from 0", _NATIVE] = 0.005,
@@ -97,7 +103,7 @@ def pdtp(
         if an id is unknown, if models refitted on everything give non-finite outputs, if no sample can be left out, or
         if the arrays exceed the memory limit.
     NotApplicable
-        if the estimator cannot be cloned.
+        if the estimator cannot be cloned, or has no bootstraps to pair.
 
     Interpretation
     --------------
@@ -123,14 +129,22 @@ def pdtp(
     k = 0 if task == "regression" else predict(X_train[:1]).shape[1]
     if implementation == "art":
         return by_art(X_train, y_train, model, chosen, ids, classes, repeats, step)
-    if at == "all" and (size := len(X_train) * max(k, 1) * _AT_ONCE * 8 / 2**30) > memory_limit:
-        raise ValueError(f"at='all' needs {size:.2g} GB here, memory_limit must be at least that, got {memory_limit}")
+    if at == "all":
+        _check_memory("at='all'", len(X_train) * max(k, 1) * _AT_ONCE, memory_limit)
     scaled: Scale = partial(scale, floor=floor, binned=binned) if k else plain
     bound = float(np.log(1 / (0.005 if binned else floor))) if k else float("inf")
-    form = closed_form(model, X_train, y_train, predict) if closed_form_allowed else None
+    paired = forest == "paired bootstraps"
+    if paired and at == "all":
+        raise ValueError("forest='paired bootstraps' compares answers at the removed sample: at must be 'record'")
+    form = closed_form(model, X_train, y_train, predict) if closed_form_allowed and not paired else None
+    pairs = None
     refits = Refits(fit, X_train, y_train, repeats, k, seed, at == "all")
     if form is not None:
         leak = _exactly(form, model, predict(X_train), chosen, at == "all", scaled, bound)
+    elif paired:
+        trees = bootstraps_of(model, X_train, y_train, k, repeats, seed)
+        _check_memory("forest='paired bootstraps'", 2 * trees.count * len(chosen) * max(k, 1), memory_limit)
+        pairs, leak = _paired(trees, chosen, null_draws, before, scaled, bound, step)
     else:
         refits, leak = _refitted(refits, X, chosen, null_draws, before, scaled, bound, step)
     if before is not None:
@@ -145,7 +159,7 @@ def pdtp(
     said = f" (continues: {earlier} were done)" if earlier else ""
     keep = partial(finish, unfinished=True)
     rest(leak.done / whole, f"{leak.done} of {whole} left out{said}", keep if leak.some else None)
-    for places, without in _answers(form, refits, chosen, left[~lost[left]], rest):
+    for places, without in _answers(form, pairs, refits, chosen, left[~lost[left]], rest):
         if isinstance(without, Lost):
             leak.lose(int(places[0]), *without)
         else:
@@ -154,6 +168,12 @@ def pdtp(
         rest(leak.done / whole, f"{leak.done} of {whole} left out{said}", keep if leak.some else None)
     leak.done = whole
     return finish()
+
+
+def _check_memory(what: str, numbers: int, memory_limit: float) -> None:
+    size = numbers * 8 / 2**30
+    if size > memory_limit:
+        raise ValueError(f"{what} needs {size:.2g} GB here, memory_limit must be at least that, got {memory_limit}")
 
 
 def _exactly(
@@ -206,12 +226,32 @@ def _refitted(
     return refits, Leakage(chosen, bound, reference, noise, (note,))
 
 
+def _paired(
+    trees: Bootstraps, chosen: Array, draws: int, before: Finding | None, scaled: Scale, bound: float, step: Step
+) -> tuple[Pairs, Leakage]:
+    """Start with forests on everything; the noise of an earlier run is not computed again."""
+    known = None if before is None else before.arrays.get("noise")
+    pairs = Pairs(trees, chosen, draws if known is None else 0, step.part(0.02, 0.3))
+    reference = scaled(pairs.reference)
+    noise = np.abs(scaled(pairs.null) - reference).max(axis=2).T if known is None else known
+    note = (
+        f"Paired bootstraps, another estimator than honest refits: {trees.count} trees, of which those that drew a "
+        f"sample are grown anew without it; the noise is that of {noise.shape[1]} such forests grown from other seeds "
+        "with nothing removed, p-values are conservative."
+    )
+    return pairs, Leakage(chosen, bound, reference, noise, (note,))
+
+
 def _answers(
-    form: LeaveOneOut | None, refits: Refits, chosen: Array, places: Array, step: Step
+    form: LeaveOneOut | None, pairs: Pairs | None, refits: Refits, chosen: Array, places: Array, step: Step
 ) -> Iterator[tuple[Array, Array | Lost]]:
     """Yield places, and the answers of models trained without the samples there: (b, 1 or n, k)."""
+    rows = [int(row) for row in chosen[places]]
+    if pairs is not None:
+        for place, total in zip(places, step.map(pairs.bootstraps, rows, "leaving one out"), strict=True):
+            yield np.array([place]), pairs.without(place, total)[None]
+        return
     if form is None:
-        rows = [int(row) for row in chosen[places]]
         for place, answer in zip(places, step.map(refits, rows, "leaving one out"), strict=True):
             yield np.array([place]), answer if isinstance(answer, Lost) else answer[None]
         return
