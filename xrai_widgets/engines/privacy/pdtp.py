@@ -95,7 +95,8 @@ def pdtp(
         of the worst, simultaneous over the samples looked at, and open to the largest possible value while samples are
         left; of the mean, Student's with the finite-population correction; of the quantile, by order statistics.
         ``share_significant`` (Wilson): samples with a p-value of at most 5 %; chance gives 5 %. Table ``samples``:
-        ratio, null, excess, interval, randomised rank p-value.
+        ratio, null, excess, interval, randomised rank p-value. A run that is cancelled keeps the samples that are done,
+        and the same run goes on from there.
 
     Raises
     ------
@@ -114,7 +115,8 @@ def pdtp(
     -----------
     Leaving out one sample at a time says nothing about groups. The value holds for this training set and is no
     differential privacy guarantee. Probabilities below the floor are not told apart. A sample that was not looked at
-    may leak more than the worst one found.
+    may leak more than the worst one found. Paired bootstraps keep the trees that never drew the sample, and the chance
+    of the others: less noise than honest refits, another quantity, and p-values that err on the side of no leak.
 
     Recommendations
     ---------------
