@@ -13,6 +13,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_breast_cancer, load_iris
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
 from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
@@ -21,7 +22,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from xrai_widgets.core import Array, Subject
 from xrai_widgets.engines.privacy import pdtp
-from xrai_widgets.engines.privacy._leave_one_out import closed_form
+from xrai_widgets.engines.privacy._leave_one_out import closed_form, everywhere
 from xrai_widgets.runtime import assess
 
 PDTP = "privacy.pdtp"
@@ -241,3 +242,35 @@ def test_a_refit_that_fails_loses_its_sample_and_no_other(rng: np.random.Generat
     outcome = assess(subject, PDTP, samples="38, 39", repeats=1, null_draws=5)
     assert outcome.status == "error"
     assert "none of the chosen samples can be left out: Requesting 3-fold" in outcome.reason
+
+
+@pytest.mark.parametrize("at", ["record", "all"])
+@pytest.mark.parametrize("model", [QuadraticDiscriminantAnalysis(), LinearDiscriminantAnalysis()], ids=str)
+def test_a_row_without_which_a_covariance_cannot_be_inverted_is_lost_alone(
+    model: Any, at: str, rng: np.random.Generator
+) -> None:
+    X, y = rng.normal(size=(80, 3)), np.arange(80) % 2
+    X[:, 2] = 0.0 if isinstance(model, LinearDiscriminantAnalysis) else np.where(y, X[:, 2], 0.0)
+    X[6, 2] = 1.0  # alone makes the third column vary
+    subject = Subject.of(clone(model).fit(X, y), X, y, X_train=X, y_train=y)
+    finding = assess(subject, PDTP, samples="4, 5, 6, 8", at=at, strict=True).finding
+    assert finding is not None
+    assert "closed form" in finding.notes[0]
+    table = finding.tables["samples"].set_index("id")
+    assert table.index[table["excess"].isna()].tolist() == [6]
+    assert table.loc[6, "skipped"] == "the covariance without it cannot be inverted"
+
+
+@pytest.mark.parametrize("model", [QuadraticDiscriminantAnalysis(reg_param=0.2), LinearDiscriminantAnalysis()], ids=str)
+def test_all_samples_together_are_each_alone_also_where_a_class_nearly_vanishes(
+    model: Any, rng: np.random.Generator
+) -> None:
+    fewest = 1 if isinstance(model, LinearDiscriminantAnalysis) else 4
+    X, y = rng.normal(size=(50, 3)), np.array([0] * 30 + [1] * (20 - fewest) + [2] * fewest)
+    fitted = clone(model).fit(X, y)
+    form = closed_form(fitted, X, y, fitted.predict_proba)
+    assert form is not None
+    rows = np.arange(50)
+    alone = np.stack([form.without(int(index), rows) for index in rows])
+    assert everywhere(form, rows, 50) == pytest.approx(alone, abs=1e-9)
+    assert (alone[-1, :, 2] == 0).all() == (fewest == 1)

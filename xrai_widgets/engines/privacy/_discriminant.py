@@ -7,6 +7,9 @@ import numpy as np
 from xrai_widgets.core import Array
 from xrai_widgets.engines.privacy._naive_bayes import shares, softmax
 
+_LEAST = 1e-6  # below that, the determinant is computed anew
+_SINGULAR = 1e-10
+
 
 class Discriminant:
     """Linear and quadratic discriminant analysis: a covariance without a row is a rank-one change of that with it."""
@@ -36,32 +39,55 @@ class Discriminant:
         apart = self._X[index] - means[c]
         counts[c] -= 1
         if counts[c]:
-            scatter[0 if self._linear else c] -= np.outer(apart, apart) * self._counts[c] / counts[c]
+            own = 0 if self._linear else c
+            scatter[own] -= np.outer(apart, apart) * self._counts[c] / counts[c]
+            if not self._ridge and (self._linear or counts[c] > 1):
+                _require_rank(self._scatter[own], scatter[own])
             means[c] -= apart / counts[c]
         return self._answer(rows, counts, means, scatter)
 
     def everywhere(self, indices: Array) -> Array:
         """See `everywhere`."""
-        rows, k = np.arange(len(self._X)), self._k
-        if self._linear:
-            return np.stack([self.without(int(index), rows) for index in indices])
-        each, own = np.arange(len(indices)), self._y[indices]
+        rows, each, own = np.arange(len(self._X)), np.arange(len(indices)), self._y[indices]
         counts = np.repeat(self._counts[None], len(each), 0)
         counts[each, own] -= 1
         prior = counts / counts.sum(axis=1, keepdims=True) if self._priors is None else np.asarray(self._priors)[None]
-        logs, exact = np.full((k, len(each), len(rows)), -np.inf), np.ones(len(each), dtype=bool)
-        for c in range(k):
+        logs, exact = self._pooled(indices) if self._linear else self._by_class(indices)
+        with np.errstate(divide="ignore"):
+            logs += np.log(np.where(counts > (0 if self._linear else 1), prior, 0)).T[:, :, None]
+        answers = shares(logs)
+        for place in np.flatnonzero(~exact):
+            answers[place] = self.without(int(indices[place]), rows)
+        return answers
+
+    def _pooled(self, indices: Array) -> tuple[Array, Array]:
+        """Return (k, b, n) log-likelihoods under the covariance of all classes; and where they are well conditioned."""
+        own = self._y[indices]
+        left = self._counts[own] - 1
+        divisor = 1 / (len(self._X) - 1 - self._lost * (self._counts > 0).sum())
+        white, _ = _factor(divisor * self._scatter[0])
+        apart = [(self._X - mean) @ white for mean in self._means]
+        gone = np.array([apart[c][index] for c, index in zip(own, indices, strict=True)])
+        lost = (divisor * self._counts[own] / np.maximum(left, 1))[:, None]
+        logs, exact = np.empty((self._k, len(own), len(self._X))), left > 0
+        for c in range(self._k):
+            moved = np.where(own == c, 1 / np.maximum(left, 1), 0.0)[:, None]
+            squared, gap = _distances(apart[c], gone, lost, moved)
+            logs[c] = -0.5 * squared
+            exact &= gap[:, 0] > _LEAST
+        return logs, exact
+
+    def _by_class(self, indices: Array) -> tuple[Array, Array]:
+        """Return (k, b, n) log-likelihoods under each class's own covariance; and where they are well conditioned."""
+        own = self._y[indices]
+        logs, exact = np.full((self._k, len(own), len(self._X)), -np.inf), np.ones(len(own), dtype=bool)
+        for c in range(self._k):
             mine = own == c
             if self._counts[c] > 1:
                 logs[c, ~mine] = self._likelihood(c)[0]
             if self._counts[c] > 2 and mine.any():
                 logs[c, mine], exact[mine] = self._one_less(c, indices[mine])
-        with np.errstate(divide="ignore"):
-            logs += np.log(np.where(counts > 1, prior, 0)).T[:, :, None]
-        answers = shares(logs)
-        for place in np.flatnonzero(~exact):
-            answers[place] = self.without(int(indices[place]), rows)
-        return answers
+        return logs, exact
 
     def _likelihood(self, c: int, fewer: int = 0) -> tuple[Array, Array, float, float]:
         """Return log-likelihoods (n,) of a class, whitened rows (n, d), half a log-determinant and 1 over the divisor.
@@ -74,21 +100,11 @@ class Discriminant:
         return -0.5 * (apart**2).sum(axis=1) - half, apart, half, divisor
 
     def _one_less(self, c: int, indices: Array) -> tuple[Array, Array]:
-        """Return (b, n) log-likelihoods of a class that lost one row; and where that is well conditioned.
-
-        The covariance loses a rank of one (Sherman and Morrison 1950), the mean moves along the same direction.
-        """
+        """Return (b, n) log-likelihoods of a class that lost one row; and where that is well conditioned."""
         _, apart, half, divisor = self._likelihood(c, fewer=1)
-        left, gone = self._counts[c] - 1, apart[indices]
-        length = (gone**2).sum(axis=1)[:, None]
-        lost = divisor * self._counts[c] / left
-        gap = 1 - lost * length
-        along = gone @ apart.T
-        squared = (apart**2).sum(axis=1) + (2 * along + length / left) / left
-        exact = gap > 1e-6
-        gap = np.where(exact, gap, 1.0)
-        squared += lost / gap * (along + length / left) ** 2
-        return -0.5 * (squared + np.log(gap)) - half, exact[:, 0]
+        left = self._counts[c] - 1
+        squared, gap = _distances(apart, apart[indices], divisor * self._counts[c] / left, 1 / left)
+        return -0.5 * (squared + np.log(np.maximum(gap, _LEAST))) - half, gap[:, 0] > _LEAST
 
     def _answer(self, rows: Array, counts: Array, means: Array, scatter: Array) -> Array:
         prior = counts / counts.sum() if self._priors is None else np.asarray(self._priors)
@@ -108,6 +124,35 @@ class DiscriminantByFreedom(Discriminant):
     """As before scikit-learn 1.9."""
 
     _lost = 1
+
+
+def _distances(apart: Array, gone: Array, lost: Any, moved: Any) -> tuple[Array, Array]:
+    """Return (b, n) squared distances and (b, 1) how much of the determinant is left, one row being out.
+
+    The covariance loses a rank of one (Sherman and Morrison 1950), the mean may move along the same direction.
+
+    Parameters
+    ----------
+    apart : array (n, d)
+        Whitened rows less the mean.
+    gone : array (b, d)
+        Those that are left out.
+    lost, moved : float or array (b, 1)
+        Weight in the covariance; share by which the mean moves away.
+    """
+    length = (gone**2).sum(axis=1)[:, None]
+    gap = 1 - lost * length
+    along = gone @ apart.T
+    squared = (apart**2).sum(axis=1) + (2 * along + length * moved) * moved
+    squared += lost / np.maximum(gap, _LEAST) * (along + length * moved) ** 2
+    return squared, gap
+
+
+def _require_rank(before: Array, after: Array) -> None:
+    """Refuse a scatter that is singular once a row is out: what is left there is rounding."""
+    (_, old), (sign, new) = np.linalg.slogdet(before), np.linalg.slogdet(after)
+    if sign <= 0 or new - old < np.log(_SINGULAR):
+        raise np.linalg.LinAlgError("a covariance cannot be inverted without this sample")
 
 
 def _factor(covariance: Array) -> tuple[Array, float]:
