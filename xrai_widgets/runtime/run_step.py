@@ -65,6 +65,8 @@ class RunStep(Step):
         Gets a `Progress`, in the thread of the engine.
     backend : (backend, n_jobs), optional
         joblib's backend for `map`; by default the one that is active where the step is made.
+    earlier : Finding, optional
+        What an earlier, cancelled run of the same question had found.
     """
 
     def __init__(
@@ -72,8 +74,10 @@ class RunStep(Step):
         meter: Meter | None = None,
         listen: Callable[[Progress], None] | None = None,
         backend: tuple[Any, int] | None = None,
+        earlier: Finding | None = None,
     ) -> None:
         self.meter = meter or Meter()
+        self.earlier = earlier
         self._listen = listen
         self._backend = backend or active_backend()
         self._started = time.monotonic()
@@ -103,7 +107,7 @@ class RunStep(Step):
         Parameters
         ----------
         main : bool
-            Its partial findings are those of this one.
+            Its partial findings are those of this one, and it goes on where this one does.
         meter : Meter, optional
             By default this one's.
         """
@@ -111,7 +115,7 @@ class RunStep(Step):
         def listen(progress: Progress) -> None:
             self(start + progress.done * (stop - start), progress.note, progress.partial if main else None)
 
-        return RunStep(meter or self.meter, listen, self._backend)
+        return RunStep(meter or self.meter, listen, self._backend, self.earlier if main else None)
 
     def partial(self) -> Finding | None:
         """Return the latest partial finding."""
