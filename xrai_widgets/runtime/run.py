@@ -95,9 +95,9 @@ def _ending(
         if package in _EXTRAS:
             extra = f"pip install 'xrai-widgets[{_EXTRAS[package]}]'"
             return {"status": "not applicable", "reason": f"needs the package {package}: {extra}"}
-        return _failed(missing, entry, strict)
+        return _failed(missing, entry, strict, step)
     except Exception as error:  # noqa: BLE001 - the one place where an engine's failure becomes an outcome
-        return _failed(error, entry, strict)
+        return _failed(error, entry, strict, step)
 
 
 def _partial(step: RunStep, entry: Assessment) -> Finding | None:
@@ -108,10 +108,11 @@ def _partial(step: RunStep, entry: Assessment) -> Finding | None:
         return None
 
 
-def _failed(error: Exception, entry: Assessment, strict: bool) -> dict[str, Any]:
+def _failed(error: Exception, entry: Assessment, strict: bool, step: RunStep) -> dict[str, Any]:
     if strict:
         raise error
     number = uuid.uuid4().hex[:8]
     logger.error("error %s in %s", number, entry.name, exc_info=error)
     said = f"{error}" if isinstance(error, ValueError | TypeError) else f"{type(error).__name__}: {error}"
-    return {"status": "error", "reason": f"{said} (error {number}; the log has the details)"}
+    reason = f"{said} (error {number}; the log has the details)"
+    return {"status": "error", "finding": _partial(step, entry), "reason": reason}
