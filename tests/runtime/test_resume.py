@@ -37,6 +37,12 @@ print(outcome.status, len(subject), outcome.finding.values["worst_excess"], outc
 """
 
 
+@pytest.fixture(autouse=True)
+def every_note(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every note be shown, not ten a second."""
+    monkeypatch.setattr("xrai_widgets.runtime.run_step._PERIOD", 0.0)
+
+
 def subject_of(kind: str) -> Subject:
     X, y = load_breast_cancer(return_X_y=True)
     X, y = X[:160, ::5], y[:160]
@@ -234,13 +240,12 @@ def test_only_the_whole_goes_on_and_no_subgroup_and_no_part(forest: Subject) -> 
 
 
 @pytest.mark.parametrize("stored", [False, True], ids=["on the page", "in the store"])
-def test_run_on_a_cancelled_outcome_goes_on_and_says_so(
-    tmp_path: Path, stored: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("xrai_widgets.runtime.run_step._PERIOD", 0.0)  # every note is shown
+def test_run_on_a_cancelled_outcome_goes_on_and_says_so(tmp_path: Path, stored: bool) -> None:
     slow, seen = refits(subject_of("forest"))
     bench = Workbench(slow, selection=(PDTP,), store=Store(tmp_path / "s.sqlite") if stored else None)
     bench.runner.plan = ((PDTP, SMALL),)
+    assert bench.selector._job is not None
+    assert bench.selector._job.wait(60)  # a forecast refits, too
     assert (bench.runner._fresh.layout.display == "none") is not stored
     said: list[str] = []
 
