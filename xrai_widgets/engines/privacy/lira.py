@@ -16,7 +16,7 @@ _FLOOR = {"classification": 0.005, "regression": 1e-4}
 
 
 @assessment(
-    title="LiRA and RMIA: membership inference with reference models",
+    title="LiRA and RMIA: reference models",
     measures=(
         Measure("advantage", "lower", 0.0),
         Measure("auc", "lower", 0.5),
