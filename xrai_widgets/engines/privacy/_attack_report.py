@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xrai_widgets.core import Array, Chart, Finding
+from xrai_widgets.core import Array, Chart, Finding, Measure
 from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.engines._statistics import Estimate
 from xrai_widgets.engines.privacy._attack_tables import Scored, contributions, roc_table, sample_table, score_table
@@ -19,6 +19,12 @@ from xrai_widgets.engines.privacy._threshold_attack import Attack
 __all__ = ["FEWEST", "LOW_RATES", "Scored", "attack_report", "check_enough", "low_rates"]
 
 FEWEST = 10
+MEASURES = (
+    Measure("advantage", "lower", 0.0),
+    Measure("auc", "lower", 0.5),
+    Measure("balanced_accuracy", "lower", 0.5),
+    Measure("tpr_at_fpr_1pct", "lower", 0.01),
+)
 
 
 def check_enough(members: int, others: int) -> None:

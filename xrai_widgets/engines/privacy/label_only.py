@@ -8,7 +8,6 @@ from xrai_widgets.core import (
     Constraint,
     Control,
     Finding,
-    Measure,
     NotApplicable,
     Predict,
     Range,
@@ -18,7 +17,7 @@ from xrai_widgets.core import (
     quiet,
 )
 from xrai_widgets.engines._hop_skip_jump import Settings
-from xrai_widgets.engines.privacy._attack_report import check_enough
+from xrai_widgets.engines.privacy._attack_report import MEASURES, check_enough
 from xrai_widgets.engines.privacy._label_attack import Asked, Dealing, ask, by_distance, by_noise, label_finding
 
 _NOISE, _BOUNDARY = When("attack", "noise"), When("attack", "boundary distance")
@@ -26,12 +25,7 @@ _NOISE, _BOUNDARY = When("attack", "noise"), When("attack", "boundary distance")
 
 @assessment(
     title="Membership inference from labels alone",
-    measures=(
-        Measure("advantage", "lower", 0.0),
-        Measure("auc", "lower", 0.5),
-        Measure("balanced_accuracy", "lower", 0.5),
-        Measure("tpr_at_fpr_1pct", "lower", 0.01),
-    ),
+    measures=MEASURES,
     reference="Choquette-Choo et al. 2021, arXiv:2007.14321; Li and Zhang 2021, arXiv:2007.15528",
     labels_suffice=True,
     controls=(

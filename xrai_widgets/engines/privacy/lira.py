@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from xrai_widgets.core import Array, Control, Finding, Measure, Predict, Range, Step, When, assessment, quiet
-from xrai_widgets.engines.privacy._attack_report import check_enough
+from xrai_widgets.core import Array, Control, Finding, Predict, Range, Step, When, assessment, quiet
+from xrai_widgets.engines.privacy._attack_report import MEASURES, check_enough
 from xrai_widgets.engines.privacy._lira_finding import Evidence, Settings, lira_finding
 from xrai_widgets.engines.privacy._references import Fit, Pool, Train, finite
 
@@ -17,12 +17,7 @@ _FLOOR = {"classification": 0.005, "regression": 1e-4}
 
 @assessment(
     title="LiRA and RMIA: reference models",
-    measures=(
-        Measure("advantage", "lower", 0.0),
-        Measure("auc", "lower", 0.5),
-        Measure("balanced_accuracy", "lower", 0.5),
-        Measure("tpr_at_fpr_1pct", "lower", 0.01),
-    ),
+    measures=MEASURES,
     tasks=("classification", "regression"),
     reference="Carlini et al. 2022, arXiv:2112.03570; Zarifzadeh, Liu, Shokri 2024, arXiv:2312.03262",
     controls=(

@@ -9,7 +9,6 @@ from xrai_widgets.core import (
     Array,
     Control,
     Finding,
-    Measure,
     NotApplicable,
     Predict,
     Range,
@@ -19,7 +18,7 @@ from xrai_widgets.core import (
     quiet,
 )
 from xrai_widgets.engines.privacy._art_attack import ArtAttack, art_features
-from xrai_widgets.engines.privacy._attack_report import Scored, attack_report, check_enough
+from xrai_widgets.engines.privacy._attack_report import MEASURES, Scored, attack_report, check_enough
 from xrai_widgets.engines.privacy._scores import check_outputs, chosen_score, membership_scores
 from xrai_widgets.engines.privacy._threshold_attack import Attack, threshold_attack
 from xrai_widgets.engines.privacy._trained_attack import (
@@ -38,12 +37,7 @@ _CHANCE = "member probability"
 
 @assessment(
     title="Membership inference",
-    measures=(
-        Measure("advantage", "lower", 0.0),
-        Measure("auc", "lower", 0.5),
-        Measure("balanced_accuracy", "lower", 0.5),
-        Measure("tpr_at_fpr_1pct", "lower", 0.01),
-    ),
+    measures=MEASURES,
     tasks=("classification", "regression"),
     reference="Yeom et al. 2018, arXiv:1709.01604; Song, Mittal 2021, arXiv:2003.10595",
     controls=(
