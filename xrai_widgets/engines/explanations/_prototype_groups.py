@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from xrai_widgets.core import Array, closest
+from xrai_widgets.engines.explanations._prototype_people import People
 
 Pool = Literal["all", "same class", "other classes"]
 
@@ -18,33 +19,6 @@ class Group:
     name: str
     explained: Array
     pool: Array
-
-
-@dataclass(frozen=True, eq=False)
-class People:
-    """What is known of the samples.
-
-    Parameters
-    ----------
-    part : {"X", "X_train"}
-        Which samples are explained.
-    ids, train_ids : array
-        Names of the explained part, and of the training samples.
-    classes, train_classes : int array or None
-        Class of each of them, by label or by answer; None if there are no classes.
-    names : tuple of str
-        Of the classes.
-    missing : str
-        Why there are no classes.
-    """
-
-    part: str
-    ids: Array
-    train_ids: Array
-    classes: Array | None
-    train_classes: Array | None
-    names: tuple[str, ...]
-    missing: str
 
 
 def groups(people: People, per_class: bool, only_class: str, sample: str, pool: Pool) -> tuple[list[Group], list[str]]:

@@ -7,10 +7,10 @@ import numpy as np
 
 from xrai_widgets.core import Array, Finding, Step
 from xrai_widgets.engines.explanations._prototype_similarity import Means, Rows
+from xrai_widgets.engines.explanations._prototype_slope import Slope
 from xrai_widgets.engines.explanations._prototype_weights import Weights
 
 _NO_GAIN = 1e-10  # share of the largest mean similarity below which a gain is rounding
-_PROBES, _BATCH = 64, 256
 
 
 @dataclass
@@ -64,7 +64,7 @@ def search(
         GB for the similarities of the pool to the prototypes; beyond it they are computed anew for every prototype.
     """
     n, own = len(pool), pool.diagonal()
-    slope = _Slope(pool, to, means)
+    slope = Slope(pool, to, means)
     keep = most * n * 8 <= memory * 1e9
     columns = np.empty((most if keep else 1, n))
     weights, free = Weights(most), np.ones(n, dtype=bool)
@@ -95,47 +95,14 @@ def search(
         step((number + 1) / most, f"{number + 1} of {most} prototypes", partial)
 
 
-class _Slope:
-    """Mean similarities, made exact where single precision could decide the order."""
-
-    def __init__(self, pool: Rows, to: Rows, means: Means) -> None:
-        self._pool, self._to = pool, to
-        self.means = means.values if means.exact else means.values.copy()
-        self._known = np.full(len(pool), means.exact)
-        self._doubt = 0.0
-        if not means.exact:
-            probes = np.unique(np.linspace(0, len(pool) - 1, _PROBES).astype(np.intp))
-            rough = self.means[probes]
-            self._settle(probes)
-            self._doubt = 4.0 * float(np.abs(rough - self.means[probes]).max())
-
-    def best(self, gains: Array, taken: Array) -> int:
-        """Return the row with the largest gain; those that single precision cannot tell from it are computed again."""
-        while not self._known[top := int(gains.argmax())] and gains[top] > -np.inf:
-            close = np.flatnonzero((gains >= gains[top] - 2 * self._doubt) & ~self._known)
-            close = close[np.argsort(-gains[close], kind="stable")[:_BATCH]]
-            self._settle(close)
-            gains[close] = self.means[close] - taken[close]
-        return top
-
-    def _settle(self, rows: Array) -> None:
-        points, total = self._pool.points(rows), np.zeros(len(rows))
-        for _, others in self._to.chunks():
-            for start in range(0, len(others), 8192):
-                total += self._pool.kernel.matrix(others[start : start + 8192], points).sum(axis=0)
-        self.means[rows] = total / len(self._to)
-        self._known[rows] = True
-
-
 def at_random(pool: Rows, means: Means, most: int, draws: int, seed: int, step: Step) -> Array:
-    """Return the objective (draws, most) that samples drawn at random reach with the best weights."""
+    """Return the objective (draws, most) that samples drawn at random reach, all with the same weight, the best one."""
     reached = np.zeros((draws, most))
     for draw in range(draws):
         step(draw / draws, "samples at random, to compare with")
         rows = np.random.default_rng((seed, 1, draw)).permutation(len(pool))[:most]
-        points, weights = pool.points(rows), Weights(most)
-        similarities = pool.kernel.matrix(points, points)
-        for number, row in enumerate(rows):
-            weights.add(similarities[number, :number], float(similarities[number, number]), float(means.values[row]))
-            reached[draw, number] = weights.objective
+        points = pool.points(rows)
+        squares = pool.kernel.matrix(points, points).cumsum(axis=0).cumsum(axis=1).diagonal()
+        sums = np.maximum(means.values[rows].cumsum(), 0.0)
+        reached[draw] = np.divide(sums**2, 2 * squares, out=np.zeros(most), where=squares > 0)
     return reached

@@ -7,10 +7,9 @@ import numpy as np
 
 from xrai_widgets.core import Array, Step
 from xrai_widgets.engines.explanations._prototype_kernel import Kernel
+from xrai_widgets.engines.explanations._prototype_tiles import TILE, tiles
 
-_TILE = 1024
 _EXACT_PAIRS = 1e8  # up to so many pairs float64 costs less than a second
-_LONGEST = {np.dtype(np.float32): 1e2, np.dtype(np.float64): 1e6}  # squared length that the short formula stands
 
 
 @dataclass
@@ -35,7 +34,7 @@ class Rows:
 
     def chunks(self) -> Iterator[tuple[slice, Array]]:
         """Yield (rows, points)."""
-        rows = max(_TILE, int(self.memory * 1e9 / 8 / max(1, self.kernel.width)))
+        rows = max(TILE, int(self.memory * 1e9 / 8 / max(1, self.kernel.width)))
         if len(self) <= rows:
             if self._held is None:
                 self._held = self.kernel.embed(self.samples)
@@ -57,8 +56,8 @@ class Rows:
         """Return Σ weight × similarity to the points (s, D), for every row."""
         total = np.empty(len(self))
         for part, mine in self.chunks():
-            for start in range(0, len(mine), 8 * _TILE):
-                tile = slice(start, start + 8 * _TILE)
+            for start in range(0, len(mine), 8 * TILE):
+                tile = slice(start, start + 8 * TILE)
                 total[part][tile] = self.kernel.matrix(mine[tile], points) @ weights
         return total
 
@@ -88,7 +87,7 @@ def mean_similarity(of: Rows, to: Rows, step: Step, note: str) -> Means:
     total, done = np.zeros(len(of)), 0
     for mine, first in of.chunks():
         for _, second in to.chunks():
-            for i, j, tile in _tiles(first, second, dtype, same=False):
+            for i, j, tile in tiles(first, second, dtype, same=False):
                 total[mine][i] += tile.sum(axis=1)
                 done += tile.size
                 step(done / (len(of) * len(to)), note)
@@ -109,7 +108,7 @@ def own_similarity(rows: Rows, step: Step, note: str) -> Means:
             if others.start < mine.start:
                 continue
             same = others.start == mine.start
-            for i, j, tile in _tiles(first, second, dtype, same):
+            for i, j, tile in tiles(first, second, dtype, same):
                 once = same and i.start == j.start
                 total[mine][i] += tile.sum(axis=1)
                 square += float(np.vdot(tile, tile)) * (1 if once else 2)
@@ -118,41 +117,6 @@ def own_similarity(rows: Rows, step: Step, note: str) -> Means:
                     total[others][j] += tile.sum(axis=0)
                 step(done / n**2, note)
     return Means(total / n, dtype == np.float64, square / n**2)
-
-
-def _tiles(first: Array, second: Array, dtype: np.dtype, same: bool) -> Iterator[tuple[slice, slice, Array]]:
-    """Yield (rows, columns, Gaussian similarities); of a set with itself, only tiles on and above the diagonal."""
-    left, right = _augmented(first, dtype), _augmented(second, dtype)
-    right[:, -2:] = right[:, :-3:-1]
-    for i in range(0, len(first), _TILE):
-        a = slice(i, min(i + _TILE, len(first)))
-        for j in range(i if same else 0, len(second), _TILE):
-            b = slice(j, min(j + _TILE, len(second)))
-            yield a, b, _tile(left[a], right[b], first[a], second[b])
-
-
-def _augmented(points: Array, dtype: np.dtype) -> Array:
-    """Points with −half their squared length and 1: products of these rows are exponents."""
-    wide = np.empty((len(points), points.shape[1] + 2), dtype=dtype)
-    wide[:, :-2] = points
-    wide[:, -2] = -0.5 * np.einsum("ij,ij->i", points, points)
-    wide[:, -1] = 1.0
-    return wide
-
-
-def _tile(left: Array, right: Array, first: Array, second: Array) -> Array:
-    longest = min(-2.0 * float(left[:, -2].min()), -2.0 * float(right[:, -1].min()))
-    if longest > _LONGEST[left.dtype]:
-        squared = np.einsum("ij,ij->i", first, first)[:, None] + np.einsum("ij,ij->i", second, second)
-        if longest > _LONGEST[np.dtype(np.float64)]:
-            from scipy.spatial import distance
-
-            squared = distance.cdist(first, second, "sqeuclidean")
-        else:
-            squared -= 2.0 * (first @ second.T)
-        return np.asarray(np.exp(-0.5 * squared))
-    exponents = left @ right.T
-    return np.asarray(np.exp(exponents, out=exponents))
 
 
 def _mean_point(rows: Rows) -> Array:

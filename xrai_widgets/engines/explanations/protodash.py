@@ -1,7 +1,6 @@
 """ProtoDash: which training samples stand for the samples that the model judges?"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -9,16 +8,13 @@ import numpy as np
 
 from xrai_widgets.core import Array, Constraint, Finding, Predict, Range, Step, assessment, quiet
 from xrai_widgets.core.subject import Decode
-from xrai_widgets.engines.explanations._prototype_aix360 import search_by_aix360
-from xrai_widgets.engines.explanations._prototype_criticisms import criticise
-from xrai_widgets.engines.explanations._prototype_finding import Explained, Said, finding_of
-from xrai_widgets.engines.explanations._prototype_groups import Group, People, groups
-from xrai_widgets.engines.explanations._prototype_kernel import Kernel, make_kernel
-from xrai_widgets.engines.explanations._prototype_search import at_random, search
-from xrai_widgets.engines.explanations._prototype_similarity import Rows, mean_similarity, own_similarity
+from xrai_widgets.engines.explanations._prototype_explained import Explained, Task, explain_group
+from xrai_widgets.engines.explanations._prototype_finding import finding_of
+from xrai_widgets.engines.explanations._prototype_groups import groups
+from xrai_widgets.engines.explanations._prototype_kernel import Kernel
+from xrai_widgets.engines.explanations._prototype_people import answers_of, people_of
+from xrai_widgets.engines.explanations._prototype_scale import make_kernel
 from xrai_widgets.engines.explanations._prototype_tables import Contents
-
-_DRAWS, _DRAWN = 20, 100  # draws to compare with, and how many samples of each at most
 
 
 @assessment(
@@ -92,14 +88,15 @@ def protodash(
     Returns
     -------
     Finding
-        ``mmd2``: squared maximum mean discrepancy between the explained samples and the weighted prototypes;
+        ``mmd2``: squared maximum mean discrepancy between the explained samples and the weighted prototypes, as the
+        paper has it: comparing samples with themselves, too, it lies above the unbiased centre of its interval.
         ``explained`` = 1 − mmd2 / mmd2 without prototypes. Intervals over the explained samples, the prototypes taken
         as given: Student's, with the variance of a U-statistic. ``agreement`` (Wilson): explained samples to which the
-        model answers as to their nearest prototype. Tables: ``samples`` (prototypes in order, weights),
-        ``curve`` (MMD² by number of prototypes, beside the mean, best and worst of random draws), ``criticisms``,
-        ``features`` (similarity of each feature, 1: alike), ``rows`` (prototypes in the user's own units). Arrays:
-        ``indices`` (rows of X_train), ``weights``, ``weights_normalised``, ``weights_path`` (row t: the weights of the
-        first t + 1 prototypes).
+        model answers as to their nearest prototype. Tables: ``samples`` (prototypes in order, weights), ``curve``
+        (MMD² by number of prototypes, beside the mean, best and worst of 20 random draws with equal weights),
+        ``criticisms``, ``features`` (similarity of each feature, 1: alike), ``rows`` (prototypes in the user's own
+        units). Arrays: ``indices`` (rows of X_train), ``weights``, ``weights_normalised``, ``weights_path`` (row t: the
+        weights of the first t + 1 prototypes; of several classes one square after another).
 
     Raises
     ------
@@ -131,8 +128,8 @@ def protodash(
     _check(X, X_train, constraints, n_prototypes)
     scaled = scale == "columns" or (scale == "automatic" and bool(constraints) and X_train.ndim == 2)
     similarity = make_kernel(kernel, sigma, scaled, X_train, constraints, seed)
-    answers, train_answers = _answers(predict, X, X_train, explain, step.part(0.0, 0.1))
-    people, said = _people(
+    answers, train_answers = answers_of(predict, X, X_train, explain, step.part(0.0, 0.1))
+    people, said = people_of(
         explain, class_by, task, (y, y_train), (answers, train_answers), (ids, train_ids), classes, (X, X_train)
     )
     explained = X if explain == "X" else X_train
@@ -148,55 +145,12 @@ def protodash(
     done: list[Explained] = []
     notes = [*notes, *_notes(similarity, scaled, shown, sigma)]
     finish = partial(finding_of, done, people, said, shown, compare, notes)
-    task_ = _Task(similarity, n_prototypes, n_criticisms, implementation, seed, memory_limit)
+    task_ = Task(similarity, n_prototypes, n_criticisms, implementation, seed, memory_limit)
     for number, group in enumerate(found):
         part = step.part(0.1 + 0.85 * number / len(found), 0.1 + 0.85 * (number + 1) / len(found))
-        _explain(task_, group, explained, X_train, done, finish, part)
+        explain_group(task_, group, explained, X_train, done, finish, part)
     notes += _warnings(done)
     return finish()
-
-
-@dataclass(frozen=True, eq=False)
-class _Task:
-    kernel: Kernel
-    n_prototypes: int
-    n_criticisms: int
-    implementation: str
-    seed: int
-    memory: float
-
-
-def _explain(
-    task: _Task, group: Group, X: Array, X_train: Array, done: list[Explained], finish: Any, step: Step
-) -> None:
-    """Choose prototypes and criticisms for one group; ``done`` gets them as they come."""
-    kernel, memory = task.kernel, task.memory
-    whose = f" of {group.name}" if group.name != "all" else ""
-    to = Rows(kernel, _take(X, group.explained), memory / 8)
-    same = X is X_train and np.array_equal(group.explained, group.pool)
-    pool = to if same else Rows(kernel, _take(X_train, group.pool), memory / 8)
-    own = own_similarity(to, step.part(0.0, 0.3), f"similarity{whose}")
-    one = Explained(group, to, pool, own)
-    done.append(one)
-    means = own if same else mean_similarity(pool, to, step.part(0.3, 0.8), f"similarity{whose} to training samples")
-    rest = step.part(0.8, 0.9)
-    if task.implementation == "aix360":
-        search_by_aix360(pool, to, task.n_prototypes, memory, one.chosen, rest)
-    else:
-        search(pool, to, means, task.n_prototypes, memory / 4, one.chosen, rest, finish)
-    if not one.chosen.indices:
-        raise ValueError(
-            f"no training sample has a positive mean similarity to the samples{whose or ' explained'}: "
-            "use kernel='gaussian', or scale='columns', which keeps the linear kernel from negative values"
-        )
-    one.random = at_random(pool, means, min(task.n_prototypes, _DRAWN), _DRAWS, task.seed, step.part(0.9, 0.95))
-    if task.n_criticisms and len(to) > 1:
-        one.witness = own.values - to.mixture(one.points, one.shares)
-        one.criticisms = criticise(to, one.witness, min(task.n_criticisms, len(to)), step.part(0.95, 1.0))
-
-
-def _take(samples: Array, rows: Array) -> Array:
-    return samples if len(rows) == len(samples) else samples[rows]
 
 
 def _check(X: Array, X_train: Array, constraints: Sequence[Constraint], n_prototypes: int) -> None:
@@ -213,50 +167,6 @@ def _check(X: Array, X_train: Array, constraints: Sequence[Constraint], n_protot
         raise ValueError(f"X and X_train must have the same columns, got {X.shape[1:]} and {X_train.shape[1:]}")
     if constraints and X.ndim == 2 and len(constraints) != X.shape[1]:
         raise ValueError(f"constraints must be one per column of X ({X.shape[1]}), got {len(constraints)}")
-
-
-def _answers(
-    predict: Predict | None, X: Array, X_train: Array, explain: str, step: Step
-) -> tuple[Array | None, Array | None]:
-    """Return the model's outputs for the explained and for the training samples."""
-    step(0.0, "answers of the model")
-    if predict is None:
-        return None, None
-    train = predict(X_train)
-    step(0.5, "answers of the model")
-    return (predict(X) if explain == "X" else train), train
-
-
-def _people(
-    explain: str,
-    class_by: str,
-    task: str,
-    labels: tuple[Array | None, Array | None],
-    outputs: tuple[Array | None, Array | None],
-    ids: tuple[Array | None, Array | None],
-    classes: tuple[Any, ...],
-    samples: tuple[Array, Array],
-) -> tuple[People, Said]:
-    """Return classes, names and what the tables say of the explained and of the training samples."""
-    here = 0 if explain == "X" else 1
-    names = tuple(str(label) for label in classes)
-    numbers = [np.arange(len(part)) if given is None else given for part, given in zip(samples, ids, strict=True)]
-    if task == "regression":
-        train = {"target": labels[1], "answer": outputs[1]}
-        said = Said({}, {key: column for key, column in train.items() if column is not None}, None, None)
-        return People(explain, numbers[here], numbers[1], None, None, (), "this is regression"), said
-    told = [None if part is None else part.argmax(axis=1) for part in outputs]
-    known = [part for part in (*labels, *told) if part is not None]
-    names = names or tuple(map(str, range(1 + max((int(part.max()) for part in known), default=-1))))
-    words = np.array(names, dtype=object)
-    columns: list[dict[str, Array]] = []
-    for label, answer in ((labels[here], told[0]), (labels[1], told[1])):
-        both = {"class": label, "answer": answer}
-        columns.append({key: words[part] for key, part in both.items() if part is not None})
-    codes, train_codes = (told[0], told[1]) if class_by == "answer" else (labels[here], labels[1])
-    missing = "class_by='answer' needs predict" if class_by == "answer" else "class_by='label' needs y and y_train"
-    people = People(explain, numbers[here], numbers[1], codes, train_codes, names, missing)
-    return people, Said(columns[0], columns[1], told[0], told[1])
 
 
 def _notes(kernel: Kernel, scaled: bool, shown: Contents, sigma: float | None) -> list[str]:
