@@ -1,7 +1,7 @@
 """ProtoDash on a million samples, explained by themselves: ``python -m tests.benchmarks.protodash_million``.
 
-With the Gaussian kernel this is half a trillion pairs: many minutes. ``--kernel linear`` takes seconds, ``--n`` makes it
-smaller, ``--explained`` explains fewer samples, chosen from all.
+With the Gaussian kernel this is half a trillion pairs: many minutes. ``--kernel linear`` takes seconds, ``--n`` makes
+it smaller, ``--explained`` explains fewer samples, chosen from all.
 """
 
 import argparse
@@ -20,7 +20,7 @@ class Said(Step):
     def __init__(self) -> None:
         self._next = 0.0
 
-    def __call__(self, done: float, note: str = "", partial: object = None) -> None:
+    def __call__(self, done: float, note: str = "", partial: object = None) -> None:  # noqa: ARG002
         """Print a line for every tenth."""
         if done >= self._next:
             print(f"  {done:4.0%}  {note}", flush=True)

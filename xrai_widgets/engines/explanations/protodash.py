@@ -15,6 +15,7 @@ from xrai_widgets.engines.explanations._prototype_kernel import Kernel
 from xrai_widgets.engines.explanations._prototype_people import answers_of, people_of
 from xrai_widgets.engines.explanations._prototype_scale import make_kernel
 from xrai_widgets.engines.explanations._prototype_tables import Contents
+from xrai_widgets.engines.explanations._prototype_threads import one_blas_thread
 
 
 @assessment(
@@ -146,9 +147,10 @@ def protodash(
     notes = [*notes, *_notes(similarity, scaled, shown, sigma)]
     finish = partial(finding_of, done, people, said, shown, compare, notes)
     task_ = Task(similarity, n_prototypes, n_criticisms, implementation, seed, memory_limit)
-    for number, group in enumerate(found):
-        part = step.part(0.1 + 0.85 * number / len(found), 0.1 + 0.85 * (number + 1) / len(found))
-        explain_group(task_, group, explained, X_train, done, finish, part)
+    with one_blas_thread():
+        for number, group in enumerate(found):
+            share = [0.1 + 0.85 * place / len(found) for place in (number, number + 1)]
+            explain_group(task_, group, explained, X_train, done, finish, step.part(*share))
     notes += _warnings(done)
     return finish()
 
