@@ -11,7 +11,12 @@ import numpy as np
 import pytest
 
 from tests.benchmarks.table import show, timed
+from xrai_widgets.core import quiet
 from xrai_widgets.engines.explanations import protodash
+from xrai_widgets.engines.explanations._prototype_scale import make_kernel
+from xrai_widgets.engines.explanations._prototype_search import Chosen, search
+from xrai_widgets.engines.explanations._prototype_similarity import Rows, mean_similarity, own_similarity
+from xrai_widgets.engines.explanations._prototype_threads import one_blas_thread
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(1800)]
 
@@ -37,10 +42,6 @@ print(json.dumps({
 """
 
 
-def curve(finding: Any) -> Any:
-    return finding.tables["curve"].query("`chosen by` == 'ProtoDash'")["objective"].to_numpy()
-
-
 @pytest.mark.parametrize(("kernel", "wanted"), [("linear", 100), ("gaussian", 10)])
 def test_protodash_is_many_times_faster_than_aix360(kernel: Any, wanted: float) -> None:
     with warnings.catch_warnings():
@@ -54,22 +55,35 @@ def test_protodash_is_many_times_faster_than_aix360(kernel: Any, wanted: float) 
     def theirs() -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            name = "Gaussian" if kernel == "gaussian" else "other"
-            return explainer.explain(X, X, m=50, kernelType=name, sigma=5.0)
+            if kernel == "gaussian":
+                return explainer.explain(X, X, m=50, kernelType="Gaussian", sigma=5.0)
+            # its default solver refuses the 31st prototype of 30 columns
+            return explainer.explain(X, X, m=50, kernelType="other", optimizer="osqp")
 
-    finding, ours = timed(lambda: protodash(X, X, n_prototypes=50, kernel=kernel, sigma=5.0), repeats=3)
+    def search_alone() -> Chosen:
+        with one_blas_thread():
+            rows = Rows(make_kernel(kernel, 5.0, False, X, (), 0), X, 1.0)
+            means = mean_similarity(rows, rows, quiet, "") if kernel == "linear" else own_similarity(rows, quiet, "")
+            search(rows, rows, means, 50, 1.0, chosen := Chosen(), quiet)
+        return chosen
+
+    chosen, ours = timed(search_alone, repeats=5)
+    finding, whole = timed(lambda: protodash(X, X, n_prototypes=50, kernel=kernel, sigma=5.0), repeats=5)
     (_, rows, objective), peer = timed(theirs)
     ratio = peer.cpu / ours.cpu
+    reached = chosen.objective[-1]
     show(
-        f"ProtoDash, {kernel} kernel, 50 prototypes for and from 5,000 × 30 (ours with intervals, criticisms, tables)",
+        f"ProtoDash, {kernel} kernel, 50 prototypes for and from 5,000 × 30",
         [
             {"": "AIX360", "wall s": peer.wall, "CPU s": peer.cpu, "objective": float(objective[-1])},
-            {"": "xrai_widgets", "wall s": ours.wall, "CPU s": ours.cpu, "objective": float(curve(finding)[-1])},
+            {"": "xrai_widgets, the same", "wall s": ours.wall, "CPU s": ours.cpu, "objective": reached},
             {"": "ratio", "wall s": peer.wall / ours.wall, "CPU s": ratio},
+            {"": "with intervals, criticisms, tables", "wall s": whole.wall, "CPU s": whole.cpu},
         ],
     )
-    assert curve(finding)[-1] >= objective[-1] * (1 - 1e-6)
-    assert finding.arrays["indices"][:10].tolist() == rows[:10].tolist()
+    assert finding.arrays["indices"].tolist() == chosen.indices
+    assert reached >= objective[-1] * (1 - 1e-6)
+    assert chosen.indices[:10] == rows[:10].tolist()
     assert ratio >= wanted
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from xrai_widgets.core import Array
+from xrai_widgets.core import Array, NotApplicable
 from xrai_widgets.engines.explanations import protodash
 
 pytest.importorskip("aix360")
@@ -48,3 +48,10 @@ def test_aix360_misses_candidate_0_and_ours_finds_it(rng: np.random.Generator) -
     ours, theirs = both(X, pool, n_prototypes=1, kernel="linear")
     assert ours["indices"].tolist() == [0]
     assert theirs["indices"].tolist() != [0]
+
+
+def test_more_prototypes_than_aix360_can_weigh_are_not_applicable() -> None:
+    X = np.random.default_rng(4).normal(size=(5000, 30))
+    X = X - X.min(axis=0)
+    with pytest.raises(NotApplicable, match="cannot weigh 40 prototypes that depend on each other: ask for fewer"):
+        protodash(X, X, n_prototypes=40, kernel="linear", implementation="aix360")

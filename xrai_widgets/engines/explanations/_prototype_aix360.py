@@ -48,10 +48,16 @@ def _explain(explained: Array, *, offered: Array, most: int, kind: str) -> tuple
         warnings.simplefilter("ignore")
         try:
             from aix360.algorithms.protodash import ProtodashExplainer
+            from cvxpy.error import DCPError
         except ImportError as missing:
             reason = f"AIX360's ProtoDash needs {missing.name}: pip install 'xrai-widgets[aix360]'"
             raise NotApplicable(reason, _NATIVE) from None
         name = "Gaussian" if kind == "gaussian" else "other"
-        # samples are in units of sigma here
-        weights, rows, objective = ProtodashExplainer().explain(explained, offered, m=most, kernelType=name, sigma=1.0)
+        try:  # samples are in units of sigma here
+            weights, rows, objective = ProtodashExplainer().explain(
+                explained, offered, m=most, kernelType=name, sigma=1.0
+            )
+        except DCPError:
+            reason = f"AIX360's solver cannot weigh {most} prototypes that depend on each other: ask for fewer"
+            raise NotApplicable(reason, _NATIVE) from None
     return np.asarray(weights, dtype=np.float64).ravel(), rows, objective

@@ -1,6 +1,7 @@
 """The numbers with their intervals."""
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 from scipy import stats
@@ -32,7 +33,7 @@ def distances(done: Sequence[Explained], fits: Sequence[Fit], n: int) -> dict[st
 
 
 def around(value: float, centre: float, error: float, n: int, least: float, most: float) -> Estimate:
-    half = float(stats.t.ppf(0.5 + statistics.LEVEL / 2, n - 1)) * error if n > 1 else np.inf
+    half = _student(n) * error if n > 1 else np.inf
     low, high = np.clip([centre - half, centre + half], least, most)
     return Estimate(value, min(float(low), value), max(float(high), value))
 
@@ -51,3 +52,8 @@ def agreement(done: Sequence[Explained], answers: Array, train_answers: Array) -
                 agreed += int((theirs[near] == mine[part][start : start + _ROWS]).sum())
         n += len(mine)
     return statistics.wilson(agreed, n)
+
+
+@cache
+def _student(n: int) -> float:
+    return float(stats.t.ppf(0.5 + statistics.LEVEL / 2, n - 1))

@@ -19,7 +19,7 @@ _limit: AbstractContextManager[Any] | None = None
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Keep the BLAS to one thread: while ours take exponentials its threads would wait by spinning, at the cost of both.
+    """Keep the BLAS to one thread: its threads would wait by spinning while ours take exponentials.
 
     The limit is the process's. It is set by the first who enters and lifted by the last who leaves.
     """
