@@ -1,14 +1,16 @@
 """ProtoDash against its published case, brute force and AIX360."""
 
 import itertools
+import time
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy import optimize
+from threadpoolctl import threadpool_info
 
-from xrai_widgets.core import Array, Constraint, Finding, NotApplicable, Subject
+from xrai_widgets.core import Array, Cancelled, Constraint, Finding, NotApplicable, Step, Subject
 from xrai_widgets.engines.explanations import _prototype_similarity as similarity
 from xrai_widgets.engines.explanations import protodash
 from xrai_widgets.runtime import run
@@ -209,7 +211,7 @@ def test_categories_overlap_and_numbers_are_near(rng: np.random.Generator) -> No
 
 
 def test_a_width_far_too_small_still_tells_samples_apart() -> None:
-    pool = np.array([[1e4], [1e4 + 1e-3], [2e4]])
+    pool = np.array([[1e6], [1e6 + 1e-3], [2e6]])
     weights = protodash(pool, pool, n_prototypes=3, sigma=1e-3).arrays["weights"]
     K = gaussian(pool, pool, 1e-3)
     wanted, _ = best_weights(K, K.mean(axis=1))
@@ -237,6 +239,7 @@ def test_what_no_prototype_stands_for_is_the_first_criticism(rng: np.random.Gene
     X, pool = clusters(rng, (90, 60)), clusters(rng, (50, 50))
     X = np.vstack([X, [[30.0, 30.0]] * 5])  # alike: one of them is enough
     criticisms = protodash(X, pool, n_prototypes=8, sigma=2.0, n_criticisms=3).tables["criticisms"]
+    assert len(criticisms) == 3
     assert criticisms["id"].iloc[0] == 150
     assert criticisms["witness"].iloc[0] == pytest.approx(5 / 155, abs=1e-6)
     assert not set(criticisms["id"].iloc[1:]) & set(range(150, 155))
@@ -454,3 +457,54 @@ def test_aix360_that_needs_too_much_memory_is_refused(rng: np.random.Generator) 
         ValueError, match=r"AIX360 builds an array of 0.072 GB here, memory_limit must be at least that"
     ):
         protodash(X, X, kernel="linear", implementation="aix360", memory_limit=0.05)
+
+
+def test_cancel_lands_within_a_second_between_tiles() -> None:
+    pool = np.random.default_rng(0).normal(size=(60_000, 10))  # minutes
+    stopped: list[float] = []
+
+    class Impatient(Step):
+        def __call__(self, *_: Any) -> None:
+            if time.monotonic() - started > 0.5:
+                stopped.append(time.monotonic())
+                raise Cancelled("stop")
+
+    threads = [library["num_threads"] for library in threadpool_info()]
+    started = time.monotonic()
+    with pytest.raises(Cancelled):
+        protodash(pool, pool + 1.0, step=Impatient())
+    assert 0.4 < stopped[0] - started < 1.5
+    assert time.monotonic() - stopped[0] < 1.0
+    assert [library["num_threads"] for library in threadpool_info()] == threads
+
+
+def test_what_was_chosen_before_cancel_is_kept(credit: Subject) -> None:
+    kept: list[Any] = []
+    heard: list[str] = []
+
+    class Stops(Step):
+        def __call__(self, done: float, note: str = "", partial: Any = None) -> None:
+            assert 0 <= done <= 1
+            if partial is not None:
+                kept.append(partial)
+            heard.append(note)
+            if heard.count("3 of 5 prototypes") == 2:
+                raise Cancelled("stop")
+
+    assert credit.X_train is not None
+    with pytest.raises(Cancelled):
+        protodash(
+            credit.X,
+            credit.X_train,
+            predict=credit.predict,
+            classes=credit.classes,
+            constraints=credit.constraints,
+            n_prototypes=5,
+            per_class=True,
+            step=Stops(),
+        )
+    finding = kept[-1]()
+    assert finding.tables["samples"]["explains"].tolist() == ["bad"] * 5 + ["good"] * 3
+    assert finding.arrays["weights_path"].shape == (2, 5, 5)
+    assert np.isnan(finding.arrays["weights_path"][1, 3:]).all()
+    assert finding.values["mmd2"] > 0
