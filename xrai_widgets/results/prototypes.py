@@ -45,9 +45,8 @@ def said_of_prototypes(finding: Finding, n: int) -> str:
     for name, group in finding.tables["curve"].groupby("explains", sort=False):
         ours, random = (group[group["chosen by"] == by].set_index("n")["mmd2"] for by in ("ProtoDash", "random draws"))
         last = min(n, int(ours.index.max()))
-        beside = (
-            f"; as many samples drawn at random {words.number(float(random[last]))}" if last in random.index else ""
-        )
+        chance = words.number(float(random[last])) if last in random.index else ""
+        drawn = f"; as many samples drawn at random: {chance}" if chance else ""
         whose = "" if name == "all" else f"{name}: "
         said.append(f"{whose}MMD² {words.number(float(ours[last]))} with {last} prototypes{drawn}.")
     return " ".join(said)
