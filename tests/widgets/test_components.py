@@ -154,7 +154,7 @@ def test_what_does_not_fit_is_listed_apart_with_the_reason(regression: Subject) 
     selector = MetricSelector(regression)
     said = "".join(child.value for child in selector._list.children if hasattr(child, "value"))
     assert "regression (made for classification only)" in said
-    assert set(selector._boxes) == {MIA, "privacy.pdtp"}
+    assert set(selector._boxes) == {"explanations.protodash", MIA, "privacy.pdtp"}
 
 
 def test_ticking_selects_and_forecasts(forest: Subject) -> None:
