@@ -66,10 +66,11 @@ def explain_group(
     to = Rows(kernel, _take(X, group.explained), memory / 8)
     same = X is X_train and np.array_equal(group.explained, group.pool)
     pool = to if same else Rows(kernel, _take(X_train, group.pool), memory / 8)
-    own = own_similarity(to, step.part(0.0, 0.3), f"similarity{whose}")
+    split = 0.8 if same else 0.8 * len(to) / (len(to) + 2 * len(pool))  # each pair within a set is computed once
+    own = own_similarity(to, step.part(0.0, split), f"similarity{whose}")
     one = Explained(group, to, pool, own)
     done.append(one)
-    means = own if same else mean_similarity(pool, to, step.part(0.3, 0.8), f"similarity{whose} to training samples")
+    means = own if same else mean_similarity(pool, to, step.part(split, 0.8), f"similarity{whose} to training samples")
     rest = step.part(0.8, 0.9)
     if task.implementation == "aix360":
         search_by_aix360(pool, to, task.n_prototypes, memory, one.chosen, rest)

@@ -69,7 +69,7 @@ def _arrays(done: Sequence[Explained], shown: Contents) -> dict[str, Array]:
 
 
 def _paths(paths: Sequence[Sequence[Array]]) -> Array:
-    """Row t: the weights of the first t + 1 prototypes; one such square per group where there are several."""
+    """Row t: the weights of the first t + 1 prototypes, NaN where the search had stopped; a square per group."""
     most = max(map(len, paths), default=0)
     squares = np.zeros((len(paths), most, most))
     for square, path in zip(squares, paths, strict=True):

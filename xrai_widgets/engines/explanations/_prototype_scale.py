@@ -35,11 +35,12 @@ def make_kernel(
     kinds = list(constraints) or [Constraint()] * len(columns)
     categories = tuple((c, len(kinds[c].categories)) for c in columns if kinds[c].kind == "category")
     numeric = np.array([c for c in columns if kinds[c].kind != "category"], dtype=np.intp)
-    numbers = flat[:, numeric]
+    numbers = flat if len(numeric) == flat.shape[1] else flat[:, numeric]
     low, high = numbers.min(axis=0), numbers.max(axis=0)
     scale = np.ones(len(numeric))
     if scaled:
-        unit = numbers.std(axis=0) if kind == "gaussian" else high - low
+        # column by column: the deviations of a whole table would take as much memory as the table
+        unit = np.array([column.std() for column in numbers.T]) if kind == "gaussian" else high - low
         member = np.array([bool(kinds[c].group) for c in numeric], dtype=bool)
         varies = high > low
         scale = np.where(varies, 1.0 / np.where(varies, unit, 1.0), 0.0)
