@@ -12,6 +12,7 @@ from xrai_widgets.widgets.own_model import OwnModel
 from xrai_widgets.widgets.parameter_form import ParameterForm
 from xrai_widgets.widgets.parameter_forms import ParameterForms
 from xrai_widgets.widgets.policy_editor import PolicyEditor
+from xrai_widgets.widgets.prototype_slider import PrototypeSlider
 from xrai_widgets.widgets.report_buttons import ReportButtons
 from xrai_widgets.widgets.run_code import RunCode
 from xrai_widgets.widgets.runner import Runner
@@ -38,6 +39,7 @@ __all__ = [
     "ParameterForm",
     "ParameterForms",
     "PolicyEditor",
+    "PrototypeSlider",
     "ReportButtons",
     "RunCode",
     "Runner",
