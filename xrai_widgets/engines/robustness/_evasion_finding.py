@@ -8,7 +8,7 @@ import pandas as pd
 from xrai_widgets.core import Array, Chart, Finding
 from xrai_widgets.core.subject import Decode
 from xrai_widgets.engines import _statistics as statistics
-from xrai_widgets.engines.robustness._problem import Best, Problem
+from xrai_widgets.engines._problem import Best, Problem
 
 _SHOWN_ROWS = 200
 _SHOWN_FEATURES = 10

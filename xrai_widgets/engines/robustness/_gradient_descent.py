@@ -6,7 +6,7 @@ import numpy as np
 
 from xrai_widgets.core import Array, Gradient
 from xrai_widgets.core.step import Partial, Step
-from xrai_widgets.engines.robustness._problem import Best, Problem, settle
+from xrai_widgets.engines._problem import Best, Problem, settle
 
 _FINAL = 1e-5
 

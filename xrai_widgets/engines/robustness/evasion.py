@@ -20,11 +20,11 @@ from xrai_widgets.core import (
     quiet,
 )
 from xrai_widgets.core.subject import Decode
+from xrai_widgets.engines import _hop_skip_jump as hsj
+from xrai_widgets.engines._problem import Best, Problem
+from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.robustness import _gradient_descent as pgd
-from xrai_widgets.engines.robustness import _hop_skip_jump as hsj
 from xrai_widgets.engines.robustness._evasion_finding import Attacked, evasion_finding
-from xrai_widgets.engines.robustness._problem import Best, Problem
-from xrai_widgets.engines.robustness._space import Space
 
 _POOL = 1000  # real samples among which HopSkipJump looks for starting points
 _NOISE = 20  # draws of plain noise per sample that the attack did not break

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from xrai_widgets.core import Array, Predict
-from xrai_widgets.engines.robustness._space import Norm, Space
+from xrai_widgets.engines._space import Norm, Space
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ import numpy as np
 
 from xrai_widgets.core import Array
 from xrai_widgets.core.step import Partial, Step
-from xrai_widgets.engines.robustness._problem import Best, Problem, nearest, settle
+from xrai_widgets.engines._problem import Best, Problem, nearest, settle
 
 _CANDIDATES = 5  # near rows of other classes that are tried as starting points
 _STARTS = 3  # of which so many are followed, from different classes where possible

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xrai_widgets.core import Array, Constraint
-from xrai_widgets.engines.robustness._space import Space
+from xrai_widgets.engines._space import Space
 
 often = settings(max_examples=100, deadline=None)
 
