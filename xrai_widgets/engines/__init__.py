@@ -1,5 +1,5 @@
 """The engines: plain functions from arrays to a Finding. Importing this package fills the catalog."""
 
-from xrai_widgets.engines import privacy, robustness
+from xrai_widgets.engines import explanations, privacy, robustness
 
-__all__ = ["privacy", "robustness"]
+__all__ = ["explanations", "privacy", "robustness"]

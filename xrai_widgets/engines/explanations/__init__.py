@@ -1,0 +1,5 @@
+"""What would change the model's mind, and which samples stand for it?"""
+
+from xrai_widgets.engines.explanations.cem import cem
+
+__all__ = ["cem"]
