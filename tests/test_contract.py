@@ -23,6 +23,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 CATALOG = [entry for entry in registered().values() if entry.family != "custom"]
 NAMES = [entry.name for entry in CATALOG]
 SMALL: dict[str, dict[str, Any]] = {
+    "explanations.cem": {"n_samples": 4, "max_iter": 20, "binary_steps": 3},
     "privacy.pdtp": {"n_samples": 4, "repeats": 1, "null_draws": 5},
     "robustness.evasion": {"n_samples": 12, "max_iter": 5},
 }

@@ -1,9 +1,13 @@
 """Where explanations may lie: the allowed changes of an instance, and what lies between a baseline and it."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from xrai_widgets.core import Array
 from xrai_widgets.engines._space import Space
+from xrai_widgets.engines.explanations._autoencoder import Penalty
+from xrai_widgets.engines.explanations._contrast import Answers, Contrast, Mode
 
 
 def typical(known: Array, space: Space) -> Array:
@@ -54,3 +58,46 @@ def positive_origins(samples: Array, space: Space, base: Array) -> Array:
     """Return the baseline as an allowed change of each instance: what is immutable stays as it is."""
     points = space.to_coordinates(np.repeat(base[None], len(samples), axis=0))
     return space.to_samples(points, samples)
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """What is asked about every instance.
+
+    Parameters
+    ----------
+    base : array (d,)
+        The baseline sample.
+    adds : bool
+        Classic mode: a PN only adds to what the baseline lacks.
+    """
+
+    answers: Answers
+    space: Space
+    base: Array
+    adds: bool
+    kappa: float
+    beta: float
+    penalty: Penalty | None = None
+
+    def about(self, mode: Mode, samples: Array) -> Contrast:
+        """Return the question about flat samples."""
+        if mode == "PN":
+            origins = samples
+            low, high = negative_box(samples, self.space, self.base if self.adds else None)
+        else:
+            origins = positive_origins(samples, self.space, self.base)
+            low, high = np.minimum(origins, samples), np.maximum(origins, samples)
+        return Contrast(
+            mode=mode,
+            answers=self.answers,
+            space=self.space,
+            samples=samples,
+            labels=self.answers.scores(samples).argmax(axis=1),
+            origins=origins,
+            low=low,
+            high=high,
+            kappa=self.kappa,
+            beta=self.beta,
+            penalty=self.penalty,
+        )

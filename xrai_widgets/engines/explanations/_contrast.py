@@ -10,6 +10,7 @@ import numpy as np
 from xrai_widgets.core import Array, Predict
 from xrai_widgets.engines._problem import nearest
 from xrai_widgets.engines._space import Space
+from xrai_widgets.engines.explanations._autoencoder import Penalty
 
 Mode = Literal["PN", "PP"]
 _TINY = 1e-12
@@ -75,8 +76,8 @@ class Contrast:
     origins, low, high : array (n, d)
         Where the search starts, and the box it stays in.
     kappa, beta : float
-    penalty : callable, optional
-        Flat samples → (n,): γ times the error of the autoencoder.
+    penalty : Penalty, optional
+        γ times the error of the autoencoder.
     """
 
     mode: Mode
@@ -89,7 +90,7 @@ class Contrast:
     high: Array
     kappa: float
     beta: float
-    penalty: Callable[[Array], Array] | None = None
+    penalty: Penalty | None = None
 
     def judge(self, flat: Array, owner: Array) -> tuple[Array, Array, Array]:
         """Return (margin, class of the best rival, success) of samples that belong to the instances ``owner``."""
@@ -198,9 +199,7 @@ class Found:
         if len(rest):
             self._put(contrast, flat, owner, margin, rival, rest[nearest(owner[rest], -margin[rest])])
 
-    def _put(
-        self, contrast: Contrast, flat: Array, owner: Array, margin: Array, rival: Array, chosen: Array
-    ) -> None:
+    def _put(self, contrast: Contrast, flat: Array, owner: Array, margin: Array, rival: Array, chosen: Array) -> None:
         whose = owner[chosen]
         self.points[whose], self.margin[whose] = flat[chosen], margin[chosen]
         changed = (margin[chosen] > 0) == (contrast.mode == "PN")

@@ -1,4 +1,4 @@
-"""Sparse search for models without gradients: change one feature after the other, then take back what was not needed."""
+"""Sparse search for models without gradients: change feature after feature, then take back what was not needed."""
 
 from dataclasses import dataclass
 

@@ -87,4 +87,4 @@ def _descend(
 
 
 def _uphill(contrast: Contrast, points: Array) -> Array | float:
-    return 0.0 if contrast.penalty is None else contrast.penalty.slope(points) * contrast.span  # type: ignore[attr-defined]
+    return 0.0 if contrast.penalty is None else contrast.penalty.slope(points) * contrast.span

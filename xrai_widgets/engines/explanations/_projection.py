@@ -131,4 +131,5 @@ def _box(contrast: Contrast, owner: Array) -> tuple[Array, Array]:
 
 
 def _centred(scores: Array) -> Array:
-    return scores - scores.mean(axis=1, keepdims=True)
+    centred: Array = scores - scores.mean(axis=1, keepdims=True)
+    return centred

@@ -1,10 +1,8 @@
 """CEM: what would change the model's answer, and what suffices for it?"""
 
-from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 import numpy as np
-import pandas as pd
 
 from xrai_widgets.core import (
     Array,
@@ -16,28 +14,34 @@ from xrai_widgets.core import (
     Range,
     Requires,
     Step,
+    When,
     assessment,
     quiet,
 )
-from xrai_widgets.core.step import Partial
 from xrai_widgets.core.subject import Decode
 from xrai_widgets.engines._space import Space
-from xrai_widgets.engines.explanations import _fista
-from xrai_widgets.engines.explanations._boxes import negative_box, positive_origins, typical
-from xrai_widgets.engines.explanations._cem_finding import Explained, cem_finding, changed
+from xrai_widgets.engines.explanations._autoencoder import Penalty, train_autoencoder
+from xrai_widgets.engines.explanations._boxes import Question, typical
+from xrai_widgets.engines.explanations._cem_finding import Explained, cem_finding
 from xrai_widgets.engines.explanations._contrast import Answers, Contrast, Found, Mode
-from xrai_widgets.engines.explanations._coordinate_search import Budget, coordinate_search, trim
-from xrai_widgets.engines.explanations._projection import cross_planes, planes, polish
+from xrai_widgets.engines.explanations._coordinate_search import Budget
+from xrai_widgets.engines.explanations._fista import Settings
+from xrai_widgets.engines.explanations._instances import chosen, class_notes, empty_notes, lead
+from xrai_widgets.engines.explanations._projection import planes
+from xrai_widgets.engines.explanations._search import Means, explain
+from xrai_widgets.engines.explanations._stability import noisy, stability_table
 
+_MODES: tuple[Mode, ...] = ("PN", "PP")
 _POOL = 1000  # real samples whose values and answers the search knows
-_POLISH = 30
+_LEVELS = 16  # values per number that are tried where there are no gradients
+_MOST_CHANGES = 30
 
 
 @assessment(
     title="Contrastive explanations (CEM)",
     measures=(
         Measure("pn_share", "lower"),
-        Measure("validity", "higher"),
+        Measure("median_pn_distance", "higher"),
     ),
     reference="Dhurandhar et al. 2018, arXiv:1802.07623",
 )
@@ -50,6 +54,7 @@ def cem(
     X_train: Array | None = None,
     logits: Predict | None = None,
     gradient: Gradient | None = None,
+    regions: Array | None = None,
     feature_names: tuple[str, ...] = (),
     ids: Array | None = None,
     classes: tuple[Any, ...] = (),
@@ -66,7 +71,7 @@ def cem(
         "automatic: exact for linear models, by gradients where the model has them, else feature by feature",
     ] = "automatic",
     kappa: Annotated[
-        float | None, Range(0, 1000), "by how much the answer must win; automatic: 0.2 for tables, 10 for images' logits"
+        float | None, Range(0, 1000), "lead of the answer in logits; automatic: 0.2, for images' logits up to 10"
     ] = None,
     beta: Annotated[float, Range(0, 1000), "weight of the absolute change: the larger, the fewer features"] = 0.1,
     c: Annotated[float, Range(1e-6, 1e6), "weight of the answer from which the search for it starts"] = 10.0,
@@ -78,6 +83,12 @@ def cem(
     noise: Annotated[
         float, Range(0, 1), "size of the noise, as a share of the ranges, under which PNs are compared; 0: not at all"
     ] = 0.01,
+    autoencoder: Annotated[
+        bool, "train a small autoencoder and prefer explanations that look like known samples"
+    ] = False,
+    gamma: Annotated[
+        float | None, Range(0, 1e6), When("autoencoder", True), "weight of the autoencoder's error; automatic: 100"
+    ] = None,
     scale: Annotated[Literal["range", "raw"], "sizes as shares of each feature's range, or in raw units"] = "range",
     seed: Annotated[int, Range(0, 2**31 - 1), "of the choice of samples and of the noise"] = 0,
     memory_limit: Annotated[float, Range(0.05, 64), "GB that the working arrays may take"] = 1.0,
@@ -100,6 +111,8 @@ def cem(
         is 0.
     logits, gradient : callable, optional
         Used where the model has them.
+    regions : array (2, leaves, d), optional
+        Boxes on which a single tree gives one answer each.
     feature_names, ids, classes, decode : optional
         Names, and the way back to the user's own units.
 
@@ -140,151 +153,75 @@ def cem(
     """
     rng = np.random.default_rng(seed)
     names = np.arange(len(X)) if ids is None else ids
-    index = _chosen(instances, names, rng, n_samples)
-    flat, samples = X.reshape(len(X), -1).astype(np.float64), X[index].reshape(len(index), -1).astype(np.float64)
-    known = flat if X_train is None else X_train.reshape(len(X_train), -1).astype(np.float64)
-    pool = known[rng.permutation(len(known))[:_POOL]]
-    space = Space(bounds, constraints, scale)
-    is_image = X.ndim > 2
-    rows = max(64, int(memory_limit * 1e9 / 8 / (16 * (flat.shape[1] + sum(len(k.categories) for k in constraints)))))
+    index = chosen(instances, names, rng, n_samples)
+    samples, known = (
+        part.reshape(len(part), -1).astype(np.float64) for part in (X[index], X if X_train is None else X_train)
+    )
+    space, images = Space(bounds, constraints, scale), X.ndim > 2
+    width = samples.shape[1] + sum(len(kind.categories) for kind in constraints)
+    rows = max(64, int(memory_limit * 1e9 / 8 / (16 * width)))
     answers = Answers(predict, logits, gradient, X.shape[1:], rows)
-    labels = answers.scores(samples).argmax(axis=1)
-    base = np.clip(np.zeros(flat.shape[1]) if is_image else typical(known, space), *bounds)
-    strict = kappa if kappa is not None else 10.0 if is_image and logits is not None else 0.2
-
-    def contrast(which: Mode, rows_: Array, label: Array) -> Contrast:
-        if which == "PN":
-            adds = is_image if classic is None else classic
-            box = negative_box(rows_, space, base if adds else None)
-            return Contrast("PN", answers, space, rows_, label, rows_, *box, strict, beta)
-        origins = positive_origins(rows_, space, base)
-        low, high = np.minimum(origins, rows_), np.maximum(origins, rows_)
-        return Contrast("PP", answers, space, rows_, label, origins, low, high, strict, beta)
-
-    modes: tuple[Mode, ...] = ("PN", "PP") if mode == "both" else ("PN",) if mode == "PN" else ("PP",)
-    parts = {which: contrast(which, samples, labels) for which in modes}
+    penalty = None
+    if autoencoder:
+        learn = step.part(0.0, 0.2)
+        trained = train_autoencoder(known, space, X.shape[1:], max(64, rows // 8), seed, learn)
+        penalty = Penalty(100.0 if gamma is None else gamma, trained)
+    question = Question(
+        answers,
+        space,
+        base=np.clip(np.zeros(len(bounds[0])) if images else typical(known, space), *bounds),
+        adds=images if classic is None else classic,
+        kappa=kappa if kappa is not None else lead(answers.scores(samples)) if images and logits is not None else 0.2,
+        beta=beta,
+        penalty=penalty,
+    )
+    pool = known[rng.permutation(len(known))[:_POOL]]
     explained = Explained(
         index=index,
         y=y,
-        parts={which: (part, Found.untouched(part)) for which, part in parts.items()},
+        parts={which: _fresh(question.about(which, samples)) for which in (_MODES if mode == "both" else (mode,))},
         shape=X.shape[1:],
         feature_names=feature_names,
         ids=names,
-        classes=tuple(str(label) for label in classes) or tuple(map(str, range(int(max(labels.max(), y.max())) + 1))),
+        classes=tuple(str(label) for label in classes) or tuple(map(str, range(answers.scores(samples[:1]).shape[1]))),
         decode=decode,
+        error=None if penalty is None else penalty.autoencoder.error,
     )
-    explained.notes += _class_notes(explained, answers, pool, labels)
+    first = next(iter(explained.parts.values()))[0]
+    explained.notes += [f"An explanation counts if its answer leads by kappa = {question.kappa:.3g}."]
+    explained.notes += class_notes(explained, pool)
+    exact = search == "automatic"
+    means = Means(
+        plane=planes(first, seed) if exact else None,
+        regions=regions if exact else None,
+        search=search,
+        settings=Settings(max_iter, binary_steps, c),
+        budget=Budget(_LEVELS, min(len(bounds[0]), _MOST_CHANGES), rows),
+        pool=pool,
+        rows=rows,
+    )
+    _run(explained, question, means, noise, seed, step.part(0.2 if autoencoder else 0.0, 0.98))
+    explained.notes += empty_notes(explained)
+    return cem_finding(explained)
+
+
+def _run(explained: Explained, question: Question, means: Means, noise: float, seed: int, step: Step) -> None:
+    """Explain the instances, then noisy copies of them; what is found stands in ``explained`` at once."""
 
     def partial() -> Finding:
         return cem_finding(explained, finished=False)
 
-    settings = _fista.Settings(max_iter, binary_steps, c)
-    plane = planes(next(iter(parts.values())), seed) if search == "automatic" else None
-    means = _Means(plane, search, settings, Budget(16, min(flat.shape[1], 30), rows), pool, rows)
-    end = 0.65 if noise > 0 and "PN" in parts else 0.98
+    again = noise > 0 and "PN" in explained.parts
+    end = len(explained.parts) / (len(explained.parts) + again)
     for number, (part, found) in enumerate(explained.parts.values()):
-        here = step.part(end * number / len(parts), end * (number + 1) / len(parts))
-        _explain(part, found, means, here, partial)
-    if noise > 0 and "PN" in parts:
+        share = end / len(explained.parts)
+        explain(part, found, means, step.part(number * share, (number + 1) * share), partial)
+    if again:
         part, found = explained.parts["PN"]
-        noisy = _noisy(part, noise, np.random.default_rng([seed, 1]))
-        again = contrast("PN", noisy, answers.scores(noisy).argmax(axis=1))
-        other = Found.untouched(again)
-        _explain(again, other, means, step.part(end, 0.98), partial)
-        explained.stability = _stability(explained, part, found, again, other)
-    explained.notes += _empty_notes(explained)
-    return cem_finding(explained)
+        copy, other = _fresh(question.about("PN", noisy(part, noise, np.random.default_rng([seed, 1]))))
+        explain(copy, other, means, step.part(end, 1.0), partial)
+        explained.stability = stability_table(explained, part, found, copy, other)
 
 
-@dataclass(frozen=True, eq=False)
-class _Means:
-    """What the search may use."""
-
-    plane: tuple[Array, Array] | None
-    search: str
-    settings: _fista.Settings
-    budget: Budget
-    pool: Array
-    rows: int
-
-
-def _explain(contrast: Contrast, found: Found, means: _Means, step: Step, partial: Partial) -> None:
-    """Fill ``found``, as many instances at a time as memory allows."""
-    n = len(contrast.samples)
-    size = max(1, means.rows // means.settings.binary_steps)
-    for start in range(0, n, size):
-        part = slice(start, min(start + size, n))
-        here = step.part(start / n, part.stop / n)
-        _explain_part(contrast.part(part), found.part(part), means, here, partial)
-
-
-def _explain_part(contrast: Contrast, found: Found, means: _Means, step: Step, partial: Partial) -> None:
-    step(0.0, contrast.mode, partial)
-    found.begin(contrast)
-    linear = means.plane is not None and (contrast.mode == "PN" or means.plane[0].shape[1] == 2)
-    if linear and means.plane is not None:
-        cross_planes(contrast, found, *means.plane)
-    elif means.search != "coordinate" and contrast.answers.gradient is not None:
-        _fista.fista(contrast, found, means.settings, step.part(0.0, 0.9), partial)
-        polish(contrast, found, _POLISH, step.part(0.9, 0.95))
-        trim(contrast, found, step.part(0.95, 1.0), partial, rows=means.rows, back=(0.0,))
-    else:
-        coordinate_search(contrast, found, means.pool, means.budget, step, partial)
-
-
-def _chosen(instances: str, names: Array, rng: np.random.Generator, n_samples: int) -> Array:
-    drawn = np.sort(rng.permutation(len(names))[:n_samples])
-    wanted = [word.strip() for word in instances.split(",") if word.strip()]
-    if not wanted:
-        return drawn
-    place = {str(name): number for number, name in enumerate(names.tolist())}
-    unknown = [word for word in wanted if word not in place]
-    if unknown:
-        few = ", ".join(list(place)[:5])
-        raise ValueError(f"instances must be ids of the samples, such as {few}, got {unknown[0]!r}")
-    return np.array([place[word] for word in dict.fromkeys(wanted)])
-
-
-def _class_notes(explained: Explained, answers: Answers, pool: Array, labels: Array) -> list[str]:
-    given = np.unique(np.r_[answers.scores(pool).argmax(axis=1), labels])
-    if len(given) == 1:
-        name = explained.classes[given[0]]
-        return [f"The model answers {name!r} for all samples looked at: there may be no other answer to be found."]
-    missing = [c for c in np.unique(explained.y[explained.index]) if c not in given]
-    return [
-        f"The model answers {explained.classes[c]!r} for none of the samples looked at: what is explained of that "
-        "class's instances is the answer that it gives instead."
-        for c in missing
-    ]
-
-
-def _empty_notes(explained: Explained) -> list[str]:
-    if "PP" not in explained.parts:
-        return []
-    contrast, found = explained.parts["PP"]
-    empty = int((found.done & ~changed(contrast, found).any(axis=1)).sum())
-    if not empty:
-        return []
-    return [f"For {empty} instances the baseline alone is answered as they are: their pertinent positive is empty."]
-
-
-def _noisy(contrast: Contrast, noise: float, rng: np.random.Generator) -> Array:
-    """Return allowed copies of the instances with uniform noise on their numbers."""
-    points = contrast.space.to_coordinates(contrast.samples)
-    numbers = points.shape[1] - sum(len(k.categories) for k in contrast.space.constraints if k.kind == "category")
-    points[:, :numbers] += noise * rng.uniform(-1, 1, (len(points), numbers))
-    return contrast.space.to_samples(points, contrast.samples)
-
-
-def _stability(
-    explained: Explained, contrast: Contrast, found: Found, again: Contrast, other: Found
-) -> pd.DataFrame:
-    both = found.done & other.done & (contrast.labels == again.labels)
-    first, second = changed(contrast, found), changed(again, other)
-    shared, either = (first & second).sum(axis=1), (first | second).sum(axis=1)
-    status = np.where(
-        both, "compared", np.where(contrast.labels == again.labels, "not found", "the noise alone changes the answer")
-    )
-    overlap = np.where(both, shared / np.maximum(either, 1), np.nan)
-    ids = explained.ids[explained.index]
-    return pd.DataFrame({"id": ids, "status": status, "overlap": overlap, "same": overlap == 1.0})
+def _fresh(contrast: Contrast) -> tuple[Contrast, Found]:
+    return contrast, Found.untouched(contrast)
