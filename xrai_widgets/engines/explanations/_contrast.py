@@ -170,6 +170,10 @@ class Found:
         """Return some of the instances; what is found for them stands here, too."""
         return Found(self.points[rows], self.cost[rows], self.margin[rows], self.answer[rows])
 
+    def copy(self) -> "Found":
+        """Return the same state, to be changed without changing this one."""
+        return Found(self.points.copy(), self.cost.copy(), self.margin.copy(), self.answer.copy())
+
     def begin(self, contrast: Contrast) -> None:
         """Look at the origins."""
         self.ask(contrast, contrast.origins, np.arange(len(self.cost)))

@@ -10,7 +10,7 @@ from xrai_widgets.engines.explanations._contrast import Contrast, Found
 
 _FRACTIONS = (0.25, 0.5, 0.75, 1.0)  # of the way from the baseline to the instance
 _BACK = (0.0, 0.5, 0.8, 0.95)  # share of a change that is tried instead of all of it
-_NEIGHBOURS = 5
+_NEIGHBOURS = 50
 _LEAST = 1e-4  # relative saving below which taking back has ended
 
 
@@ -55,15 +55,16 @@ def coordinate_search(
     Two starts: features are changed one after the other, each time the one that raises the margin most for what it
     costs; and real samples that are answered as wanted (PN), or the whole instance (PP). Both are then made cheaper.
     """
-    units = _Units.read(contrast)
-    _forward(contrast, found, _moves(contrast, pool, budget.levels), budget, step.part(0.0, 0.5), partial)
-    trim(contrast, found, step.part(0.5, 0.7), partial, units=units, rows=budget.rows)
-    kept = Found(found.points.copy(), found.cost.copy(), found.margin.copy(), found.answer.copy())
-    _start_from_samples(contrast, kept, pool)
-    trim(contrast, kept, step.part(0.7, 1.0), partial, units=units, rows=budget.rows)
-    owner = np.flatnonzero(kept.done & (kept.cost < found.cost))
+    units, moves = _Units.read(contrast), _moves(contrast, pool, budget.levels)
+    _forward(contrast, found, moves, budget, step.part(0.0, 0.35), partial)
+    trim(contrast, found, step.part(0.35, 0.5), partial, units=units, rows=budget.rows)
+    second = found.copy()
+    _start_from_samples(contrast, second, pool, budget.rows, step.part(0.5, 0.6))
+    _forward(contrast, second, moves, budget, step.part(0.6, 0.75), partial)
+    trim(contrast, second, step.part(0.75, 1.0), partial, units=units, rows=budget.rows)
+    owner = np.flatnonzero(second.done & (second.cost < found.cost))
     if len(owner):
-        found.ask(contrast, kept.points[owner], owner)
+        found.ask(contrast, second.points[owner], owner)
 
 
 def _moves(contrast: Contrast, pool: Array, levels: int) -> list[tuple[Array, Array]]:
@@ -109,7 +110,7 @@ def _forward(
     contrast: Contrast, found: Found, moves: list[tuple[Array, Array]], budget: Budget, step: Step, partial: Partial
 ) -> None:
     owner = np.flatnonzero(~found.done)
-    current = contrast.origins[owner].copy()
+    current = found.points[owner].copy()  # the origins, or what came nearest so far
     margin = contrast.judge(current, owner)[0] if len(owner) else np.empty(0)
     for number in range(budget.max_changes):
         step(number / budget.max_changes, f"{contrast.mode}: {number + 1} features changed", partial)
@@ -148,22 +149,30 @@ def _apply(moves: list[tuple[Array, Array]], current: Array, owner: Array) -> tu
     return np.vstack(tried), np.concatenate(whose)
 
 
-def _start_from_samples(contrast: Contrast, kept: Found, pool: Array) -> None:
-    """Fill ``kept`` with allowed real samples: the nearest that are answered as wanted, or the instances themselves."""
+def _start_from_samples(contrast: Contrast, second: Found, pool: Array, rows: int, step: Step) -> None:
+    """Put allowed real samples into ``second``: the nearest that are answered as wanted, or the instances."""
     n = len(contrast.samples)
-    kept.cost[kept.cost > 0] = np.inf
+    second.cost[second.cost > 0] = np.inf
     if contrast.mode == "PP":
-        kept.ask(contrast, contrast.samples, np.arange(n))
+        second.ask(contrast, contrast.samples, np.arange(n))
         return
     answers = contrast.answers.scores(pool).argmax(axis=1)
-    for row in range(n):
-        others = pool[answers != contrast.labels[row]]
-        if not len(others) or kept.done[row]:
+    taken, owners = [], []
+    for number in range(n):
+        others = pool[answers != contrast.labels[number]]
+        if not len(others) or second.done[number]:
             continue
-        owner = np.full(len(others), row)
+        owner = np.full(len(others), number)
         near = contrast.allowed_from(others, owner)
-        first = np.argsort(contrast.cost(near, owner), kind="stable")[: _NEIGHBOURS * 4]
-        kept.ask(contrast, near[first], owner[first])
+        first = np.argsort(contrast.cost(near, owner), kind="stable")[:_NEIGHBOURS]
+        taken.append(near[first])
+        owners.append(owner[first])
+        if len(owners) * _NEIGHBOURS >= rows or number == n - 1:
+            step(number / n, f"{contrast.mode}: real samples with another answer")
+            second.ask(contrast, np.vstack(taken), np.concatenate(owners))
+            taken, owners = [], []
+    if taken:
+        second.ask(contrast, np.vstack(taken), np.concatenate(owners))
 
 
 def trim(

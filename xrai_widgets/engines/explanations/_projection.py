@@ -7,6 +7,7 @@ from xrai_widgets.engines.explanations._contrast import Contrast, Found
 
 _SLACK = (1e-9, 1e-6, 1e-4)  # beyond the plane, for the rounding of float64 and of float32 models
 _STEPS = (1.0, 0.5, 0.2, 0.05)
+_RIVALS, _DAMPED = 4, 0.7
 
 
 def smallest_change(normal: Array, need: Array, low: Array, high: Array, beta: float) -> tuple[Array, Array]:
@@ -101,6 +102,27 @@ def _settled(found: Found, rival: int, slack: float) -> Array:
     return np.zeros(len(found.cost), bool) if slack == _SLACK[0] else found.done & (found.answer == rival)
 
 
+def approach(contrast: Contrast, found: Found, rounds: int, step: Step) -> None:
+    """Walk from the origins towards each of the likeliest rivals, from tangent plane to tangent plane; fill ``found``.
+
+    The search on c follows whichever rival is nearest at the moment, and so may miss a cheaper one.
+    """
+    n = len(contrast.samples)
+    scores = contrast.answers.scores(contrast.origins)
+    scores[np.arange(n), contrast.labels] = -np.inf
+    rivals = np.argsort(-scores, axis=1)[:, : min(_RIVALS, scores.shape[1] - 1)] if contrast.mode == "PN" else None
+    owner = np.arange(n) if rivals is None else np.repeat(np.arange(n), rivals.shape[1])
+    goal = None if rivals is None else rivals.ravel()
+    points = contrast.origins[owner]
+    for number in range(rounds):
+        step(number / rounds, f"{contrast.mode}: towards each rival")
+        now = (points - contrast.origins[owner]) / contrast.span
+        aim = _tangent(contrast, points, owner, goal)
+        points = contrast.allowed(contrast.origins[owner] + (now + _DAMPED * (aim - now)) * contrast.span, owner)
+        found.ask(contrast, points, owner)
+        found.ask(contrast, contrast.allowed(contrast.origins[owner] + aim * contrast.span, owner), owner)
+
+
 def polish(contrast: Contrast, found: Found, rounds: int, step: Step) -> None:
     """Replace each explanation by the smallest change that crosses the plane tangent to the model there, while cheaper.
 
@@ -110,19 +132,33 @@ def polish(contrast: Contrast, found: Found, rounds: int, step: Step) -> None:
     for number in range(rounds):
         if not len(owner):
             break
-        step(number / rounds, f"{contrast.mode}: last steps", None)
+        step(number / rounds, f"{contrast.mode}: last steps")
         points, before = found.points[owner], found.cost[owner].copy()
-        margin, rival, _ = contrast.judge(points, owner)
-        label = contrast.labels[owner]
-        first, second = (rival, label) if contrast.mode == "PN" else (label, rival)
-        normal = contrast.answers.slope(points, first, second) * contrast.span
         now = (points - contrast.origins[owner]) / contrast.span
-        need = contrast.kappa + 1e-7 * (1 + np.abs(margin)) - margin + (normal * now).sum(axis=1)
-        change, _ = smallest_change(normal, need, *_box(contrast, owner), contrast.beta)
-        tried = [contrast.origins[owner] + (now + t * (change - now)) * contrast.span for t in _STEPS]
+        aim = _tangent(contrast, points, owner, None)
+        tried = [contrast.origins[owner] + (now + t * (aim - now)) * contrast.span for t in _STEPS]
         whose = np.tile(owner, len(_STEPS))
         found.ask(contrast, contrast.allowed(np.vstack(tried), whose), whose)
         owner = owner[found.cost[owner] < before * (1 - 1e-4)]
+
+
+def _tangent(contrast: Contrast, points: Array, owner: Array, goal: Array | None) -> Array:
+    """Return the smallest change of the origins that crosses the plane tangent to the lead at ``points``.
+
+    The lead is over the best rival there, or of the class ``goal``.
+    """
+    scores, label, row = contrast.answers.scores(points), contrast.labels[owner], np.arange(len(points))
+    if goal is None:
+        others = scores.copy()
+        others[row, label] = -np.inf
+        goal = others.argmax(axis=1)
+    first, second = (goal, label) if contrast.mode == "PN" else (label, goal)
+    lead = scores[row, first] - scores[row, second]
+    normal = contrast.answers.slope(points, first, second) * contrast.span
+    now = (points - contrast.origins[owner]) / contrast.span
+    need = contrast.kappa + 1e-7 * (1 + np.abs(lead)) - lead + (normal * now).sum(axis=1)
+    change, _ = smallest_change(normal, need, *_box(contrast, owner), contrast.beta)
+    return change
 
 
 def _box(contrast: Contrast, owner: Array) -> tuple[Array, Array]:

@@ -8,9 +8,9 @@ from xrai_widgets.engines.explanations._contrast import Contrast, Found
 from xrai_widgets.engines.explanations._coordinate_search import Budget, coordinate_search, trim
 from xrai_widgets.engines.explanations._fista import Settings, fista
 from xrai_widgets.engines.explanations._leaves import cross_leaves
-from xrai_widgets.engines.explanations._projection import cross_planes, polish
+from xrai_widgets.engines.explanations._projection import approach, cross_planes, polish
 
-_POLISH = 30
+_APPROACH, _POLISH = 15, 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +45,8 @@ def _explain_part(contrast: Contrast, found: Found, means: Means, step: Step, pa
     elif means.regions is not None and contrast.penalty is None:
         cross_leaves(contrast, found, means.regions, step, partial)
     elif means.search != "coordinate" and contrast.answers.gradient is not None:
-        fista(contrast, found, means.settings, step.part(0.0, 0.9), partial)
+        fista(contrast, found, means.settings, step.part(0.0, 0.88), partial)
+        approach(contrast, found, _APPROACH, step.part(0.88, 0.9))
         polish(contrast, found, _POLISH, step.part(0.9, 0.95))
         trim(contrast, found, step.part(0.95, 1.0), partial, rows=means.rows, back=(0.0,))
     else:
