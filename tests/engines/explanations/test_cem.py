@@ -1,5 +1,6 @@
 """Contrastive explanations against closed forms, brute force, the models' own answers, and AIX360."""
 
+import importlib
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
@@ -299,6 +300,47 @@ def test_noise_of_no_consequence_leaves_the_changed_features_alone(logistic: Sub
     wild = explain(logistic, n_samples=20, mode="PN", noise=0.3)
     assert wild.values["stability"] < 1.0
     assert set(wild.tables["stability"]["status"]) <= {"compared", "the noise alone changes the answer", "not found"}
+
+
+def test_an_answer_that_the_noise_alone_changes_is_not_compared() -> None:
+    X = np.linspace(0.49, 0.51, 40)[:, None] * [1.0, 0.3]
+
+    def predict(Z: Array) -> Array:
+        return softmax(np.column_stack([np.zeros(len(Z)), 20 * (Z[:, 0] - 0.5)]))
+
+    finding = bare(predict, X, n_samples=40, mode="PN", noise=0.02)
+    table = finding.tables["stability"]
+    turned = table["status"] == "the noise alone changes the answer"
+    assert 5 < turned.sum() < 35
+    assert table["overlap"].isna().equals(turned)
+    assert finding.counts["stability"] == 40 - turned.sum()
+
+
+@pytest.mark.parametrize("name", ["forest", "credit"])
+def test_no_single_change_of_a_sparse_search_can_be_taken_back(name: str, request: pytest.FixtureRequest) -> None:
+    subject: Subject = request.getfixturevalue(name)
+    finding = explain(subject, n_samples=12, mode="PN", kappa=0.0)
+    original, changed = finding.arrays["original"], finding.arrays["pn"]
+    several = 0
+    for before, after in zip(original, changed, strict=True):
+        different = np.flatnonzero(before != after)
+        less = np.tile(after, (len(different), 1))
+        less[np.arange(len(different)), different] = before[different]
+        answers = subject.predict(np.vstack([before, less])).argmax(axis=1)
+        assert (answers[1:] == answers[0]).all()
+        several += len(different) > 1
+    assert several >= 2
+
+
+def test_the_descent_alone_comes_close_to_the_optimum_of_a_linear_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    search = importlib.import_module("xrai_widgets.engines.explanations._search")
+    subject = iris()
+    exact = explain(subject, n_samples=60, mode="PN").tables["samples"]["pn_objective"]
+    for name in ("approach", "polish", "trim"):
+        monkeypatch.setattr(search, name, lambda *_, **__: None)
+    descent = explain(subject, n_samples=60, mode="PN", search="gradient").tables["samples"]["pn_objective"]
+    assert np.median(descent / exact) < 1.01
+    assert np.quantile(descent / exact, 0.9) < 1.05
 
 
 def test_a_cancelled_search_keeps_what_it_found(forest: Subject) -> None:
