@@ -87,7 +87,7 @@ def test_explanations_with_an_autoencoder_look_more_like_known_samples(
     name: str, request: pytest.FixtureRequest
 ) -> None:
     subject: Subject = request.getfixturevalue(name)
-    params = {"n_samples": 8, "mode": "PN", "noise": 0.0, "max_iter": 150}
+    params = {"n_samples": 4, "mode": "PN", "noise": 0.0, "max_iter": 100}
     with_ae, without = (
         xw.assess(subject, "explanations.cem", strict=True, autoencoder=True, **params, **extra).finding
         for extra in ({}, {"gamma": 0.0})

@@ -140,7 +140,7 @@ class Contrast:
         """Raw units per unit of change; only where every column is a number."""
         return self.space.slopes
 
-    def part(self, rows: slice) -> "Contrast":
+    def part(self, rows: slice | Array) -> "Contrast":
         """Return the question for some of the instances."""
         sliced = {name: getattr(self, name)[rows] for name in ("samples", "labels", "origins", "low", "high")}
         return replace(self, **sliced)
@@ -166,8 +166,8 @@ class Found:
         n = len(contrast.samples)
         return cls(contrast.origins.copy(), np.full(n, np.inf), np.full(n, -np.inf), contrast.labels.copy())
 
-    def part(self, rows: slice) -> "Found":
-        """Return some of the instances; what is found for them stands here, too."""
+    def part(self, rows: slice | Array) -> "Found":
+        """Return some of the instances; what is found for those of a slice stands here, too."""
         return Found(self.points[rows], self.cost[rows], self.margin[rows], self.answer[rows])
 
     def copy(self) -> "Found":

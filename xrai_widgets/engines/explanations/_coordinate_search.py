@@ -10,7 +10,7 @@ from xrai_widgets.engines.explanations._contrast import Contrast, Found
 
 _FRACTIONS = (0.25, 0.5, 0.75, 1.0)  # of the way from the baseline to the instance
 _BACK = (0.0, 0.5, 0.8, 0.95)  # share of a change that is tried instead of all of it
-_NEIGHBOURS = 50
+_STARTS, _NEIGHBOURS = 4, 60  # real samples to start from, and among how many they are looked for
 _LEAST = 1e-4  # relative saving below which taking back has ended
 
 
@@ -58,13 +58,15 @@ def coordinate_search(
     units, moves = _Units.read(contrast), _moves(contrast, pool, budget.levels)
     _forward(contrast, found, moves, budget, step.part(0.0, 0.35), partial)
     trim(contrast, found, step.part(0.35, 0.5), partial, units=units, rows=budget.rows)
-    second = found.copy()
-    _start_from_samples(contrast, second, pool, budget.rows, step.part(0.5, 0.6))
-    _forward(contrast, second, moves, budget, step.part(0.6, 0.75), partial)
-    trim(contrast, second, step.part(0.75, 1.0), partial, units=units, rows=budget.rows)
-    owner = np.flatnonzero(second.done & (second.cost < found.cost))
-    if len(owner):
-        found.ask(contrast, second.points[owner], owner)
+    starts = np.repeat(np.arange(len(contrast.samples)), _STARTS if contrast.mode == "PN" else 1)
+    wide, second = contrast.part(starts), found.part(starts)
+    _start_from_samples(wide, second, pool, budget.rows, step.part(0.5, 0.6))
+    _forward(wide, second, _moves(wide, pool, budget.levels), budget, step.part(0.6, 0.75), partial)
+    trim(wide, second, step.part(0.75, 1.0), partial, units=units, rows=budget.rows)
+    nearer = ~found.done[starts] & (second.margin > found.margin[starts])
+    better = np.flatnonzero((second.done & (second.cost < found.cost[starts])) | nearer)
+    if len(better):
+        found.ask(contrast, second.points[better], starts[better])
 
 
 def _moves(contrast: Contrast, pool: Array, levels: int) -> list[tuple[Array, Array]]:
@@ -125,14 +127,17 @@ def _forward(
             if not len(tried):
                 continue
             place = rows[whose]
-            got, _, _ = found.ask(contrast, tried, owner[place])
-            paid = contrast.cost(tried, owner[place]) - contrast.cost(current[place], owner[place])
+            got, _, success = found.ask(contrast, tried, owner[place])
+            cost = contrast.cost(tried, owner[place])
+            paid = cost - contrast.cost(current[place], owner[place])
             worth = (got - margin[place]) / np.maximum(paid, 1e-3)
+            # beyond a success several small changes may still be cheaper than one large one
+            worth[success | (cost >= found.cost[owner[place]])] = -np.inf
             order = np.lexsort((-worth, place))
             first = order[np.diff(place[order], prepend=-1) > 0]
             first = first[worth[first] > 0]
             best[place[first]], chosen[place[first]], reached[place[first]] = worth[first], tried[first], got[first]
-        goes = (best > 0) & ~found.done[owner]
+        goes = best > 0
         owner, current, margin = owner[goes], chosen[goes], reached[goes]
 
 
@@ -150,7 +155,10 @@ def _apply(moves: list[tuple[Array, Array]], current: Array, owner: Array) -> tu
 
 
 def _start_from_samples(contrast: Contrast, second: Found, pool: Array, rows: int, step: Step) -> None:
-    """Put allowed real samples into ``second``: the nearest that are answered as wanted, or the instances."""
+    """Put allowed real samples into ``second``: the nearest that are answered as wanted, or the instances.
+
+    The instances come ``_STARTS`` times one after the other; each copy gets other samples.
+    """
     n = len(contrast.samples)
     second.cost[second.cost > 0] = np.inf
     if contrast.mode == "PP":
@@ -158,7 +166,7 @@ def _start_from_samples(contrast: Contrast, second: Found, pool: Array, rows: in
         return
     answers = contrast.answers.scores(pool).argmax(axis=1)
     taken, owners = [], []
-    for number in range(n):
+    for number in range(0, n, _STARTS):
         others = pool[answers != contrast.labels[number]]
         if not len(others) or second.done[number]:
             continue
@@ -166,8 +174,8 @@ def _start_from_samples(contrast: Contrast, second: Found, pool: Array, rows: in
         near = contrast.allowed_from(others, owner)
         first = np.argsort(contrast.cost(near, owner), kind="stable")[:_NEIGHBOURS]
         taken.append(near[first])
-        owners.append(owner[first])
-        if len(owners) * _NEIGHBOURS >= rows or number == n - 1:
+        owners.append(number + np.arange(len(first)) % _STARTS)
+        if len(owners) * _NEIGHBOURS >= rows:
             step(number / n, f"{contrast.mode}: real samples with another answer")
             second.ask(contrast, np.vstack(taken), np.concatenate(owners))
             taken, owners = [], []
