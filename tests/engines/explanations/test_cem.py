@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -341,6 +342,28 @@ def test_the_descent_alone_comes_close_to_the_optimum_of_a_linear_model(monkeypa
     descent = explain(subject, n_samples=60, mode="PN", search="gradient").tables["samples"]["pn_objective"]
     assert np.median(descent / exact) < 1.01
     assert np.quantile(descent / exact, 0.9) < 1.05
+
+
+@pytest.mark.parametrize("name", ["digits", "credit"])
+def test_a_few_samples_at_a_time_are_explained_as_all_at_once(
+    name: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject: Subject = request.getfixturevalue(name)
+    params = {"n_samples": 9, "max_iter": 40, "kappa": 0.2}
+    whole = explain(subject, **params).tables["samples"]
+    engine = importlib.import_module("xrai_widgets.engines.explanations.cem")
+    means, parts = engine.Means, []
+
+    def narrow(**fields: Any) -> Any:
+        parts.append(fields["rows"])
+        return means(**fields | {"rows": 18, "budget": replace(fields["budget"], rows=64)})
+
+    monkeypatch.setattr(engine, "Means", narrow)
+    pieces = explain(subject, **params).tables["samples"]
+    assert parts[0] > 1000
+    numbers = whole.select_dtypes("number").columns
+    assert np.allclose(pieces[numbers], whole[numbers], rtol=1e-5, atol=1e-8, equal_nan=True)
+    assert pieces["pn_class"].equals(whole["pn_class"])
 
 
 def test_a_cancelled_search_keeps_what_it_found(forest: Subject) -> None:

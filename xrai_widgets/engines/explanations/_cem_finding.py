@@ -72,6 +72,7 @@ def cem_finding(explained: Explained, *, finished: bool = True) -> Finding:
     if explained.stability is not None:
         overlap = explained.stability["overlap"].dropna().to_numpy()
         estimates["stability"] = (statistics.wilson(float(overlap.sum()), len(overlap)), len(overlap))
+    estimates = {key: told for key, told in estimates.items() if told[1]}  # of no sample nothing is said
     tables = {
         "samples": _samples(explained, finished),
         "features": _features(explained),

@@ -140,11 +140,11 @@ def cem(
 
     Limitations
     -----------
-    The search for smooth models and for ensembles is local: a smaller change may exist. It is exact for linear models
-    (PPs: of two classes) and for single trees on columns of numbers. "Not found" is the failure of this search within
-    ranges and constraints, no proof that there is none. An explanation is of the model, not of the world: a change that
-    alters the answer need not alter the outcome, and unless an autoencoder is used the changed sample may be an
-    unlikely one.
+    The search for smooth models and for ensembles is local: a smaller change may exist. Without an autoencoder it is
+    exact for linear models on continuous columns (PPs: of two classes) and for single trees on columns of numbers. "Not
+    found" is the failure of this search within ranges and constraints, no proof that there is none. An explanation is
+    of the model, not of the world: a change that alters the answer need not alter the outcome, and unless an
+    autoencoder is used the changed sample may be an unlikely one.
 
     Recommendations
     ---------------
