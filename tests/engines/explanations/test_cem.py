@@ -344,19 +344,19 @@ def test_the_descent_alone_comes_close_to_the_optimum_of_a_linear_model(monkeypa
     assert np.quantile(descent / exact, 0.9) < 1.05
 
 
-@pytest.mark.parametrize("name", ["digits", "credit"])
+@pytest.mark.parametrize("name", ["digits", "forest"])
 def test_a_few_samples_at_a_time_are_explained_as_all_at_once(
     name: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     subject: Subject = request.getfixturevalue(name)
-    params = {"n_samples": 9, "max_iter": 40, "kappa": 0.2}
+    params = {"n_samples": 5, "max_iter": 40, "kappa": 0.2}
     whole = explain(subject, **params).tables["samples"]
     engine = importlib.import_module("xrai_widgets.engines.explanations.cem")
     means, parts = engine.Means, []
 
     def narrow(**fields: Any) -> Any:
         parts.append(fields["rows"])
-        return means(**fields | {"rows": 18, "budget": replace(fields["budget"], rows=64)})
+        return means(**fields | {"rows": 18, "budget": replace(fields["budget"], rows=1000)})
 
     monkeypatch.setattr(engine, "Means", narrow)
     pieces = explain(subject, **params).tables["samples"]

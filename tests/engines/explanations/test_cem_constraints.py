@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.tree import DecisionTreeClassifier
 
 from tests.engines.test_space import spaces
-from xrai_widgets.core import Array
+from xrai_widgets.core import Array, Constraint, Subject
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.explanations import cem
 from xrai_widgets.engines.robustness import evasion
@@ -133,8 +134,6 @@ def test_no_adversarial_sample_breaks_a_constraint(case: tuple[Space, Array, Arr
 
 
 def test_the_check_itself_notices_every_breach() -> None:
-    from xrai_widgets.core import Constraint
-
     kinds = [
         Constraint(),
         Constraint("integer"),
@@ -155,3 +154,41 @@ def test_the_check_itself_notices_every_breach() -> None:
         except AssertionError:
             continue
         raise AssertionError(f"column {column} = {value} was not noticed")
+
+
+def test_the_leaves_of_a_tree_are_crossed_within_the_constraints_and_no_search_does_better() -> None:
+    rng = np.random.default_rng(1)
+    member = rng.integers(0, 3, 300)
+    X = np.column_stack([rng.random(300), rng.integers(0, 9, 300), np.eye(3)[member], rng.random(300), rng.random(300)])
+    y = ((X[:, 0] + X[:, 1] / 9 + X[:, 3] + X[:, 5] * X[:, 6]) > 1.4).astype(int)
+    kinds = {
+        "x1": Constraint("integer", monotone=1),
+        **{f"x{column}": Constraint("integer", group="g") for column in (2, 3, 4)},
+        "x5": Constraint(immutable=True),
+    }
+    tree = DecisionTreeClassifier(random_state=0, min_samples_leaf=3).fit(X, y)
+    subject = Subject.of(tree, X[:60], y[:60], X_train=X, y_train=y, constraints=kinds)
+    assert subject.regions is not None
+    assert subject.bounds is not None
+    told = []
+    for regions in (subject.regions, None):
+        finding = cem(
+            subject.predict,
+            subject.X,
+            subject.y,
+            subject.bounds,
+            subject.constraints,
+            subject.X_train,
+            regions=regions,
+            n_samples=60,
+            noise=0.0,
+        )
+        for mode in ("pn", "pp"):
+            check(Space(subject.bounds, subject.constraints), finding.arrays["original"], finding.arrays[mode])
+        told.append(finding.tables["samples"][["pn_objective", "pp_objective"]].fillna(np.inf).to_numpy())
+    exact, searched = told
+    assert np.isfinite(exact[:, 0]).sum() > 30
+    assert (exact <= searched + 1e-6).all()
+    both = np.isfinite(searched[:, 0])
+    assert both.sum() >= 0.95 * np.isfinite(exact[:, 0]).sum()
+    assert np.median(searched[both, 0] / exact[both, 0]) < 1.3
