@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         Assessment,
         Chart,
         Constraint,
+        Control,
         Finding,
         Measure,
         NotApplicable,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         quiet,
     )
     from xrai_widgets.data import examples
+    from xrai_widgets.models.defences import defended
     from xrai_widgets.reporting.compose import Report, report
     from xrai_widgets.results.compare import Comparison, compare
     from xrai_widgets.results.policy import Policy, Verdict, judge
@@ -43,6 +45,7 @@ _HOMES = {
             "Assessment",
             "Chart",
             "Constraint",
+            "Control",
             "Finding",
             "Measure",
             "NotApplicable",
@@ -63,6 +66,7 @@ _HOMES = {
     "Waiver": "xrai_widgets.results.waiver",
     **dict.fromkeys(("Report", "report"), "xrai_widgets.reporting.compose"),
     "read_subject": "xrai_widgets.runtime.trial",
+    "defended": "xrai_widgets.models.defences",
     "Store": "xrai_widgets.runtime.store",
     "Compare": "xrai_widgets.apps.compare",
     "Workbench": "xrai_widgets.apps.workbench",
@@ -75,6 +79,7 @@ __all__ = [
     "Compare",
     "Comparison",
     "Constraint",
+    "Control",
     "Finding",
     "Measure",
     "NotApplicable",
@@ -94,6 +99,7 @@ __all__ = [
     "assessment",
     "catalog",
     "compare",
+    "defended",
     "examples",
     "judge",
     "quiet",

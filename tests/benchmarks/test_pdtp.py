@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
-from sklearn.naive_bayes import GaussianNB
+from sklearn.naive_bayes import GaussianNB, MultinomialNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
 
@@ -23,6 +24,9 @@ from xrai_widgets.runtime import assess
 pytestmark = pytest.mark.benchmark
 CASES: tuple[tuple[Any, int, float], ...] = (
     (GaussianNB(), 10, 100),
+    (MultinomialNB(), 10, 100),
+    (LinearDiscriminantAnalysis(), 10, 100),
+    (QuadraticDiscriminantAnalysis(reg_param=0.1), 10, 100),
     (KNeighborsClassifier(5), 10, 100),
     (LogisticRegression(max_iter=1000), 10, 60),
     (DecisionTreeClassifier(random_state=0), 10, 7),

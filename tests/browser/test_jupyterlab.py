@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 
 import nbformat
+import psutil
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
@@ -125,3 +126,21 @@ def test_the_users_model_is_found_and_components_in_different_cells_are_linked(p
     expect(area.get_by_role("checkbox", name="Membership inference")).to_be_enabled()
     area.get_by_role("button", name=re.compile("^Run")).click()
     expect(area.locator(".xrai-scoreboard")).to_contain_text("membership advantage", timeout=LONG)
+
+
+def test_a_dead_kernel_is_said_until_the_cell_runs_again(page: Page, lab: str) -> None:
+    open_and_run(page, lab, NOTEBOOKS[0])
+    expect(outputs(page).get_by_role("button", name=re.compile("^Run")).first).to_be_visible(timeout=LONG)
+    kernel_id = page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.id")
+    (kernel,) = (
+        child
+        for child in psutil.Process().children(recursive=True)
+        if any(kernel_id in part for part in child.cmdline())
+    )
+    page.wait_for_timeout(3000)  # the watchdog has heard the kernel
+    kernel.kill()
+    banner = page.get_by_role("alert").filter(has_text="The kernel of this workbench has ended. Run its cell again.")
+    expect(banner).to_be_visible(timeout=15_000)
+    page.get_by_role("button", name="Ok", exact=True).click()  # JupyterLab says that it has started another one
+    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
+    expect(banner).to_have_count(0, timeout=LONG)

@@ -56,7 +56,12 @@ def dies(predict: Predict, *, step: Step = quiet) -> Finding:
     return finding(0.0)
 
 
-ENGINES = (hangs, answers, raises, declines, dies)
+def continues(predict: Predict, *, step: Step = quiet) -> Finding:
+    """Add one to what an earlier run had found."""
+    return finding(1.0 + (0.0 if step.earlier is None else step.earlier.values["total"]))
+
+
+ENGINES = (hangs, answers, raises, declines, dies, continues)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -70,6 +75,13 @@ def engines() -> Iterator[None]:
 
 def entry(name: str) -> Assessment:
     return find(f"custom.{name}")
+
+
+def test_an_isolated_engine_knows_what_an_earlier_run_had_found(forest: Subject) -> None:
+    for earlier, total in ((None, 1.0), (finding(41.0), 42.0)):
+        outcome = run(forest, entry("continues"), step=RunStep(earlier=earlier), strict=True)
+        assert outcome.finding is not None
+        assert outcome.finding.values["total"] == total
 
 
 def test_an_isolated_engine_answers_from_a_process_of_its_own(forest: Subject) -> None:

@@ -18,11 +18,19 @@ def breaks(predict: Predict, *, step: Step = quiet) -> Finding:
     raise ZeroDivisionError("by zero")
 
 
+def stumbles(predict: Predict, *, step: Step = quiet) -> Finding:
+    """Break half-way."""
+    step(0.5, "half", Finding(values={"found": 1.0}))
+    raise ZeroDivisionError("by zero")
+
+
 @pytest.fixture(autouse=True)
 def broken() -> Iterator[None]:
     register(title="breaks")(breaks)
+    register(title="stumbles")(stumbles)
     yield
     _registry.pop("custom.breaks")
+    _registry.pop("custom.stumbles")
 
 
 def test_a_failure_does_not_stop_the_others(forest: Subject) -> None:
@@ -38,6 +46,14 @@ def test_an_error_has_a_number_and_its_traceback_is_in_the_log(
     assert "ZeroDivisionError: by zero" in outcome.reason
     assert number in caplog.text
     assert "Traceback" in caplog.text
+
+
+def test_what_was_found_before_an_error_is_kept_and_not_judged(forest: Subject) -> None:
+    outcome = assess(forest, "custom.stumbles")
+    assert outcome.status == "error"
+    assert outcome.finding is not None
+    assert outcome.finding.values == {"found": 1.0}
+    assert outcome.verdict().status == "not judged"
 
 
 def test_strict_raises_what_the_engine_raised(forest: Subject) -> None:
@@ -103,7 +119,8 @@ def test_an_outcome_records_what_is_needed_to_run_it_again(forest: Subject) -> N
     assert outcome.params["attack_train_ratio"] == 0.5
     assert {"python", "numpy", "xrai-widgets"} <= set(outcome.versions)
     assert outcome.started.endswith("+00:00")
-    assert outcome.queries == len(forest.X) + len(forest.X_train if forest.X_train is not None else ())
+    asked = len(forest.X) + len(forest.X_train if forest.X_train is not None else ())
+    assert outcome.queries == 2 * asked, "once for the finding, once for its control with members dealt at random"
 
 
 def test_the_catalog_lists_what_is_registered() -> None:

@@ -83,6 +83,10 @@ def test_every_ending_is_kept_and_only_a_finished_one_answers(place: str) -> Non
         ("error", False),
         ("cancelled", True),
     ]
+    begun = store.unfinished(partial.subject, partial.assessment, partial.params)
+    assert begun is not None
+    assert (begun.status, written(replace(begun, recalled=False))) == ("cancelled", written(partial))
+    assert store.unfinished("b" * 64, partial.assessment, partial.params) is None
     store.save(outcome())
     assert store.answer("a" * 64, "privacy.shapr", outcome().params) is not None
     assert len(store) == 4

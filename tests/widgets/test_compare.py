@@ -1,5 +1,7 @@
 """The comparison as widgets, without a browser."""
 
+from dataclasses import replace
+
 import pytest
 
 from xrai_widgets.apps.compare import Compare
@@ -7,7 +9,7 @@ from xrai_widgets.core import Subject
 from xrai_widgets.data import examples
 from xrai_widgets.results.policy import Policy
 from xrai_widgets.runtime import assess
-from xrai_widgets.widgets import ComparisonBoard
+from xrai_widgets.widgets import ComparisonBoard, DefenceForm
 
 MIA = "privacy.membership_inference"
 
@@ -59,3 +61,64 @@ def test_the_board_alone_shows_outcomes(credit: Subject, pruned: Subject) -> Non
     assert "1000 pairs" in board.view.value
     board.outcomes = ()
     assert board.view.value == ""
+
+
+def test_a_defended_copy_is_added_and_compared_in_pairs(credit: Subject) -> None:
+    app = Compare(credit, selection=(MIA,))
+    form = app.defence
+    assert form.button.disabled is False
+    form._defence.value = "rounding"
+    form.form.control("decimals").value = 2
+    form.add()
+    assert form.wait(60)
+    made = form.made
+    assert made is not None
+    assert made.name == "german_credit_forest · rounded to 2 decimals"
+    assert app.session.subject is made
+    assert "It changes the answer for 0 of 400 held-out samples" in form.status.value
+    for runner in app.runners.values():
+        runner.run()
+        assert runner.wait(60)
+    assert "1000 pairs" in app.board.view.value
+    assert "german_credit_forest · rounded to 2 decimals" in app.board.view.value
+
+
+def test_what_cannot_be_defended_is_said_before_anything_runs(credit: Subject, regression: Subject) -> None:
+    form = DefenceForm((credit, regression))
+    assert not form.button.disabled
+    form._model.value = 1
+    assert form.button.disabled
+    assert "this is a regression" in form.status.value
+    form._model.value = 0
+    form.form.control("decimals").value = 3
+    assert form.form.error == ""
+    form._defence.value = "reverse sigmoid"
+    form.form.control("gamma").value = 99.0
+    assert form.button.disabled
+    assert "gamma must lie in [0.001, 10], got 99" in form.status.value
+    form.add()
+    assert form.made is None
+
+
+def test_an_empty_form_says_what_is_missing_and_a_failure_stands_in_place(credit: Subject) -> None:
+    form = DefenceForm()
+    assert form.button.disabled
+    assert "Choose a subject first" in form.status.value
+
+    def broken(_: object) -> None:
+        raise RuntimeError("no answer today")
+
+    form.subjects = (replace(credit, predict=broken),)  # type: ignore[arg-type]
+    form.add()
+    assert form.wait(30)
+    assert "no answer today" in form.message.value
+    assert not form.button.disabled
+
+
+def test_every_control_of_the_form_has_a_label_and_a_tip(credit: Subject) -> None:
+    form = DefenceForm((credit,))
+    for name in form._defence.options:
+        form._defence.value = name
+        for control in (form._model, form._defence, *form.form._controls.values()):
+            assert control.description
+            assert control.tooltip

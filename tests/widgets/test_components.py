@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import ipywidgets as w
@@ -154,7 +155,8 @@ def test_what_does_not_fit_is_listed_apart_with_the_reason(regression: Subject) 
     selector = MetricSelector(regression)
     said = "".join(child.value for child in selector._list.children if hasattr(child, "value"))
     assert "regression (made for classification only)" in said
-    assert set(selector._boxes) == {MIA, "privacy.pdtp"}
+    fitting = {"attribute_inference", "lira", "pdtp"}
+    assert set(selector._boxes) == {MIA, *(f"privacy.{name}" for name in fitting)}
 
 
 def test_ticking_selects_and_forecasts(forest: Subject) -> None:
@@ -318,7 +320,13 @@ def test_the_view_shows_every_side_of_an_outcome(membership: Outcome) -> None:
     for page in range(4):
         view._tabs.selected_index = page
     assert any(isinstance(child, SampleHistogram) for child in view._pages[0].children)
-    assert [table.caption for table in view._tables.children] == ["samples", "scores", "roc", "classes"]
+    assert [table.caption for table in view._tables.children] == [
+        "samples",
+        "scores",
+        "roc",
+        "classes",
+        "low false-positive rates",
+    ]
     assert "What this does not show" in view._pages[2].children[0].value
     assert "xw.assess(subject" in view._pages[3].children[0].value
     assert len(view._thresholds.children) == 2
@@ -521,3 +529,27 @@ def test_only_the_current_subjects_outcomes_are_shown_and_the_others_kept(
     assert session.current == (evasion,)
     session.subject = credit
     assert session.current == (membership,)
+
+
+def test_a_threshold_that_moves_moves_its_zone(membership: Outcome) -> None:
+    view = OutcomeView(membership)
+    slider = view._thresholds.children[0]
+    assert "The whole interval lies in the unsafe zone." in slider.verdict.value
+    slider.slider.value = 0.8
+    assert "The whole interval lies in the safe zone." in slider.verdict.value
+    slider.slider.value = 0.5
+    assert "The interval lies in both zones" in slider.verdict.value
+
+
+def test_controls_stand_beside_the_number_and_not_in_a_figure_of_their_own(membership: Outcome) -> None:
+    import pandas as pd
+
+    assert membership.finding is not None
+    rows = [("constant model", name, 0.0, -0.1, 0.1, 100, "") for name in ("advantage", "auc")]
+    table = pd.DataFrame(rows, columns=["control", "measure", "value", "low", "high", "n", "note"])
+    charts = (*membership.finding.charts, Chart("controls", "points", "value", y="control", title="C"))
+    finding = replace(membership.finding, tables={**membership.finding.tables, "controls": table}, charts=charts)
+    plain, view = OutcomeView(membership), OutcomeView(replace(membership, finding=finding))
+    assert "constant model" in view._thresholds.children[0].verdict.value
+    assert "1 more number among the controls: AUC" in view._head.value
+    assert len(view._pages[0].children) == len(plain._pages[0].children)

@@ -36,9 +36,17 @@ class Compare(w.VBox):  # type: ignore[misc]
         self.session = Session(policy=policy or Policy.default())
         self.picker, self.selector = x.SubjectPicker(), x.MetricSelector(selection=selection)
         self.forms, self.board, self.policy = x.ParameterForms(), x.ComparisonBoard(), x.PolicyEditor()
-        self.report, self.code = x.ReportButtons(), x.RunCode()
+        self.report, self.code, self.defence = x.ReportButtons(), x.RunCode(), x.DefenceForm()
         self.runners, self._rows = dict[str, x.Runner](), w.VBox()
-        left = [heading("① Subjects"), self.picker, heading("② Assessments"), self.selector, heading("③ Parameters")]
+        more = w.Accordion([self.defence], titles=["Add a defended copy"])
+        left = [
+            heading("① Subjects"),
+            self.picker,
+            more,
+            heading("② Assessments"),
+            self.selector,
+            heading("③ Parameters"),
+        ]
         left += [self.forms, w.Accordion([self.policy], titles=["Policy"])]
         right = [heading("④ Run on each"), self._rows, self.board, self.report]
         right += [w.Accordion([self.code], titles=["The whole run as code"])]
@@ -53,6 +61,7 @@ class Compare(w.VBox):  # type: ignore[misc]
         w.dlink((self.selector, "selection"), (self.forms, "names"))
         w.dlink((self.forms, "plan"), (self.selector, "plan"))
         self.session.observe(self._add, "subject")
+        self.defence.observe(lambda change: setattr(self.session, "subject", change["new"]), "made")
         self.session.outcomes = tuple(outcomes)
         for subject in (*subjects, *subjects[:1]):  # the reference is picked once more, so that it is shown
             self.session.subject = subject
@@ -68,6 +77,7 @@ class Compare(w.VBox):  # type: ignore[misc]
         if subject is None or subject.fingerprint in self.runners:
             return
         runner = self.runners[subject.fingerprint] = x.Runner(subject)
+        self.defence.subjects = (*self.defence.subjects, subject)
         w.dlink((self.forms, "plan"), (runner, "plan"))
         w.dlink((self.forms, "error"), (runner, "error"))
         runner.observe(lambda change: self.session.add(change["new"]), "latest")

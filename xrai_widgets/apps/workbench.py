@@ -67,7 +67,7 @@ class Workbench(w.VBox):  # type: ignore[misc]
         self.session.subject = subject
 
     def _wire(self) -> None:
-        for component in (self.picker, self.selector, self.forms, self.runner, self.board, self.history):
+        for component in (self.picker, self.selector, self.forms, self.runner, self.board, self.history, self.view):
             self.session.link(component, subject="subject")
         for component in (self.board, self.view, self.report, self.policy, self.history, self.code):
             self.session.link(component, policy="policy")

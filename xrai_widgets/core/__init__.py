@@ -1,6 +1,7 @@
 """The nouns: Subject, Assessment, Finding, Outcome; and Step, the handle between engine and runtime."""
 
 from xrai_widgets.core.assessment import Assessment, Gap, Measure, NotApplicable, assessment, find, registered
+from xrai_widgets.core.control import Control
 from xrai_widgets.core.finding import Chart, Finding
 from xrai_widgets.core.outcome import Outcome
 from xrai_widgets.core.parameter import Parameter, Range, Requires, When, closest
@@ -13,6 +14,7 @@ __all__ = [
     "Cancelled",
     "Chart",
     "Constraint",
+    "Control",
     "Finding",
     "Gap",
     "Gradient",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, Literal, TypeVar
 
+from xrai_widgets.core.control import Control
 from xrai_widgets.core.finding import Finding
 from xrai_widgets.core.parameter import Parameter, check_parameters, closest, parameters_of
 from xrai_widgets.core.subject import Subject, explain
@@ -67,6 +68,8 @@ class Assessment:
     reference: str
     labels_suffice: bool = False
     isolated: bool = False
+    controls: tuple[Control, ...] = ()
+    no_controls: str = ""
 
     @property
     def family(self) -> str:
@@ -146,6 +149,7 @@ def assessment(
     reference: str = "",
     labels_suffice: bool = False,
     isolated: bool = False,
+    controls: Iterable[Control] | str = (),
 ) -> Callable[[Engine], Engine]:
     """Register the decorated function as an assessment; the function itself is returned unchanged.
 
@@ -163,6 +167,8 @@ def assessment(
         The engine works for a model that gives labels and no probabilities.
     isolated : bool
         The engine cannot stop within a second, so it runs in a process of its own that can be killed.
+    controls : iterable of Control, or str
+        What is measured beside the user's model, so that a reader sees where its number sits; or why nothing is.
     """
 
     def register(engine: Engine) -> Engine:
@@ -178,6 +184,8 @@ def assessment(
             reference=reference,
             labels_suffice=labels_suffice,
             isolated=isolated,
+            controls=() if isinstance(controls, str) else tuple(controls),
+            no_controls=controls if isinstance(controls, str) else "",
         )
         _check(entry)
         _registry[entry.name] = entry
@@ -213,6 +221,8 @@ def _check(entry: Assessment) -> None:
     entry.check({p.name: p.default for p in entry.parameters})
     for parameter in entry.parameters:
         _check_marks(entry, parameter, known)
+    for control in entry.controls:
+        _check_control(entry, control)
 
 
 def _check_signature(entry: Assessment) -> None:
@@ -235,6 +245,17 @@ def _check_marks(entry: Assessment, parameter: Parameter, known: Collection[str]
         if mark.choice not in parameter.choices or mark.field not in known:
             allowed = f"a choice in {list(parameter.choices)} and a field of Subject"
             raise TypeError(f"{parameter.name} of {entry.name} must require {allowed}, got {mark}")
+
+
+def _check_control(entry: Assessment, control: Control) -> None:
+    who = f"the control {control.kind!r} of {entry.name}"
+    entry.check(control.params)
+    if not {"X_train", "y_train"} <= set(entry.uses):
+        raise TypeError(f"{who} is made of X_train and y_train, which the engine does not ask for")
+    if control.expect != "anything" and (not entry.measures or entry.measures[0].chance is None):
+        raise TypeError(f"{who} expects {control.expect!r}, so the first measure must say which value is chance")
+    if sum(other.kind == control.kind for other in entry.controls) > 1:
+        raise ValueError(f"{who} is declared twice")
 
 
 def _sections(doc: str) -> dict[str, str]:

@@ -24,12 +24,16 @@ class Chart:
         ``histogram`` of ``x``; ``line``: step function ``y`` of ``x``; ``points``: one row of ``x`` per category ``y``.
     x, y, by, low, high : str
         Column names; ``by`` splits into coloured groups, ``low`` and ``high`` bound an interval.
+    only : str
+        Draw the one group of this name.
     title : str
         One line, also the start of the text alternative.
     log : bool
         Both axes logarithmic (lines only).
     cut : float
-        Histograms only: where the draggable per-sample cut starts. The share of samples above it is shown.
+        Histograms only: where the draggable per-sample cut starts. The share of samples beyond it is shown.
+    beyond : {"above", "below"}
+        Histograms only: on which side of the cut a sample stands out and is flagged.
     """
 
     table: str
@@ -42,10 +46,14 @@ class Chart:
     title: str = ""
     log: bool = False
     cut: float | None = None
+    beyond: Literal["above", "below"] = "above"
+    only: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in CHART_KINDS:
             raise ValueError(f"the chart {self.title!r} must be one of {', '.join(CHART_KINDS)}, got {self.kind!r}")
+        if self.beyond not in ("above", "below"):
+            raise ValueError(f"beyond of the chart {self.title!r} must be above or below, got {self.beyond!r}")
 
     @property
     def columns(self) -> tuple[str, ...]:

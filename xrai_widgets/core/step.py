@@ -18,7 +18,15 @@ class Step:
     """Serial and silent: what an engine gets when it is called on bare arrays.
 
     The runtime passes a subclass that shows progress, spreads `map` over workers and raises `Cancelled`.
+
+    Attributes
+    ----------
+    earlier : Finding or None
+        What an earlier run of the same assessment on the same subject with the same parameters had found when it was
+        cancelled. An engine that can goes on from there; its result must be that of a run in one go.
     """
+
+    earlier: Finding | None = None
 
     def __call__(self, done: float, note: str = "", partial: Partial = None) -> None:
         """Report that the fraction ``done`` (0 to 1) is finished.

@@ -128,7 +128,9 @@ class Subject:
     logits: Predict | None = _says("logits (a torch module has them)")
     embed: Predict | None = _says("features of the last hidden layer (a torch module has them)")
     regions: Array | None = _says("the leaves of a single tree on numeric columns")
-    fit: Callable[..., Predict] | None = _says("refitting (a scikit-learn estimator can be cloned and refitted)")
+    fit: Callable[..., Predict] | None = _says(
+        "refitting (a scikit-learn estimator can be cloned and refitted; for other models pass fit= to Subject.of)"
+    )
     bounds: Array | None = _says(
         "a model that answers for changed inputs: a table of probabilities cannot be asked anything new"
     )
@@ -166,6 +168,7 @@ class Subject:
         image_shape: Sequence[int] | None = None,
         groups: Any = None,
         train_groups: Any = None,
+        fit: Callable[..., Any] | None = None,
     ) -> Self:
         """Make a subject from any supported kind of model.
 
@@ -200,6 +203,9 @@ class Subject:
             judged number is then measured in each subgroup, too.
         train_groups : array, optional
             Subgroup of each row of ``X_train``; not needed with the name of a column.
+        fit : callable, optional
+            ``fit(X, y, seed)`` trains the model anew on other rows, all chance by the seed, and returns it or its
+            predict function. Assessments that refit need it for torch modules and functions; estimators are cloned.
 
         Raises
         ------

@@ -41,7 +41,12 @@ def newcombe(first: Estimate, second: Estimate) -> Estimate:
     return Estimate(difference, max(-1.0, difference - below), min(1.0, difference + above))
 
 
-def clopper_pearson(successes: int, n: int, level: float = LEVEL) -> Estimate:
+def widened(share: float, level: float = LEVEL) -> float:
+    """Return the level at which an interval over n samples is as wide as one at ``level`` over ``share`` · n."""
+    return float(2 * stats.norm.cdf(stats.norm.ppf(0.5 + level / 2) / np.sqrt(share)) - 1)
+
+
+def clopper_pearson(successes: float, n: float, level: float = LEVEL) -> Estimate:
     """Return a share with its exact binomial interval (Clopper and Pearson 1934)."""
     if n == 0:
         return Estimate(float("nan"), 0.0, 1.0)

@@ -13,6 +13,7 @@ from xrai_widgets.core.subject import Array, Task
 from xrai_widgets.models import labels
 from xrai_widgets.models.adapted import Adapted, Refused
 from xrai_widgets.models.bounds import bounds_of
+from xrai_widgets.models.code import code_digest
 from xrai_widgets.models.estimator import adapt_estimator, check_estimator, is_estimator, parts_of
 from xrai_widgets.models.frame import same_columns
 from xrai_widgets.models.function import adapt_function, adapt_table
@@ -21,6 +22,7 @@ from xrai_widgets.models.onnx import adapt_onnx
 from xrai_widgets.models.onnx_session import is_onnx
 from xrai_widgets.models.outputs import in_classes
 from xrai_widgets.models.torch_module import adapt_torch, is_torch_module
+from xrai_widgets.models.training import training
 
 Answer = TypeVar("Answer")
 _LOOK = 256  # samples whose answers are checked, at least
@@ -48,6 +50,7 @@ def describe(
     image_shape: Sequence[int] | None,
     groups: Any,
     train_groups: Any,
+    fit: Any,
 ) -> dict[str, Any]:
     """Return the fields of a subject; see `Subject.of` for the arguments."""
     if model is None:
@@ -72,6 +75,7 @@ def describe(
     if looked.shape[:1] != (len(rows),):
         raise ValueError(f"the model must give one row per sample, got shape {looked.shape} for {len(rows)} samples")
     fields = in_classes(adapted, looked, vectors, classes)
+    trained = adapted.fit if fit is None else training(fit, model, adapted, inputs, fields["classes"])
     return {
         "name": str(name) if name else _name(model),
         "task": adapted.task,
@@ -85,7 +89,7 @@ def describe(
         "gradient": adapted.gradient,
         "embed": adapted.embed,
         "regions": None if adapted.regions is None else _read_only(adapted.regions),
-        "fit": adapted.fit,
+        "fit": trained,
         "bounds": _read_only(bounds_of(bounds, inputs, arrays)) if adapted.queryable else None,
         "feature_names": inputs.names,
         "constraints": inputs.constraints,
@@ -93,7 +97,7 @@ def describe(
         "image_shape": inputs.image_shape,
         **_groups(groups, train_groups, given, arrays),
         "outputs": adapted.outputs,
-        "state": adapted.state,
+        "state": adapted.state if fit is None else f"{adapted.state} trained by {code_digest(fit)}",
     }
 
 

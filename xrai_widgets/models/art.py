@@ -38,3 +38,10 @@ def white_box(
             return gradient(x, labels).astype(x.dtype)
 
     return WhiteBox(predict, shape, n_classes, clip_values=clip)
+
+
+def black_box_values(predict: Predict, shape: tuple[int, ...]) -> Any:
+    """Return an ART regressor that only answers ``predict``, (n, …) → (n,)."""
+    from art.estimators.regression import BlackBoxRegressor
+
+    return BlackBoxRegressor(predict, shape)

@@ -76,7 +76,7 @@ class Refit:
         fresh.fit(self.inputs.to_user(X), target, **weight)
         if self.classes is None:
             return Values(fresh, self.inputs)
-        return _Aligned(Probabilities(fresh, self.inputs), tuple(fresh.classes_.tolist()), self.classes)
+        return aligned(fresh, self.inputs, self.classes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +91,11 @@ class _Aligned:
         wide = np.zeros((len(X), len(self.classes)))
         wide[:, [self.classes.index(label) for label in self.known]] = self.predict(X)
         return wide
+
+
+def aligned(estimator: Any, inputs: Inputs, classes: tuple[Any, ...]) -> Predict:
+    """Return the probabilities of an estimator that may know fewer classes, or have them in another order."""
+    return _Aligned(Probabilities(estimator, inputs), tuple(estimator.classes_.tolist()), classes)
 
 
 def _clone(estimator: Any) -> Any:

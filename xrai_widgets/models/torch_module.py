@@ -23,6 +23,12 @@ def is_torch_module(model: object) -> bool:
     return torch is not None and isinstance(model, torch.nn.Module)
 
 
+def float_type(module: Any) -> Any:
+    """Return NumPy's type of the module's parameters; single precision if it has none."""
+    first = next(iter(module.parameters()), None)
+    return np.dtype(str(first.dtype).removeprefix("torch.")) if first is not None else np.dtype("float32")
+
+
 class TorchModel:
     """A frozen copy of a module in evaluation mode, called with arrays in batches.
 

@@ -26,6 +26,7 @@ def to_html(report: Report) -> str:
         {
             "head": Markup(html.head(outcome, verdict)),
             "values": Markup(html.values(outcome, verdict)),
+            "places": Markup(html.places(outcome, verdict)),
             "meaning": Markup(html.meaning(outcome, verdict)),
             "code": Markup(html.code(outcome)),
             "figures": html.figures(outcome.finding) if outcome.finding else [],

@@ -8,6 +8,7 @@ from typing import Any
 
 from xrai_widgets.core import Outcome, registered
 
+NO_COMMAND = "# a defended model is made in Python: see there"
 _MODEL = "MODEL.skops --data TABLE.csv --target COLUMN"
 _EXAMPLE = re.compile(r'xw\.examples\.load\("(\w+)"\)')
 
@@ -29,9 +30,16 @@ def as_python(outcome: Outcome) -> str:
 
 def as_command(outcome: Outcome) -> str:
     """Return the command line; for a model that is no built-in example, with a place for its file."""
+    if is_defended(outcome):
+        return NO_COMMAND
     model = model_words(outcome)
     sets = "".join(f" --set {key}={shlex.quote(said(value))}" for key, value in changed(outcome).items())
     return f"xrai-widgets assess {model} --run {outcome.assessment}{sets}"
+
+
+def is_defended(outcome: Outcome) -> bool:
+    """Whether a defence stands before the model: the command line cannot put one there."""
+    return outcome.subject_source.startswith("xw.defended(")
 
 
 def model_words(outcome: Outcome) -> str:

@@ -14,7 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from xrai_widgets.core import Chart, Finding, Outcome
-from xrai_widgets.results.describe import COLOURS, palette
+from xrai_widgets.results.describe import COLOURS, is_roc, palette, rows_of
+from xrai_widgets.results.roc import draw_roc
 from xrai_widgets.results.words import label
 
 _saving = threading.Lock()  # matplotlib's settings are global while an SVG is written
@@ -38,11 +39,14 @@ def outcome_figure(outcome: Outcome, index: int = 0) -> Figure:
 
 def draw(chart: Chart, finding: Finding) -> Figure:
     """Draw one chart on a figure of its own."""
-    data = finding.tables[chart.table].dropna(subset=[chart.x])
+    data = rows_of(chart, finding)
     height = 1.2 + 0.32 * len(data) if chart.kind == "points" else 3.6
     figure = Figure(figsize=(6.4, height), layout="constrained")
     axes = figure.subplots()
-    _DRAWN[chart.kind](chart, data, axes)
+    if is_roc(chart):
+        draw_roc(chart, data, finding, axes)
+    else:
+        _DRAWN[chart.kind](chart, data, axes)
     axes.set_title(chart.title, fontsize=11, loc="left")
     axes.set_xlabel(label(chart.x))
     sns.despine(ax=axes)
@@ -87,6 +91,11 @@ def _histogram(chart: Chart, data: pd.DataFrame, axes: Axes) -> None:
     axes.set_ylabel("share of the group in %" if names else "share in %")
     if chart.cut is not None:
         axes.axvline(chart.cut, linestyle="--", linewidth=1, color="0.45")
+        ends = axes.get_xlim()
+        beyond = (chart.cut, ends[1]) if chart.beyond == "above" else (ends[0], chart.cut)
+        if beyond[0] < beyond[1]:
+            axes.axvspan(*beyond, color="#d55e00", alpha=0.08, linewidth=0)
+        axes.set_xlim(ends)
 
 
 def _line(chart: Chart, data: pd.DataFrame, axes: Axes) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from xrai_widgets.core import Assessment, Chart, Finding, Outcome, registered
-from xrai_widgets.results import as_code, run_as_code, words
+from xrai_widgets.results import as_code, run_as_code, words, zones
 from xrai_widgets.results.describe import describe
 from xrai_widgets.results.policy import Check, Policy, Verdict, judge
 
@@ -35,6 +35,7 @@ def environment() -> jinja2.Environment:
         "cell": cell,
     }
     found.globals |= {"shapes": words.SHAPES, "interval": words.interval, "bar": bar, "said_of_waiver": said_of_waiver}
+    found.globals |= {"chance_of": zones.chance_of}
     return found
 
 
@@ -51,22 +52,24 @@ def style() -> str:
 
 def bar(check: Check, chance: float | None = None) -> Markup:
     """Return a small picture of an interval against its threshold; the numbers stand beside it."""
-    known = [check.low, check.high, check.value, *([check.threshold.value] if check.threshold else [])]
-    known = [x for x in known if abs(x) < float("inf")] or [0.0]
-    low, high = min(*known, chance or 0.0, 0.0), max(*known, chance or 0.0)
+    known = [check.low, check.high, check.value, chance or 0.0, *([check.threshold.value] if check.threshold else [])]
+    known = [x for x in known if abs(x) < float("inf")]
+    low, high = min(*known, 0.0), max(known)
     span = (high - low) * 1.08 or 1.0
 
     def at(x: float) -> float:
         return 4 + (_BAR - 8) * min(max((x - low) / span, 0.0), 1.0)
 
     return Markup(
-        render("bar.html", at=at, check=check, width=_BAR, bad="below" if _min(check) else "above").replace("\n", "")
+        render(
+            "bar.html", at=at, check=check, chance=chance, width=_BAR, bad="below" if _min(check) else "above"
+        ).replace("\n", "")
     )
 
 
 def figures(finding: Finding) -> list[Markup]:
-    """Return every chart of a finding as inline SVG."""
-    return [picture(chart, finding) for chart in finding.charts]
+    """Return every chart of a finding as inline SVG, but for the controls: `places` shows those."""
+    return [picture(chart, finding) for chart in finding.charts if chart.table != zones.CONTROLS]
 
 
 def picture(chart: Chart, finding: Finding) -> Markup:
@@ -91,6 +94,25 @@ def head(outcome: Outcome, verdict: Verdict) -> str:
 def values(outcome: Outcome, verdict: Verdict) -> str:
     """Return the table of an outcome's numbers with intervals, thresholds and verdicts."""
     return render("values.html", outcome=outcome, verdict=verdict)
+
+
+def check(outcome: Outcome, checked: Check, within: tuple[float, float] | None = None) -> str:
+    """Return one judged number: its verdict, and where its interval lies between the safe and the unsafe zone."""
+    return render("check.html", check=checked, zone=zones.zone(checked, outcome, within))
+
+
+def places(outcome: Outcome, verdict: Verdict) -> str:
+    """Return where the numbers lie, those that are judged and those that have controls."""
+    judged, others = zones.zones(outcome, verdict)
+    first = [] if judged else others[:1]
+    return render("zones.html", open=judged + first, folded=others[len(first) :])
+
+
+def controls(outcome: Outcome, verdict: Verdict) -> str:
+    """Return where the numbers lie that have controls and are not judged."""
+    judged, others = zones.zones(outcome, verdict)
+    first = [] if judged else others[:1]
+    return render("zones.html", open=first, folded=others[len(first) :]) if others else ""
 
 
 def finding_values(finding: Finding, heading: str) -> str:

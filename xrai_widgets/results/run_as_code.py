@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from xrai_widgets.core import Outcome
-from xrai_widgets.results.as_code import changed, example_of, model_words, said
+from xrai_widgets.results.as_code import NO_COMMAND, changed, example_of, is_defended, model_words, said
 from xrai_widgets.results.policy import Policy
 from xrai_widgets.results.waiver import toml_text
 
@@ -43,6 +43,8 @@ def run_as_plan(outcomes: Sequence[Outcome], policy: Policy) -> str:
 
 def run_as_command(outcomes: Sequence[Outcome], policy: Policy) -> str:
     """Return one command line; where it would not say everything, it reads the plan, saved as ``run.toml``."""
+    if is_defended(outcomes[0]):
+        return NO_COMMAND
     names = [outcome.assessment for outcome in outcomes]
     if policy != Policy.default() or len(set(names)) < len(names):
         model = "" if example_of(outcomes[0]) else f"{model_words(outcomes[0])} "

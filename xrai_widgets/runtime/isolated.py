@@ -41,10 +41,8 @@ def call_isolated(subject: Subject, entry: Assessment, params: Mapping[str, Any]
     RuntimeError
         if the process died.
     """
-    from xrai_widgets.runtime.run import call_engine
-
     try:
-        found: Finding = call_in_process(call_engine, (subject, entry, dict(params)), step)
+        found: Finding = call_in_process(_continued, (step.earlier, subject, entry, dict(params)), step)
     except Unsendable as error:
         return _in_thread(subject, entry, params, step, error)
     return found
@@ -106,6 +104,16 @@ def unpack(folder: Path) -> Any:
     count = len(list(folder.glob("*.bin")))
     buffers = [np.memmap(folder / f"{number}.bin", mode="r") for number in range(count)]
     return pickle.loads((folder / "payload.pickle").read_bytes(), buffers=buffers)
+
+
+def _continued(
+    earlier: Finding | None, subject: Subject, entry: Assessment, params: Mapping[str, Any], step: RunStep
+) -> Finding:
+    """Call the engine in the process of its own, where the step is new and knows of no earlier run."""
+    from xrai_widgets.runtime.run import call_engine
+
+    step.earlier = earlier
+    return call_engine(subject, entry, params, step)
 
 
 def _in_thread(

@@ -2,14 +2,15 @@
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from xrai_widgets.core import Outcome, Subject
+from xrai_widgets.core import Finding, Outcome, Subject
 from xrai_widgets.io.store_place import chosen_store, served
 from xrai_widgets.runtime.store import Store
+from xrai_widgets.runtime.versions import versions
 
 logger = logging.getLogger("xrai_widgets")
 
@@ -41,6 +42,31 @@ def recall(store: Store | None, subject: Subject, assessment: str, params: Mappi
         return None
     # the same model and data may have another name by now
     return found and replace(found, subject_name=subject.name, subject_source=subject.source)
+
+
+def unfinished(
+    store: Store | None, known: Iterable[Outcome], subject: Subject, assessment: str, params: Mapping[str, Any]
+) -> Finding | None:
+    """Return what a cancelled run of the same question had found, from outcomes that are at hand or from the store.
+
+    Parameters
+    ----------
+    known : iterable of Outcome
+        Oldest first; the newest one that asks the same and found something counts.
+    """
+    if assessment.startswith("custom."):
+        return None  # the engine's code is the user's own and may have changed under the same name
+    key = (subject.fingerprint, assessment, repr(sorted(params.items())))
+    mine = [outcome for outcome in known if outcome.key == key and outcome.finding is not None]
+    found = mine[-1] if mine else None
+    try:
+        if found is None and store is not None:
+            found = store.unfinished(subject.fingerprint, assessment, params)
+    except OSError as error:
+        logger.warning("%s starts anew: %s", assessment, error)
+    # what other versions of the libraries have computed is no part of this run
+    usable = found is not None and found.status == "cancelled" and found.versions == versions()
+    return found.finding if found is not None and usable else None
 
 
 def keep(store: Store | None, outcome: Outcome) -> Outcome:

@@ -14,7 +14,7 @@ import xrai_widgets.engines  # noqa: F401 - fills the catalog
 from xrai_widgets.core import Assessment, Outcome, Subject, find, registered
 from xrai_widgets.io.plans import read_plan
 from xrai_widgets.runtime.guard import Meter
-from xrai_widgets.runtime.keep import keep, recall
+from xrai_widgets.runtime.keep import keep, recall, unfinished
 from xrai_widgets.runtime.run import run
 from xrai_widgets.runtime.run_step import Progress, RunStep
 from xrai_widgets.runtime.store import Store
@@ -77,7 +77,8 @@ def assess(
         Answers at once what it was asked before, and keeps what is run. One that cannot keep it gives a warning, and
         the outcome says why in ``unsaved``.
     fresh : bool
-        Run even if the store has an answer.
+        Run even if the store has an answer, and from the beginning: else what a cancelled run of the same question had
+        done, by the store, is not done again where the assessment can go on (``privacy.pdtp`` can).
     **params
         Parameters of the assessment.
 
@@ -91,7 +92,8 @@ def assess(
     found = None if fresh else recall(store, subject, entry.name, checked)
     if found is not None:
         return found
-    step = RunStep(Meter(max_queries=max_queries, max_seconds=max_seconds))
+    earlier = None if fresh else unfinished(store, (), subject, entry.name, checked)
+    step = RunStep(Meter(max_queries=max_queries, max_seconds=max_seconds), earlier=earlier)
     return _told(keep(store, run(subject, entry, checked, step=step, strict=strict)))
 
 
@@ -119,6 +121,7 @@ def run_plan(
     seconds: Sequence[float] | None = None,
     store: Store | None = None,
     fresh: bool = False,
+    earlier: Iterable[Outcome] = (),
 ) -> list[Outcome]:
     """Run the assessments of a plan and return one outcome for each, in order. A failure does not stop the others.
 
@@ -139,17 +142,21 @@ def run_plan(
         Answers at once what it was asked before; every other outcome is written to it the moment it ends, before
         ``each`` gets it. One that cannot be written says why in ``unsaved``.
     fresh : bool
-        Run everything, even what the store has an answer to.
+        Run everything, even what the store has an answer to, and from the beginning.
+    earlier : iterable of Outcome, optional
+        What ended before, oldest first: a run that was cancelled and is asked for again goes on, as those of the store
+        do.
     """
     work = check_plan(plan)
     stop = cancel or threading.Event()
     weights = list(seconds) if seconds is not None else [1.0] * len(work)
-    outcomes: list[Outcome] = []
+    known, outcomes = tuple(earlier), list[Outcome]()
     for index, (entry, params) in enumerate(work):
         outcome = None if fresh or stop.is_set() else recall(store, subject, entry.name, params)
         if outcome is None:
             listen = _listener(entry.name, index, weights, seconds is not None, each) if each is not None else None
-            outcome = run(subject, entry, params, step=RunStep(Meter(stop), listen, backend))
+            begun = None if fresh or stop.is_set() else unfinished(store, known, subject, entry.name, params)
+            outcome = run(subject, entry, params, step=RunStep(Meter(stop), listen, backend, begun))
             if stop.is_set() and outcome.status == "cancelled" and outcome.queries == 0 and outcome.finding is None:
                 outcome = replace(outcome, reason="cancelled before it started")
             outcome = keep(store, outcome)

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from xrai_widgets.core import Assessment, Cancelled, Finding, NotApplicable, Outcome, Subject, find
+from xrai_widgets.runtime.controls import with_controls
 from xrai_widgets.runtime.guard import Guard
 from xrai_widgets.runtime.run_step import RunStep
-from xrai_widgets.runtime.subgroups import with_subgroups
 from xrai_widgets.runtime.versions import versions
 
 logger = logging.getLogger("xrai_widgets")
@@ -64,7 +64,7 @@ def run(
     )
     if (gap := entry.gap(subject, checked)) is not None:
         return replace(outcome, reason=gap.reason, instead=gap.instead)
-    ended = with_subgroups(subject, entry, step, lambda part, share: _ending(part, entry, checked, share, strict))
+    ended = with_controls(subject, entry, checked, step, lambda *asked: _ending(entry, strict, *asked))
     return replace(outcome, **ended, seconds=time.perf_counter() - begun, queries=step.meter.queries)
 
 
@@ -78,7 +78,7 @@ def call_engine(subject: Subject, entry: Assessment, params: Mapping[str, Any], 
 
 
 def _ending(
-    subject: Subject, entry: Assessment, params: Mapping[str, Any], step: RunStep, strict: bool
+    entry: Assessment, strict: bool, subject: Subject, params: Mapping[str, Any], step: RunStep
 ) -> dict[str, Any]:
     """Run the engine; return status, finding and reason."""
     from xrai_widgets.runtime.isolated import call_isolated
@@ -95,9 +95,9 @@ def _ending(
         if package in _EXTRAS:
             extra = f"pip install 'xrai-widgets[{_EXTRAS[package]}]'"
             return {"status": "not applicable", "reason": f"needs the package {package}: {extra}"}
-        return _failed(missing, entry, strict)
+        return _failed(missing, entry, strict, step)
     except Exception as error:  # noqa: BLE001 - the one place where an engine's failure becomes an outcome
-        return _failed(error, entry, strict)
+        return _failed(error, entry, strict, step)
 
 
 def _partial(step: RunStep, entry: Assessment) -> Finding | None:
@@ -108,10 +108,11 @@ def _partial(step: RunStep, entry: Assessment) -> Finding | None:
         return None
 
 
-def _failed(error: Exception, entry: Assessment, strict: bool) -> dict[str, Any]:
+def _failed(error: Exception, entry: Assessment, strict: bool, step: RunStep) -> dict[str, Any]:
     if strict:
         raise error
     number = uuid.uuid4().hex[:8]
     logger.error("error %s in %s", number, entry.name, exc_info=error)
     said = f"{error}" if isinstance(error, ValueError | TypeError) else f"{type(error).__name__}: {error}"
-    return {"status": "error", "reason": f"{said} (error {number}; the log has the details)"}
+    reason = f"{said} (error {number}; the log has the details)"
+    return {"status": "error", "finding": _partial(step, entry), "reason": reason}

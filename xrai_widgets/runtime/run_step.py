@@ -65,6 +65,8 @@ class RunStep(Step):
         Gets a `Progress`, in the thread of the engine.
     backend : (backend, n_jobs), optional
         joblib's backend for `map`; by default the one that is active where the step is made.
+    earlier : Finding, optional
+        What an earlier, cancelled run of the same question had found.
     """
 
     def __init__(
@@ -72,8 +74,10 @@ class RunStep(Step):
         meter: Meter | None = None,
         listen: Callable[[Progress], None] | None = None,
         backend: tuple[Any, int] | None = None,
+        earlier: Finding | None = None,
     ) -> None:
         self.meter = meter or Meter()
+        self.earlier = earlier
         self._listen = listen
         self._backend = backend or active_backend()
         self._started = time.monotonic()
@@ -97,13 +101,21 @@ class RunStep(Step):
             self._listen(Progress(self.done, note, elapsed, left, shown))
         self.meter.check()
 
-    def within(self, start: float, stop: float) -> "RunStep":
-        """Return a step with the same meter and backend whose 0 to 1 is ``start`` to ``stop`` of this one."""
+    def within(self, start: float, stop: float, *, main: bool = False, meter: Meter | None = None) -> "RunStep":
+        """Return a step with the same backend whose 0 to 1 is ``start`` to ``stop`` of this one.
+
+        Parameters
+        ----------
+        main : bool
+            Its partial findings are those of this one, and it goes on where this one does.
+        meter : Meter, optional
+            By default this one's.
+        """
 
         def listen(progress: Progress) -> None:
-            self(start + progress.done * (stop - start), progress.note)
+            self(start + progress.done * (stop - start), progress.note, progress.partial if main else None)
 
-        return RunStep(self.meter, listen, self._backend)
+        return RunStep(meter or self.meter, listen, self._backend, self.earlier if main else None)
 
     def partial(self) -> Finding | None:
         """Return the latest partial finding."""

@@ -108,10 +108,17 @@ class Store:
         params : mapping
             All parameters, checked. An answer counts only if this version of the package gave it.
         """
+        return self._newest(subject, assessment, params, partial=False)
+
+    def unfinished(self, subject: str, assessment: str, params: Mapping[str, Any]) -> Outcome | None:
+        """Return the newest run of a question that was cancelled with something done, if there is one."""
+        return self._newest(subject, assessment, params, partial=True)
+
+    def _newest(self, subject: str, assessment: str, params: Mapping[str, Any], *, partial: bool) -> Outcome | None:
         if assessment.startswith("custom."):
             return None  # the engine's code is the user's own and may have changed under the same name
         asked = _question(subject, assessment, params, versions().get("xrai-widgets", ""))
-        content = self._database().newest_ok(asked)
+        content = self._database().newest_answer(asked, partial=partial)
         return None if content is None else _read(content, "that answers this")
 
     def load(self, number: int) -> Outcome:

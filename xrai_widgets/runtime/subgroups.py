@@ -47,7 +47,7 @@ def with_subgroups(subject: Subject, entry: Assessment, step: RunStep, measured:
     groups = subgroups_of(subject, entry)
     if not groups:
         return measured(subject, step)
-    ended = measured(subject, step.within(0.0, 1 / (len(groups) + 1)))
+    ended = measured(subject, step.within(0.0, 1 / (len(groups) + 1), main=True))
     return ended if ended["status"] != "ok" else ended | _add(ended["finding"], subject, entry, step, groups, measured)
 
 

@@ -4,6 +4,8 @@ from typing import Any
 
 import ipywidgets as w
 import traitlets
+from ipywidgets.widgets.widget_bool import CheckboxStyle
+from ipywidgets.widgets.widget_string import LabelStyle
 
 from xrai_widgets.core import Assessment, Subject, registered
 from xrai_widgets.results import html
@@ -37,6 +39,10 @@ class MetricSelector(w.VBox):  # type: ignore[misc]
         self._boxes: dict[str, w.Checkbox] = {}
         self._times: dict[str, w.Label] = {}
         self._wanted = set(selection)
+        # none of these is ever changed, so the rows share them: every widget costs the first visit a moment
+        self._look = {"layout": wide(), "style": CheckboxStyle()}
+        self._aside = {"layout": w.Layout(margin="0 0 0 auto"), "style": LabelStyle()}
+        self._across = w.Layout()
         self._list = w.VBox()
         super().__init__([self._list, self.message], **kwargs)
         self.observe(self._resubject, "subject")
@@ -74,12 +80,12 @@ class MetricSelector(w.VBox):  # type: ignore[misc]
         self._choose()
 
     def _row(self, entry: Assessment) -> w.Widget:
-        box = w.Checkbox(value=entry.name in self._wanted, description=entry.title, indent=False, layout=wide())
+        box = w.Checkbox(value=entry.name in self._wanted, description=entry.title, indent=False, **self._look)
         box.tooltip = f"{entry.summary} ({entry.name})"
         box.observe(self._ticked, "value")
-        time = w.Label("", layout=w.Layout(margin="0 0 0 auto"))
+        time = w.Label("", **self._aside)
         self._boxes[entry.name], self._times[entry.name] = box, time
-        return w.HBox([box, time])
+        return w.HBox([box, time], layout=self._across)
 
     def _misfits(self, missing: list[Any]) -> Html:
         shown = Html()

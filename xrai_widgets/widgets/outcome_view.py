@@ -3,14 +3,16 @@
 from typing import Any
 
 import ipywidgets as w
+import pandas as pd
 import traitlets
 
-from xrai_widgets.core import Chart, Finding, Outcome
+from xrai_widgets.core import Chart, Finding, Outcome, Subject
 from xrai_widgets.results import html, words
 from xrai_widgets.results.policy import Policy, judge
+from xrai_widgets.results.zones import CONTROLS
 from xrai_widgets.runtime import Job
+from xrai_widgets.widgets.linked_samples import LinkedSamples
 from xrai_widgets.widgets.parts import LABELS, Html, wide
-from xrai_widgets.widgets.sample_histogram import SampleHistogram
 from xrai_widgets.widgets.sample_table import SampleTable
 from xrai_widgets.widgets.session import Change
 from xrai_widgets.widgets.threshold_slider import ThresholdSlider
@@ -27,6 +29,9 @@ class OutcomeView(w.VBox):  # type: ignore[misc]
     outcome : Outcome, optional
         The one to show; shorthand for ``outcomes=(outcome,)``.
     policy : Policy, optional
+    subject : Subject, optional
+        The model that was measured: then the most exposed samples are shown in original units, else by id only. What
+        is shown is part of the widget's state, which a notebook may save; reports never hold it.
 
     Attributes
     ----------
@@ -36,6 +41,7 @@ class OutcomeView(w.VBox):  # type: ignore[misc]
         What is shown.
     policy : Policy
         Moving a threshold slider replaces it.
+    subject : Subject or None
     selected : tuple of (fingerprint, part, id)
         The marked samples. Linked views mark the same ones: ``traitlets.link((a, "selected"), (b, "selected"))``.
     """
@@ -44,8 +50,15 @@ class OutcomeView(w.VBox):  # type: ignore[misc]
     selected = traitlets.Tuple()
     outcome = traitlets.Instance(Outcome, allow_none=True)
     policy = traitlets.Instance(Policy)
+    subject = traitlets.Instance(Subject, allow_none=True)
 
-    def __init__(self, outcome: Outcome | None = None, policy: Policy | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        outcome: Outcome | None = None,
+        policy: Policy | None = None,
+        subject: Subject | None = None,
+        **kwargs: Any,
+    ) -> None:
         self._choice = w.Dropdown(description="result", tooltip="which result is shown", style=LABELS, layout=wide())
         self._head, self._values = Html(), Html()
         self._tables = w.VBox()
@@ -55,6 +68,7 @@ class OutcomeView(w.VBox):  # type: ignore[misc]
         self._tabs = w.Tab(self._pages, titles=_TABS)
         self._filled: set[int] = set()
         self._drawing: Job[None] | None = None
+        self._linked: list[LinkedSamples] = []
         super().__init__([self._choice, self._head, self._thresholds, self.waivers, self._tabs], **kwargs)
         self.set_trait("policy", policy or Policy.default())
         traitlets.link((self, "policy"), (self.waivers, "policy"))
@@ -65,6 +79,8 @@ class OutcomeView(w.VBox):  # type: ignore[misc]
         self.observe(self._show, "outcome")
         self.observe(self._judge, "policy")
         self.observe(self._mark, "selected")
+        self.subject = subject
+        self.observe(self._found, "subject")
         if outcome is not None:
             self.outcomes = (outcome,)
         self._show()
@@ -105,7 +121,7 @@ class OutcomeView(w.VBox):  # type: ignore[misc]
             self._values.show("")
             return
         verdict = judge(self.outcome, self.policy)
-        self._head.show(html.head(self.outcome, verdict))
+        self._head.show(html.head(self.outcome, verdict) + html.controls(self.outcome, verdict))
         self._values.show(html.values(self.outcome, verdict))
         if 2 in self._filled:
             self._fill_meaning()
@@ -123,12 +139,16 @@ class OutcomeView(w.VBox):  # type: ignore[misc]
         finding = self.outcome.finding
         assert finding is not None
         made: list[w.Widget] = []
+        self._linked = []
         blank: list[tuple[Html, Chart]] = []
         for chart in finding.charts:
+            if chart.table == CONTROLS:  # they stand beside the number
+                continue
             if chart.kind == "histogram" and chart.cut is not None:
-                title = Html()
-                title.show(html.render("title.html", title=chart.title))
-                made += [title, SampleHistogram(chart, finding)]
+                linked = LinkedSamples(chart, finding, self._at_hand(), self._own())
+                linked.observe(self._marked, "selected")
+                self._linked.append(linked)
+                made += linked.widgets
             else:
                 picture = Html()
                 picture.say("Drawing …", "status")
@@ -174,10 +194,30 @@ class OutcomeView(w.VBox):  # type: ignore[misc]
                 scores = [
                     str(column) for column in frame.columns if name == "samples" and frame[column].dtype.kind == "f"
                 ]
-                table = SampleTable(frame, words.label(name), scores[0] if scores else "", self._own())
+                source = next((linked for linked in self._linked if linked.chart.table == name), None)
+                table = self._table(name, frame, scores[0] if scores else "", source)
                 table.observe(self._marked, "selected")
                 made.append(table)
         self._tables.children = made
+
+    def _table(self, name: str, frame: pd.DataFrame, first: str, source: LinkedSamples | None) -> SampleTable:
+        """Return a table; where its score has a cut, the flags follow it."""
+        if source is None:
+            return SampleTable(frame, words.label(name), first, self._own())
+        chart, cut = source.chart, source.histogram.cut
+        table = SampleTable(frame, words.label(name), chart.x, self._own(), cut=cut, beyond=chart.beyond)
+        w.jslink((source.histogram, "cut"), (table, "cut"))
+        return table
+
+    def _at_hand(self) -> Subject | None:
+        """The subject that was measured, if it is here."""
+        if self.subject is None or self.outcome is None or self.subject.fingerprint != self.outcome.subject:
+            return None
+        return self.subject
+
+    def _found(self, _: Change) -> None:
+        for linked in self._linked:
+            linked.show(self._at_hand())
 
     def _own(self) -> list[list[str]]:
         """The marked samples of this outcome's subject."""
@@ -185,9 +225,10 @@ class OutcomeView(w.VBox):  # type: ignore[misc]
         return [[part, name] for owner, part, name in self.selected if owner == subject]
 
     def _mark(self, _: Change) -> None:
-        for table in self._tables.children:
-            if table.samples and table.selected != self._own():
-                table.selected = self._own()
+        own = self._own()
+        for view in [*self._linked, *(table for table in self._tables.children if table.samples)]:
+            if view.selected != own:
+                view.selected = own
 
     def _marked(self, change: Change) -> None:
         assert self.outcome is not None

@@ -1,4 +1,4 @@
-"""The form of an assessment, generated from its engine's signature."""
+"""The form of an assessment or a defence, generated from a function's signature."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,6 +7,7 @@ import ipywidgets as w
 import traitlets
 
 from xrai_widgets.core import Assessment, Parameter, Subject, find
+from xrai_widgets.models.defences import Defence
 from xrai_widgets.results import words
 from xrai_widgets.widgets.parts import LABELS, Html, wide
 from xrai_widgets.widgets.session import Change
@@ -15,11 +16,11 @@ _SLIDER = 20  # a range that reaches further beyond the default gets a box for t
 
 
 class ParameterForm(w.VBox):  # type: ignore[misc]
-    """Controls for every parameter of one assessment.
+    """Controls for every parameter of one assessment, or of one defence.
 
     Parameters
     ----------
-    assessment : str or Assessment
+    assessment : str, Assessment or Defence
     subject : Subject, optional
         Choices that do not fit it are refused with the reason.
 
@@ -35,7 +36,7 @@ class ParameterForm(w.VBox):  # type: ignore[misc]
     error = traitlets.Unicode()
     subject = traitlets.Instance(Subject, allow_none=True)
 
-    def __init__(self, assessment: str | Assessment, subject: Subject | None = None, **kwargs: Any) -> None:
+    def __init__(self, assessment: str | Assessment | Defence, subject: Subject | None = None, **kwargs: Any) -> None:
         self.assessment = find(assessment) if isinstance(assessment, str) else assessment
         self.message = Html()
         self._controls = {p.name: _control(p) for p in self.assessment.parameters}

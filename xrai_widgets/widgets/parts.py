@@ -4,9 +4,10 @@ import functools
 import logging
 import secrets
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import ipywidgets as w
+from ipywidgets.widgets.widget_string import HTMLStyle
 from markupsafe import escape
 
 from xrai_widgets.results import html
@@ -18,6 +19,13 @@ LABELS = {"description_width": "170px"}
 
 class Html(w.HTML):  # type: ignore[misc]
     """HTML made by the package's own renderer, with its style sheet."""
+
+    _plain: ClassVar[HTMLStyle | None] = None
+
+    def __init__(self, **kwargs: Any) -> None:
+        if Html._plain is None or Html._plain.comm is None:  # closed by someone who closed all widgets
+            Html._plain = HTMLStyle()
+        super().__init__(style=Html._plain, **kwargs)
 
     def show(self, text: str) -> None:
         """Replace what is shown; nothing is shown for an empty text."""

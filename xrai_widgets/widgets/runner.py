@@ -34,7 +34,8 @@ class Runner(w.VBox):  # type: ignore[misc]
         The last one that ended.
     running : bool
     store, fresh
-        A `Store` keeps what ends, and answers what it was asked before unless ``fresh`` is ticked.
+        A `Store` keeps what ends, and answers what it was asked before. What was cancelled goes on where it stopped, if
+        the assessment can. Neither is done while ``fresh`` is ticked.
     """
 
     subject = traitlets.Instance(Subject, allow_none=True)
@@ -55,14 +56,14 @@ class Runner(w.VBox):  # type: ignore[misc]
         self.bar = w.FloatProgress(min=0, max=1, description="progress")
         self.bar.layout = w.Layout(width="auto", visibility="hidden")
         self._fresh = w.Checkbox(description="run again what the store knows", indent=False)
-        self._fresh.layout.display = "none"
         super().__init__([self.button, self._fresh, self.bar, self.status, self.message, self._partial], **kwargs)
         self.button.on_click(lambda _: self.cancel() if self.running else self.run())
         self.observe(self._ready, ["subject", "plan", "error", "running", "forecasts"])
         traitlets.link((self, "fresh"), (self._fresh, "value"))
-        self.observe(lambda _: setattr(self._fresh.layout, "display", "none" if self.store is None else ""), "store")
+        self.observe(self._offer, ["store", "outcomes"])
         self.subject, self.plan = subject, plan
         self._ready()
+        self._offer()
 
     @guarded
     def run(self) -> None:
@@ -74,6 +75,7 @@ class Runner(w.VBox):  # type: ignore[misc]
         told = [self.forecasts[name].seconds for name, _ in plan if name in self.forecasts]
         seconds = told if len(told) == len(plan) and None not in told else None
         more: dict[str, Any] = {"seconds": seconds, "store": self.store, "fresh": self.fresh}
+        more["earlier"] = self.outcomes
 
         def work(job: Job[list[Outcome]]) -> list[Outcome]:
             return run_plan(subject, plan, cancel=job.cancel_event, each=job.post, backend=job.backend, **more)
@@ -147,6 +149,13 @@ class Runner(w.VBox):  # type: ignore[misc]
         if reason or self._reason:
             self.status.say(reason, "status")
         self._reason = reason
+
+    def _offer(self, _: Change | None = None) -> None:
+        """Offer a fresh start where there is something else to start from."""
+        begun = any(outcome.status == "cancelled" and outcome.finding is not None for outcome in self.outcomes)
+        self._fresh.layout.display = "" if begun or self.store is not None else "none"
+        known = "run again what the store knows"
+        self._fresh.description = known if self.store is not None else "start over what was cancelled"
 
     def _why_not(self) -> str:
         if self.subject is None:

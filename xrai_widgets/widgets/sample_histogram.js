@@ -1,6 +1,7 @@
-// Histogram of a score per sample with a cut that is dragged or moved by the keyboard; shares are counted here.
+// Histogram of a score per sample with a cut that is dragged or moved by the keyboard; what lies beyond it is counted
+// and flagged here. Marked samples are shown on the axis; a click marks the nearest one.
 const NS = "http://www.w3.org/2000/svg";
-const W = 620, H = 280, LEFT = 52, RIGHT = 14, TOP = 16, BOTTOM = 44, BINS = 30;
+const WIDEST = 620, NARROWEST = 320, H = 280, LEFT = 52, RIGHT = 14, TOP = 16, BOTTOM = 44, BINS = 30;
 const DASHES = ["", "6 3", "2 3", "8 3 2 3"];
 
 function make(name, attributes, parent, text) {
@@ -39,7 +40,9 @@ function render({ model, el }) {
   const root = document.createElement("div");
   root.className = "xrai-histogram";
   el.appendChild(root);
-  let groups, low, high, peak, handle, line, readout, tag;
+  let groups, low, high, peak, handle, line, readout, tag, zone, stripes, flagged, marks, announced, soon;
+  let W = WIDEST;  // as wide as there is room, so that the words keep their size
+  const below = () => model.get("beyond") === "below";
   const x = (v) => LEFT + ((v - low) / (high - low)) * (W - LEFT - RIGHT);
   const y = (share) => H - BOTTOM - (share / peak) * (H - TOP - BOTTOM);
   const clamp = (v) => Math.min(high, Math.max(low, v));
@@ -47,8 +50,9 @@ function render({ model, el }) {
   function load() {
     const names = model.get("groups"), colours = model.get("colours");
     groups = model.get("values").map((view, i) => ({ name: names[i], colour: colours[i], values: floats(view).sort() }));
-    low = Math.min(...groups.map((g) => g.values[0]));
-    high = Math.max(...groups.map((g) => g.values[g.values.length - 1]));
+    const cut = model.get("cut");
+    low = Math.min(cut, ...groups.map((g) => g.values[0]));
+    high = Math.max(cut, ...groups.map((g) => g.values[g.values.length - 1]));
     if (!(high > low)) { low -= 0.5; high += 0.5; }
     for (const g of groups) {
       g.shares = new Array(BINS).fill(0);
@@ -59,7 +63,10 @@ function render({ model, el }) {
 
   function draw() {
     root.replaceChildren();
+    if (model.get("title")) root.appendChild(document.createElement("h4")).textContent = model.get("title");
     const svg = make("svg", { viewBox: `0 0 ${W} ${H}`, class: "xrai-histogram-figure", role: "group", "aria-label": model.get("alt") }, root);
+    zone = make("rect", { y: TOP, height: H - BOTTOM - TOP, class: "xrai-beyond" }, svg);
+    stripes = make("line", { y1: (TOP + H - BOTTOM) / 2, y2: (TOP + H - BOTTOM) / 2, class: "xrai-beyond-stripes", "stroke-width": H - BOTTOM - TOP }, svg);
     const ink = { stroke: "currentColor", "stroke-opacity": 0.5 };
     make("line", { x1: LEFT, x2: W - RIGHT, y1: H - BOTTOM, y2: H - BOTTOM, ...ink }, svg);
     for (const t of ticks(low, high)) {
@@ -79,13 +86,48 @@ function render({ model, el }) {
       });
       make("path", { d: path + `L${x(high)},${y(0)}Z`, fill: g.colour, "fill-opacity": 0.28, stroke: g.colour, "stroke-width": 1.6, "stroke-dasharray": DASHES[number % 4] }, svg);
     });
+    const ground = make("rect", { x: LEFT, y: TOP, width: W - LEFT - RIGHT, height: H - BOTTOM - TOP, fill: "transparent", class: "xrai-ground" }, svg);
+    ground.addEventListener("click", (event) => pick(at(svg, event)));
+    marks = make("g", {}, svg);
+    flagged = make("text", { y: TOP + 12, class: "xrai-flagged-count" }, svg);
     drawHandle(svg);
+    announced = document.createElement("p");
+    announced.setAttribute("role", "status");
+    root.appendChild(announced);
     const table = document.createElement("table");
-    table.innerHTML = "<caption>Samples above the cut, with 95 % intervals</caption><thead><tr><th scope=col>group</th><th scope=col>above</th><th scope=col>share</th><th scope=col>interval</th></tr></thead>";
+    table.innerHTML = `<caption>Samples ${below() ? "below" : "above"} the cut, with 95 % intervals</caption><thead><tr><th scope=col>group</th><th scope=col>${below() ? "below" : "above"}</th><th scope=col>share</th><th scope=col>interval</th></tr></thead>`;
     readout = document.createElement("tbody");
     table.appendChild(readout);
     root.appendChild(table);
     show();
+    mark();
+  }
+
+  function at(svg, event) {
+    const box = svg.getBoundingClientRect();
+    return low + (((event.clientX - box.left) * (W / box.width) - LEFT) / (W - LEFT - RIGHT)) * (high - low);
+  }
+
+  // the sample nearest to this value is marked, or no longer marked
+  function pick(value) {
+    model.set("picked", value);
+    model.save_changes();
+  }
+
+  // marked samples: a diamond on the axis, with the name where there is room for it
+  function mark() {
+    marks.replaceChildren();
+    let free = -Infinity;
+    for (const [value, name] of [...model.get("marks")].sort((a, b) => a[0] - b[0])) {
+      const place = x(clamp(value)), words = name.length > 16 ? name.slice(0, 15) + "…" : name;
+      const one = make("g", { transform: `translate(${place},${H - BOTTOM})`, class: "xrai-marked-sample" }, marks);
+      make("title", {}, one, `marked: ${name}, ${said(value)}`);
+      make("path", { d: "M0,-13 l6,6.5 l-6,6.5 l-6,-6.5 z" }, one);
+      const wide = words.length * 6.6, left = Math.min(Math.max(place - wide / 2, LEFT), W - RIGHT - wide);
+      if (left < free) continue;
+      free = left + wide + 6;
+      make("text", { x: left - place, y: -17, class: "xrai-tick" }, one, words);
+    }
   }
 
   function drawHandle(svg) {
@@ -95,10 +137,7 @@ function render({ model, el }) {
     make("rect", { x: -14, y: TOP - 8, width: 28, height: H - BOTTOM - TOP + 8, fill: "transparent" }, line);
     make("path", { d: "M-7,-12 h14 v9 l-7,8 l-7,-8 z", transform: `translate(0,${TOP})`, class: "xrai-cut-grip" }, line);
     tag = make("text", { y: H - BOTTOM + 30, "text-anchor": "middle", class: "xrai-cut-tag" }, line);
-    const value = (event) => {
-      const box = svg.getBoundingClientRect();
-      return low + (((event.clientX - box.left) * (W / box.width) - LEFT) / (W - LEFT - RIGHT)) * (high - low);
-    };
+    const value = (event) => at(svg, event);
     handle.addEventListener("pointerdown", (event) => { handle.setPointerCapture(event.pointerId); handle.focus(); move(value(event)); event.preventDefault(); });
     handle.addEventListener("pointermove", (event) => { if (handle.hasPointerCapture(event.pointerId)) move(value(event)); });
     handle.addEventListener("keydown", (event) => {
@@ -115,7 +154,13 @@ function render({ model, el }) {
   }
 
   function show() {
-    const cut = clamp(model.get("cut")), words = [];
+    const cut = clamp(model.get("cut")), words = [], side = below() ? "below" : "above";
+    const from = below() ? LEFT : x(cut), to = below() ? x(cut) : W - RIGHT;
+    zone.setAttribute("x", from);
+    zone.setAttribute("width", Math.max(0, to - from));
+    stripes.setAttribute("x1", from);
+    stripes.setAttribute("x2", to);
+    let total = 0, all = 0;
     line.setAttribute("transform", `translate(${x(cut)},0)`);
     tag.textContent = said(cut);
     tag.setAttribute("text-anchor", x(cut) > W - 60 ? "end" : x(cut) < LEFT + 30 ? "start" : "middle");
@@ -123,8 +168,10 @@ function render({ model, el }) {
     for (const g of groups) {
       const n = g.values.length;
       let a = 0, b = n;
-      while (a < b) { const m = (a + b) >> 1; if (g.values[m] > cut) b = m; else a = m + 1; }
-      const k = n - a, range = wilson(k, n);
+      while (a < b) { const m = (a + b) >> 1; if (below() ? g.values[m] >= model.get("cut") : g.values[m] > model.get("cut")) b = m; else a = m + 1; }
+      const k = below() ? a : n - a, range = wilson(k, n);
+      total += k;
+      all += n;
       const row = readout.insertRow();
       const name = document.createElement("th");
       name.scope = "row";
@@ -134,18 +181,34 @@ function render({ model, el }) {
       name.append(mark, g.name);
       row.append(name);
       for (const text of [`${k} of ${n}`, percent(n ? k / n : 0), `${percent(range[0])} – ${percent(range[1])}`]) row.insertCell().textContent = text;
-      words.push(`${g.name} ${percent(n ? k / n : 0)} above`);
+      words.push(`${g.name} ${percent(n ? k / n : 0)} ${side}`);
     }
+    const range = wilson(total, all);
+    flagged.textContent = `${below() ? "▼" : "▲"} ${total} flagged`;
+    const near = below() ? x(cut) - 10 : x(cut) + 10, outer = below() ? near > LEFT + 90 : near < W - RIGHT - 90;
+    flagged.setAttribute("x", outer ? near : below() ? x(cut) + 10 : x(cut) - 10);
+    flagged.setAttribute("text-anchor", outer === below() ? "end" : "start");
+    clearTimeout(soon);  // a cut that is dragged is not announced at every step
+    const sentence = `${total} of ${all} samples are flagged: ${percent(all ? total / all : 0)} lie ${side} the cut ${said(cut)} (95 % interval ${percent(range[0])} – ${percent(range[1])}).`;
+    soon = setTimeout(() => { announced.textContent = sentence; }, announced.textContent ? 400 : 0);
     handle.setAttribute("aria-valuenow", cut);
     handle.setAttribute("aria-valuetext", `${said(cut)}: ${words.join(", ")}`);
   }
 
+  const room = new ResizeObserver(([entry]) => {
+    const wide = Math.round(Math.min(WIDEST, Math.max(NARROWEST, entry.contentRect.width)));
+    if (!entry.contentRect.width || Math.abs(wide - W) < 10) return;
+    W = wide;
+    draw();
+  });
+  room.observe(root);
   const redraw = () => { load(); draw(); };
   const moved = () => show();
   redraw();
   model.on("change:values", redraw);
   model.on("change:cut", moved);
-  return () => { model.off("change:values", redraw); model.off("change:cut", moved); };
+  model.on("change:marks", mark);
+  return () => { clearTimeout(soon); room.disconnect(); model.off("change:values", redraw); model.off("change:cut", moved); model.off("change:marks", mark); };
 }
 
 export default { render };

@@ -15,7 +15,7 @@ _HERE = Path(__file__).parent
 
 
 class SampleHistogram(anywidget.AnyWidget):
-    """Histogram with a draggable, keyboard-operable cut. The share above it is counted in the browser.
+    """Histogram with a draggable, keyboard-operable cut. The share beyond it is counted in the browser.
 
     Parameters
     ----------
@@ -28,6 +28,10 @@ class SampleHistogram(anywidget.AnyWidget):
     ----------
     cut : float
         Where the cut is.
+    marks : list of [value, name]
+        Marked samples, shown under the axis.
+    picked : float or None
+        The value that was last clicked; it is None again when somebody has looked.
     """
 
     _esm = _HERE / "sample_histogram.js"
@@ -36,8 +40,12 @@ class SampleHistogram(anywidget.AnyWidget):
     colours = traitlets.List(traitlets.Unicode()).tag(sync=True)
     values = traitlets.List(traitlets.Bytes()).tag(sync=True)
     label = traitlets.Unicode().tag(sync=True)
+    title = traitlets.Unicode().tag(sync=True)
     alt = traitlets.Unicode().tag(sync=True)
     cut = traitlets.Float().tag(sync=True)
+    beyond = traitlets.Unicode("above").tag(sync=True)
+    marks: Any = traitlets.List().tag(sync=True)
+    picked = traitlets.Float(None, allow_none=True).tag(sync=True)
 
     def __init__(self, chart: Chart, finding: Finding, **kwargs: Any) -> None:
         if chart.kind != "histogram" or chart.cut is None:
@@ -50,8 +58,10 @@ class SampleHistogram(anywidget.AnyWidget):
             colours=[colours[name] for name in parts],
             values=[np.ascontiguousarray(part[chart.x], dtype="<f8").tobytes() for part in parts.values()],
             label=label(chart.x),
+            title=chart.title,
             alt=describe(chart, finding),
             cut=chart.cut,
+            beyond=chart.beyond,
             **kwargs,
         )
 

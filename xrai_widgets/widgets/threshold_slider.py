@@ -39,6 +39,7 @@ class ThresholdSlider(w.VBox):  # type: ignore[misc]
         if threshold is None or outcome.finding is None or key not in outcome.finding.values:
             raise ValueError(f"the policy must have a threshold for {outcome.assessment} {key}, got none")
         low, high = _span(outcome, key, threshold.value)
+        self._first = threshold.value
         word = "at most" if threshold.bound == "max" else "at least"
         self.slider = w.FloatSlider(
             value=threshold.value,
@@ -65,7 +66,7 @@ class ThresholdSlider(w.VBox):  # type: ignore[misc]
         if threshold is not None and abs(threshold.value - self.slider.value) > 1e-12:
             self.slider.value = threshold.value
         check = next(c for c in judge(self.outcome, self.policy).checks if c.key == self.key)
-        self.verdict.show(html.render("check.html", check=check))
+        self.verdict.show(html.check(self.outcome, check, (self._first, self._first)))
 
 
 def _span(outcome: Outcome, key: str, threshold: float) -> tuple[float, float]:

@@ -30,6 +30,14 @@ class WaiverForm(w.VBox):  # type: ignore[misc]
     policy = traitlets.Instance(Policy)
 
     def __init__(self, outcome: Outcome | None = None, policy: Policy | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.set_trait("policy", policy or Policy.default())
+        self.observe(self._show, ["outcome", "policy"])
+        self.outcome = outcome
+        self._show()
+
+    def _make(self) -> None:
+        """Make the form when something fails for the first time: most pages open without."""
         self.message = Html()
         look = {"style": LABELS}
         typed = {**look, "continuous_update": False}  # else a click may overtake the last letters
@@ -52,13 +60,9 @@ class WaiverForm(w.VBox):  # type: ignore[misc]
         self._form = w.VBox([self.measure, self.who, self.why, self.until, self.only, self.button])
         self.held = w.VBox()
         self._accordion = w.Accordion([w.VBox([self._form, self.held, self.message])], titles=["Waive a failing value"])
-        super().__init__([self._accordion], **kwargs)
-        self.set_trait("policy", policy or Policy.default())
+        self.children = [self._accordion]
         self.button.on_click(lambda _: self.waive())
         self.observe(lambda _: self.message.say(""), "outcome")
-        self.observe(self._show, ["outcome", "policy"])
-        self.outcome = outcome
-        self._show()
 
     @guarded
     def waive(self) -> None:
@@ -87,8 +91,14 @@ class WaiverForm(w.VBox):  # type: ignore[misc]
     def _show(self, _: Change | None = None) -> None:
         checks = judge(self.outcome, self.policy).checks if self.outcome is not None else ()
         groups = judge(self.outcome, self.policy).groups if self.outcome is not None else ()
+        noted = [check for check in checks if check.waiver is not None]
         bad = {group.key for group in groups if group.together == "fail"}
         failing = [check for check in checks if check.status in ("fail", "warn") or check.key in bad]
+        self.layout.display = "" if failing or noted else "none"
+        if not self.children and (failing or noted):
+            self._make()
+        if not self.children:
+            return
         options = [
             (f"{words.label(check.key)} ({'fail' if check.key in bad else check.status})", check.key)
             for check in failing
@@ -96,7 +106,6 @@ class WaiverForm(w.VBox):  # type: ignore[misc]
         if tuple(options) != tuple(self.measure.options):
             self.measure.options = options
             self.measure.value = failing[0].key if failing else None
-        noted = [check for check in checks if check.waiver is not None]
         rows = []
         for check in noted:
             said = Html()
@@ -106,4 +115,3 @@ class WaiverForm(w.VBox):  # type: ignore[misc]
             rows.append(w.HBox([button, said]))
         self.held.children = rows
         self._form.layout.display = "" if failing else "none"
-        self.layout.display = "" if failing or noted else "none"

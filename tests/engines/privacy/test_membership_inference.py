@@ -108,7 +108,7 @@ def test_the_score_of_a_regression_is_minus_the_squared_error(regression: Subjec
     assert "class" not in samples
 
 
-@pytest.mark.parametrize("score", ["confidence", "margin"])
+@pytest.mark.parametrize("score", ["confidence", "margin", "modified entropy"])
 def test_a_regression_has_no_other_score_and_is_told_which_one_it_has(regression: Subject, score: str) -> None:
     outcome = xw.assess(regression, "privacy.membership_inference", score=score)
     assert outcome.status == "not applicable"
@@ -133,7 +133,7 @@ def test_fewer_than_ten_members_or_non_members_are_refused(members: int, others:
     assert on_scores(np.linspace(0.6, 0.9, 10), np.linspace(0.5, 0.8, 10)).values
 
 
-@pytest.mark.parametrize("score", ["loss", "confidence", "margin"])
+@pytest.mark.parametrize("score", ["loss", "confidence", "margin", "modified entropy"])
 def test_the_auc_is_that_of_scikit_learn_for_every_score(credit: Subject, score: str) -> None:
     finding = finding_of(credit, score=score)
     samples, scores = finding.tables["samples"], finding.tables["scores"].set_index("score")
@@ -154,7 +154,7 @@ def test_the_scores_are_log_probability_largest_probability_and_margin(digits: S
 
 
 @pytest.mark.parametrize(("key", "limit"), [("tpr_at_fpr_1pct", 0.01), ("tpr_at_fpr_0_1pct", 0.001)])
-def test_the_hits_at_a_low_rate_are_those_of_scikit_learns_curve_with_an_exact_interval(
+def test_the_hits_at_a_low_rate_are_those_of_scikit_learns_curve_and_their_interval_allows_for_the_rate(
     credit: Subject, key: str, limit: float
 ) -> None:
     finding = finding_of(credit)
@@ -162,8 +162,10 @@ def test_the_hits_at_a_low_rate_are_those_of_scikit_learns_curve_with_an_exact_i
     fpr, tpr, _ = roc_curve(samples["is"] == "member", samples["loss"], drop_intermediate=False)
     expected = tpr[fpr <= limit].max()
     assert finding.values[key] == pytest.approx(expected)
-    hits = round(expected * 600)
-    assert finding.intervals[key] == pytest.approx(statistics.clopper_pearson(hits, 600)[1:])
+    low, high = finding.intervals[key]
+    _, binomial_low, binomial_high = statistics.clopper_pearson(round(expected * 600), 600)
+    assert low <= binomial_low
+    assert high > binomial_high
     assert finding.counts[key] == 600
 
 
@@ -283,16 +285,6 @@ def test_precision_of_an_attack_on_nothing_is_the_base_rate_and_the_reader_is_to
     assert low < 0.8 < high
     assert finding.values["precision"] == pytest.approx(0.8, abs=0.05)
     assert "80.0% members; guessing reaches that" in finding.notes[0]
-
-
-def test_too_few_non_members_for_a_rate_are_said_in_words() -> None:
-    rng = np.random.default_rng(7)
-    few, many = (on_scores(rng.beta(3, 2, n), rng.beta(2, 2, n)) for n in (200, 2000))
-    told = [note for note in few.notes if "cannot show a false-positive rate of 0.1%" in note]
-    assert len(told) == 1
-    assert f"{1 - 0.025 ** (1 / 200):.2%}" in told[0]
-    assert not any("of 1.0%" in note for note in few.notes)
-    assert not any("cannot show" in note for note in many.notes)
 
 
 def test_ties_that_leave_no_rule_at_a_rate_are_said_in_words() -> None:

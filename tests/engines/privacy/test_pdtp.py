@@ -21,7 +21,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from xrai_widgets.core import Array, NotApplicable, Subject, find
 from xrai_widgets.engines.privacy import pdtp
-from xrai_widgets.engines.privacy._leave_one_out import closed_form
+from xrai_widgets.engines.privacy._leave_one_out import closed_form, everywhere
 from xrai_widgets.runtime import Meter, RunStep, assess, run
 
 SHARP = {"tol": 1e-8, "max_iter": 10_000, "solver": "newton-cholesky"}
@@ -69,6 +69,7 @@ def test_a_closed_form_is_the_refit(model: Any, load: Callable[..., Any]) -> Non
         keep = rows != index
         refit = clone(model).fit(X[keep], y[keep]).predict_proba(X)
         assert form.without(index, rows) == pytest.approx(refit, abs=1e-6)
+        assert everywhere(form, np.array([0, index]), len(X))[1] == pytest.approx(refit, abs=1e-6)
 
 
 @pytest.mark.parametrize("model", REGRESSORS, ids=str)
@@ -168,7 +169,7 @@ def test_a_forest_that_is_asked_everywhere_shows_noise_and_nothing_else(
 ) -> None:
     X, y = cancer
     subject = subject_of(RandomForestClassifier(10, min_samples_leaf=20, random_state=state), X[:260], y[:260])
-    p = []
+    p, excess = [], []
     for seed in range(200):
         found = pdtp(
             *(subject.predict, subject.X_train, subject.y_train, subject.X, subject.fit),
@@ -179,7 +180,9 @@ def test_a_forest_that_is_asked_everywhere_shows_noise_and_nothing_else(
             seed=seed,
         )
         p.append(found.tables["samples"]["p_value"].iloc[0])
+        excess.append(found.tables["samples"]["excess"].iloc[0])
     assert stats.kstest(p, "uniform").pvalue > 0.001
+    assert abs(np.mean(excess)) < 3 * np.std(excess) / np.sqrt(200)
 
 
 def test_a_planted_sample_on_which_its_neighbourhood_leans_is_the_worst(rng: np.random.Generator) -> None:
@@ -337,7 +340,7 @@ def test_refits_that_answer_nan_are_an_error_that_says_so(cancer: tuple[Array, A
 
 
 def test_asking_everywhere_keeps_to_the_memory_limit(rng: np.random.Generator) -> None:
-    X, y = rng.normal(size=(200_000, 1)), np.arange(200_000) % 2
+    X, y = rng.normal(size=(700_000, 1)), np.arange(700_000) % 2
     with pytest.raises(ValueError, match=r"at='all' needs 0\.06.* GB here, memory_limit must be at least that"):
         pdtp(lambda rows: np.full((len(rows), 2), 0.5), X, y, X, blind, at="all", memory_limit=0.05)
 

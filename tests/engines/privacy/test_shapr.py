@@ -266,3 +266,75 @@ def test_the_arrays_of_the_user_are_left_as_they_were() -> None:
     on_outputs(*arrays, n_neighbors=2)
     for array, copy in zip(arrays, before, strict=True):
         assert np.array_equal(array, copy)
+
+
+@pytest.mark.parametrize("k", [1, 3])
+@pytest.mark.parametrize("case", [random_case, tied_case])
+def test_the_null_is_the_values_of_permuted_labels(case: Callable[..., tuple[Array, ...]], k: int) -> None:
+    train, y_train, test, y_test = case(11, 60, 40)
+    rng = np.random.default_rng(5)
+    permuted = np.array([rng.permutation(y_train) for _ in range(4)])
+    options = {"n_neighbors": k, "memory": 1.0, "step": quiet}
+    found = knn_shapley(train, y_train, test, y_test, permuted=permuted, **options)
+    assert found.null.shape == (4, 60)
+    for row, labels in zip(found.null, permuted, strict=True):
+        assert row == pytest.approx(knn_shapley(train, labels, test, y_test, **options).values, abs=1e-12)
+    small = knn_shapley(train, y_train, test, y_test, permuted=permuted, **(options | {"memory": 1e-7}))
+    assert small.null == pytest.approx(found.null, abs=1e-12)
+
+
+def test_the_null_is_shown_beside_the_values_and_nothing_is_judged_by_it(forest: Subject) -> None:
+    outcome = xw.assess(forest, "privacy.shapr", permutations=30, strict=True)
+    finding = outcome.finding
+    assert finding is not None
+    null = finding.tables["null"]
+    measured, chance = (null[null["line"] == line] for line in ("measured", "training labels permuted"))
+    scores = finding.tables["samples"]["shapr"].to_numpy()
+    for _, row in measured.iloc[::9].iterrows():
+        assert row["share_above"] == pytest.approx((scores > row["shapr"]).mean())
+        assert row["low"] <= row["share_above"] <= row["high"]
+    assert chance["shapr"].tolist() == measured["shapr"].tolist()
+    assert (chance["low"] <= chance["share_above"]).all()
+    assert (chance["share_above"] <= chance["high"]).all()
+    assert chance["high"].max() <= 1
+    assert any(chart.table == "null" and chart.kind == "line" for chart in finding.charts)
+    assert "permuted 30 times" in finding.notes[1]
+    assert "no threshold" in finding.notes[1]
+    assert not any("null" in key or "permut" in key for key in finding.values)
+    assert outcome.verdict().status == "not judged"
+    without = xw.assess(forest, "privacy.shapr", permutations=0, strict=True).finding
+    assert without is not None
+    assert "null" not in without.tables
+    assert without.values == finding.values
+    assert len(without.charts) == len(finding.charts) - 1
+
+
+def test_classes_have_their_median_quartiles_and_tail(credit: Subject) -> None:
+    finding = xw.assess(credit, "privacy.shapr", permutations=0, strict=True).finding
+    assert finding is not None
+    samples, classes = finding.tables["samples"], finding.tables["classes"].set_index("class")
+    for label, group in samples.groupby("class"):
+        row = classes.loc[label]
+        low, middle, high = group["shapr"].quantile([0.25, 0.5, 0.75])
+        assert (row["median"], row["q1"], row["q3"], row["iqr"]) == pytest.approx((middle, low, high, high - low))
+        assert row["low"] <= row["p95"] <= row["high"]
+
+
+def test_the_most_exposed_samples_come_first_with_id_and_class(credit: Subject) -> None:
+    finding = xw.assess(credit, "privacy.shapr", permutations=0, strict=True).finding
+    assert finding is not None
+    samples, most = finding.tables["samples"], finding.tables["most_exposed"]
+    assert most["shapr"].tolist() == sorted(samples["shapr"], reverse=True)[:20]
+    first = samples.loc[samples["id"] == most["id"][0]].iloc[0]
+    assert (first["class"], first["shapr"]) == (most["class"][0], most["shapr"][0])
+
+
+def test_even_a_model_that_memorises_noise_is_not_above_the_null() -> None:
+    rng = np.random.default_rng(2)
+    X, y = rng.normal(size=(400, 4)), rng.integers(0, 2, 400)
+    tree = DecisionTreeClassifier(random_state=0).fit(X[:200], y[:200])
+    finding = shapr(tree.predict_proba, X[:200], y[:200], X[200:], y[200:])
+    null = finding.tables["null"]
+    chance = null[null["line"] == "training labels permuted"]
+    rare = chance["shapr"][chance["share_above"] < 0.05].min()
+    assert (finding.tables["samples"]["shapr"] > rare).mean() == 0

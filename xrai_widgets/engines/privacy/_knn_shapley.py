@@ -14,11 +14,15 @@ _BLOCK = 1 << 20  # more entries per block than this no longer fit the cache
 
 
 class Shapley(NamedTuple):
-    """Values per training sample (mean over test samples), their standard error, and the vote share per test sample."""
+    """Values per training sample (mean over test samples), their standard error, and the vote share per test sample.
+
+    ``null``, (permutations, n): the values where the labels of the training samples are permuted.
+    """
 
     values: Array
     errors: Array
     shares: Array
+    null: Array = np.empty((0, 0))
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,15 @@ class _Outputs:
 
 
 def knn_shapley(
-    train: Array, y_train: Array, test: Array, y_test: Array, *, n_neighbors: int, memory: float, step: Step
+    train: Array,
+    y_train: Array,
+    test: Array,
+    y_test: Array,
+    *,
+    n_neighbors: int,
+    memory: float,
+    step: Step,
+    permuted: Array | None = None,
 ) -> Shapley:
     """Return each training sample's Shapley value in the game "share of right labels among the K nearest".
 
@@ -54,6 +66,8 @@ def knn_shapley(
         K.
     memory : float
         GB that the working arrays may take.
+    permuted : int array (permutations, n), optional
+        Other labels of the training samples, for which the values are computed, too: ranks are shared.
 
     Notes
     -----
@@ -68,24 +82,29 @@ def knn_shapley(
     vote = _Vote(len(train), n_neighbors)
     other, extra = np.zeros((2, u)), np.zeros((2, k, u))  # sums of values and of their squares
     shares = np.empty(m)
+    null = _Null(np.empty((0, len(train)), int) if permuted is None else permuted, outputs, vote)
     done = 0
     for label, index in _blocks(y_test, max(1, min(_BLOCK, int(memory * 1e9 / 8 / _ARRAYS)) // u)):
         distance = cdist(test[index], outputs.rows, "sqeuclidean")
         order = np.argsort(distance, axis=1)
-        miss, hit, shares[index] = vote.values(np.take_along_axis(distance, order, axis=1), order, outputs, label)
+        tied = vote.ties(np.take_along_axis(distance, order, axis=1), outputs)
+        match = outputs.by_class[label][order]
+        miss, hit, shares[index] = vote.values(tied, outputs.counts[order], match)
         flat = order.ravel()
         for power in (0, 1):
             low, high = miss ** (power + 1), hit ** (power + 1)
             other[power] += np.bincount(flat, low, minlength=u)
             extra[power, label] += np.bincount(flat, high - low, minlength=u)
+        for _ in null.block(label, order, tied):
+            step(done / m, "neighbours of test samples, labels permuted")
         done += len(index)
         step(done / m, "neighbours of test samples")
     total, squares = (other[power][outputs.place] + extra[power][y_train, outputs.place] for power in (0, 1))
     average = total / m
     if m == 1:
-        return Shapley(average, np.full(len(average), np.inf), shares)
+        return Shapley(average, np.full(len(average), np.inf), shares, null.values / m)
     spread = np.maximum(squares / m - average**2, 0.0)
-    return Shapley(average, np.sqrt(spread / (m - 1)), shares)
+    return Shapley(average, np.sqrt(spread / (m - 1)), shares, null.values / m)
 
 
 class _Vote:
@@ -97,12 +116,14 @@ class _Vote:
         self.c = np.r_[1.0, np.minimum(n_neighbors, ranks) / ranks]
         self.running = np.r_[0.0, np.cumsum(self.c[1:])]
 
-    def values(self, distance: Array, order: Array, outputs: _Outputs, label: int) -> tuple[Array, Array, Array]:
-        """Return the values, in sorted order, of samples with another and with the same label; and the shares."""
+    def ties(self, distance: Array, outputs: _Outputs) -> Array | None:
+        """Return where a sorted distance equals the one before it, (rows, u - 1); None if no two samples tie."""
         tied = distance[:, 1:] == distance[:, :-1]
-        if self.n == len(outputs.rows) and not tied.any():
-            return self._distinct(outputs.by_class[label][order])
-        return self._tied(tied, outputs.counts[order], outputs.by_class[label][order])
+        return tied if self.n > len(outputs.rows) or tied.any() else None
+
+    def values(self, tied: Array | None, size: Array, match: Array) -> tuple[Array, Array, Array]:
+        """Return the values, in sorted order, of samples with another and with the same label; and the shares."""
+        return self._distinct(match) if tied is None else self._tied(tied, size, match)
 
     def _distinct(self, match: Array) -> tuple[Array, Array, Array]:
         drop = match * (self.c[:-1] - self.c[1:])
@@ -132,6 +153,50 @@ class _Vote:
         shares = np.bincount(row, q * hit + (g - q) * miss, minlength=rows)
         length = np.diff(np.r_[starts, rows * u])
         return np.repeat(miss, length), np.repeat(hit, length), shares
+
+
+class _Null:
+    """Values where the training samples have other labels; everything but the labels is as it was."""
+
+    def __init__(self, labels: Array, outputs: _Outputs, vote: _Vote) -> None:
+        self._labels, self._outputs, self._vote = labels, outputs, vote
+        self.values = np.zeros(labels.shape)
+
+    def block(self, label: int, order: Array, tied: Array | None) -> Iterator[None]:
+        """Add the values of a block of test samples with one label; yields after each permutation."""
+        if len(self._labels):
+            yield from self._distinct(label, order) if tied is None else self._tied(label, order, tied)
+
+    def _distinct(self, label: int, order: Array) -> Iterator[None]:
+        c, u, place = self._vote.c, order.shape[1], self._outputs.place
+        far = np.ascontiguousarray(order[:, ::-1]).ravel()  # the farthest first: sums over later ranks run forward
+        drop = (c[:-1] - c[1:])[::-1]
+        shape = order.shape
+        # what a sample of the label has beyond one of another: its own drop, which the sum includes, and its weight
+        more = np.bincount(far, np.broadcast_to(drop + c[:0:-1], shape).ravel(), minlength=u)[place] / self._vote.k
+        buffer = np.empty(len(far))
+        by_place = np.empty(u)
+        for values, labels in zip(self.values, self._labels, strict=True):
+            same = labels == label
+            by_place[place] = same
+            np.take(by_place, far, out=buffer)
+            later = buffer.reshape(shape)
+            later *= drop
+            np.cumsum(later, axis=1, out=later)
+            values -= np.bincount(far, buffer, minlength=u)[place] / self._vote.k
+            values[same] += more[same]
+            yield
+
+    def _tied(self, label: int, order: Array, tied: Array) -> Iterator[None]:
+        place, u = self._outputs.place, len(self._outputs.rows)
+        flat, size = order.ravel(), self._outputs.counts[order]
+        for values, labels in zip(self.values, self._labels, strict=True):
+            same = labels == label
+            match = np.bincount(place[same], minlength=u).astype(np.float64)[order]
+            miss, hit, _ = self._vote.values(tied, size, match)
+            values += np.bincount(flat, miss, minlength=u)[place]
+            values[same] += np.bincount(flat, hit - miss, minlength=u)[place[same]]
+            yield
 
 
 def _later_in_row(values: Array, row: Array, rows: int) -> Array:

@@ -6,18 +6,24 @@ import numpy as np
 
 from xrai_widgets.core import Array
 from xrai_widgets.engines.privacy._pdtp_finding import Leakage
-from xrai_widgets.engines.privacy._refits import Arms
 
 Scale = Callable[[Array], Array]
-_NONE = np.empty(0)
+_CENTRES = (np.arange(100) + 0.5) / 100
 
 
 def scale(p: Array, *, floor: float, binned: bool) -> Array:
     """Return the logarithms of probabilities, told apart from 0 by the floor or by the centres of hundredths."""
-    # a probability on the edge of two hundredths belongs to the upper one
-    seen = (np.clip(np.floor(p * 100 + 1e-9), 0, 99) + 0.5) / 100 if binned else np.maximum(p, floor)
-    logs: Array = np.log(seen)
+    if binned:  # a probability on the edge of two hundredths belongs to the upper one
+        hundredth = np.clip((p * 100 + 1e-9).astype(np.intp), 0, 99)
+        logs: Array = np.log(_CENTRES)[hundredth]
+    else:
+        logs = np.log(np.maximum(p, floor))
     return logs
+
+
+def plain(values: Array) -> Array:
+    """Return predictions of a regression as they are."""
+    return values
 
 
 def choose(samples: str, n_samples: int, ids: Array | None, n: int, seed: int) -> Array:
@@ -36,28 +42,37 @@ def choose(samples: str, n_samples: int, ids: Array | None, n: int, seed: int) -
     return rng.permutation([place[name] for name in wanted])
 
 
-def add(
-    leak: Leakage,
-    arms: Arms,
-    logs: Scale | None,
-    place: int,
-    without: Array | None,
-    y: Array,
-    rng: np.random.Generator,
-) -> None:
-    """Note what leaving out the sample at ``place`` changed; ``arms`` are on the scale ``logs`` already."""
-    draw = rng.random()
-    if without is None:
-        leak.skip(len(arms.null))
-        return
-    everywhere = len(without) > 1
-    rows = slice(None) if everywhere else slice(place, place + 1)
-    reference = arms.reference[rows]
-    raw = float(np.abs(reference - (without if logs is None else logs(without))).max())
-    null = np.abs(reference - arms.null[:, rows]).max(axis=(1, 2)) if len(arms.null) else _NONE
-    leak.raw.append(raw)
-    leak.null.append(null)
-    above, equal = int((null > raw).sum()), int((null == raw).sum())
-    leak.p.append((above + draw * (equal + 1)) / (len(null) + 1) if len(null) else float("nan"))
-    row = int(leak.chosen[place])
-    leak.residuals.append(float(y[row] - without[row if everywhere else 0, 0]))
+def vanishing(y: Array, chosen: Array, classes: int) -> Array:
+    """Return whether only one class would be left without a row, for each chosen one."""
+    if not classes:
+        return np.zeros(len(chosen), dtype=bool)
+    counts = np.bincount(y, minlength=classes)
+    left = (counts > 0).sum() - (counts[y[chosen]] == 1)
+    found: Array = left < 2
+    return found
+
+
+def add(leak: Leakage, scaled: Scale, places: Array, without: Array, y: Array, draws: Array) -> None:
+    """Note what leaving out samples changed.
+
+    Parameters
+    ----------
+    places : int array (b,)
+        Of the samples in the order of looking.
+    without : array (b, 1 or n, k)
+        Answers of models trained without them, at the sample itself or everywhere.
+    draws : array (c,)
+        Uniform random numbers, one per chosen sample: they decide ties of the rank p-value.
+    """
+    everywhere = without.shape[1] > 1
+    reference = leak.reference[None] if everywhere else leak.reference[places][:, None]
+    apart = np.abs(scaled(without) - reference, order="K")
+    raw = apart.max(axis=2).max(axis=1)
+    leak.raw[places] = raw
+    if leak.draws:
+        noise = leak.noise[places]
+        above, equal = (noise > raw[:, None]).sum(axis=1), (noise == raw[:, None]).sum(axis=1)
+        leak.p[places] = (above + draws[places] * (equal + 1)) / (leak.draws + 1)
+    rows = leak.chosen[places]
+    own = without[np.arange(len(places)), rows if everywhere else 0, 0]
+    leak.residuals[places] = y[rows] - own

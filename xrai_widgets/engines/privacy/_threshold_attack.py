@@ -12,22 +12,35 @@ from xrai_widgets.engines._statistics import Estimate
 class Attack(NamedTuple):
     """How often each sample was called a member while it was not used to choose the threshold.
 
-    ``called`` says which members and which others had a threshold at all; by default all.
+    ``called`` says which members and which others had a threshold at all; by default all. ``share`` is the share of the
+    samples that the intervals rest on. It is 1 for a threshold, which hardly depends on the single sample. An attack
+    model does: two samples that are each judged by a model fitted on the other add nothing to each other, so the
+    intervals are those of the samples tried in one deal. (A mean over deals varies no more than one of them.)
     """
 
     members: Array
     others: Array
     called: tuple[Array, Array] | None = None
+    share: float = 1.0
+
+    @property
+    def level(self) -> float:
+        """Nominal level that gives 95 % intervals over ``share`` of the samples."""
+        return statistics.widened(self.share)
+
+    def had(self) -> tuple[Array, Array]:
+        """Which members and which others were called."""
+        return self.called or (np.ones(len(self.members), dtype=bool), np.ones(len(self.others), dtype=bool))
 
     @property
     def tpr(self) -> Estimate:
         """Share of members called members."""
-        return statistics.wilson(float(self.members.sum()), len(self.members))
+        return statistics.wilson(float(self.members.sum()), len(self.members), self.level)
 
     @property
     def fpr(self) -> Estimate:
         """Share of non-members called members."""
-        return statistics.wilson(float(self.others.sum()), len(self.others))
+        return statistics.wilson(float(self.others.sum()), len(self.others), self.level)
 
     @property
     def advantage(self) -> Estimate:
@@ -76,7 +89,7 @@ def threshold_attack(
     calls = [np.zeros((2, len(scores))) for scores, _ in (members, others)]
     for _ in step.over(range(repeats), "threshold attack"):
         deals = [
-            _deal(groups if per_class else np.zeros_like(groups), train_ratio, rng) for _, groups in (members, others)
+            deal(groups if per_class else np.zeros_like(groups), train_ratio, rng) for _, groups in (members, others)
         ]
         for held in zip(*deals, strict=True):
             for group in np.unique(members[1]) if per_class else (None,):
@@ -115,7 +128,7 @@ def best_threshold(members: Array, others: Array) -> float:
     return float(thresholds[best] + thresholds[best + 1]) / 2
 
 
-def _deal(groups: Array, train_ratio: float, rng: np.random.Generator) -> list[Array]:
+def deal(groups: Array, train_ratio: float, rng: np.random.Generator) -> list[Array]:
     """Return masks of held-out samples, stratified by group, that together cover every sample."""
     folds = int(np.ceil(1 / (1 - train_ratio) - 1e-9))
     masks = [np.zeros(len(groups), dtype=bool) for _ in range(folds)]

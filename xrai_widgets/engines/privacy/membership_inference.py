@@ -1,18 +1,39 @@
 """Membership inference: can an outsider tell from the outputs who was in the training data?"""
 
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
-import pandas as pd
 
-from xrai_widgets.core import Array, Chart, Finding, Measure, Predict, Range, Step, assessment, quiet
-from xrai_widgets.engines import _statistics as statistics
-from xrai_widgets.engines._statistics import Estimate
-from xrai_widgets.engines.privacy._scores import chosen_score, membership_scores
+from xrai_widgets.core import (
+    Array,
+    Control,
+    Finding,
+    Measure,
+    NotApplicable,
+    Predict,
+    Range,
+    Step,
+    When,
+    assessment,
+    quiet,
+)
+from xrai_widgets.engines.privacy._art_attack import ArtAttack, art_features
+from xrai_widgets.engines.privacy._attack_report import Scored, attack_report, check_enough
+from xrai_widgets.engines.privacy._scores import check_outputs, chosen_score, membership_scores
 from xrai_widgets.engines.privacy._threshold_attack import Attack, threshold_attack
+from xrai_widgets.engines.privacy._trained_attack import (
+    Learner,
+    Make,
+    See,
+    attack_features,
+    attack_model,
+    check_enough_to_fit,
+    trained_attack,
+)
 
-_LOW_RATES = {"tpr_at_fpr_1pct": 0.01, "tpr_at_fpr_0_1pct": 0.001}
-_FEWEST = 10
+_THRESHOLD = When("attack", "threshold")
+_CHANCE = "member probability"
 
 
 @assessment(
@@ -24,7 +45,13 @@ _FEWEST = 10
         Measure("tpr_at_fpr_1pct", "lower", 0.01),
     ),
     tasks=("classification", "regression"),
-    reference="Yeom et al. 2018, arXiv:1709.01604; Carlini et al. 2022, arXiv:2112.03570",
+    reference="Yeom et al. 2018, arXiv:1709.01604; Song, Mittal 2021, arXiv:2003.10595",
+    controls=(
+        Control("constant", "no leak"),
+        Control("memorising", "leak"),
+        Control("chance", "no leak"),
+        Control("blind", "no leak"),
+    ),
 )
 def membership_inference(
     predict: Predict,
@@ -37,15 +64,26 @@ def membership_inference(
     ids: Array | None = None,
     classes: tuple[Any, ...] = (),
     *,
+    attack: Annotated[
+        Literal["threshold", "random forest", "gradient boosting", "logistic regression", "neural network"],
+        "a threshold on one score, or a model that learns what members look like",
+    ] = "threshold",
     score: Annotated[
-        Literal["loss", "confidence", "margin"], "what the attacker looks at; a regression has loss only"
+        Literal["loss", "confidence", "margin", "modified entropy"],
+        "what the attacker looks at; a regression has loss only",
+        _THRESHOLD,
     ] = "loss",
-    thresholds: Annotated[Literal["global", "per class"], "one threshold for all samples, or one per class"] = "global",
+    thresholds: Annotated[
+        Literal["global", "per class"], "one threshold for all samples, or one per class", _THRESHOLD
+    ] = "global",
     attack_train_ratio: Annotated[
-        float, Range(0.1, 0.9), "share of the samples that chooses the threshold; the rest tries it"
+        float, Range(0.1, 0.9), "share of the samples that the attack learns from; it is tried on the rest"
     ] = 0.5,
     repeats: Annotated[int, Range(1, 200), "how many times the samples are dealt into the two parts"] = 10,
-    seed: Annotated[int, Range(0, 2**31 - 1), "of the dealing"] = 0,
+    implementation: Annotated[
+        Literal["native", "art"], "whose attack model; ART sees outputs and labels only"
+    ] = "native",
+    seed: Annotated[int, Range(0, 2**31 - 1), "of the dealing and of the attack model"] = 0,
     step: Step = quiet,
 ) -> Finding:
     """Measure how well an outsider tells training samples from others by the model's outputs.
@@ -66,15 +104,19 @@ def membership_inference(
     Returns
     -------
     Finding
-        ``advantage`` (TPR − FPR at a threshold chosen on other samples; Newcombe–Wilson interval), ``auc`` (DeLong, at
-        the extremes Newcombe), ``balanced_accuracy`` (from the advantage), ``tpr_at_fpr_1pct`` and
-        ``tpr_at_fpr_0_1pct`` (Clopper–Pearson), ``precision`` at the base rate of the data given. All intervals are
-        over samples, never over repeats. Tables: ``samples``, ``scores``, ``classes``, ``roc``.
+        ``advantage`` (TPR − FPR, called by an attack that has not seen the sample; Newcombe–Wilson interval), ``auc``
+        (DeLong, at the extremes Newcombe), ``balanced_accuracy`` (from the advantage), ``precision`` at the base rate
+        of the data given, ``tpr_at_fpr_1pct`` and ``tpr_at_fpr_0_1pct`` (exact: the rule's false-positive rate is
+        uncertain, too, and the interval allows for it), ``largest_class_gap`` (AUC in the most exposed class minus
+        that among all others, simultaneous over the classes). All intervals are over samples, never over repeats: a
+        trained attack is as certain as the samples that it is tried on in one deal. Tables: ``samples``, ``scores``,
+        ``classes``, ``roc``, ``low_rates``.
 
     Raises
     ------
     ValueError
-        if there are fewer than 10 members or 10 non-members.
+        if there are fewer than 10 members or 10 non-members, if a trained attack would be fitted on fewer than that,
+        or if the model gives non-finite outputs.
 
     Interpretation
     --------------
@@ -83,8 +125,9 @@ def membership_inference(
 
     Limitations
     -----------
-    These are attacks by a threshold on one score, without reference models: a stronger attacker can do better, never
-    worse, so a pass is no proof of privacy. Members and non-members must come from the same distribution: if the
+    These are attacks on the outputs alone, without reference models: a stronger attacker can do better, never worse, so
+    a pass is no proof of privacy. A trained attack is given true members to learn from, which few attackers have, and
+    needs many samples to beat a threshold. Members and non-members must come from the same distribution: if the
     held-out samples are newer or selected differently, the attack measures that difference instead.
 
     Recommendations
@@ -92,155 +135,66 @@ def membership_inference(
     Regularise (limit depth, prune, stop early, add weight decay), train on more data, or give out labels or rounded
     probabilities only; for a guarantee train with differential privacy. Run this assessment again on the new model.
     """
-    if min(len(X_train), len(X)) < _FEWEST:
-        got = f"{len(X_train)} and {len(X)}"
-        raise ValueError(f"membership inference needs at least {_FEWEST} members and {_FEWEST} non-members, got {got}")
+    check_enough(len(X_train), len(X))
     step(0.0, "outputs of the model")
-    inside, outside = (membership_scores(predict(a), b, task) for a, b in ((X_train, y_train), (X, y)))
-    groups = (y_train, y) if task == "classification" else (np.zeros(len(y_train), int), np.zeros(len(y), int))
-    members, others = chosen_score(inside, score), chosen_score(outside, score)
-    attack = threshold_attack(
-        (members, groups[0]),
-        (others, groups[1]),
-        per_class=thresholds == "per class",
+    outputs = [check_outputs(predict(a), part, task) for a, part in ((X_train, "X_train"), (X, "X"))]
+    labels = (y_train, y)
+    scores = [membership_scores(said, true, task) for said, true in zip(outputs, labels, strict=True)]
+    groups = labels if task == "classification" else (np.zeros(len(y_train), int), np.zeros(len(y), int))
+
+    def finish(used: str, scores: list[dict[str, Array]], called: Attack) -> Finding:
+        inside, outside = Scored(scores[0], groups[0], train_ids), Scored(scores[1], groups[1], ids)
+        notes = _notes(called, groups, classes, task)
+        return attack_report(inside, outside, used, called, classes=classes, task=task, notes=notes)
+
+    if attack == "threshold":
+        if implementation == "art":
+            raise NotApplicable("ART has no attack by a threshold", "attack='random forest'")
+        called = threshold_attack(
+            (chosen_score(scores[0], score), groups[0]),
+            (chosen_score(scores[1], score), groups[1]),
+            per_class=thresholds == "per class",
+            train_ratio=attack_train_ratio,
+            repeats=repeats,
+            seed=seed,
+            step=step.part(0.2, 0.9),
+        )
+        return finish(score, scores, called)
+
+    def learned(chances: tuple[Array, Array], called: Attack) -> Finding:
+        known = [part | {_CHANCE: chance} for part, chance in zip(scores, chances, strict=True)]
+        return finish(_CHANCE, known, called)
+
+    check_enough_to_fit(len(X_train), len(X), attack_train_ratio, attack)
+    see, make = _learner(attack, implementation, task, outputs[0])
+    answer = trained_attack(
+        (see(outputs[0], y_train), see(outputs[1], y)),
+        make,
         train_ratio=attack_train_ratio,
         repeats=repeats,
         seed=seed,
         step=step.part(0.2, 0.9),
+        so_far=learned,
     )
-    estimates, notes = _estimates(members, others, attack)
-    names = [str(label) for label in classes] or [
-        str(label) for label in range(int(max(groups[0].max(), groups[1].max())) + 1)
-    ]
-    samples = pd.concat(
-        [_samples("X_train", inside, groups[0], train_ids, names), _samples("X", outside, groups[1], ids, names)],
-        ignore_index=True,
-    )
-    if task == "regression":
-        samples = samples.drop(columns="class")
-    tables = {
-        "samples": samples,
-        "scores": _score_table(inside, outside),
-        "roc": _roc_table(members, others),
-        "classes": _class_table(members, others, groups, names),
-    }
-    tables["contributions"] = _contributions(members, others, attack, train_ids, ids)
-    called = len(attack.members) + len(attack.others)
-    counts = dict.fromkeys(estimates, called) | dict.fromkeys(_LOW_RATES, len(members))
-    counts["auc"] = len(members) + len(others)
-    return Finding(
-        values={key: estimate.value for key, estimate in estimates.items()},
-        intervals={key: (estimate.low, estimate.high) for key, estimate in estimates.items()},
-        counts=counts,
-        tables=tables,
-        charts=_charts(score, others, len(names) > 1),
-        notes=notes,
-    )
+    return learned(*answer)
 
 
-def _estimates(members: Array, others: Array, attack: Attack) -> tuple[dict[str, Estimate], tuple[str, ...]]:
-    advantage = attack.advantage
-    half = Estimate(*((1 + part) / 2 for part in advantage))
-    base_rate = len(members) / (len(members) + len(others))
-    estimates = {
-        "advantage": advantage,
-        "auc": statistics.auc(members, others),
-        "balanced_accuracy": half,
-        "precision": attack.precision(base_rate),
-    }
-    notes = [
-        f"Precision is meant at the base rate of the given samples, {base_rate:.1%} members; guessing reaches that."
-    ]
-    left = len(members) + len(others) - len(attack.members) - len(attack.others)
-    if left:
-        notes.append(f"{left} samples had no threshold: their class has too few members or non-members for one.")
-    for key, limit in _LOW_RATES.items():
-        fpr, tpr, _ = statistics.tpr_at_fpr(members, others, limit)
-        estimates[key] = statistics.clopper_pearson(round(tpr * len(members)), len(members))
-        if limit * len(others) < 1:
-            top = statistics.clopper_pearson(0, len(others)).high
-            notes.append(
-                f"{len(others)} non-members cannot show a false-positive rate of {limit:.1%}: the TPR there is taken "
-                f"at 0 false positives, where the true rate may be as high as {top:.2%}."
-            )
-        elif fpr < limit / 2:
-            notes.append(
-                f"Ties in the score leave no rule with a false-positive rate between {fpr:.2%} and {limit:.1%}."
-            )
-    return estimates, tuple(notes)
+def _learner(attack: Learner, implementation: str, task: str, outputs: Array) -> tuple[See, Make]:
+    """Return what the attack model looks at, and how it is made."""
+    if implementation == "art":
+        return art_features, partial(ArtAttack, attack, 0 if task == "regression" else outputs.shape[1])
+    return partial(attack_features, task=task), partial(attack_model, attack)
 
 
-def _samples(part: str, scores: dict[str, Array], groups: Array, ids: Array | None, names: list[str]) -> pd.DataFrame:
-    n = len(groups)
-    labels = np.array(names, dtype=object)[groups]
-    member = "member" if part == "X_train" else "non-member"
-    return pd.DataFrame(
-        {"part": part, "id": np.arange(n) if ids is None else ids, "class": labels, "is": member, **scores}
-    )
-
-
-def _contributions(
-    members: Array, others: Array, attack: Attack, train_ids: Array | None, ids: Array | None
-) -> pd.DataFrame:
-    """What each sample adds to each measure, the thresholds taken as given."""
-    above, below = statistics.placements(members, others)
-    _, _, threshold = statistics.tpr_at_fpr(members, others, _LOW_RATES["tpr_at_fpr_1pct"])
-    called = [np.full(len(scores), np.nan) for scores in (members, others)]
-    had = attack.called or tuple(np.ones(len(scores), dtype=bool) for scores in (members, others))
-    called[0][had[0]], called[1][had[1]] = attack.members, attack.others
-    inside = {"auc": above, "advantage": called[0], "balanced_accuracy": (1 + called[0]) / 2}
-    inside["tpr_at_fpr_1pct"] = (members >= threshold).astype(float)
-    outside = {"auc": below - below.mean(), "advantage": -called[1], "balanced_accuracy": -called[1] / 2}
-    frames = [
-        pd.DataFrame({"part": part, "id": np.arange(n) if names is None else names, **columns})
-        for part, n, names, columns in (
-            ("X_train", len(members), train_ids, inside),
-            ("X", len(others), ids, outside),
+def _notes(attack: Attack, groups: tuple[Array, Array], classes: tuple[Any, ...], task: str) -> tuple[str, ...]:
+    notes = []
+    if attack.share < 1:
+        notes.append(
+            f"The intervals rest on the {attack.share:.0%} of the samples that one deal leaves to try the attack on: "
+            "repeating the deal does not make them narrower."
         )
-    ]
-    return pd.concat(frames, ignore_index=True)
-
-
-def _score_table(inside: dict[str, Array], outside: dict[str, Array]) -> pd.DataFrame:
-    rows = [{"score": name, **statistics.auc(inside[name], outside[name])._asdict()} for name in inside]
-    return pd.DataFrame(rows).rename(columns={"value": "auc"})
-
-
-def _roc_table(members: Array, others: Array) -> pd.DataFrame:
-    fpr, tpr, _ = statistics.roc(members, others)
-    corner = np.r_[True, (np.diff(fpr[1:], prepend=0) > 0) | (np.diff(tpr[1:], prepend=0) > 0)]
-    corner[-1] = True
-    keep = np.flatnonzero(corner)
-    keep = keep[np.unique(np.linspace(0, len(keep) - 1, min(len(keep), 400)).round().astype(int))]
-    chance = np.geomspace(1 / len(others), 1, 50)
-    attack = pd.DataFrame({"fpr": fpr[keep], "tpr": tpr[keep], "line": "attack"})
-    return pd.concat([attack, pd.DataFrame({"fpr": chance, "tpr": chance, "line": "chance"})], ignore_index=True)
-
-
-def _class_table(members: Array, others: Array, groups: tuple[Array, Array], names: list[str]) -> pd.DataFrame:
-    rows = []
-    for code, name in enumerate(names):
-        a, b = members[groups[0] == code], others[groups[1] == code]
-        if len(a) and len(b):
-            rows.append({"class": name, "members": len(a), "non_members": len(b), **statistics.auc(a, b)._asdict()})
-    return pd.DataFrame(rows).rename(columns={"value": "auc"})
-
-
-def _charts(score: str, others: Array, several: bool) -> tuple[Chart, ...]:
-    cut = float(np.quantile(others, 0.99))
-    charts = [
-        Chart(
-            "samples",
-            "histogram",
-            score,
-            by="is",
-            title=f"{score.capitalize()} score of members and non-members",
-            cut=cut,
-        ),
-        Chart(
-            "roc", "line", "fpr", y="tpr", by="line", title="Attack on membership: hits against false alarms", log=True
-        ),
-    ]
-    if several:
-        charts.append(Chart("classes", "points", "auc", y="class", low="low", high="high", title="Attack AUC by class"))
-    return tuple(charts)
+    seen = np.unique(np.concatenate(groups))
+    if task == "classification" and len(seen) == 1:
+        name = classes[seen[0]] if classes else seen[0]
+        notes.append(f"All samples are of class {name}: nothing is said about the others.")
+    return tuple(notes)

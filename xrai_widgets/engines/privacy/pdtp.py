@@ -1,5 +1,6 @@
 """PDTP: what does the model say differently when one training sample is left out?"""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -8,6 +9,7 @@ import numpy as np
 
 from xrai_widgets.core import (
     Array,
+    Control,
     Finding,
     Measure,
     NotApplicable,
@@ -18,12 +20,16 @@ from xrai_widgets.core import (
     assessment,
     quiet,
 )
-from xrai_widgets.engines.privacy._leave_one_out import closed_form
-from xrai_widgets.engines.privacy._pdtp_finding import Leakage, pdtp_finding
-from xrai_widgets.engines.privacy._pdtp_statistic import add, choose, scale
-from xrai_widgets.engines.privacy._refits import Arms, Fit, Refits, exact_arms, is_deterministic, refitted_arms
+from xrai_widgets.engines.privacy._leave_one_out import LeaveOneOut, closed_form, everywhere
+from xrai_widgets.engines.privacy._paired_forest import Bootstraps, Pairs, bootstraps_of
+from xrai_widgets.engines.privacy._pdtp_art import by_art
+from xrai_widgets.engines.privacy._pdtp_finding import Leakage, carried, done_by, pdtp_finding
+from xrai_widgets.engines.privacy._pdtp_statistic import Scale, add, choose, plain, scale, vanishing
+from xrai_widgets.engines.privacy._refits import Fit, Lost, Refits, is_deterministic, with_everything
 
 _PROBES = 1000
+_BLOCK = 2**20  # numbers in one block of answers: more no longer fit the cache, and Cancel would have to wait
+_AT_ONCE = 6  # arrays of the size of all answers that are alive at once
 _NATIVE = When("implementation", "native")
 
 
@@ -32,6 +38,11 @@ _NATIVE = When("implementation", "native")
     measures=(Measure("worst_excess", "lower", 0.0),),
     tasks=("classification", "regression"),
     reference="Long, Bindschaedler, Gunter 2017, arXiv:1712.09136",
+    # "nothing removed" is the null of every sample already; the ids that are asked for may be absent from a control
+    controls=(
+        Control("constant", "no leak", params={"samples": ""}),
+        Control("memorising", "leak", params={"samples": ""}),
+    ),
 )
 def pdtp(
     predict: Predict,
@@ -49,6 +60,11 @@ def pdtp(
     at: Annotated[Literal["record", "all"], "compare the answers at the removed sample, or at all of them"] = "record",
     repeats: Annotated[int, Range(1, 1000), "refits in every mean; a deterministic learner needs one"] = 5,
     null_draws: Annotated[int, Range(5, 1000), "means with nothing removed, which show the noise", _NATIVE] = 20,
+    forest: Annotated[
+        Literal["honest refits", "paired bootstraps"],
+        "random forests: a quieter estimator of its own grows only the trees anew that drew the sample",
+        _NATIVE,
+    ] = "honest refits",
     closed_form_allowed: Annotated[bool, "compute instead of refitting where that is exact", _NATIVE] = True,
     binned: Annotated[bool, "round probabilities to the centres of 100 bins, as ART does", _NATIVE] = False,
     floor: Annotated[float, Range(1e-6, 0.1), "smallest probability that is told apart from 0", _NATIVE] = 0.005,
@@ -85,14 +101,16 @@ def pdtp(
         of the worst, simultaneous over the samples looked at, and open to the largest possible value while samples are
         left; of the mean, Student's with the finite-population correction; of the quantile, by order statistics.
         ``share_significant`` (Wilson): samples with a p-value of at most 5 %; chance gives 5 %. Table ``samples``:
-        ratio, null, excess, interval, randomised rank p-value.
+        ratio, null, excess, interval, randomised rank p-value. A run that is cancelled keeps the samples that are done,
+        and the same run goes on from there.
 
     Raises
     ------
     ValueError
-        if an id is unknown, if refitted models give non-finite outputs, or if the arrays exceed the memory limit.
+        if an id is unknown, if models refitted on everything give non-finite outputs, if no sample can be left out, or
+        if the arrays exceed the memory limit.
     NotApplicable
-        if the estimator cannot be cloned.
+        if the estimator cannot be cloned, or has no bootstraps to pair.
 
     Interpretation
     --------------
@@ -103,7 +121,8 @@ def pdtp(
     -----------
     Leaving out one sample at a time says nothing about groups. The value holds for this training set and is no
     differential privacy guarantee. Probabilities below the floor are not told apart. A sample that was not looked at
-    may leak more than the worst one found.
+    may leak more than the worst one found. Paired bootstraps keep the trees that never drew the sample, and the chance
+    of the others: less noise than honest refits, another quantity, and p-values that err on the side of no leak.
 
     Recommendations
     ---------------
@@ -111,80 +130,157 @@ def pdtp(
     run this again; for a guarantee train with differential privacy. Membership inference shows what an attacker makes
     of the leak.
     """
-    step(0.0, "choosing samples")
+    ids = np.arange(len(X_train)) if train_ids is None else train_ids
     chosen = choose(samples, n_samples, train_ids, len(X_train), seed)
-    regression = task == "regression"
-    k = 0 if regression else predict(X_train[:1]).shape[1]
+    before = carried(step.earlier, chosen, ids)
+    step(0.0, "choosing samples" if before is None else f"continues: {done_by(before)} of {len(chosen)} done")
+    k = 0 if task == "regression" else predict(X_train[:1]).shape[1]
     if implementation == "art":
-        return _by_art(X_train, y_train, model, chosen, train_ids, classes, repeats, step)
-    if at == "all" and (size := len(X_train) * max(k, 1) * (null_draws + 1) * 8 / 2**30) > memory_limit:
-        raise ValueError(f"at='all' needs {size:.2g} GB here, memory_limit must be at least that, got {memory_limit}")
-    form = closed_form(model, X_train, y_train, predict) if closed_form_allowed else None
+        return by_art(X_train, y_train, model, chosen, ids, classes, repeats, step)
+    if at == "all":
+        _check_memory("at='all'", len(X_train) * max(k, 1) * _AT_ONCE, memory_limit)
+    scaled: Scale = partial(scale, floor=floor, binned=binned) if k else plain
+    bound = float(np.log(1 / (0.005 if binned else floor))) if k else float("inf")
+    paired = forest == "paired bootstraps"
+    if paired and at == "all":
+        raise ValueError("forest='paired bootstraps' compares answers at the removed sample: at must be 'record'")
+    form = closed_form(model, X_train, y_train, predict) if closed_form_allowed and not paired else None
+    pairs = None
+    refits = Refits(fit, X_train, y_train, repeats, k, seed, at == "all")
     if form is not None:
-        arms = exact_arms(form, model, predict, X_train, y_train, chosen, k, at == "all")
+        leak = _exactly(form, model, predict(X_train), chosen, at == "all", scaled, bound)
+    elif paired:
+        trees = bootstraps_of(model, X_train, y_train, k, repeats, seed)
+        _check_memory("forest='paired bootstraps'", 2 * trees.count * len(chosen) * max(k, 1), memory_limit)
+        pairs, leak = _paired(trees, chosen, null_draws, before, scaled, bound, step)
     else:
-        probes = np.concatenate([X_train[:_PROBES], X[:_PROBES]])
-        arms = _refitted(fit, X_train, y_train, probes, chosen, k, at == "all", repeats, null_draws, seed, step)
-    logs = None if regression else partial(scale, floor=floor, binned=binned)
-    arms = arms if logs is None else replace(arms, reference=logs(arms.reference), null=logs(arms.null))
-    bound = float("inf") if regression else float(np.log(1 / (0.005 if binned else floor)))
-    leak = Leakage(chosen, arms.exact, bound)
-    finish = partial(pdtp_finding, leak, y_train, train_ids, classes, regression, arms.notes)
-    rng = np.random.default_rng((seed, 1))
-    rest = step.part(0.3, 1.0)
-    rows = [int(row) for row in chosen]
-    answers = map(arms.ask, rows) if form is not None else rest.map(arms.ask, rows, "leaving one out")
-    for place, without in enumerate(answers):
-        add(leak, arms, logs, place, without, y_train, rng)
-        rest((place + 1) / len(chosen), f"{place + 1} of {len(chosen)} left out", finish if leak.some else None)
+        refits, leak = _refitted(refits, X, chosen, null_draws, before, scaled, bound, step)
+    if before is not None:
+        leak.take(before)
+    lost = vanishing(y_train, chosen, k)
+    for place in np.flatnonzero(lost):
+        leak.skipped[place] = "only one class would be left"
+    left = np.arange(leak.done, len(chosen))
+    draws = np.random.default_rng((seed, 1)).random(len(chosen))
+    finish = partial(pdtp_finding, leak, y_train, ids, classes, not k)
+    rest, whole, earlier = step.part(0.3, 1.0), len(chosen), leak.done
+    said = f" (continues: {earlier} were done)" if earlier else ""
+    keep = partial(finish, unfinished=True)
+    rest(leak.done / whole, f"{leak.done} of {whole} left out{said}", keep if leak.some else None)
+    for places, without in _answers(form, pairs, refits, chosen, left[~lost[left]], rest):
+        if isinstance(without, Lost):
+            leak.lose(int(places[0]), *without)
+        else:
+            add(leak, scaled, places, without, y_train, draws)
+        leak.done = int(places[-1]) + 1
+        rest(leak.done / whole, f"{leak.done} of {whole} left out{said}", keep if leak.some else None)
+    leak.done = whole
     return finish()
 
 
+def _check_memory(what: str, numbers: int, memory_limit: float) -> None:
+    size = numbers * 8 / 2**30
+    if size > memory_limit:
+        raise ValueError(f"{what} needs {size:.2g} GB here, memory_limit must be at least that, got {memory_limit}")
+
+
+def _exactly(
+    form: LeaveOneOut, model: Any, own: Array, chosen: Array, at_all: bool, scaled: Scale, bound: float
+) -> Leakage:
+    """Start with a closed form."""
+    reference = form.reference(np.arange(len(own)))
+    off = float(np.abs(reference - own.reshape(reference.shape)).max())
+    notes = [f"Computed in closed form for {type(model).__name__}: no refits, no training noise."]
+    if off > 1e-6:
+        notes.append(f"Measured at the converged optimum; the given model's outputs differ from it by up to {off:.2g}.")
+    shown = reference if at_all else reference[chosen]
+    return Leakage(chosen, bound, scaled(shown), np.empty((len(chosen), 0)), tuple(notes))
+
+
 def _refitted(
-    fit: Fit,
+    refits: Refits,
     X: Array,
-    y: Array,
-    probes: Array,
     chosen: Array,
-    k: int,
-    everywhere: bool,
-    repeats: int,
     null_draws: int,
-    seed: int,
+    before: Finding | None,
+    scaled: Scale,
+    bound: float,
     step: Step,
-) -> Arms:
-    step(0.01, "is the learner deterministic?")
-    try:
-        fixed = is_deterministic(fit, X, y, probes, seed)
-    except TypeError as error:  # scikit-learn's clone
-        raise NotApplicable(f"the estimator cannot be trained anew: {error}", "privacy.membership_inference") from None
-    refits = Refits(fit, X, y, 1 if fixed else repeats, k, seed, fixed)
-    return refitted_arms(refits, chosen, everywhere, 0 if fixed else null_draws, step.part(0.02, 0.3))
+) -> tuple[Refits, Leakage]:
+    """Start with refits on everything, which show the noise; those of an earlier run are not made again."""
+    if before is not None and "noise" in before.arrays:
+        reference, noise = before.arrays["reference"], before.arrays["noise"]
+    else:
+        step(0.01, "is the learner deterministic?")
+        probes = np.concatenate([refits.X[:_PROBES], X[:_PROBES]])
+        try:
+            fixed = is_deterministic(refits.fit, refits.X, refits.y, probes, refits.seed)
+        except (TypeError, RuntimeError) as error:  # scikit-learn's clone
+            if "clone" not in str(error):
+                raise
+            raise NotApplicable(
+                f"the estimator cannot be trained anew: {error}", "privacy.membership_inference"
+            ) from None
+        refits = replace(refits, fixed=fixed, repeats=1 if fixed else refits.repeats)
+        draws = 0 if fixed else null_draws
+        reference, noise = with_everything(refits, chosen, draws, scaled, step.part(0.02, 0.3))
+    if noise.shape[1]:
+        note = (
+            f"Randomised learner: every answer is a mean over {refits.repeats} refits with fresh seeds and row orders; "
+            f"the noise is known from {noise.shape[1]} such means with nothing removed."
+        )
+    else:
+        note = "Deterministic learner: the order of the rows does not matter, so that one refit tells and noise is 0."
+    return refits, Leakage(chosen, bound, reference, noise, (note,))
 
 
-def _by_art(
-    X: Array,
-    y: Array,
-    model: Any,
-    chosen: Array,
-    ids: Array | None,
-    classes: tuple[Any, ...],
-    repeats: int,
-    step: Step,
-) -> Finding:
-    from art.estimators.classification import SklearnClassifier
-    from art.metrics import PDTP
-    from sklearn.base import clone
-
-    native = "implementation='native'"
-    if not hasattr(model, "predict_proba") or hasattr(model, "feature_names_in_") or X.ndim != 2:
-        raise NotApplicable("ART's PDTP takes a scikit-learn classifier fitted on a plain array", native)
-    step(0.0, "Adversarial Robustness Toolbox (cannot say how far it is)")
-    target, fresh = SklearnClassifier(model), SklearnClassifier(clone(model))
-    ratios, _, _ = PDTP(target, fresh, X, y, indexes=chosen, num_iter=repeats)
-    leak = Leakage(chosen, True, float(np.log(199)), raw=[float(x) for x in np.log(ratios)])
-    leak.p = [float("nan")] * len(chosen)
+def _paired(
+    trees: Bootstraps, chosen: Array, draws: int, before: Finding | None, scaled: Scale, bound: float, step: Step
+) -> tuple[Pairs, Leakage]:
+    """Start with forests on everything; the noise of an earlier run is not computed again."""
+    known = None if before is None else before.arrays.get("noise")
+    pairs = Pairs(trees, chosen, draws if known is None else 0, step.part(0.02, 0.3))
+    reference = scaled(pairs.reference)
+    noise = np.abs(scaled(pairs.null) - reference).max(axis=2).T if known is None else known
     note = (
-        "By ART: the largest ratio at any training sample, in 100 bins, training noise included: no null is taken off."
+        f"Paired bootstraps, another estimator than honest refits: {trees.count} trees, of which those that drew a "
+        f"sample are grown anew without it; the noise is that of {noise.shape[1]} such forests grown from other seeds "
+        "with nothing removed, p-values are conservative."
     )
-    return pdtp_finding(leak, y, ids, classes, False, (note,))
+    return pairs, Leakage(chosen, bound, reference, noise, (note,))
+
+
+def _answers(
+    form: LeaveOneOut | None, pairs: Pairs | None, refits: Refits, chosen: Array, places: Array, step: Step
+) -> Iterator[tuple[Array, Array | Lost]]:
+    """Yield places, and the answers of models trained without the samples there: (b, 1 or n, k)."""
+    rows = [int(row) for row in chosen[places]]
+    if pairs is not None:
+        for place, total in zip(places, step.map(pairs.bootstraps, rows, "leaving one out"), strict=True):
+            yield np.array([place]), pairs.without(place, total)[None]
+        return
+    if form is None:
+        for place, answer in zip(places, step.map(refits, rows, "leaving one out"), strict=True):
+            yield np.array([place]), answer if isinstance(answer, Lost) else answer[None]
+        return
+    size = max(1, _BLOCK // (len(refits.X) * max(refits.classes, 1))) if refits.everywhere else 256
+    for start in range(0, len(places), size):
+        block = places[start : start + size]
+        try:
+            yield block, _exact_answers(form, chosen[block], refits)
+        except np.linalg.LinAlgError:
+            for place in block:
+                yield _alone(form, np.array([place]), chosen, refits)
+
+
+def _exact_answers(form: LeaveOneOut, rows: Array, refits: Refits) -> Array:
+    if refits.everywhere:
+        return everywhere(form, rows, len(refits.X))
+    return np.stack([form.without(int(row), np.array([row])) for row in rows])
+
+
+def _alone(form: LeaveOneOut, place: Array, chosen: Array, refits: Refits) -> tuple[Array, Array | Lost]:
+    try:
+        return place, _exact_answers(form, chosen[place], refits)
+    except np.linalg.LinAlgError as error:  # a covariance that cannot be inverted without this sample
+        return place, Lost("the covariance without it cannot be inverted", str(error))

@@ -3,15 +3,23 @@
 from typing import Annotated, Any, Literal
 
 import numpy as np
-import pandas as pd
-from scipy import stats
 
-from xrai_widgets.core import Array, Chart, Finding, NotApplicable, Predict, Range, Step, assessment, quiet
-from xrai_widgets.engines import _statistics as statistics
+from xrai_widgets.core import Array, Control, Finding, NotApplicable, Predict, Range, Step, When, assessment, quiet
 from xrai_widgets.engines.privacy._knn_shapley import Shapley, knn_shapley
+from xrai_widgets.engines.privacy._shapr_finding import shapr_finding
+
+_NATIVE = When("implementation", "native")
 
 
-@assessment(title="SHAPr membership exposure", reference="Duddu, Szyller, Asokan 2021, arXiv:2112.02230")
+@assessment(
+    title="SHAPr membership exposure",
+    reference="Duddu, Szyller, Asokan 2021, arXiv:2112.02230",
+    controls=(
+        Control("constant", "anything", "all outputs are alike: no sample counts more than another of its class"),
+        Control("memorising", "anything", "a full leak, and yet it need not be high: this measures no leak"),
+        Control("shuffled", "anything", "your model, labels dealt at random: what accuracy by luck looks like"),
+    ),
+)
 def shapr(
     predict: Predict,
     X_train: Array,
@@ -25,6 +33,10 @@ def shapr(
     implementation: Annotated[
         Literal["native", "art"], "whose code computes it; art knows one neighbour only"
     ] = "native",
+    permutations: Annotated[
+        int, Range(0, 1000), "times to permute the training labels, to show values that mean nothing", _NATIVE
+    ] = 10,
+    seed: Annotated[int, Range(0, 2**31 - 1), "of the permutations"] = 0,
     memory_limit: Annotated[float, Range(0.05, 64), "GB that the working arrays may take"] = 1.0,
     step: Step = quiet,
 ) -> Finding:
@@ -47,7 +59,9 @@ def shapr(
     Finding
         ``knn_accuracy`` with a Wilson interval over test samples; ``shapr_p50``, ``_p95``, ``_p99`` over training
         samples, in units of the mean sample's share (values are multiplied by n), with order-statistic intervals.
-        Table ``samples``: ``shapr`` per training sample, with Student's interval over test samples.
+        Table ``samples``: ``shapr`` per training sample, with Student's interval over test samples; ``classes``:
+        median, quartiles and 95 % quantile with its interval by class; ``null``: share of the samples above a value, as
+        measured (Wilson's interval) and with permuted training labels (2.5 to 97.5 % of the permutations).
 
     Raises
     ------
@@ -63,7 +77,8 @@ def shapr(
     -----------
     The mean over all samples equals the accuracy of the K-nearest-neighbour vote in output space (Shapley efficiency),
     so it measures accuracy and not leakage, and the values are not judged by default. A model that memorises noise can
-    have low values throughout: use membership inference to see whether the model leaks at all.
+    have low values throughout: use membership inference to see whether the model leaks at all. Permuted labels cannot
+    fail for the same reason and give no threshold: they show what is accuracy and chance in the values.
 
     Recommendations
     ---------------
@@ -78,8 +93,11 @@ def shapr(
         step(0.0, "outputs of the model")
         train, test = predict(X_train), predict(X)
         part = step.part(0.1, 1.0)
-        result = knn_shapley(train, y_train, test, y, n_neighbors=n_neighbors, memory=memory_limit, step=part)
-    return _finding(result, y_train, train_ids, classes, n_neighbors)
+        rng = np.random.default_rng(seed)
+        permuted = np.array([rng.permutation(y_train) for _ in range(permutations)]).reshape(permutations, len(y_train))
+        k, memory = n_neighbors, memory_limit
+        result = knn_shapley(train, y_train, test, y, n_neighbors=k, memory=memory, step=part, permuted=permuted)
+    return shapr_finding(result, y_train, train_ids, classes, n_neighbors)
 
 
 def _by_art(predict: Predict, X_train: Array, y_train: Array, X: Array, y: Array, k: int, step: Step) -> Shapley:
@@ -92,57 +110,4 @@ def _by_art(predict: Predict, X_train: Array, y_train: Array, X: Array, y: Array
     step(0.0, "Adversarial Robustness Toolbox (cannot say how far it is)")
     classifier = black_box(predict, X_train.shape[1:], predict(X_train[:1]).shape[1])
     values = np.asarray(SHAPr(classifier, X_train, y_train, X, y), dtype=np.float64) / len(X_train)
-    accuracy = np.full(len(X), values.sum())
-    return Shapley(values, np.full(len(values), np.nan), accuracy)
-
-
-def _finding(result: Shapley, y_train: Array, ids: Array | None, classes: tuple[Any, ...], k: int) -> Finding:
-    n, m = len(y_train), len(result.shares)
-    scaled = result.values * n
-    accuracy = statistics.wilson(float(result.shares.sum()), m)
-    tails = {f"shapr_p{q}": statistics.quantile(scaled, q / 100) for q in (50, 95, 99)}
-    estimates = {"knn_accuracy": accuracy, **tails}
-    half = float(stats.t.ppf(0.975, max(m - 1, 1))) * result.errors * n
-    names = np.array([str(label) for label in classes]) if classes else np.arange(y_train.max() + 1).astype(str)
-    samples = pd.DataFrame(
-        {
-            "part": "X_train",
-            "id": np.arange(n) if ids is None else ids,
-            "class": names[y_train],
-            "shapr": scaled,
-            "low": scaled - half,
-            "high": scaled + half,
-        }
-    )
-    return Finding(
-        values={key: estimate.value for key, estimate in estimates.items()},
-        intervals={key: (estimate.low, estimate.high) for key, estimate in estimates.items()},
-        counts={"knn_accuracy": m, **dict.fromkeys(tails, n)},
-        tables={"samples": samples, "classes": _by_class(samples)},
-        charts=(
-            Chart(
-                "samples",
-                "histogram",
-                "shapr",
-                by="class",
-                title="SHAPr per training sample",
-                cut=tails["shapr_p95"].value,
-            ),
-            Chart(
-                "classes", "points", "p95", y="class", low="low", high="high", title="95 % quantile of SHAPr by class"
-            ),
-        ),
-        notes=(
-            f"The mean SHAPr, {accuracy.value:.3f}, is the accuracy of the {k}-nearest-neighbour vote in output space, "
-            "not a leakage; values rank samples and are not judged by default.",
-        ),
-    )
-
-
-def _by_class(samples: pd.DataFrame) -> pd.DataFrame:
-    rows = []
-    for label, group in samples.groupby("class", sort=False):
-        tail = statistics.quantile(group["shapr"].to_numpy(), 0.95)
-        spread = {"mean": group["shapr"].mean(), "p95": tail.value, "low": tail.low, "high": tail.high}
-        rows.append({"class": label, "n": len(group), **spread})
-    return pd.DataFrame(rows)
+    return Shapley(values, np.full(len(values), np.nan), np.full(len(X), values.sum()))

@@ -80,7 +80,15 @@ def evasion_finding(attacked: Attacked, notes: list[str], *, finished: bool = Tr
     if best.found.any():
         cut = attacked.epsilon
         charts.append(
-            Chart("samples", "histogram", "distance", by="class", title="Distance to another answer", cut=cut)
+            Chart(
+                "samples",
+                "histogram",
+                "distance",
+                by="class",
+                title="Distance to another answer",
+                cut=cut,
+                beyond="below",
+            )
         )
     return Finding(
         values={key: estimate.value for key, estimate in estimates.items()},

@@ -1,0 +1,126 @@
+"""A training function of the user's own: how a model that cannot be cloned is trained anew."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from xrai_widgets.core.subject import Array, Predict
+from xrai_widgets.models.adapted import Adapted, require_probabilities
+from xrai_widgets.models.estimator import Values, aligned, is_estimator
+from xrai_widgets.models.function import BothClasses, Call, Flat
+from xrai_widgets.models.inputs import Inputs
+from xrai_widgets.models.torch_module import TorchModel, float_type, is_torch_module
+
+_PROBE = 256
+_WANTED = "fit must be a function (X, y, seed) that trains a model anew and returns it, or its predict function"
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """The user's function as the ``fit`` of a subject: arrays as they gave them, answers in the subject's classes.
+
+    Parameters
+    ----------
+    function : callable
+    inputs : Inputs
+    classes : tuple
+        Empty in regression.
+    by_name : bool
+        The seed is passed by its name, not as the third argument.
+    dtype : optional
+        In which a torch module takes samples.
+    ends : (kind of module, single, squashed), optional
+        What the outputs of the user's own module are; one of the same kind that is trained anew has the same.
+    """
+
+    function: Callable[..., Any]
+    inputs: Inputs
+    classes: tuple[Any, ...]
+    by_name: bool
+    dtype: Any = None
+    ends: tuple[type, bool, bool] | None = None
+
+    def __call__(self, X: Array, y: Array, *, seed: int, sample_weight: Array | None = None) -> Predict:
+        """Return the predict function of the model that the user's function trained."""
+        if sample_weight is not None:
+            raise ValueError("a training function of one's own takes no sample weights")
+        samples = self.inputs.to_user(X)
+        samples = samples if self.dtype is None else np.array(samples, dtype=self.dtype)
+        target = np.array(self.classes)[y] if self.classes else np.array(y)
+        named = {"seed": seed} if self.by_name else {}
+        return self._answer(self.function(samples, target, *(() if self.by_name else (seed,)), **named), X)
+
+    def _answer(self, trained: Any, X: Array) -> Predict:
+        if is_torch_module(trained):
+            model = TorchModel(trained, self.inputs)
+            if self.ends is not None and type(trained) is self.ends[0]:
+                _, model.single, model.squashed = self.ends
+            else:
+                model.probe(X[:_PROBE])
+            return _Checked(model.predict if self.classes else model.values, len(self.classes))
+        if is_estimator(trained):
+            return aligned(trained, self.inputs, self.classes) if self.classes else Values(trained, self.inputs)
+        if not callable(trained):
+            raise TypeError(f"{_WANTED}, got a function that returned {type(trained).__name__}")
+        call = Call(trained, self.inputs)
+        if not self.classes:
+            return Flat(call)
+        column = len(self.classes) == 2 and (out := call(X[:2])).size == len(out)
+        return _Checked(BothClasses(call) if column else call, len(self.classes))
+
+
+@dataclass(frozen=True, eq=False)
+class _Checked:
+    """Answers whose shape is that of the subject's."""
+
+    answer: Callable[[Array], Array]
+    k: int
+
+    def __call__(self, X: Array) -> Array:
+        """Return (n, k), or (n,) in regression."""
+        out = np.asarray(self.answer(X), dtype=np.float64)
+        wanted = (len(X), self.k) if self.k else (len(X),)
+        if out.shape != wanted:
+            raise ValueError(f"the model that fit returned must answer in shape {wanted}, got {out.shape}")
+        if self.k and np.isfinite(out).all():
+            require_probabilities(out, "the answers of the model that fit returned")
+        return out
+
+
+def training(function: Any, model: Any, adapted: Adapted, inputs: Inputs, classes: tuple[Any, ...]) -> Training:
+    """Return the user's training function as the ``fit`` of a subject.
+
+    Raises
+    ------
+    TypeError
+        if it is no function of samples, labels and a seed.
+    ValueError
+        if there is no model that it could train anew.
+    """
+    if model is None:
+        raise ValueError("fit needs a model: without one, X is the table of its outputs")
+    if not callable(function) or isinstance(function, type):
+        raise TypeError(f"{_WANTED}, got {function!r}")
+    own = getattr(adapted.predict, "__self__", None)
+    if not isinstance(own, TorchModel):
+        return Training(function, inputs, classes, _by_name(function))
+    ends = (type(model), own.single, own.squashed)
+    return Training(function, inputs, classes, _by_name(function), float_type(model), ends)
+
+
+def _by_name(function: Callable[..., Any]) -> bool:
+    """Whether the seed is passed by its name; else it is the third argument."""
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # written in C: it does not say
+        return False
+    for arguments, named in (((None, None), {"seed": 0}), ((None, None, 0), {})):
+        try:
+            signature.bind(*arguments, **named)
+        except TypeError:
+            continue
+        return bool(named)
+    raise TypeError(f"{_WANTED}, got one that takes ({', '.join(signature.parameters)})")

@@ -1,0 +1,91 @@
+"""The samples that stand out most, with their contents in original units where the subject is at hand."""
+
+import base64
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from xrai_widgets.core import Array, Chart, Finding, Subject
+from xrai_widgets.results.words import interval
+
+MOST = 200
+_COLUMNS = 40
+_IDS = {"X": ("ids", "y"), "X_train": ("train_ids", "y_train"), "X_new": ("new_ids", "y_new")}
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What is in some samples: a table in original units, or pictures as data URIs; ``note`` says what is left out."""
+
+    table: pd.DataFrame
+    pictures: tuple[str, ...] = ()
+    note: str = ""
+
+
+def most_exposed(chart: Chart, finding: Finding, most: int = MOST) -> pd.DataFrame:
+    """Return the samples that stand out most in a histogram, the furthest first: part, id, class, score and interval.
+
+    Of training and other samples, the training samples: they are what a leak exposes. Its index is that of the table.
+    """
+    frame = finding.tables[chart.table].dropna(subset=[chart.x])
+    if (frame["part"] == "X_train").any():
+        frame = frame[frame["part"] == "X_train"]
+    frame = frame.sort_values(chart.x, ascending=chart.beyond == "below", kind="stable").head(most)
+    shown = frame[[name for name in ("part", "id", "class", chart.x) if name in frame.columns]].copy()
+    if {"low", "high"} <= set(frame.columns) and (frame["high"] > frame["low"]).any():
+        shown["interval"] = [interval(low, high) for low, high in zip(frame["low"], frame["high"], strict=True)]
+    if "p_value" in frame.columns:
+        shown["p_value"] = frame["p_value"]
+    return shown
+
+
+def contents(subject: Subject, samples: pd.DataFrame) -> Contents:
+    """Return what is in the samples of a table with the columns ``part`` and ``id``, row by row.
+
+    Parameters
+    ----------
+    subject : Subject
+        The one that was measured.
+    samples : DataFrame
+        Of one part.
+    """
+    if samples.empty:
+        return Contents(pd.DataFrame())
+    part = str(samples["part"].iloc[0])
+    X, ids = getattr(subject, part), getattr(subject, _IDS[part][0])
+    names = np.arange(len(X)) if ids is None else ids
+    place = {str(name): row for row, name in enumerate(names)}
+    if len(place) < len(names):
+        return Contents(pd.DataFrame(), note="Several samples have the same id: what is in them cannot be told apart.")
+    if any(str(name) not in place for name in samples["id"]):
+        return Contents(pd.DataFrame(), note="Some of these samples are not among those of the model.")
+    rows = np.array([place[str(name)] for name in samples["id"]], dtype=np.intp)
+    if subject.inputs == "image":
+        return Contents(pd.DataFrame(), tuple(_png(image) for image in X[rows]))
+    table = subject.decode(X[rows]) if subject.decode is not None else _numbers(X[rows], subject.feature_names)
+    table = table.reset_index(drop=True)
+    note = "" if table.shape[1] <= _COLUMNS else f"The first {_COLUMNS} of {table.shape[1]} columns are shown."
+    table = table.iloc[:, :_COLUMNS]
+    truth = getattr(subject, _IDS[part][1])
+    if subject.task == "regression" and truth is not None:
+        table.insert(0, "true value", np.asarray(truth)[rows], allow_duplicates=True)
+    return Contents(table, note=note)
+
+
+def _numbers(X: Array, names: tuple[str, ...]) -> pd.DataFrame:
+    flat = X.reshape(len(X), -1)
+    return pd.DataFrame(flat, columns=list(names) if len(names) == flat.shape[1] else None)
+
+
+def _png(image: Array) -> str:
+    """Return an image (channels, height, width) as a data URI; its own lowest value is black, its highest white."""
+    from PIL import Image
+
+    low, high = float(image.min()), float(image.max())
+    grey = np.rint(255 * (image - low) / (high - low or 1.0)).astype(np.uint8)
+    shown = Image.fromarray(np.moveaxis(grey, 0, -1)) if len(image) == 3 else Image.fromarray(grey[0])
+    buffer = io.BytesIO()
+    shown.save(buffer, "PNG")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

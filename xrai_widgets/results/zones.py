@@ -1,0 +1,86 @@
+"""Where a number lies: its interval on an axis with the policy's safe and unsafe zone, among the sanity controls."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+from xrai_widgets.core import Outcome, registered
+from xrai_widgets.results.policy import Check, Verdict
+from xrai_widgets.results.words import label
+from xrai_widgets.results.zone_axis import Row, Zone
+
+CONTROLS = "controls"
+_OWN = ("your model", "this model")  # the subject's own row in that table; it stands first anyway
+
+
+def zone(check: Check, outcome: Outcome, within: tuple[float, float] | None = None) -> Zone:
+    """Return where a checked number lies.
+
+    Parameters
+    ----------
+    check : Check
+    outcome : Outcome
+        Tells the chance value and the controls.
+    within : (low, high), optional
+        The axis holds this range, too: it then stays still while the threshold moves inside.
+    """
+    chance = chance_of(outcome, check.key)
+    controls = tuple(controls_of(outcome, check.key))
+    name = "this model" if controls else label(check.key)
+    rows = (Row(name, check.value, check.low, check.high, check.count, own=True), *controls)
+    known = [x for row in rows for x in (row.low, row.value, row.high)] + list(within or ())
+    known += [check.threshold.value] if check.threshold else []
+    low, high = _axis([*known, *([] if chance is None else [chance])])
+    return Zone(check.key, rows, low, high, check.threshold, chance, check.status)
+
+
+def zones(outcome: Outcome, verdict: Verdict) -> tuple[list[Zone], list[Zone]]:
+    """Return the zone of every number that is judged, and of every other one that has controls."""
+    known = [check for check in verdict.checks if check.value == check.value]
+    judged = [zone(check, outcome) for check in known if check.threshold is not None]
+    others = [check for check in known if check.threshold is None and any(controls_of(outcome, check.key))]
+    return judged, [zone(check, outcome) for check in others]
+
+
+def chance_of(outcome: Outcome, key: str) -> float | None:
+    """Return what guessing gives for a measure, if the assessment says so."""
+    entry = registered().get(outcome.assessment)
+    return next((measure.chance for measure in entry.measures if measure.key == key), None) if entry else None
+
+
+def controls_of(outcome: Outcome, key: str) -> Iterable[Row]:
+    """Yield the sanity controls of a measure: the rows of the table ``controls``, if there is one.
+
+    One that could not be measured has no value; its note says why.
+    """
+    frame = outcome.finding.tables.get(CONTROLS) if outcome.finding is not None else None
+    if frame is None or not {"control", "measure", "value"} <= set(frame.columns):
+        return
+    mine = (frame["measure"].astype(str) == key) & ~frame["control"].isin(_OWN)
+    for record in frame[mine].to_dict("records"):
+        value = float(record["value"])
+        low, high = (_bound(record.get(name), value) for name in ("low", "high"))
+        count, note = record.get("n"), record.get("note")
+        yield Row(
+            name=str(record["control"]),
+            value=value,
+            low=low,
+            high=high,
+            count=None if count is None or pd.isna(count) else int(count),
+            note="" if note is None or pd.isna(note) else str(note),
+        )
+
+
+def _bound(given: Any, value: float) -> float:
+    return value if given is None or pd.isna(given) else float(given)
+
+
+def _axis(known: list[float]) -> tuple[float, float]:
+    finite = [x for x in known if math.isfinite(x)] or [0.0]
+    low, high = min(finite), max(finite)
+    if 0 < low <= 0.25 * high:
+        low = 0.0
+    room = 0.04 * (high - low) or 0.5 * max(abs(high), 1.0)
+    return low - room, high + room

@@ -1,0 +1,42 @@
+"""How well are members told from others without asking any model? What that finds is no leak."""
+
+import numpy as np
+
+from xrai_widgets.core import Array, Subject
+from xrai_widgets.runtime.control_models import Constant, LookUp, keys
+
+_FOLDS, _TREES = 3, 40
+
+
+def blind(subject: Subject, seed: int) -> LookUp:
+    """Return a "model" that is the surer of the true label the more a sample looks like a member.
+
+    How it looks is said by a random forest that was trained to tell X_train from X by samples and labels, on the other
+    folds of a cross-validation. The user's model is not asked. (Das, Zhang, Tramèr 2024, arXiv:2406.16201.)
+    """
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
+    assert subject.X_train is not None
+    assert subject.y_train is not None
+    X = np.concatenate([subject.X_train, subject.X])
+    y = np.concatenate([subject.y_train, subject.y])
+    member = np.repeat([1, 0], [len(subject.X_train), len(subject.X)])
+    labels = np.eye(subject.n_classes)[y] if subject.n_classes else y[:, None]
+    rows = np.nan_to_num(np.column_stack([X.reshape(len(X), -1), labels]))
+    forest = RandomForestClassifier(_TREES, min_samples_leaf=5, random_state=seed)
+    folds = StratifiedKFold(min(_FOLDS, int(np.bincount(member).min())), shuffle=True, random_state=seed)
+    likely = cross_val_predict(forest, rows, member, cv=folds, method="predict_proba")[:, 1]
+    k = subject.n_classes
+    if not k:  # the surer, the nearer to the true value
+        spread = float(np.std(y)) or 1.0
+        answers = y + spread * (1 - likely)
+    else:  # from 1/k to 1, so that every score grows with it: loss, confidence, margin
+        own = 1 / k + (1 - 1 / k) * likely
+        answers = np.repeat(((1 - own) / max(k - 1, 1))[:, None], k, axis=1)
+        answers[np.arange(len(y)), y] = own
+    known: dict[bytes, list[Array]] = {}
+    for key, answer in zip(keys(X), answers, strict=True):
+        known.setdefault(key, []).append(answer)
+    constant = Constant(np.asarray(answers.mean(axis=0)))
+    return LookUp({key: np.mean(found, axis=0) for key, found in known.items()}, constant)

@@ -1,0 +1,83 @@
+"""Models of which the answer is known. They can be pickled, so that workers can ask and refit them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from xrai_widgets.core import Array, Predict
+
+
+@dataclass(frozen=True, eq=False)
+class Constant:
+    """The same answer for every sample: (k,) class shares, or one value."""
+
+    answer: Array
+
+    def __call__(self, X: Array) -> Array:
+        """Return (n, k) or (n,)."""
+        return np.repeat(self.answer[None], len(X), axis=0)
+
+
+@dataclass(frozen=True, eq=False)
+class LookUp:
+    """An answer of its own for each sample that is known, and the constant one for all others."""
+
+    known: Mapping[bytes, Array]
+    otherwise: Constant
+
+    def __call__(self, X: Array) -> Array:
+        """Return (n, k) or (n,)."""
+        out = self.otherwise(X)
+        for row, key in enumerate(keys(X)):
+            if key in self.known:
+                out[row] = self.known[key]
+        return out
+
+
+@dataclass(frozen=True, eq=False)
+class Learner:
+    """Trains a constant or a memorising model, as `Subject.fit` does.
+
+    Parameters
+    ----------
+    memorising : bool
+    classes : int
+        0 for a regression.
+    labels : bool
+        Its models answer with one class for sure.
+    """
+
+    memorising: bool
+    classes: int
+    labels: bool = False
+
+    def __call__(
+        self,
+        X: Array,
+        y: Array,
+        *,
+        seed: int = 0,  # noqa: ARG002 - nothing is random here
+        sample_weight: Array | None = None,
+    ) -> Predict:
+        """Return the predict function. Equal samples with different labels are known by the mean of their answers."""
+        weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        answers = np.eye(self.classes)[y] if self.classes else np.asarray(y, dtype=np.float64)
+        constant = Constant(np.asarray(self._sure(np.average(answers, axis=0, weights=weight))))
+        if not self.memorising:
+            return constant
+        known: dict[bytes, list[Array]] = {}
+        for key, answer, counts in zip(keys(X), answers, weight > 0, strict=True):
+            if counts:
+                known.setdefault(key, []).append(answer)
+        return LookUp({key: self._sure(np.mean(found, axis=0)) for key, found in known.items()}, constant)
+
+    def _sure(self, shares: Array) -> Array:
+        sure: Array = np.eye(self.classes)[int(np.argmax(shares))] if self.labels else shares
+        return sure
+
+
+def keys(X: Array) -> list[bytes]:
+    """Return bytes per sample that are equal for equal samples."""
+    flat = np.ascontiguousarray(X, dtype=np.float64).reshape(len(X), int(np.prod(X.shape[1:]))) + 0.0  # -0.0 is 0.0
+    return [row.tobytes() for row in flat]

@@ -1,0 +1,138 @@
+"""Where does the number sit? The same engine measures models of which the answer is known, on the same data."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from xrai_widgets.core import Assessment, Cancelled, Chart, Control, Finding, Subject
+from xrai_widgets.runtime.control_subjects import NAMES, control_subject, fewer
+from xrai_widgets.runtime.control_warnings import overlap_of, warnings_of
+from xrai_widgets.runtime.guard import Meter
+from xrai_widgets.runtime.run_step import RunStep
+from xrai_widgets.runtime.subgroups import with_subgroups
+
+TABLE = "controls"
+COLUMNS = ("control", "measure", "value", "low", "high", "n", "note")
+_OWN = "your model"
+_SHARE = 0.1  # of the progress bar
+Measured = Callable[[Subject, Mapping[str, Any], RunStep], dict[str, Any]]
+
+
+def with_controls(
+    subject: Subject,
+    entry: Assessment,
+    params: Mapping[str, Any],
+    step: RunStep,
+    measured: Measured,
+) -> dict[str, Any]:
+    """Measure the subject and its subgroups, then the controls that the assessment declares; return the ending.
+
+    Parameters
+    ----------
+    measured : callable
+        Runs the engine on a subject, with parameters and a step, and returns the ending: status, finding, reason.
+
+    Notes
+    -----
+    The table ``controls`` of the finding has a row per control and judged number (per value, where none is judged),
+    the subject's own first; the last chart shows the first of them. A control is made of at most 500 samples of each
+    part, drawn by the seed with the shares of the classes kept. Cancelled between controls, the run keeps the whole
+    finding and the controls that are done.
+    """
+    share = step.within(0.0, 1 - _SHARE, main=True) if entry.controls else step
+    ended = with_subgroups(subject, entry, share, lambda part, own: measured(part, params, own))
+    if not entry.controls:
+        return ended
+    return ended if ended["status"] != "ok" else ended | _add(ended["finding"], subject, entry, params, step, measured)
+
+
+def _add(
+    finding: Finding,
+    subject: Subject,
+    entry: Assessment,
+    params: Mapping[str, Any],
+    step: RunStep,
+    measured: Measured,
+) -> dict[str, Any]:
+    seed = int(params.get("seed") or 0)
+    few = fewer(subject, seed)
+    found: list[tuple[Control, Finding | None, str]] = []
+    ended: dict[str, Any]
+    ending: dict[str, Any] = {}
+    for number, control in enumerate(entry.controls):
+        start, stop = (1 - _SHARE * (1 - (number + end) / len(entry.controls)) for end in (0, 1))
+        try:
+            step(start, f"control: {NAMES[control.kind]}")
+            made = control_subject(few, control, seed)
+            own = None if control.kind in ("chance", "shuffled") else _uncounted(step.meter)
+            given = {**params, **control.params}
+            gap = entry.gap(made, given)
+            ended = (
+                measured(made, given, step.within(start, stop, meter=own))
+                if gap is None
+                else {"status": "not applicable", "reason": gap.reason}
+            )
+        except Cancelled as cancelled:
+            ended = {"status": "cancelled", "reason": str(cancelled)}
+        if ended["status"] == "cancelled":
+            ending = {"status": "cancelled", "reason": f"{ended['reason']}; the controls are not complete"}
+            break
+        found.append((control, ended.get("finding"), _failure(ended)))
+    measures = [measure for measure in entry.measures if measure.key in finding.values]
+    keys = [measure.key for measure in measures] or list(finding.values)
+    rows = _rows(_OWN, finding, keys, {})
+    for control, its, failure in found:
+        says = {key: failure or _says(control, key, entry) for key in keys}
+        rows += _rows(NAMES[control.kind], its, keys, says)
+    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"value": float, "low": float, "high": float})
+    chart = Chart(
+        TABLE,
+        "points",
+        "value",
+        y="control",
+        by="measure",
+        only=keys[0],
+        low="low",
+        high="high",
+        title=f"{keys[0].replace('_', ' ').capitalize()} beside its controls",
+    )
+    notes = (*finding.notes, *warnings_of(found, entry), *overlap_of(subject, entry))
+    full = replace(finding, tables={**finding.tables, TABLE: table}, charts=(*finding.charts, chart), notes=notes)
+    return {**ending, "finding": full}
+
+
+def _uncounted(meter: Meter) -> Meter:
+    """Return a meter that stops with this one, but does not count: the user's model is not asked."""
+    spent = time.monotonic() - meter.started
+    return Meter(meter.cancel, max_seconds=None if meter.max_seconds is None else max(meter.max_seconds - spent, 0.0))
+
+
+def _failure(ended: Mapping[str, Any]) -> str:
+    if ended.get("finding") is not None:
+        return ""
+    # an error may quote a sample, and this table is part of every report: its number leads to the log
+    failed = ended["status"] == "error"
+    return f"failed ({ended['reason'].rpartition('(')[2]}" if failed else f"{ended['status']}: {ended['reason']}"
+
+
+def _rows(name: str, finding: Finding | None, keys: list[str], notes: Mapping[str, str]) -> list[dict[str, Any]]:
+    rows = []
+    for key in keys:
+        row: dict[str, Any] = {"control": name, "measure": key, "n": 0, "note": notes.get(key, "")}
+        if finding is not None and key in finding.values:
+            low, high = finding.intervals.get(key, (float("nan"), float("nan")))
+            row |= {"value": finding.values[key], "low": low, "high": high, "n": finding.counts.get(key, 0)}
+        rows.append(row)
+    return rows
+
+
+def _says(control: Control, key: str, entry: Assessment) -> str:
+    if control.says:
+        return control.says
+    chance = next((measure.chance for measure in entry.measures if measure.key == key), None)
+    if chance is None:
+        return "should be small" if control.expect == "no leak" else "should be large"
+    return f"should be {'near' if control.expect == 'no leak' else 'far from'} {chance:g}"
