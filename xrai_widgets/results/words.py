@@ -48,7 +48,6 @@ _KNOWN = {
     "pp_distance": "size of the pertinent positive (L2)",
     "kappa": "κ (lead of the answer)",
     "beta": "β (weight of sparsity)",
-    "gamma": "γ (weight of the autoencoder)",
     "c": "c (weight of the answer)",
     "binary_steps": "values of c",
     "memory_limit": "memory limit (GB)",
