@@ -4,6 +4,8 @@ Not run by the tests. It needs an environment of its own with TensorFlow and AIX
 which is executed as it is and of which nothing is kept; the numbers in the file are our own measurements. The network
 is trained on the handwritten digits that ship with scikit-learn (CC BY 4.0), of which the instances are taken.
 
+The file in the repository was made with AIX360 0.3.0 on TensorFlow 2.21 (CPU, one thread), NumPy 2.4 and Python 3.11.
+
     python make_cem_reference.py network.npz CEM_aen.py cem_reference.npz
 
 ``network.npz`` holds w0, b0, w1, b1, w2, b2 (ReLU between), X (n, 64) in [0, 1], and is copied into the result.

@@ -1,7 +1,5 @@
 """The autoencoder term: gradients, likelihood of explanations, and one training per data set."""
 
-import importlib
-
 import numpy as np
 import pytest
 
@@ -100,7 +98,8 @@ def test_explanations_with_an_autoencoder_look_more_like_known_samples(
 
 
 def test_cancel_lands_while_the_autoencoder_is_trained(logistic: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.import_module(_autoencoder.__name__), "_EPOCHS", 100_000)
+    for name in ("_EPOCHS", "_UPDATES"):
+        monkeypatch.setattr(_autoencoder, name, 10_000_000)
     _autoencoder._trained.clear()
     outcome = xw.assess(logistic, "explanations.cem", autoencoder=True, max_seconds=1.0)
     assert outcome.status == "cancelled"

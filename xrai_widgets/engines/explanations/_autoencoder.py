@@ -11,7 +11,8 @@ import numpy as np
 from xrai_widgets.core import Array, Step
 from xrai_widgets.engines._space import Space
 
-_SAMPLES, _BATCH, _EPOCHS = 4000, 64, 60
+_SAMPLES, _BATCH = 4000, 64
+_EPOCHS, _UPDATES = 60, 1500  # whichever is reached first
 _trained: OrderedDict[str, "Autoencoder"] = OrderedDict()  # of the last few data sets
 _KEPT = 4
 
@@ -101,9 +102,10 @@ def _fit(points: Array, shape: tuple[int, ...], seed: int, step: Step) -> tuple[
             parameter.uniform_(-(width**-0.5), width**-0.5, generator=generator)
     data = torch.as_tensor(points, dtype=torch.float32)
     optimizer = torch.optim.Adam(module.parameters(), 3e-3)
-    last = 0.0
-    for epoch in range(_EPOCHS):
-        step(epoch / _EPOCHS, f"autoencoder: round {epoch + 1} of {_EPOCHS}")
+    last, batches = 0.0, -(-len(data) // _BATCH)
+    epochs = max(1, min(_EPOCHS, _UPDATES // batches))
+    for epoch in range(epochs):
+        step(epoch / epochs, f"autoencoder: round {epoch + 1} of {epochs}")
         last = 0.0
         for batch in torch.split(torch.randperm(len(data), generator=generator), _BATCH):
             optimizer.zero_grad()
