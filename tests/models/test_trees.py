@@ -127,3 +127,56 @@ def test_a_flat_form_that_disagrees_is_not_used(monkeypatch: pytest.MonkeyPatch)
     assert flatten(model, X[:50]) is not None
     monkeypatch.setattr(FlatForest, "predict_proba", lambda _, rows: np.full((len(rows), 3), 1 / 3))
     assert flatten(model, X[:50]) is None
+
+
+@pytest.mark.parametrize("name", ["tree", "stump", "only a root", "random tree"])
+def test_the_leaves_of_a_tree_are_boxes_that_cover_every_sample_once(name: str) -> None:
+    model = ENSEMBLES[name].fit(X[:500], Y[:500])
+    boxes = Subject.of(model, X, Y).regions
+    assert boxes is not None
+    assert boxes.shape == (2, model.get_n_leaves(), 12)
+    inside = ((X[:, None] >= boxes[0]) & (X[:, None] <= boxes[1])).all(axis=2)
+    assert (inside.sum(axis=1) <= 1).all()
+    assert inside.any(axis=1).mean() > 0.999  # between two float32 numbers there is a gap
+    own = model.tree_.value[np.flatnonzero(model.tree_.children_left < 0), 0]
+    held = inside.any(axis=1)
+    assert np.allclose(own[inside.argmax(axis=1)][held], model.predict_proba(X)[held])
+
+
+def test_the_ends_of_a_box_lie_on_its_side_of_each_threshold() -> None:
+    model = ENSEMBLES["tree"].fit(X[:500], Y[:500])
+    boxes = Subject.of(model, X, Y).regions
+    assert boxes is not None
+    leaves = np.flatnonzero(model.tree_.children_left < 0)
+    for side in boxes:
+        finite = np.where(np.isinf(side), np.clip(0.0, *boxes), side)
+        assert (model.apply(finite) == leaves).all()
+
+
+def test_columns_of_whole_numbers_in_another_order_have_boxes_that_end_at_whole_numbers() -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.integers(0, 9, 400), "b": rng.random(400), "c": rng.integers(0, 100, 400)})
+    y = ((frame["a"] > 4) ^ (frame["c"] % 40 > 20)).astype(int)
+    model = DecisionTreeClassifier(random_state=0).fit(frame[["c", "a", "b"]], y)
+    subject = Subject.of(model, frame[["a", "b", "c"]], y)
+    boxes = subject.regions
+    assert boxes is not None
+    ends = boxes[:, :, [0, 2]]
+    assert np.array_equal(ends, np.rint(ends))
+    middle = np.clip(0.0, *boxes)
+    told = model.predict_proba(pd.DataFrame(middle, columns=["a", "b", "c"])[["c", "a", "b"]])
+    assert np.allclose(subject.predict(middle), told)
+    inside = ((subject.X[:, None] >= boxes[0]) & (subject.X[:, None] <= boxes[1])).all(axis=2)
+    assert (inside.sum(axis=1) == 1).mean() > 0.99
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        RandomForestClassifier(5),
+        make_pipeline(StandardScaler(), DecisionTreeClassifier()),
+        GradientBoostingClassifier(),
+    ],
+)
+def test_only_a_single_tree_on_the_columns_themselves_has_boxes(model: Any) -> None:
+    assert Subject.of(model.fit(X[:200], Y[:200]), X[:50], Y[:50]).regions is None

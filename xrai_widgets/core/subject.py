@@ -85,6 +85,8 @@ class Subject:
         (n, …) → (n, k) before the softmax.
     embed : callable, optional
         (n, …) → (n, e) features of the last hidden layer.
+    regions : array (2, leaves, d), optional
+        Closed boxes on which the model gives one answer each: the leaves of a single tree.
     fit : callable, optional
         ``fit(X, y, *, seed, sample_weight=None)`` → predict function of a fresh clone.
     bounds : array (2, d), optional
@@ -125,6 +127,7 @@ class Subject:
     )
     logits: Predict | None = _says("logits (a torch module has them)")
     embed: Predict | None = _says("features of the last hidden layer (a torch module has them)")
+    regions: Array | None = _says("the leaves of a single tree on numeric columns")
     fit: Callable[..., Predict] | None = _says(
         "refitting (a scikit-learn estimator can be cloned and refitted; for other models pass fit= to Subject.of)"
     )

@@ -88,6 +88,7 @@ def describe(
         "logits": adapted.logits,
         "gradient": adapted.gradient,
         "embed": adapted.embed,
+        "regions": None if adapted.regions is None else _read_only(adapted.regions),
         "fit": trained,
         "bounds": _read_only(bounds_of(bounds, inputs, arrays)) if adapted.queryable else None,
         "feature_names": inputs.names,

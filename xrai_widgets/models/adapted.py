@@ -28,6 +28,7 @@ class Adapted:
     logits: Predict | None = None
     gradient: Gradient | None = None
     embed: Predict | None = None
+    regions: Array | None = None
     fit: Callable[..., Predict] | None = None
     state: str | None = None
     queryable: bool = True

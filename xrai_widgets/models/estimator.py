@@ -11,7 +11,7 @@ from xrai_widgets.models.adapted import Adapted, Refused
 from xrai_widgets.models.differentiable import layers_of
 from xrai_widgets.models.inputs import Inputs
 from xrai_widgets.models.state import digest
-from xrai_widgets.models.trees import FEW_ROWS, FlatForest, flatten
+from xrai_widgets.models.trees import FEW_ROWS, FlatForest, flatten, leaf_boxes
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +135,7 @@ def adapt_estimator(model: Any, inputs: Inputs, X: Array) -> Adapted:
         logits=layers.logits if layers else None,
         gradient=layers.gradient if layers else None,
         embed=layers.embed if layers and len(layers.weights) > 1 else None,
+        regions=leaf_boxes(model, X[:64], inputs) if inputs.numeric else None,
         fit=fit,
         state=digest(model),
     )

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from xrai_widgets.core.subject import Array
+from xrai_widgets.models.inputs import Inputs
 
 FEW_ROWS = 300  # above this scikit-learn's compiled loop wins
 
@@ -59,3 +60,44 @@ def flatten(estimator: Any, rows: Array) -> FlatForest | None:
     flat = FlatForest(estimator)
     # threads may add the trees in another order, hence not array_equal
     return flat if np.allclose(flat.predict_proba(rows), estimator.predict_proba(rows), rtol=0, atol=1e-12) else None
+
+
+def leaf_boxes(estimator: Any, X: Array, inputs: Inputs) -> Array | None:
+    """Return the leaves of a single classification tree as closed boxes (2, leaves, d) in the columns of X, or None.
+
+    scikit-learn compares in float32: a box ends at the last float32 number on its side of each threshold, or the last
+    whole number in a column of those. That the tree answers alike all over each box is checked at its corners.
+    """
+    from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
+
+    if type(estimator) not in (DecisionTreeClassifier, ExtraTreeClassifier):
+        return None
+    d = int(np.prod(X.shape[1:]))
+    numbers = np.arange(d, dtype=np.float64).reshape(1, *X.shape[1:])
+    column = np.rint(np.asarray(inputs.to_user(numbers), dtype=np.float64)).astype(np.intp).ravel()  # may be reordered
+    tree = estimator.tree_
+    boxes = np.empty((2, tree.node_count, d))
+    boxes[0], boxes[1] = -np.inf, np.inf
+    for node in range(tree.node_count):  # children follow their parents
+        left, right = tree.children_left[node], tree.children_right[node]
+        if left < 0:
+            continue
+        place, threshold = column[tree.feature[node]], float(tree.threshold[node])
+        below = np.float32(threshold)
+        below = below if float(below) <= threshold else np.nextafter(below, np.float32(-np.inf))
+        boxes[:, left], boxes[:, right] = boxes[:, node], boxes[:, node]
+        boxes[1, left, place] = min(boxes[1, left, place], float(below))
+        boxes[0, right, place] = max(boxes[0, right, place], float(np.nextafter(below, np.float32(np.inf))))
+    whole = np.array([constraint.kind == "integer" for constraint in inputs.constraints])
+    leaves = np.flatnonzero(tree.children_left < 0)
+    boxes = np.where(whole, np.stack([np.ceil(boxes[0]), np.floor(boxes[1])]), boxes)[:, leaves]
+    held = (boxes[0] <= boxes[1]).all(axis=1)  # between two whole numbers there may be nothing
+    boxes = boxes[:, held]
+    rows = X.reshape(len(X), -1)
+    corners = (
+        np.where(np.isinf(boxes[0]), np.minimum(boxes[1], rows.min(axis=0)), boxes[0]),
+        np.where(np.isinf(boxes[1]), np.maximum(boxes[0], rows.max(axis=0)), boxes[1]),
+    )
+    told = tree.value[leaves[held], 0]
+    answers = [estimator.predict_proba(inputs.to_user(corner.reshape(-1, *X.shape[1:]))) for corner in corners]
+    return boxes if all(np.allclose(answer, told, rtol=0, atol=1e-9) for answer in answers) else None

@@ -1,0 +1,194 @@
+"""Whatever the table and the model: no explanation and no attack breaks a constraint."""
+
+from typing import Any
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.tree import DecisionTreeClassifier
+
+from tests.engines.test_space import spaces
+from xrai_widgets.core import Array, Constraint, Subject
+from xrai_widgets.engines._space import Space
+from xrai_widgets.engines.explanations import cem
+from xrai_widgets.engines.robustness import evasion
+from xrai_widgets.models.adapted import softmax
+
+often = settings(max_examples=25, deadline=None)
+
+
+class Curved:
+    """Logits that are a bent function of standardised columns, with their exact derivative."""
+
+    def __init__(self, space: Space, seed: int) -> None:
+        rng, d = np.random.default_rng(seed), space.bounds.shape[1]
+        self.low, self.span = space.bounds[0], np.maximum(np.ptp(space.bounds, axis=0), 1e-9)
+        self.weights, self.bend = rng.normal(0, 2, (d, 3)), rng.normal(0, 2, (d, 3))
+
+    def logits(self, X: Array) -> Array:
+        u = (X - self.low) / self.span
+        return u @ self.weights + np.sin(3 * u) @ self.bend
+
+    def predict(self, X: Array) -> Array:
+        return softmax(self.logits(X))
+
+    def gradient(self, X: Array, y: Array) -> Array:
+        u = (X - self.low) / self.span
+        flow = self.predict(X)
+        flow[np.arange(len(X)), y] -= 1
+        turned: Array = (flow @ self.weights.T + 3 * np.cos(3 * u) * (flow @ self.bend.T)) / self.span
+        return turned
+
+
+def check(space: Space, origins: Array, points: Array) -> None:
+    """Assert everything that a constraint can say."""
+    low, high = space.bounds
+    assert (points >= low - 1e-12).all()
+    assert (points <= high + 1e-12).all()
+    names: dict[str, list[int]] = {}
+    for column, kind in enumerate(space.constraints):
+        change = points[:, column] - origins[:, column]
+        if kind.kind in ("integer", "category"):
+            assert np.array_equal(points[:, column], np.rint(points[:, column]))
+        if kind.kind == "category":
+            assert set(points[:, column]) <= set(range(len(kind.categories)))
+        if kind.immutable:
+            assert (change == 0).all()
+        assert (change * kind.monotone >= 0).all()
+        if kind.group:
+            names.setdefault(kind.group, []).append(column)
+    for columns in names.values():
+        assert (np.sort(points[:, columns], axis=1)[:, :-1] == 0).all()
+        assert (points[:, columns].sum(axis=1) == 1).all()
+
+
+@often
+@given(spaces(), st.integers(0, 1000), st.sampled_from([None, False, True]), st.booleans())
+def test_no_explanation_breaks_a_constraint(
+    case: tuple[Space, Array, Array], seed: int, classic: bool | None, smooth: bool
+) -> None:
+    space, origins, _ = case
+    model = Curved(space, seed)
+    numbers = all(kind.kind != "category" for kind in space.constraints)
+    abilities: dict[str, Any] = {"logits": model.logits, "gradient": model.gradient} if smooth and numbers else {}
+    finding = cem(
+        model.predict,
+        origins,
+        model.predict(origins).argmax(axis=1),
+        space.bounds,
+        tuple(space.constraints),
+        **abilities,
+        classic=classic,
+        scale=space.scale,
+        kappa=0.01,
+        max_iter=30,
+        binary_steps=3,
+        noise=0.1,
+    )
+    arrays = finding.arrays
+    answer = model.predict(arrays["original"]).argmax(axis=1)
+    for mode in ("pn", "pp"):
+        check(space, arrays["original"], arrays[mode])  # the nearest attempts, too
+        done = arrays[f"{mode}_found"]
+        same = model.predict(arrays[mode]).argmax(axis=1) == answer
+        assert (same == (mode == "pp"))[done].all()
+    check(space, arrays["original"], arrays["baseline"])
+    low, high = (side(arrays["baseline"], arrays["original"]) for side in (np.minimum, np.maximum))
+    assert (arrays["pp"] >= low - 1e-12).all()
+    assert (arrays["pp"] <= high + 1e-12).all()
+
+
+@often
+@given(spaces(), st.integers(0, 1000), st.booleans())
+def test_no_adversarial_sample_breaks_a_constraint(case: tuple[Space, Array, Array], seed: int, smooth: bool) -> None:
+    space, origins, _ = case
+    model = Curved(space, seed)
+    numbers = all(kind.kind != "category" for kind in space.constraints)
+    asked: list[Array] = []
+
+    def predict(X: Array) -> Array:
+        asked.append(X.copy())
+        return model.predict(X)
+
+    attack = {"attack": "pgd", "steps": 5} if smooth and numbers else {"max_iter": 2, "init_eval": 10, "init_size": 10}
+    evasion(
+        predict,
+        origins,
+        model.predict(origins).argmax(axis=1),
+        space.bounds,
+        tuple(space.constraints),
+        gradient=model.gradient,
+        n_samples=len(origins),
+        **attack,  # type: ignore[arg-type]
+    )
+    kinds = space.constraints
+    fixed = [column for column, kind in enumerate(kinds) if kind.immutable]
+    whole = [column for column, kind in enumerate(kinds) if kind.kind != "continuous"]
+    group = [column for column, kind in enumerate(kinds) if kind.group]
+    known = {tuple(row[fixed]) for row in origins}
+    inside = np.vstack(asked)
+    assert np.array_equal(inside, np.clip(inside, *space.bounds))
+    assert np.array_equal(inside[:, whole], np.rint(inside[:, whole]))
+    assert {tuple(row[fixed]) for row in inside} <= known
+    assert not group or (inside[:, group].sum(axis=1) == 1).all()
+
+
+def test_the_check_itself_notices_every_breach() -> None:
+    kinds = [
+        Constraint(),
+        Constraint("integer"),
+        Constraint("category", ("a", "b")),
+        Constraint(immutable=True),
+        Constraint(monotone=1),
+        Constraint("integer", group="g"),
+        Constraint("integer", group="g"),
+    ]
+    space = Space(np.array([[0.0, 0, 0, 0, 0, 0, 0], [1.0, 5, 1, 1, 1, 1, 1]]), kinds)
+    good = np.array([[0.5, 2, 1, 0.3, 0.5, 1, 0]])
+    check(space, good, good)
+    for column, value in ((0, 1.5), (1, 2.5), (2, 2.0), (3, 0.4), (4, 0.4), (5, 0.0)):
+        bad = good.copy()
+        bad[0, column] = value
+        try:
+            check(space, good, bad)
+        except AssertionError:
+            continue
+        raise AssertionError(f"column {column} = {value} was not noticed")
+
+
+def test_the_leaves_of_a_tree_are_crossed_within_the_constraints_and_no_search_does_better() -> None:
+    rng = np.random.default_rng(1)
+    member = rng.integers(0, 3, 300)
+    X = np.column_stack([rng.random(300), rng.integers(0, 9, 300), np.eye(3)[member], rng.random(300), rng.random(300)])
+    y = ((X[:, 0] + X[:, 1] / 9 + X[:, 3] + X[:, 5] * X[:, 6]) > 1.4).astype(int)
+    kinds = {
+        "x1": Constraint("integer", monotone=1),
+        **{f"x{column}": Constraint("integer", group="g") for column in (2, 3, 4)},
+        "x5": Constraint(immutable=True),
+    }
+    tree = DecisionTreeClassifier(random_state=0, min_samples_leaf=3).fit(X, y)
+    subject = Subject.of(tree, X[:60], y[:60], X_train=X, y_train=y, constraints=kinds)
+    assert subject.regions is not None
+    assert subject.bounds is not None
+    told = []
+    for regions in (subject.regions, None):
+        finding = cem(
+            subject.predict,
+            subject.X,
+            subject.y,
+            subject.bounds,
+            subject.constraints,
+            subject.X_train,
+            regions=regions,
+            n_samples=60,
+            noise=0.0,
+        )
+        for mode in ("pn", "pp"):
+            check(Space(subject.bounds, subject.constraints), finding.arrays["original"], finding.arrays[mode])
+        told.append(finding.tables["samples"][["pn_objective", "pp_objective"]].fillna(np.inf).to_numpy())
+    exact, searched = told
+    assert np.isfinite(exact[:, 0]).sum() > 30
+    assert (exact <= searched + 1e-6).all()
+    both = np.isfinite(searched[:, 0])
+    assert both.sum() >= 0.95 * np.isfinite(exact[:, 0]).sum()
+    assert np.median(searched[both, 0] / exact[both, 0]) < 1.3

@@ -1,0 +1,237 @@
+"""What was found about the instances, as numbers with intervals, tables and arrays."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from xrai_widgets.core import Array, Chart, Finding
+from xrai_widgets.core.subject import Decode
+from xrai_widgets.engines import _statistics as statistics
+from xrai_widgets.engines._statistics import Estimate
+from xrai_widgets.engines.explanations._contrast import Contrast, Found
+
+CHANGED = 1e-6  # share of a feature's range from which on it counts as changed
+_SHOWN_ROWS = 200
+_SHOWN_FEATURES = 15
+
+
+@dataclass(eq=False)
+class Explained:
+    """The instances, the state of the search for each mode, and the names.
+
+    Parameters
+    ----------
+    index : int array
+        Rows of X that are explained.
+    parts : mapping of mode to (Contrast, Found)
+    error : callable, optional
+        Flat samples → (n,) error of the autoencoder.
+    stability : DataFrame, optional
+        Filled once the noisy copies have been explained.
+    """
+
+    index: Array
+    y: Array
+    parts: Mapping[str, tuple[Contrast, Found]]
+    shape: tuple[int, ...]
+    feature_names: tuple[str, ...]
+    ids: Array
+    classes: tuple[str, ...]
+    decode: Decode | None
+    error: Callable[[Array], Array] | None = None
+    stability: pd.DataFrame | None = None
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the features."""
+        return list(self.feature_names) or [f"x{i}" for i in range(next(iter(self.parts.values()))[0].samples.shape[1])]
+
+
+def changed(contrast: Contrast, found: Found) -> Array:
+    """Mask (n, d) of the features that differ from the origin."""
+    mask: Array = contrast.space.share(found.points, contrast.origins) > CHANGED
+    return mask
+
+
+def cem_finding(explained: Explained, *, finished: bool = True) -> Finding:
+    """Return the finding for the state of the search as it is.
+
+    A search that is not finished may have been cancelled: then nothing is computed that asks a model.
+    """
+    estimates: dict[str, tuple[Estimate, int]] = {}
+    notes = list(explained.notes)
+    for mode, (contrast, found) in explained.parts.items():
+        looked = np.isfinite(found.margin)
+        estimates |= _values(mode, contrast, found, looked, notes)
+    if finished:
+        estimates["validity"] = _validity(explained)
+    if explained.stability is not None:
+        overlap = explained.stability["overlap"].dropna().to_numpy()
+        estimates["stability"] = (statistics.wilson(float(overlap.sum()), len(overlap)), len(overlap))
+    estimates = {key: told for key, told in estimates.items() if told[1]}  # of no sample nothing is said
+    tables = {
+        "samples": _samples(explained, finished),
+        "features": _features(explained),
+        "rows": _rows(explained),
+        "contributions": _contributions(explained),
+    }
+    if explained.stability is not None:
+        tables["stability"] = explained.stability
+    return Finding(
+        values={key: estimate.value for key, (estimate, _) in estimates.items()},
+        intervals={key: (estimate.low, estimate.high) for key, (estimate, _) in estimates.items()},
+        counts={key: n for key, (_, n) in estimates.items()},
+        tables=tables,
+        charts=_charts(tables),
+        arrays=_arrays(explained),
+        notes=tuple(notes),
+    )
+
+
+def _values(
+    mode: str, contrast: Contrast, found: Found, looked: Array, notes: list[str]
+) -> dict[str, tuple[Estimate, int]]:
+    key, n, done = mode.lower(), int(looked.sum()), found.done & looked
+    values = {f"{key}_share": (statistics.wilson(int(done.sum()), n), n)}
+    if n > done.sum():
+        what = "negative" if mode == "PN" else "positive"
+        notes.append(
+            f"For {n - int(done.sum())} of {n} instances no pertinent {what} was found within the ranges and "
+            "constraints: the table shows the nearest attempt, which is no explanation."
+        )
+    if mode == "PN":
+        distance = np.where(done, _distance(contrast, found), np.inf)[looked]
+        if n and np.isfinite(np.median(distance)):
+            values["median_pn_distance"] = (_median(distance), n)
+        else:
+            notes.append("No median distance: for half of the instances or more no pertinent negative was found.")
+    if done.any():
+        share = changed(contrast, found)[done].mean(axis=1)
+        values[f"{key}_sparsity"] = (statistics.wilson(float(share.sum()), len(share)), len(share))
+    return values
+
+
+def _distance(contrast: Contrast, found: Found) -> Array:
+    size: Array = np.linalg.norm(contrast.space.share(found.points, contrast.origins), axis=1)
+    return size
+
+
+def _median(distance: Array) -> Estimate:
+    # np.quantile interpolates and turns inf into nan, so the infinite ones become "farther than all", then come back
+    far = 10.0 * float(distance[np.isfinite(distance)].max()) + 1.0
+    value, low, high = statistics.quantile(np.where(np.isfinite(distance), distance, far), 0.5)
+    return Estimate(value, max(low, 0.0), np.inf if high >= far else high)
+
+
+def _validity(explained: Explained) -> tuple[Estimate, int]:
+    """Ask the model once more whether every PN changes the answer and every PP keeps it."""
+    good = total = 0
+    for mode, (contrast, found) in explained.parts.items():
+        points = found.points[found.done].reshape(-1, *explained.shape)
+        if len(points):
+            same = contrast.answers.predict(points).argmax(axis=1) == contrast.labels[found.done]
+            good, total = good + int((same == (mode == "PP")).sum()), total + len(points)
+    return statistics.wilson(good, total), total
+
+
+def _samples(explained: Explained, finished: bool) -> pd.DataFrame:
+    names = np.array(explained.classes, dtype=object)
+    contrast = next(iter(explained.parts.values()))[0]
+    table: dict[str, Any] = {
+        "part": "X",
+        "id": explained.ids[explained.index],
+        "class": names[explained.y[explained.index]],
+        "answer": names[contrast.labels],
+    }
+    for mode, (contrast, found) in explained.parts.items():
+        key, looked = mode.lower(), np.isfinite(found.margin)
+        share = contrast.space.share(found.points, contrast.origins)
+        status = np.where(found.done, "found", "not found")
+        table[f"{key}_status"] = np.where(looked, status, "not looked for")
+        table[f"{key}_class"] = np.where(looked, names[found.answer], "")
+        table[f"{key}_margin"] = np.where(looked, found.margin, np.nan)
+        # an attempt that is no explanation has no distance
+        table[f"{key}_distance"] = np.where(found.done, np.linalg.norm(share, axis=1), np.nan)
+        table[f"{key}_l1"] = np.where(found.done, share.sum(axis=1), np.nan)
+        table[f"{key}_changed"] = np.where(found.done, (share > CHANGED).sum(axis=1), np.nan)
+        table[f"{key}_objective"] = np.where(found.done, found.cost, np.nan)
+        if explained.error is not None and finished:
+            table[f"{key}_ae_error"] = np.where(found.done, explained.error(found.points), np.nan)
+    return pd.DataFrame(table)
+
+
+def _contributions(explained: Explained) -> pd.DataFrame:
+    table: dict[str, Any] = {"part": "X", "id": explained.ids[explained.index]}
+    for mode, (_, found) in explained.parts.items():
+        table[f"{mode.lower()}_share"] = found.done.astype(float)
+    return pd.DataFrame(table)
+
+
+def _features(explained: Explained) -> pd.DataFrame:
+    """How often each feature is part of an explanation, the most frequent first."""
+    rows = []
+    for mode, (contrast, found) in explained.parts.items():
+        part = changed(contrast, found)[found.done]
+        for column, name in enumerate(explained.names):
+            if len(part) and part[:, column].any():
+                share = statistics.wilson(int(part[:, column].sum()), len(part))
+                rows.append((mode, name, *share, len(part)))
+    table = pd.DataFrame(rows, columns=["mode", "feature", "share", "low", "high", "n"])
+    table = table.sort_values(["mode", "share"], ascending=[True, False], kind="stable")
+    return table.groupby("mode").head(_SHOWN_FEATURES).reset_index(drop=True)
+
+
+def _rows(explained: Explained) -> pd.DataFrame:
+    """What each explanation changes or keeps, in the user's own units; pictures stand in the arrays."""
+    columns = ["id", "mode", "feature", "from", "to", "change"]
+    if len(explained.shape) > 1:
+        return pd.DataFrame(columns=columns)
+    rows: list[tuple[Any, ...]] = []
+    for mode, (contrast, found) in explained.parts.items():
+        chosen = np.flatnonzero(found.done)[:_SHOWN_ROWS]
+        if not len(chosen):
+            continue
+        before, after = (_in_units(explained, part[chosen]) for part in (contrast.origins, found.points))
+        size = contrast.space.share(found.points, contrast.origins)[chosen]
+        for number, sample in enumerate(explained.ids[explained.index[chosen]]):
+            for column in np.argsort(-size[number], kind="stable"):
+                if size[number, column] > CHANGED:
+                    cells = map(str, (before.iat[number, column], after.iat[number, column]))
+                    rows.append((sample, mode, explained.names[column], *cells, size[number, column]))
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _in_units(explained: Explained, samples: Array) -> pd.DataFrame:
+    if explained.decode is not None:
+        return explained.decode(samples)
+    return pd.DataFrame(samples, columns=explained.names).round(6)
+
+
+def _charts(tables: Mapping[str, pd.DataFrame]) -> tuple[Chart, ...]:
+    charts = []
+    samples, features = tables["samples"], tables["features"]
+    for key, title in (("pn", "Distance to another answer"), ("pp", "Size of the part that suffices")):
+        if f"{key}_distance" in samples and samples[f"{key}_distance"].notna().any():
+            charts.append(Chart("samples", "histogram", f"{key}_distance", by="answer", title=title))
+    if len(features):
+        shown = features["feature"] + " (" + features["mode"] + ")"
+        features.insert(0, "explanation", shown)
+        title = "Share of the explanations that name a feature"
+        charts.append(Chart("features", "points", "share", y="explanation", low="low", high="high", title=title))
+    return tuple(charts)
+
+
+def _arrays(explained: Explained) -> dict[str, Array]:
+    """The instances beside their explanations, or the nearest attempts, in the order of the table ``samples``."""
+    first = next(iter(explained.parts.values()))[0]
+    arrays = {"index": explained.index, "original": first.samples.reshape(-1, *explained.shape)}
+    for mode, (contrast, found) in explained.parts.items():
+        arrays[mode.lower()] = found.points.reshape(-1, *explained.shape)
+        arrays[f"{mode.lower()}_found"] = found.done
+        if mode == "PP":
+            arrays["baseline"] = contrast.origins.reshape(-1, *explained.shape)
+    return arrays

@@ -1,0 +1,210 @@
+"""The question of a contrastive explanation: which change alters the answer, which part suffices to keep it?"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from xrai_widgets.core import Array, Predict
+from xrai_widgets.engines._problem import nearest
+from xrai_widgets.engines._space import Space
+from xrai_widgets.engines.explanations._autoencoder import Penalty
+
+Mode = Literal["PN", "PP"]
+_TINY = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What the model says of flat samples: logits where it has them, else log-probabilities.
+
+    Parameters
+    ----------
+    predict, logits, gradient : callable
+        As in a Subject; the last two may be missing.
+    shape : tuple of int
+        Shape of one sample.
+    rows : int
+        How many samples are asked for at once.
+    """
+
+    predict: Predict
+    logits: Predict | None
+    gradient: Callable[[Array, Array], Array] | None
+    shape: tuple[int, ...]
+    rows: int
+
+    def scores(self, flat: Array) -> Array:
+        """Return (n, k)."""
+        parts = [self._scores(flat[a : a + self.rows]) for a in range(0, len(flat), self.rows)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def slope(self, flat: Array, first: Array, second: Array) -> Array:
+        """Return the derivative of score ``first`` minus score ``second`` with respect to the samples, (n, d)."""
+        assert self.gradient is not None
+        parts = []
+        for a in range(0, len(flat), self.rows):
+            X = flat[a : a + self.rows].reshape(-1, *self.shape)
+            both = np.concatenate([second[a : a + self.rows], first[a : a + self.rows]])
+            # the cross-entropy of class j is logsumexp − score j: in the difference the first part drops out
+            flow = self.gradient(np.concatenate([X, X]), both).reshape(2, len(X), -1)
+            parts.append(flow[0] - flow[1])
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _scores(self, flat: Array) -> Array:
+        X = flat.reshape(-1, *self.shape)
+        return np.log(np.maximum(self.predict(X), _TINY)) if self.logits is None else self.logits(X)
+
+
+@dataclass(frozen=True, eq=False)
+class Contrast:
+    """Instances, and what counts as an explanation of them.
+
+    A pertinent negative (PN) is an allowed change of the instance with another answer; a pertinent positive (PP) lies
+    between a baseline and the instance and has the instance's answer. Both are counted from an origin: the PN from the
+    instance, the PP from the baseline. Dhurandhar et al. 2018, equations 1 to 4.
+
+    Parameters
+    ----------
+    mode : {"PN", "PP"}
+    answers : Answers
+    space : Space
+    samples, labels : array (n, d), int array (n,)
+        Flat instances, and the model's answers for them.
+    origins, low, high : array (n, d)
+        Where the search starts, and the box it stays in.
+    kappa, beta : float
+    penalty : Penalty, optional
+        γ times the error of the autoencoder.
+    """
+
+    mode: Mode
+    answers: Answers
+    space: Space
+    samples: Array
+    labels: Array
+    origins: Array
+    low: Array
+    high: Array
+    kappa: float
+    beta: float
+    penalty: Penalty | None = None
+
+    def judge(self, flat: Array, owner: Array) -> tuple[Array, Array, Array]:
+        """Return (margin, class of the best rival, success) of samples that belong to the instances ``owner``."""
+        scores = self.answers.scores(flat)
+        label, row = self.labels[owner], np.arange(len(flat))
+        answer = scores.argmax(axis=1)
+        own = scores[row, label]
+        others = scores.copy()
+        others[row, label] = -np.inf
+        rival: Array = others.argmax(axis=1)
+        gap = others[row, rival] - own
+        margin = gap if self.mode == "PN" else -gap
+        success = (margin >= self.kappa) & ((answer == label) == (self.mode == "PP"))
+        return margin, rival, success
+
+    def cost(self, flat: Array, owner: Array) -> Array:
+        """Return β‖δ‖₁ + ‖δ‖₂² + γ‖AE error‖²: the paper's objective but for the term that a success has at its end."""
+        size = self.space.share(flat, self.origins[owner])
+        total: Array = self.beta * size.sum(axis=1) + (size**2).sum(axis=1)
+        return total if self.penalty is None else total + self.penalty(flat)
+
+    def allowed(self, flat: Array, owner: Array) -> Array:
+        """Return the nearest samples that are allowed changes of their instances and lie in the box."""
+        inside = np.clip(flat, self.low[owner], self.high[owner])
+        if self._free:
+            return inside
+        samples = self.space.to_samples(self.space.to_coordinates(inside), self.samples[owner])
+        return np.clip(samples, self.low[owner], self.high[owner])
+
+    def allowed_from(self, flat: Array, owner: Array) -> Array:
+        """Return the allowed changes of the instances that come nearest to other real samples."""
+        samples = self.space.to_samples(self.space.to_coordinates(flat), self.samples[owner])
+        low, high = self.low[owner], self.high[owner]
+        outside = (samples < low) | (samples > high)
+        return np.where(outside & self._categories, self.samples[owner], np.clip(samples, low, high))
+
+    @cached_property
+    def _categories(self) -> Array:
+        return np.array([kind.kind == "category" for kind in self.space.constraints])
+
+    @cached_property
+    def _free(self) -> bool:
+        return all(kind.kind == "continuous" and not kind.group for kind in self.space.constraints)
+
+    @cached_property
+    def span(self) -> Array:
+        """Raw units per unit of change; only where every column is a number."""
+        return self.space.slopes
+
+    def part(self, rows: slice | Array) -> "Contrast":
+        """Return the question for some of the instances."""
+        sliced = {name: getattr(self, name)[rows] for name in ("samples", "labels", "origins", "low", "high")}
+        return replace(self, **sliced)
+
+    @property
+    def smooth(self) -> bool:
+        """Whether every point of the box is allowed, so that closed forms hold."""
+        return self._free and self.penalty is None
+
+
+@dataclass(eq=False)
+class Found:
+    """The best explanation of each instance so far, and where there is none the nearest attempt."""
+
+    points: Array
+    cost: Array
+    margin: Array
+    answer: Array
+
+    @classmethod
+    def untouched(cls, contrast: Contrast) -> "Found":
+        """Nothing was looked at yet: margin −∞."""
+        n = len(contrast.samples)
+        return cls(contrast.origins.copy(), np.full(n, np.inf), np.full(n, -np.inf), contrast.labels.copy())
+
+    def part(self, rows: slice | Array) -> "Found":
+        """Return some of the instances; what is found for those of a slice stands here, too."""
+        return Found(self.points[rows], self.cost[rows], self.margin[rows], self.answer[rows])
+
+    def copy(self) -> "Found":
+        """Return the same state, to be changed without changing this one."""
+        return Found(self.points.copy(), self.cost.copy(), self.margin.copy(), self.answer.copy())
+
+    def begin(self, contrast: Contrast) -> None:
+        """Look at the origins."""
+        self.ask(contrast, contrast.origins, np.arange(len(self.cost)))
+
+    @property
+    def done(self) -> Array:
+        """Mask of the instances with an explanation."""
+        return np.isfinite(self.cost)
+
+    def ask(self, contrast: Contrast, flat: Array, owner: Array) -> tuple[Array, Array, Array]:
+        """Judge samples, keep the best, and return (margin, rival, success)."""
+        margin, rival, success = contrast.judge(flat, owner)
+        self.take(contrast, flat, owner, margin, rival, success)
+        return margin, rival, success
+
+    def take(self, contrast: Contrast, flat: Array, owner: Array, margin: Array, rival: Array, success: Array) -> None:
+        """Keep the cheapest success of each instance, else the attempt that came nearest to one."""
+        good = np.flatnonzero(success)
+        if len(good):
+            cost = contrast.cost(flat[good], owner[good])
+            first = nearest(owner[good], cost)
+            first = first[cost[first] < self.cost[owner[good][first]]]
+            chosen = good[first]
+            self._put(contrast, flat, owner, margin, rival, chosen)
+            self.cost[owner[chosen]] = cost[first]
+        rest = np.flatnonzero(~success & ~self.done[owner] & (margin > self.margin[owner]))
+        if len(rest):
+            self._put(contrast, flat, owner, margin, rival, rest[nearest(owner[rest], -margin[rest])])
+
+    def _put(self, contrast: Contrast, flat: Array, owner: Array, margin: Array, rival: Array, chosen: Array) -> None:
+        whose = owner[chosen]
+        self.points[whose], self.margin[whose] = flat[chosen], margin[chosen]
+        changed = (margin[chosen] > 0) == (contrast.mode == "PN")
+        self.answer[whose] = np.where(changed, rival[chosen], contrast.labels[whose])

@@ -1,0 +1,245 @@
+"""Sparse search for models without gradients: change feature after feature, then take back what was not needed."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from xrai_widgets.core import Array, Step
+from xrai_widgets.core.step import Partial
+from xrai_widgets.engines.explanations._contrast import Contrast, Found
+
+_FRACTIONS = (0.25, 0.5, 0.75, 1.0)  # of the way from the baseline to the instance
+_BACK = (0.0, 0.5, 0.8, 0.95)  # share of a change that is tried instead of all of it
+_STARTS, _NEIGHBOURS = 4, 60  # real samples to start from, and among how many they are looked for
+_LEAST = 1e-4  # relative saving below which taking back has ended
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much is tried.
+
+    Parameters
+    ----------
+    levels : int
+        Values per number.
+    max_changes : int
+        Features changed one after the other.
+    rows : int
+        Candidates held at once.
+    """
+
+    levels: int
+    max_changes: int
+    rows: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Units:
+    """What changes together: a column, or the columns of a one-hot group."""
+
+    of: Array  # unit number of each column
+    count: int
+
+    @classmethod
+    def read(cls, contrast: Contrast) -> "_Units":
+        names = [kind.group or f"\0{column}" for column, kind in enumerate(contrast.space.constraints)]
+        numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
+        return cls(np.array([numbers[name] for name in names]), len(numbers))
+
+
+def coordinate_search(
+    contrast: Contrast, found: Found, pool: Array, budget: Budget, step: Step, partial: Partial = None
+) -> None:
+    """Fill ``found`` by asking the model for candidates only.
+
+    Two starts: features are changed one after the other, each time the one that raises the margin most for what it
+    costs; and real samples that are answered as wanted (PN), or the whole instance (PP). Both are then made cheaper.
+    """
+    units, moves = _Units.read(contrast), _moves(contrast, pool, budget.levels)
+    _forward(contrast, found, moves, budget, step.part(0.0, 0.35), partial)
+    trim(contrast, found, step.part(0.35, 0.5), partial, units=units, rows=budget.rows)
+    starts = np.repeat(np.arange(len(contrast.samples)), _STARTS if contrast.mode == "PN" else 1)
+    wide, second = contrast.part(starts), found.part(starts)
+    _start_from_samples(wide, second, pool, budget.rows, step.part(0.5, 0.6))
+    _forward(wide, second, _moves(wide, pool, budget.levels), budget, step.part(0.6, 0.75), partial)
+    trim(wide, second, step.part(0.75, 1.0), partial, units=units, rows=budget.rows)
+    nearer = ~found.done[starts] & (second.margin > found.margin[starts])
+    better = np.flatnonzero((second.done & (second.cost < found.cost[starts])) | nearer)
+    if len(better):
+        found.ask(contrast, second.points[better], starts[better])
+
+
+def _moves(contrast: Contrast, pool: Array, levels: int) -> list[tuple[Array, Array]]:
+    """Return (columns, values) per move: values (n, columns), NaN where an instance cannot make it."""
+    found: list[tuple[Array, Array]] = []
+    constraints, n = contrast.space.constraints, len(contrast.samples)
+    groups: dict[str, list[int]] = {}
+    for column, kind in enumerate(constraints):
+        if kind.group:
+            groups.setdefault(kind.group, []).append(column)
+            continue
+        low, high, origin = contrast.low[:, column], contrast.high[:, column], contrast.origins[:, column]
+        if contrast.mode == "PP":
+            way = contrast.samples[:, column] - origin
+            steps = (1.0,) if kind.kind == "category" else _FRACTIONS
+            values = [origin + share * way for share in steps]
+        elif kind.kind == "category":
+            values = [np.full(n, float(code)) for code in range(len(kind.categories))]
+        else:
+            known = pool[:, column]
+            marks = np.quantile(known, np.linspace(0, 1, levels), method="nearest")
+            values = [np.full(n, mark) for mark in np.unique(np.r_[marks, contrast.space.bounds[:, column]])]
+        for value in values:
+            value = np.rint(value) if kind.kind == "integer" else value
+            can = (value >= low) & (value <= high) & (value != origin)
+            if can.any():
+                found.append((np.array([column]), np.where(can, value, np.nan)[:, None]))
+    for columns in (np.array(group) for group in groups.values()):
+        for member in range(len(columns)):
+            target = np.tile(np.eye(len(columns))[member], (n, 1))
+            if contrast.mode == "PP":
+                target = np.where(contrast.samples[:, columns[[member]]] == 1, target, np.nan)
+            now = contrast.origins.copy()
+            now[:, columns] = np.where(np.isnan(target), now[:, columns], target)
+            reached = contrast.allowed(now, np.arange(n))[:, columns]
+            can = (reached == target).all(axis=1) & (target != contrast.origins[:, columns]).any(axis=1)
+            if can.any():
+                found.append((columns, np.where(can[:, None], target, np.nan)))
+    return found
+
+
+def _forward(
+    contrast: Contrast, found: Found, moves: list[tuple[Array, Array]], budget: Budget, step: Step, partial: Partial
+) -> None:
+    owner = np.flatnonzero(~found.done)
+    current = found.points[owner].copy()  # the origins, or what came nearest so far
+    margin = contrast.judge(current, owner)[0] if len(owner) else np.empty(0)
+    for number in range(budget.max_changes):
+        step(number / budget.max_changes, f"{contrast.mode}: {number + 1} features changed", partial)
+        if not len(owner) or not moves:
+            return
+        best = np.full(len(owner), -np.inf)
+        chosen, reached = current.copy(), margin.copy()
+        size = max(1, budget.rows // len(moves))
+        for start in range(0, len(owner), size):
+            rows = np.arange(start, min(start + size, len(owner)))
+            tried, whose = _apply(moves, current[rows], owner[rows])
+            if not len(tried):
+                continue
+            place = rows[whose]
+            got, _, success = found.ask(contrast, tried, owner[place])
+            cost = contrast.cost(tried, owner[place])
+            paid = cost - contrast.cost(current[place], owner[place])
+            worth = (got - margin[place]) / np.maximum(paid, 1e-3)
+            # beyond a success several small changes may still be cheaper than one large one
+            worth[success | (cost >= found.cost[owner[place]])] = -np.inf
+            order = np.lexsort((-worth, place))
+            first = order[np.diff(place[order], prepend=-1) > 0]
+            first = first[worth[first] > 0]
+            best[place[first]], chosen[place[first]], reached[place[first]] = worth[first], tried[first], got[first]
+        goes = best > 0
+        owner, current, margin = owner[goes], chosen[goes], reached[goes]
+
+
+def _apply(moves: list[tuple[Array, Array]], current: Array, owner: Array) -> tuple[Array, Array]:
+    """Return all candidates (r, d) one move away, and the row of ``current`` that each comes from."""
+    tried, whose = [], []
+    for columns, values in moves:
+        wanted = values[owner]
+        can = np.flatnonzero(~np.isnan(wanted).any(axis=1) & (wanted != current[:, columns]).any(axis=1))
+        changed = current[can].copy()
+        changed[:, columns] = wanted[can]
+        tried.append(changed)
+        whose.append(can)
+    return np.vstack(tried), np.concatenate(whose)
+
+
+def _start_from_samples(contrast: Contrast, second: Found, pool: Array, rows: int, step: Step) -> None:
+    """Put allowed real samples into ``second``: the nearest that are answered as wanted, or the instances.
+
+    The instances come ``_STARTS`` times one after the other; each copy gets other samples.
+    """
+    n = len(contrast.samples)
+    second.cost[second.cost > 0] = np.inf
+    if contrast.mode == "PP":
+        second.ask(contrast, contrast.samples, np.arange(n))
+        return
+    answers = contrast.answers.scores(pool).argmax(axis=1)
+    taken, owners = [], []
+    for number in range(0, n, _STARTS):
+        others = pool[answers != contrast.labels[number]]
+        if not len(others) or second.done[number]:
+            continue
+        owner = np.full(len(others), number)
+        near = contrast.allowed_from(others, owner)
+        first = np.argsort(contrast.cost(near, owner), kind="stable")[:_NEIGHBOURS]
+        taken.append(near[first])
+        owners.append(number + np.arange(len(first)) % _STARTS)
+        if len(owners) * _NEIGHBOURS >= rows:
+            step(number / n, f"{contrast.mode}: real samples with another answer")
+            second.ask(contrast, np.vstack(taken), np.concatenate(owners))
+            taken, owners = [], []
+    if taken:
+        second.ask(contrast, np.vstack(taken), np.concatenate(owners))
+
+
+def trim(
+    contrast: Contrast,
+    found: Found,
+    step: Step,
+    partial: Partial = None,
+    *,
+    units: _Units | None = None,
+    rows: int = 100_000,
+    back: tuple[float, ...] = _BACK,
+) -> None:
+    """Take changes back, wholly or in part, as long as the explanation holds and becomes cheaper."""
+    units = units or _Units.read(contrast)
+    for number, keep in enumerate(back):
+        owner = np.flatnonzero(found.done & (found.cost > 0))
+        for _ in range(2 * units.count + 20):
+            step(number / len(back), f"{contrast.mode}: taking back what is not needed", partial)
+            if not len(owner):
+                break
+            before = found.cost[owner].copy()
+            size = max(1, rows // units.count)
+            for start in range(0, len(owner), size):
+                _take_back(contrast, found, owner[start : start + size], units, keep)
+            owner = owner[found.cost[owner] < before * (1 - _LEAST)]
+
+
+def _take_back(contrast: Contrast, found: Found, owner: Array, units: _Units, keep: float) -> None:
+    """Try every change alone, then the first 2, 4, 8, … of them together, those first that leave the largest margin."""
+    points, origins = found.points[owner], contrast.origins[owner]
+    less = contrast.allowed(_towards(contrast, points, origins, keep), owner)
+    differs = np.zeros((len(owner), units.count), dtype=bool)
+    row, column = np.nonzero(less != points)
+    differs[row, units.of[column]] = True
+    place, unit = np.nonzero(differs)
+    if not len(place):
+        return
+    tried = np.where(units.of[None] == unit[:, None], less[place], points[place])
+    margin, rival, success = contrast.judge(tried, owner[place])
+    found.take(contrast, tried, owner[place], margin, rival, success)
+    order = np.lexsort((-margin, place))
+    rank = np.empty(len(order), dtype=np.intp)
+    starts = np.r_[0, np.cumsum(np.bincount(place, minlength=len(owner)))]
+    rank[order] = np.arange(len(order)) - starts[place[order]]
+    ranks = np.full((len(owner), units.count), units.count)
+    ranks[place, unit] = rank
+    count = 2
+    while count <= differs.sum(axis=1).max():
+        several = np.where(ranks[:, units.of] < count, less, points)
+        _, _, success = found.ask(contrast, several, owner)
+        if not success.any():
+            break
+        count *= 2
+
+
+def _towards(contrast: Contrast, points: Array, origins: Array, keep: float) -> Array:
+    """Return the points with a share of every change; categories and one-hot columns go back wholly or not at all."""
+    less = origins + keep * (points - origins)
+    if keep > 0:
+        whole = np.array([kind.kind == "category" or bool(kind.group) for kind in contrast.space.constraints])
+        less[:, whole] = points[:, whole]
+    return less

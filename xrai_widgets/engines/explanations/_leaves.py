@@ -1,0 +1,61 @@
+"""The exact answer for a single tree: the nearest point of every leaf that is answered as wanted."""
+
+import numpy as np
+
+from xrai_widgets.core import Array, Step
+from xrai_widgets.core.step import Partial
+from xrai_widgets.engines.explanations._boxes import groups
+from xrai_widgets.engines.explanations._contrast import Contrast, Found
+
+_NEWS = 20  # instances between two pieces of news
+
+
+def cross_leaves(contrast: Contrast, found: Found, regions: Array, step: Step, partial: Partial = None) -> None:
+    """Fill ``found`` with the global optimum over all leaves.
+
+    Inside a box the objective is a sum over features, so that its smallest point is the origin cut at the box: column
+    by column, whole numbers rounded inwards, for a one-hot group the origin's member or any one that fits.
+
+    Parameters
+    ----------
+    regions : array (2, leaves, d)
+        Closed boxes on each of which the model gives one answer, and which cover all samples.
+    """
+    inside = np.clip(np.zeros(regions.shape[2]), *regions)
+    scores = contrast.answers.scores(inside)
+    answer = scores.argmax(axis=1)
+    for number in range(len(contrast.samples)):
+        if number % _NEWS == 0:
+            step(number / len(contrast.samples), f"{contrast.mode}: leaves of the tree", partial)
+        label = contrast.labels[number]
+        rivals = np.delete(scores, label, axis=1).max(axis=1)
+        margin = (rivals - scores[:, label]) * (1 if contrast.mode == "PN" else -1)
+        wanted = (margin >= contrast.kappa) & ((answer == label) == (contrast.mode == "PP"))
+        points, reached = _nearest_points(contrast, number, regions)
+        good = np.flatnonzero(wanted & reached)
+        if len(good):
+            cost = contrast.cost(points[good], np.full(len(good), number))
+            chosen = good[cost.argmin()]
+        elif reached.any():
+            chosen = np.flatnonzero(reached)[margin[reached].argmax()]
+        else:
+            continue
+        found.ask(contrast, points[[chosen]], np.array([number]))
+
+
+def _nearest_points(contrast: Contrast, number: int, regions: Array) -> tuple[Array, Array]:
+    """Return the point of each leaf nearest to the origin (leaves, d), and whether the leaf holds an allowed one."""
+    origin, space = contrast.origins[number], contrast.space
+    low, high = np.maximum(regions[0], contrast.low[number]), np.minimum(regions[1], contrast.high[number])
+    whole = np.array([kind.kind == "integer" or bool(kind.group) for kind in space.constraints])
+    low, high = np.where(whole, np.ceil(low), low), np.where(whole, np.floor(high), high)
+    reached: Array = np.all(low <= high, axis=1)
+    points = np.clip(origin, low, np.maximum(low, high))
+    for columns in groups(space):
+        members = np.eye(len(columns))
+        fits = np.all((members >= low[:, None, columns]) & (members <= high[:, None, columns]), axis=2)
+        reached = reached & fits.any(axis=1)
+        own = origin[columns].argmax()
+        chosen = np.where(fits[:, own], own, fits.argmax(axis=1))
+        points[:, columns] = members[chosen]
+    return points, reached

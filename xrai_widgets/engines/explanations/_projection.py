@@ -1,0 +1,171 @@
+"""The smallest change that crosses a plane: the closed form for linear models, and the last step for smooth ones."""
+
+import numpy as np
+
+from xrai_widgets.core import Array, Step
+from xrai_widgets.engines.explanations._contrast import Contrast, Found
+
+_SLACK = (1e-9, 1e-6, 1e-4)  # beyond the plane, for the rounding of float64 and of float32 models
+_STEPS = (1.0, 0.5, 0.2, 0.05)
+_RIVALS, _DAMPED = 4, 0.7
+
+
+def smallest_change(normal: Array, need: Array, low: Array, high: Array, beta: float) -> tuple[Array, Array]:
+    """Return argmin β‖δ‖₁ + ‖δ‖₂² under ``normal · δ ≥ need`` and ``low ≤ δ ≤ high``, row by row.
+
+    With multiplier c of the plane δ_i = clip(soft(c a_i, β) / 2, low_i, high_i); what δ gains, a · δ, rises with c and
+    is linear between 2d known values of c, so that c is found by sorting them.
+
+    Parameters
+    ----------
+    normal, low, high : array (m, d)
+        ``low ≤ 0 ≤ high``.
+    need : array (m,)
+    beta : float
+
+    Returns
+    -------
+    change : array (m, d)
+        Where the box does not reach the plane, its corner nearest to it.
+    reached : bool array (m,)
+    """
+    weight, cap = np.abs(normal), np.where(normal > 0, high, -low)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        begin, end = beta / weight, (beta + 2 * cap) / weight
+    moves = np.isfinite(end) & (cap > 0)
+    events = np.hstack([np.where(moves, begin, np.inf), np.where(moves, end, np.inf)])
+    bend = np.where(moves, weight**2 / 2, 0.0)
+    order = np.argsort(events, axis=1, kind="stable")
+    at = np.take_along_axis(events, order, axis=1)
+    slope = np.cumsum(np.take_along_axis(np.hstack([bend, -bend]), order, axis=1), axis=1)
+    step = np.diff(np.where(np.isfinite(at), at, np.nanmax(np.where(np.isfinite(at), at, 0.0), initial=0.0)), axis=1)
+    gain = np.hstack([np.zeros((len(at), 1)), np.cumsum(slope[:, :-1] * np.maximum(step, 0.0), axis=1)])
+    reached = need <= np.where(moves, weight * cap, 0.0).sum(axis=1)
+    place = np.maximum((gain < need[:, None]).sum(axis=1) - 1, 0)
+    row = np.arange(len(at))
+    rate = slope[row, place]
+    ahead = np.divide(need - gain[row, place], rate, out=np.zeros(len(at)), where=rate > 0)
+    multiplier = np.where(np.isfinite(at[row, place]), at[row, place], 0.0) + ahead
+    size = np.where(moves, np.clip((multiplier[:, None] * weight - beta) / 2, 0.0, cap), 0.0)
+    size = np.where(reached[:, None], np.where(need[:, None] > 0, size, 0.0), np.where(moves, cap, 0.0))
+    change: Array = np.sign(normal) * size
+    return change, reached
+
+
+def planes(contrast: Contrast, seed: int) -> tuple[Array, Array] | None:
+    """Return (W, b) with scores(x) − mean = x W + b if that holds for the model, else None."""
+    space, (low, high) = contrast.space, contrast.space.bounds
+    if not contrast.smooth:
+        return None
+    rng = np.random.default_rng([seed, 2])
+    probes = low + rng.random((64, len(low))) * (high - low)
+    corner = np.vstack([low, low + np.diag(np.where(high > low, high - low, 1.0))])
+    scores = _centred(contrast.answers.scores(np.vstack([corner, probes, contrast.samples])))
+    base, steps = scores[0], scores[1 : len(corner)] - scores[0]
+    weights = steps / np.diag(corner[1:] - low)[:, None]
+    bias = base - low @ weights
+    tried = np.vstack([probes, contrast.samples])
+    told = scores[len(corner) :]
+    size = float(np.abs(told).max()) or 1.0
+    agrees = np.allclose(tried @ weights + bias, told, rtol=0, atol=1e-5 * size)
+    return (weights, bias) if agrees and space is not None else None
+
+
+def cross_planes(contrast: Contrast, found: Found, weights: Array, bias: Array) -> None:
+    """Fill ``found`` with the closed form for a linear model: per rival class, then the cheapest of them.
+
+    A PN needs to beat one rival; a PP must beat all of them, which is one plane for two classes only.
+    """
+    scores = contrast.origins @ weights + bias
+    for rival in range(weights.shape[1]):
+        for slack in _SLACK:
+            owner = np.flatnonzero((contrast.labels != rival) & ~_settled(found, rival, slack))
+            if not len(owner):
+                break
+            label = contrast.labels[owner]
+            toward = weights[:, [rival]] - weights[:, label]
+            lead = scores[owner, rival] - scores[owner, label]
+            sign = 1.0 if contrast.mode == "PN" else -1.0
+            normal = sign * toward.T * contrast.span
+            need = contrast.kappa - sign * lead
+            need = need + slack * (np.abs(normal).max(axis=1) + np.abs(lead) + 1.0)
+            low, high = _box(contrast, owner)
+            change, _ = smallest_change(normal, need, low, high, contrast.beta)
+            points = contrast.allowed(contrast.origins[owner] + change * contrast.span, owner)
+            _, _, success = found.ask(contrast, points, owner)
+            if success.all():
+                break
+
+
+def _settled(found: Found, rival: int, slack: float) -> Array:
+    """Mask of the instances that need no larger slack."""
+    return np.zeros(len(found.cost), bool) if slack == _SLACK[0] else found.done & (found.answer == rival)
+
+
+def approach(contrast: Contrast, found: Found, rounds: int, step: Step) -> None:
+    """Walk from the origins towards each of the likeliest rivals, from tangent plane to tangent plane; fill ``found``.
+
+    The search on c follows whichever rival is nearest at the moment, and so may miss a cheaper one.
+    """
+    n = len(contrast.samples)
+    scores = contrast.answers.scores(contrast.origins)
+    scores[np.arange(n), contrast.labels] = -np.inf
+    rivals = np.argsort(-scores, axis=1)[:, : min(_RIVALS, scores.shape[1] - 1)] if contrast.mode == "PN" else None
+    owner = np.arange(n) if rivals is None else np.repeat(np.arange(n), rivals.shape[1])
+    goal = None if rivals is None else rivals.ravel()
+    points = contrast.origins[owner]
+    for number in range(rounds):
+        step(number / rounds, f"{contrast.mode}: towards each rival")
+        now = (points - contrast.origins[owner]) / contrast.span
+        aim = _tangent(contrast, points, owner, goal)
+        points = contrast.allowed(contrast.origins[owner] + (now + _DAMPED * (aim - now)) * contrast.span, owner)
+        found.ask(contrast, points, owner)
+        found.ask(contrast, contrast.allowed(contrast.origins[owner] + aim * contrast.span, owner), owner)
+
+
+def polish(contrast: Contrast, found: Found, rounds: int, step: Step) -> None:
+    """Replace each explanation by the smallest change that crosses the plane tangent to the model there, while cheaper.
+
+    The plane is that of the rival class. Fixed points satisfy the optimality conditions of the constrained problem.
+    """
+    owner = np.flatnonzero(found.done & (found.cost > 0))
+    for number in range(rounds):
+        if not len(owner):
+            break
+        step(number / rounds, f"{contrast.mode}: last steps")
+        points, before = found.points[owner], found.cost[owner].copy()
+        now = (points - contrast.origins[owner]) / contrast.span
+        aim = _tangent(contrast, points, owner, None)
+        tried = [contrast.origins[owner] + (now + t * (aim - now)) * contrast.span for t in _STEPS]
+        whose = np.tile(owner, len(_STEPS))
+        found.ask(contrast, contrast.allowed(np.vstack(tried), whose), whose)
+        owner = owner[found.cost[owner] < before * (1 - 1e-4)]
+
+
+def _tangent(contrast: Contrast, points: Array, owner: Array, goal: Array | None) -> Array:
+    """Return the smallest change of the origins that crosses the plane tangent to the lead at ``points``.
+
+    The lead is over the best rival there, or of the class ``goal``.
+    """
+    scores, label, row = contrast.answers.scores(points), contrast.labels[owner], np.arange(len(points))
+    if goal is None:
+        others = scores.copy()
+        others[row, label] = -np.inf
+        goal = others.argmax(axis=1)
+    first, second = (goal, label) if contrast.mode == "PN" else (label, goal)
+    lead = scores[row, first] - scores[row, second]
+    normal = contrast.answers.slope(points, first, second) * contrast.span
+    now = (points - contrast.origins[owner]) / contrast.span
+    need = contrast.kappa + 1e-7 * (1 + np.abs(lead)) - lead + (normal * now).sum(axis=1)
+    change, _ = smallest_change(normal, need, *_box(contrast, owner), contrast.beta)
+    return change
+
+
+def _box(contrast: Contrast, owner: Array) -> tuple[Array, Array]:
+    origins = contrast.origins[owner]
+    return (contrast.low[owner] - origins) / contrast.span, (contrast.high[owner] - origins) / contrast.span
+
+
+def _centred(scores: Array) -> Array:
+    centred: Array = scores - scores.mean(axis=1, keepdims=True)
+    return centred

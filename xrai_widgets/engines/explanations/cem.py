@@ -1,0 +1,228 @@
+"""CEM: what would change the model's answer, and what suffices for it?"""
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+
+from xrai_widgets.core import (
+    Array,
+    Constraint,
+    Finding,
+    Gradient,
+    Measure,
+    Predict,
+    Range,
+    Requires,
+    Step,
+    When,
+    assessment,
+    quiet,
+)
+from xrai_widgets.core.subject import Decode
+from xrai_widgets.engines._space import Space
+from xrai_widgets.engines.explanations._autoencoder import Penalty, train_autoencoder
+from xrai_widgets.engines.explanations._boxes import Question, typical
+from xrai_widgets.engines.explanations._cem_finding import Explained, cem_finding
+from xrai_widgets.engines.explanations._contrast import Answers, Contrast, Found, Mode
+from xrai_widgets.engines.explanations._coordinate_search import Budget
+from xrai_widgets.engines.explanations._fista import Settings
+from xrai_widgets.engines.explanations._instances import chosen, class_notes, empty_notes, lead
+from xrai_widgets.engines.explanations._projection import planes
+from xrai_widgets.engines.explanations._search import Means, explain
+from xrai_widgets.engines.explanations._stability import noisy, stability_table
+
+_MODES: tuple[Mode, ...] = ("PN", "PP")
+_POOL = 1000  # real samples whose values and answers the search knows
+_LEVELS = 16  # values per number that are tried where there are no gradients
+_MOST_CHANGES = 30
+
+
+@assessment(
+    title="Contrastive explanations (CEM)",
+    measures=(
+        Measure("pn_share", "lower"),
+        Measure("median_pn_distance", "higher"),
+    ),
+    reference="Dhurandhar et al. 2018, arXiv:1802.07623",
+)
+def cem(
+    predict: Predict,
+    X: Array,
+    y: Array,
+    bounds: Array,
+    constraints: tuple[Constraint, ...] = (),
+    X_train: Array | None = None,
+    logits: Predict | None = None,
+    gradient: Gradient | None = None,
+    regions: Array | None = None,
+    feature_names: tuple[str, ...] = (),
+    ids: Array | None = None,
+    classes: tuple[Any, ...] = (),
+    decode: Decode | None = None,
+    *,
+    mode: Annotated[
+        Literal["both", "PN", "PP"], "PN: what would change the answer; PP: what suffices to keep it"
+    ] = "both",
+    n_samples: Annotated[int, Range(1, 100_000), "how many of the test samples are explained"] = 20,
+    instances: Annotated[str, "ids of the samples to explain, separated by commas; empty: drawn"] = "",
+    search: Annotated[
+        Literal["automatic", "gradient", "coordinate"],
+        Requires("gradient", "gradient"),
+        "automatic: exact for linear models, by gradients where the model has them, else feature by feature",
+    ] = "automatic",
+    kappa: Annotated[
+        float | None, Range(0, 1000), "lead of the answer in logits; automatic: 0.2, for images' logits up to 10"
+    ] = None,
+    beta: Annotated[float, Range(0, 1000), "weight of the absolute change: the larger, the fewer features"] = 0.1,
+    c: Annotated[float, Range(1e-6, 1e6), "weight of the answer from which the search for it starts"] = 10.0,
+    max_iter: Annotated[int, Range(1, 100_000), "iterations for each weight of the answer"] = 1000,
+    binary_steps: Annotated[int, Range(1, 50), "weights of the answer that are tried"] = 9,
+    classic: Annotated[
+        bool | None, "a PN only adds to what the baseline lacks, as in the paper; automatic: for images"
+    ] = None,
+    noise: Annotated[
+        float, Range(0, 1), "size of the noise, as a share of the ranges, under which PNs are compared; 0: not at all"
+    ] = 0.01,
+    autoencoder: Annotated[
+        bool, "train a small autoencoder and prefer explanations that look like known samples"
+    ] = False,
+    gamma: Annotated[
+        float | None, Range(0, 1e6), When("autoencoder", True), "weight of the autoencoder's error; automatic: 100"
+    ] = None,
+    scale: Annotated[Literal["range", "raw"], "sizes as shares of each feature's range, or in raw units"] = "range",
+    seed: Annotated[int, Range(0, 2**31 - 1), "of the choice of samples and of the noise"] = 0,
+    memory_limit: Annotated[float, Range(0.05, 64), "GB that the working arrays may take"] = 1.0,
+    step: Step = quiet,
+) -> Finding:
+    """Find for each sample the smallest change that alters the model's answer, and the smallest part that keeps it.
+
+    Parameters
+    ----------
+    predict : callable
+        (n, …) → (n, k) class probabilities.
+    X, y : array (n, …), int array (n,)
+        Samples to explain and their labels. What is explained is the model's answer, right or wrong.
+    bounds : array (2, d)
+        Lowest and highest allowed value per feature.
+    constraints : tuple of Constraint, optional
+        What each column may hold; both kinds of explanations are allowed changes of the sample.
+    X_train : array, optional
+        Its medians and most frequent categories are the baseline of a table; without it those of X. That of images
+        is 0.
+    logits, gradient : callable, optional
+        Used where the model has them.
+    regions : array (2, leaves, d), optional
+        Boxes on which a single tree gives one answer each.
+    feature_names, ids, classes, decode : optional
+        Names, and the way back to the user's own units.
+
+    Returns
+    -------
+    Finding
+        ``pn_share``, ``pp_share``: instances with a pertinent negative and a pertinent positive (Wilson).
+        ``median_pn_distance``: L2 size of the smallest change found, between order statistics; "not found" counts as
+        farther than anything found. ``pn_sparsity``, ``pp_sparsity``: mean share of the features that are changed, or
+        needed (Wilson, conservative). ``validity``: reported PNs that change the answer and PPs that keep it, asked
+        once more (Wilson). ``stability``: mean overlap (Jaccard) of the features that the PNs of a sample and of its
+        copy with a little noise change. Tables: ``samples``, ``features``, ``stability``, ``rows`` (in the user's own
+        units). Arrays: ``original``, ``pn``, ``pp``, ``baseline``.
+
+    Raises
+    ------
+    ValueError
+        if ``instances`` names an id that is not among the samples.
+
+    Interpretation
+    --------------
+    A pertinent negative (PN) says what would have to be different for another answer, a pertinent positive (PP) which
+    values, put into a baseline sample, already bring the answer about. A small PN distance means that the answer hangs
+    on little. A PP without features means that the baseline itself is answered so.
+
+    Limitations
+    -----------
+    The search for smooth models and for ensembles is local: a smaller change may exist. Without an autoencoder it is
+    exact for linear models on continuous columns (PPs: of two classes) and for single trees on columns of numbers. "Not
+    found" is the failure of this search within ranges and constraints, no proof that there is none. An explanation is
+    of the model, not of the world: a change that alters the answer need not alter the outcome, and unless an
+    autoencoder is used the changed sample may be an unlikely one.
+
+    Recommendations
+    ---------------
+    Declare as immutable what nobody can change about themselves, and as monotone what can only grow. Raise ``beta``
+    for fewer features, ``kappa`` for safer answers. Where ``stability`` is low, do not hand single explanations to
+    clients.
+    """
+    rng = np.random.default_rng(seed)
+    names = np.arange(len(X)) if ids is None else ids
+    index = chosen(instances, names, rng, n_samples)
+    samples, known = (
+        part.reshape(len(part), -1).astype(np.float64) for part in (X[index], X if X_train is None else X_train)
+    )
+    space, images = Space(bounds, constraints, scale), X.ndim > 2
+    width = samples.shape[1] + sum(len(kind.categories) for kind in constraints)
+    rows = max(64, int(memory_limit * 1e9 / 8 / (16 * width)))
+    answers = Answers(predict, logits, gradient, X.shape[1:], rows)
+    penalty = None
+    if autoencoder:
+        learn = step.part(0.0, 0.2)
+        trained = train_autoencoder(known, space, X.shape[1:], max(64, rows // 8), seed, learn)
+        penalty = Penalty(100.0 if gamma is None else gamma, trained)
+    question = Question(
+        answers,
+        space,
+        base=np.clip(np.zeros(len(bounds[0])) if images else typical(known, space), *bounds),
+        adds=images if classic is None else classic,
+        kappa=kappa if kappa is not None else lead(answers.scores(samples)) if images and logits is not None else 0.2,
+        beta=beta,
+        penalty=penalty,
+    )
+    pool = known[rng.permutation(len(known))[:_POOL]]
+    explained = Explained(
+        index=index,
+        y=y,
+        parts={which: _fresh(question.about(which, samples)) for which in (_MODES if mode == "both" else (mode,))},
+        shape=X.shape[1:],
+        feature_names=feature_names,
+        ids=names,
+        classes=tuple(str(label) for label in classes) or tuple(map(str, range(answers.scores(samples[:1]).shape[1]))),
+        decode=decode,
+        error=None if penalty is None else penalty.autoencoder.error,
+    )
+    first = next(iter(explained.parts.values()))[0]
+    explained.notes += [f"An explanation counts if its answer leads by kappa = {question.kappa:.3g}."]
+    explained.notes += class_notes(explained, pool)
+    exact = search == "automatic"
+    means = Means(
+        plane=planes(first, seed) if exact else None,
+        regions=regions if exact else None,
+        search=search,
+        settings=Settings(max_iter, binary_steps, c),
+        budget=Budget(_LEVELS, min(len(bounds[0]), _MOST_CHANGES), rows),
+        pool=pool,
+        rows=rows,
+    )
+    _run(explained, question, means, noise, seed, step.part(0.2 if autoencoder else 0.0, 0.98))
+    explained.notes += empty_notes(explained)
+    return cem_finding(explained)
+
+
+def _run(explained: Explained, question: Question, means: Means, noise: float, seed: int, step: Step) -> None:
+    """Explain the instances, then noisy copies of them; what is found stands in ``explained`` at once."""
+
+    def partial() -> Finding:
+        return cem_finding(explained, finished=False)
+
+    again = noise > 0 and "PN" in explained.parts
+    end = len(explained.parts) / (len(explained.parts) + again)
+    for number, (part, found) in enumerate(explained.parts.values()):
+        share = end / len(explained.parts)
+        explain(part, found, means, step.part(number * share, (number + 1) * share), partial)
+    if again:
+        part, found = explained.parts["PN"]
+        copy, other = _fresh(question.about("PN", noisy(part, noise, np.random.default_rng([seed, 1]))))
+        explain(copy, other, means, step.part(end, 1.0), partial)
+        explained.stability = stability_table(explained, part, found, copy, other)
+
+
+def _fresh(contrast: Contrast) -> tuple[Contrast, Found]:
+    return contrast, Found.untouched(contrast)
