@@ -326,6 +326,7 @@ def test_the_view_shows_every_side_of_an_outcome(membership: Outcome) -> None:
         "roc",
         "classes",
         "low false-positive rates",
+        "controls",
     ]
     assert "What this does not show" in view._pages[2].children[0].value
     assert "xw.assess(subject" in view._pages[3].children[0].value

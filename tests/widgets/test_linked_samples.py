@@ -217,4 +217,4 @@ def test_the_first_page_of_a_result_takes_no_more_widgets_than_this(credit: Subj
     view = OutcomeView(subject=credit)
     before = len(w.widgets.widget._instances)
     view.outcomes = (shapr,)
-    assert len(w.widgets.widget._instances) - before <= 8
+    assert len(w.widgets.widget._instances) - before <= 12
