@@ -1,6 +1,8 @@
 """Jobs outside of a kernel; test_kernel.py has those inside."""
 
 import asyncio
+import subprocess
+import sys
 import threading
 import time
 from typing import Any
@@ -71,3 +73,11 @@ def test_a_job_does_not_keep_the_process_alive(repeat: int) -> None:
     began = time.monotonic()
     subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
     assert time.monotonic() - began < 20
+
+
+def test_the_end_of_the_process_cancels_what_runs_and_waits_for_it() -> None:
+    script = (
+        "from xrai_widgets.runtime import Job\nJob(lambda job: print(job.cancel_event.wait(30), flush=True)).start()"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert ended.stdout == "True\n"

@@ -285,6 +285,7 @@ def test_the_slider_rejudges_within_100_ms_and_runs_nothing(membership: Outcome)
     slider, board, view = ThresholdSlider(membership, "advantage"), Scoreboard((membership,)), OutcomeView(membership)
     traitlets.link((slider, "policy"), (board, "policy"))
     traitlets.link((slider, "policy"), (view, "policy"))
+    assert view.wait(30), "pictures are drawn in a thread of their own, which would be measured, too"
     assert "■</span>fail" in slider.verdict.value
     took = []
     for value in np.linspace(0.7, 0.95, 20):

@@ -1,6 +1,7 @@
 """Work in the background, with news on the thread that asked for it."""
 
 import asyncio
+import atexit
 import threading
 import time
 import weakref
@@ -13,6 +14,7 @@ from xrai_widgets.runtime.run_step import active_backend
 Result = TypeVar("Result")
 State = Literal["waiting", "running", "done", "failed"]
 _running: "weakref.WeakSet[Job[Any]]"
+_FAREWELL = 5.0  # seconds that the end of the process waits for jobs, all together
 
 
 def working() -> bool:
@@ -100,3 +102,14 @@ class Job(Generic[Result]):
 
 
 _running = weakref.WeakSet()
+
+
+@atexit.register
+def _end_all() -> None:
+    """Cancel what runs when the process ends: a thread inside a compiled library would bring it down with an abort."""
+    deadline = time.monotonic() + _FAREWELL
+    running = list(_running)
+    for job in running:
+        job.cancel()
+    for job in running:
+        job._ended.wait(max(0.0, deadline - time.monotonic()))
