@@ -36,7 +36,7 @@ def test_first_paint_shows_the_difference_in_pairs_and_another_threshold_judges_
 
 
 def test_another_assessment_is_run_on_each_model(comparing: Page) -> None:
-    comparing.get_by_role("checkbox", name="Membership inference").uncheck()
+    comparing.get_by_role("checkbox", name="Membership inference", exact=True).uncheck()
     comparing.get_by_role("checkbox", name="SHAPr membership exposure").check()
     board = comparing.locator(".xrai-comparison").last
     buttons = comparing.get_by_role("button", name=re.compile("^Run"))

@@ -123,7 +123,7 @@ def test_the_users_model_is_found_and_components_in_different_cells_are_linked(p
         expect(area.get_by_label(label, exact=True)).to_have_value(variable)
     area.get_by_role("button", name="Use this model").click()
     expect(area.locator(".xrai-scoreboard")).to_contain_text("AUROC", timeout=LONG)
-    expect(area.get_by_role("checkbox", name="Membership inference")).to_be_enabled()
+    expect(area.get_by_role("checkbox", name="Membership inference", exact=True)).to_be_enabled()
     area.get_by_role("button", name=re.compile("^Run")).click()
     expect(area.locator(".xrai-scoreboard")).to_contain_text("membership advantage", timeout=LONG)
 

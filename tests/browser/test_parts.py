@@ -20,6 +20,7 @@ def shares(page: Page) -> list[str]:
 def test_dragging_the_cut_counts_again_in_the_browser(start_here: Page) -> None:
     handle = cut(start_here)
     before, counted = value(handle), shares(start_here)
+    handle.scroll_into_view_if_needed()
     box = handle.locator(".xrai-cut-grip").bounding_box()
     assert box is not None
     start_here.mouse.move(box["x"] + box["width"] / 2, box["y"] + 5)

@@ -60,6 +60,7 @@ def test_flags_counts_and_shares_follow_the_cut_within_a_tenth_of_a_second(start
     assert flagged.count() == 20
     expect(flagged.first).to_contain_text("▲above")
     handle = start_here.get_by_role("slider", name="cut on SHAPr")
+    handle.scroll_into_view_if_needed()
     box = handle.locator(".xrai-cut-grip").bounding_box()
     assert box is not None
     start_here.mouse.move(box["x"] + box["width"] / 2, box["y"] + 5)
@@ -104,7 +105,7 @@ def test_the_zone_moves_with_the_threshold_and_the_report_shows_it_without_any_r
     slider.wait_for(timeout=LONG)
     zone = start_here.get_by_role("img", name=re.compile("^membership advantage"))
     expect(zone).to_have_attribute("aria-label", re.compile("lies in the unsafe zone"))
-    limit = zone.locator("line[stroke-width='2.5']")
+    limit = zone.locator("line[stroke-width='2.5']").first
     before = limit.get_attribute("x1")
     slider.focus()
     slider.press("End")
@@ -125,7 +126,7 @@ def test_pictures_have_a_text_alternative(start_here: Page) -> None:
     start_here.emulate_media(color_scheme="dark")
     start_here.get_by_label("built-in example").select_option(label="digits network")
     expect(start_here.get_by_text("images 1×8×8")).to_be_visible(timeout=LONG)
-    start_here.get_by_role("checkbox", name="Membership inference").uncheck()
+    start_here.get_by_role("checkbox", name="Membership inference", exact=True).uncheck()
     start_here.get_by_role("checkbox", name="SHAPr membership exposure").check()
     start_here.get_by_role("button", name=re.compile("^Run")).click()
     picture = exposed(start_here).get_by_role("img", name=re.compile(r"^sample \d+, class \d$"))

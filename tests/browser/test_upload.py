@@ -80,7 +80,7 @@ def test_from_upload_to_report_with_the_numbers_of_the_command_line(
     expect(page.get_by_label("target", exact=True)).to_have_value(re.compile("risk"))
     expect(page.get_by_label("names of the samples")).to_have_value("applicant")
     page.get_by_label("immutable").select_option("age")
-    page.get_by_label("training samples").select_option("split the table above")
+    page.get_by_label("training samples", exact=True).select_option("split the table above")
     page.get_by_label("share held out").fill("0.4")
     page.get_by_label("share held out").press("Tab")
     page.get_by_label("seed of the split").fill("7")

@@ -51,7 +51,6 @@ _KNOWN = {
     "references_with": "models with it",
     "references_without": "models without it",
     "n_references": "reference models",
-    "gamma": "γ (times as likely)",
     "fpr": "false-positive rate",
     "tpr": "true-positive rate",
     "epsilon": "ε (size of the change)",
