@@ -2,7 +2,11 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, TypeVar
+from dataclasses import replace
+from typing import Any, NamedTuple, TypeVar
+
+from xrai_widgets.core import Outcome, Subject, find
+from xrai_widgets.runtime import run
 
 Result = TypeVar("Result")
 
@@ -39,3 +43,8 @@ def _text(cell: object) -> str:
     if isinstance(cell, float):
         return f"{cell:.3g}" if abs(cell) < 1000 else f"{cell:,.0f}"
     return f"{cell:,}" if isinstance(cell, int) else str(cell)
+
+
+def alone(subject: Subject, name: str, **params: Any) -> Outcome:
+    """Run an assessment without its controls: the reference implementations have none."""
+    return run(subject, replace(find(name), controls=()), params, strict=True)
