@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+CONTROLS = "controls"  # the table of a finding in which they stand
+OWN_MODEL = "your model"  # its first row
 ControlKind = Literal["constant", "memorising", "chance", "shuffled", "blind"]
 Expected = Literal["no leak", "leak", "anything"]
 

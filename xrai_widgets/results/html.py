@@ -10,6 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from xrai_widgets.core import Assessment, Chart, Finding, Outcome, registered
+from xrai_widgets.core.control import CONTROLS
 from xrai_widgets.results import as_code, run_as_code, words, zones
 from xrai_widgets.results.describe import describe
 from xrai_widgets.results.policy import Check, Policy, Verdict, judge
@@ -69,7 +70,7 @@ def bar(check: Check, chance: float | None = None) -> Markup:
 
 def figures(finding: Finding) -> list[Markup]:
     """Return every chart of a finding as inline SVG, but for the controls: `places` shows those."""
-    return [picture(chart, finding) for chart in finding.charts if chart.table != zones.CONTROLS]
+    return [picture(chart, finding) for chart in finding.charts if chart.table != CONTROLS]
 
 
 def picture(chart: Chart, finding: Finding) -> Markup:
@@ -110,8 +111,8 @@ def places(outcome: Outcome, verdict: Verdict) -> str:
 
 def controls(outcome: Outcome, verdict: Verdict) -> str:
     """Return where the numbers lie that have controls and are not judged."""
-    judged, others = zones.zones(outcome, verdict)
-    first = [] if judged else others[:1]
+    others = zones.unjudged(outcome, verdict)
+    first = [] if zones.is_judged(verdict) else others[:1]
     return render("zones.html", open=first, folded=others[len(first) :]) if others else ""
 
 

@@ -7,12 +7,10 @@ from typing import Any
 import pandas as pd
 
 from xrai_widgets.core import Outcome, registered
+from xrai_widgets.core.control import CONTROLS, OWN_MODEL
 from xrai_widgets.results.policy import Check, Verdict
 from xrai_widgets.results.words import label
 from xrai_widgets.results.zone_axis import Row, Zone
-
-CONTROLS = "controls"
-_OWN = ("your model", "this model")  # the subject's own row in that table; it stands first anyway
 
 
 def zone(check: Check, outcome: Outcome, within: tuple[float, float] | None = None) -> Zone:
@@ -38,10 +36,23 @@ def zone(check: Check, outcome: Outcome, within: tuple[float, float] | None = No
 
 def zones(outcome: Outcome, verdict: Verdict) -> tuple[list[Zone], list[Zone]]:
     """Return the zone of every number that is judged, and of every other one that has controls."""
-    known = [check for check in verdict.checks if check.value == check.value]
-    judged = [zone(check, outcome) for check in known if check.threshold is not None]
-    others = [check for check in known if check.threshold is None and any(controls_of(outcome, check.key))]
-    return judged, [zone(check, outcome) for check in others]
+    judged = [zone(check, outcome) for check in _known(verdict) if check.threshold is not None]
+    return judged, unjudged(outcome, verdict)
+
+
+def unjudged(outcome: Outcome, verdict: Verdict) -> list[Zone]:
+    """Return the zone of every number that has controls and no threshold."""
+    found = [zone(check, outcome) for check in _known(verdict) if check.threshold is None]
+    return [zone for zone in found if len(zone.rows) > 1]
+
+
+def is_judged(verdict: Verdict) -> bool:
+    """Return whether any number has a threshold."""
+    return any(check.threshold is not None for check in _known(verdict))
+
+
+def _known(verdict: Verdict) -> list[Check]:
+    return [check for check in verdict.checks if check.value == check.value]
 
 
 def chance_of(outcome: Outcome, key: str) -> float | None:
@@ -58,7 +69,7 @@ def controls_of(outcome: Outcome, key: str) -> Iterable[Row]:
     frame = outcome.finding.tables.get(CONTROLS) if outcome.finding is not None else None
     if frame is None or not {"control", "measure", "value"} <= set(frame.columns):
         return
-    mine = (frame["measure"].astype(str) == key) & ~frame["control"].isin(_OWN)
+    mine = (frame["measure"].astype(str) == key) & (frame["control"] != OWN_MODEL)
     for record in frame[mine].to_dict("records"):
         value = float(record["value"])
         low, high = (_bound(record.get(name), value) for name in ("low", "high"))

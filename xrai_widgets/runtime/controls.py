@@ -8,15 +8,14 @@ from typing import Any
 import pandas as pd
 
 from xrai_widgets.core import Assessment, Cancelled, Chart, Control, Finding, Subject
+from xrai_widgets.core.control import CONTROLS, OWN_MODEL
 from xrai_widgets.runtime.control_subjects import NAMES, control_subject, fewer
 from xrai_widgets.runtime.control_warnings import overlap_of, warnings_of
 from xrai_widgets.runtime.guard import Meter
 from xrai_widgets.runtime.run_step import RunStep
 from xrai_widgets.runtime.subgroups import with_subgroups
 
-TABLE = "controls"
 COLUMNS = ("control", "measure", "value", "low", "high", "n", "note")
-_OWN = "your model"
 _SHARE = 0.1  # of the progress bar
 Measured = Callable[[Subject, Mapping[str, Any], RunStep], dict[str, Any]]
 
@@ -83,13 +82,13 @@ def _add(
         found.append((control, ended.get("finding"), _failure(ended)))
     measures = [measure for measure in entry.measures if measure.key in finding.values]
     keys = [measure.key for measure in measures] or list(finding.values)
-    rows = _rows(_OWN, finding, keys, {})
+    rows = _rows(OWN_MODEL, finding, keys, {})
     for control, its, failure in found:
         says = {key: failure or _says(control, key, entry) for key in keys}
         rows += _rows(NAMES[control.kind], its, keys, says)
     table = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"value": float, "low": float, "high": float})
     chart = Chart(
-        TABLE,
+        CONTROLS,
         "points",
         "value",
         y="control",
@@ -100,7 +99,7 @@ def _add(
         title=f"{keys[0].replace('_', ' ').capitalize()} beside its controls",
     )
     notes = (*finding.notes, *warnings_of(found, entry), *overlap_of(subject, entry))
-    full = replace(finding, tables={**finding.tables, TABLE: table}, charts=(*finding.charts, chart), notes=notes)
+    full = replace(finding, tables={**finding.tables, CONTROLS: table}, charts=(*finding.charts, chart), notes=notes)
     return {**ending, "finding": full}
 
 

@@ -7,9 +7,9 @@ import pandas as pd
 import traitlets
 
 from xrai_widgets.core import Chart, Finding, Outcome, Subject
+from xrai_widgets.core.control import CONTROLS
 from xrai_widgets.results import html, words
 from xrai_widgets.results.policy import Policy, judge
-from xrai_widgets.results.zones import CONTROLS
 from xrai_widgets.runtime import Job
 from xrai_widgets.widgets.linked_samples import LinkedSamples
 from xrai_widgets.widgets.parts import LABELS, Html, wide
