@@ -83,6 +83,7 @@ class RunStep(Step):
         self._started = time.monotonic()
         self._said = self._shown = 0.0
         self._partial: Partial = None
+        self._period = _PERIOD
         self.done = 0.0
 
     def __call__(self, done: float, note: str = "", partial: Partial = None) -> None:
@@ -90,7 +91,7 @@ class RunStep(Step):
         self._partial = partial or self._partial
         self.done = max(self.done, min(float(done), 1.0))
         now = time.monotonic()
-        if self._listen is not None and (now - self._said >= _PERIOD or self.done == 1.0):
+        if self._listen is not None and (now - self._said >= self._period or self.done == 1.0):
             self._said = now
             elapsed = now - self._started
             sure = self.done > 0.02 and elapsed > 0.2
@@ -115,7 +116,9 @@ class RunStep(Step):
         def listen(progress: Progress) -> None:
             self(start + progress.done * (stop - start), progress.note, progress.partial if main else None)
 
-        return RunStep(meter or self.meter, listen, self._backend, self.earlier if main else None)
+        inner = RunStep(meter or self.meter, listen, self._backend, self.earlier if main else None)
+        inner._period = 0.0  # the outermost step alone holds notes back
+        return inner
 
     def partial(self) -> Finding | None:
         """Return the latest partial finding."""

@@ -108,9 +108,8 @@ def test_the_answers_of_all_trees_keep_to_the_memory_limit(rng: np.random.Genera
 
 
 def test_a_cancelled_run_goes_on_with_the_same_numbers(
-    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+    rng: np.random.Generator,
 ) -> None:
-    monkeypatch.setattr("xrai_widgets.runtime.run_step._PERIOD", 0.0)  # every note is shown, not ten a second
     X, y = rng.normal(size=(60, 3)), rng.integers(0, 2, 60)
     subject = subject_of(RandomForestClassifier(5, random_state=0), X, y)
     params = {"n_samples": 8, "repeats": 1, "null_draws": 5, "forest": "paired bootstraps"}
