@@ -15,6 +15,7 @@ from xrai_widgets.core.step import Item, Partial, Result
 from xrai_widgets.runtime.guard import Counted, Meter
 
 _PERIOD = 0.1  # seconds between two pieces of news
+_FEW_ITEMS = 256  # dispatched one by one: some milliseconds each
 _PARTIAL_PERIOD = 1.0  # a partial finding costs a table and is shown less often
 
 
@@ -165,8 +166,11 @@ class RunStep(Step):
                 for item in left:
                     results.put(("result", function(item)))
             else:
+                # joblib packs short items into batches, which leaves a worker idle at the end of a short list
+                size: Any = 1 if len(work) <= _FEW_ITEMS else "auto"
                 with joblib.parallel_config(backend=_of_its_own(backend), n_jobs=n_jobs):
-                    for result in joblib.Parallel(return_as="generator")(joblib.delayed(function)(i) for i in left):
+                    workers = joblib.Parallel(return_as="generator", batch_size=size)
+                    for result in workers(joblib.delayed(function)(i) for i in left):
                         results.put(("result", result))
             results.put(("end", None))
         except BaseException as error:  # noqa: BLE001 - whatever a worker raised is raised again where the engine waits
