@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from xrai_widgets.core import Finding, Outcome, Predict, Step, Subject, find, quiet
+from xrai_widgets.core import Array, Finding, Outcome, Predict, Step, Subject, find, quiet
 from xrai_widgets.core import assessment as register
 from xrai_widgets.core.assessment import _registry
 from xrai_widgets.runtime import PlanProgress, assess, catalog, check_plan, forecast, model_quality, run_plan
@@ -24,13 +24,21 @@ def stumbles(predict: Predict, *, step: Step = quiet) -> Finding:
     raise ZeroDivisionError("by zero")
 
 
+def silent(predict: Predict, X: Array, *, step: Step = quiet) -> Finding:
+    """Ask the model again and again, and say nothing of it."""
+    while True:
+        predict(X[:1])
+
+
 @pytest.fixture(autouse=True)
 def broken() -> Iterator[None]:
     register(title="breaks")(breaks)
     register(title="stumbles")(stumbles)
+    register(title="silent")(silent)
     yield
     _registry.pop("custom.breaks")
     _registry.pop("custom.stumbles")
+    _registry.pop("custom.silent")
 
 
 def test_a_failure_does_not_stop_the_others(forest: Subject) -> None:
@@ -153,6 +161,13 @@ def test_a_forecast_of_something_quick_is_what_it_took(forest: Subject) -> None:
 
 def test_an_engine_that_fails_has_no_forecast(forest: Subject) -> None:
     assert str(forecast(forest, find("custom.breaks"), {})) == "time unknown"
+
+
+def test_an_engine_that_says_nothing_of_its_progress_is_forecast_to_take_longer_than_its_pilot(forest: Subject) -> None:
+    told = forecast(forest, find("custom.silent"), {}, budget=0.2)
+    assert told.seconds is None
+    assert 0.2 <= told.least < 2
+    assert str(told) == f"> {told.least:.1f} s"
 
 
 def test_the_quality_of_a_model_has_intervals(forest: Subject, digits: Subject, regression: Subject) -> None:

@@ -14,14 +14,18 @@ from xrai_widgets.runtime.run_step import RunStep
 
 @dataclass(frozen=True)
 class Forecast:
-    """Seconds that an assessment is expected to take; None where the pilot could not tell."""
+    """Seconds that an assessment is expected to take; None where the pilot could not tell.
+
+    ``least`` is how long it takes at least, where that is all that is known.
+    """
 
     seconds: float | None
     pilot: float
+    least: float = 0.0
 
     def __str__(self) -> str:
         if self.seconds is None:
-            return "time unknown"
+            return f"> {self.least:.1f} s" if self.least else "time unknown"
         return (
             "< 1 s"
             if self.seconds < 1
@@ -55,4 +59,4 @@ def forecast(
         return Forecast(spent, spent)
     if outcome.status == "cancelled" and step.done > 0.005:
         return Forecast(spent / step.done, spent)
-    return Forecast(None, spent)
+    return Forecast(None, spent, spent if outcome.status == "cancelled" else 0.0)
