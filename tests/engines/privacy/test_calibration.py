@@ -8,6 +8,7 @@ from scipy import stats
 from sklearn.linear_model import LogisticRegression
 
 import xrai_widgets as xw
+from tests.benchmarks.table import alone
 from xrai_widgets.core import Array, Subject
 from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.engines._statistics import Estimate
@@ -35,9 +36,7 @@ def subject(seed: int, fitted: bool) -> Subject:
 @pytest.fixture(scope="module", params=[False, True], ids=["known rule", "logistic regression"])
 def outcomes(request: pytest.FixtureRequest) -> list[xw.Outcome]:
     """Membership inference on 200 models that memorise nothing."""
-    return [
-        xw.assess(subject(seed, request.param), "privacy.membership_inference", seed=seed) for seed in range(REPEATS)
-    ]
+    return [alone(subject(seed, request.param), "privacy.membership_inference", seed=seed) for seed in range(REPEATS)]
 
 
 @pytest.mark.parametrize(("key", "chance"), [("auc", 0.5), ("advantage", 0.0), ("balanced_accuracy", 0.5)])
