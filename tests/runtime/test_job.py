@@ -81,3 +81,20 @@ def test_the_end_of_the_process_cancels_what_runs_and_waits_for_it() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
     assert ended.stdout == "True\n"
+
+
+def test_the_end_of_the_process_waits_for_the_item_under_way_of_a_cancelled_run() -> None:
+    script = """
+import time
+from xrai_widgets.runtime import RunStep
+
+def item(number):
+    time.sleep(1.0)
+    print("ended", number, flush=True)
+
+items = RunStep().map(item, range(9))
+next(items)
+items.close()
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert ended.stdout == "ended 0\nended 1\n"

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Generic, Literal, TypeVar
 
-from xrai_widgets.runtime.run_step import active_backend
+from xrai_widgets.runtime.run_step import FEEDER, active_backend
 
 Result = TypeVar("Result")
 State = Literal["waiting", "running", "done", "failed"]
@@ -113,3 +113,6 @@ def _end_all() -> None:
         job.cancel()
     for job in running:
         job._ended.wait(max(0.0, deadline - time.monotonic()))
+    for thread in threading.enumerate():  # the item that was under way when its run was cancelled
+        if thread.name == FEEDER:
+            thread.join(max(0.0, deadline - time.monotonic()))

@@ -14,6 +14,7 @@ from xrai_widgets.core import Finding, Step
 from xrai_widgets.core.step import Item, Partial, Result
 from xrai_widgets.runtime.guard import Counted, Meter
 
+FEEDER = "xrai-map"  # name of the threads that do or hand out the items of a map
 _PERIOD = 0.1  # seconds between two pieces of news
 _FEW_ITEMS = 256  # dispatched one by one: some milliseconds each
 _PARTIAL_PERIOD = 1.0  # a partial finding costs a table and is shown less often
@@ -138,7 +139,8 @@ class RunStep(Step):
         # once nobody waits, nothing more is dispatched and what is under way ends by itself: closing joblib's generator
         # would shut the executor down, which the next run may already use
         stop = threading.Event()
-        threading.Thread(target=self._feed, args=(Counted(function), list(work), results, stop), daemon=True).start()
+        told = Counted(function), list(work), results, stop
+        threading.Thread(target=self._feed, args=told, daemon=True, name=FEEDER).start()
         try:
             while True:
                 try:

@@ -72,9 +72,7 @@ class Runner(w.VBox):  # type: ignore[misc]
             return
         self.message.say("")
         subject, plan = self.subject, list(self.plan)
-        told = [self.forecasts[name].seconds for name, _ in plan if name in self.forecasts]
-        seconds = told if len(told) == len(plan) and None not in told else None
-        more: dict[str, Any] = {"seconds": seconds, "store": self.store, "fresh": self.fresh}
+        more: dict[str, Any] = {"seconds": self._seconds(), "store": self.store, "fresh": self.fresh}
         more["earlier"] = self.outcomes
 
         def work(job: Job[list[Outcome]]) -> list[Outcome]:
@@ -133,6 +131,12 @@ class Runner(w.VBox):  # type: ignore[misc]
         ended = (words.ending(outcome, told.get(outcome.assessment)) for outcome in job.result or [])
         self.status.say(" · ".join(ended), "status")
 
+    def _seconds(self) -> list[float] | None:
+        """How long each entry of the plan will take, if that is known of all."""
+        told = [self.forecasts[name].seconds for name, _ in self.plan if name in self.forecasts]
+        known = [seconds for seconds in told if seconds is not None]
+        return known if len(known) == len(self.plan) else None
+
     def _ready(self, _: Change | None = None) -> None:
         """Turn Run into Cancel while running; grey it, with the reason beside it, while nothing can be run."""
         if self.running:
@@ -140,10 +144,9 @@ class Runner(w.VBox):  # type: ignore[misc]
             self.button.tooltip, self.button.disabled = "stop; what is done is kept", False
             return
         reason = self._why_not()
-        seconds = [self.forecasts[name].seconds for name, _ in self.plan if name in self.forecasts]
-        sure = len(seconds) == len(self.plan) and None not in seconds and self.plan
+        seconds = self._seconds()
         count = f" {len(self.plan)}" if len(self.plan) > 1 else ""
-        self.button.description = f"Run{count}" + (f" · about {words.seconds(max(sum(seconds), 0.1))}" if sure else "")
+        self.button.description = f"Run{count}" + (f" · about {words.seconds(max(sum(seconds), 0.1))}" if seconds else "")
         self.button.button_style, self.button.disabled = "primary", bool(reason)
         self.button.tooltip = reason or "run the chosen assessments"
         if reason or self._reason:
