@@ -178,9 +178,9 @@ def test_what_is_no_mapping_of_mappings_is_told(mixed: Subject, columns: Any) ->
 
 
 def test_columns_of_a_table_keep_their_type(credit: Subject) -> None:
-    with pytest.raises(ValueError, match=r"^'purpose' holds words and stays a category, got kind 'integer'"):
+    with pytest.raises(ValueError, match=r"^kind of 'purpose', which holds words, must be category, got 'integer'"):
         xw.constrained(credit, {"purpose": {"kind": "integer"}})
-    with pytest.raises(ValueError, match=r"^'age' is a column of whole numbers and cannot be continuous"):
+    with pytest.raises(ValueError, match=r"^kind of 'age', which is a column of whole numbers, must be integer or cat"):
         xw.constrained(credit, {"age": {"kind": "continuous"}})
 
 

@@ -41,13 +41,13 @@ def constrained(subject: Subject, columns: Tables) -> Subject:
     --------
     >>> xw.constrained(subject, {"age": {"immutable": True}, "income": {"monotone": 1, "range": (0, 90_000)}})
     """
-    made, wrong = edited(subject, columns)
+    made, wrong = try_constraints(subject, columns)
     for said in wrong.values():
         raise ValueError(said)
     return made
 
 
-def edited(subject: Subject, columns: Tables) -> tuple[Subject, dict[str, str]]:
+def try_constraints(subject: Subject, columns: Tables) -> tuple[Subject, dict[str, str]]:
     """Return the copy, and for each column what is wrong about it; if anything is, the subject itself."""
     if not isinstance(columns, Mapping) or not all(isinstance(table, Mapping) for table in columns.values()):
         raise TypeError(
@@ -58,7 +58,10 @@ def edited(subject: Subject, columns: Tables) -> tuple[Subject, dict[str, str]]:
     if subject.bounds is None:
         raise ValueError(f"{subject.name} cannot be asked about changed samples: it is a table of answers")
     if subject.image_shape is not None:
-        return _pixels(subject, subject.bounds, columns), {}
+        try:
+            return _pixels(subject, subject.bounds, columns), {}
+        except ValueError as error:
+            return subject, {PIXELS: str(error)}
     constraints, bounds, wrong = list(subject.constraints), subject.bounds.copy(), dict[str, str]()
     place = {name: column for column, name in enumerate(subject.feature_names)}
     parts = {role: part for role in ("X", "X_train") if (part := getattr(subject, role)) is not None}
@@ -83,13 +86,24 @@ def _one(subject: Subject, column: int, table: Mapping[str, Any], parts: Mapping
     if table.get("kind") == "category" != old.kind and "categories" not in table:
         table = {**table, "categories": codes_of(name, [part[:, column] for part in parts.values()])}
     made = changed(name, old, table)
-    if made.kind != old.kind and subject.decode is not None:
-        held = subject.decode(subject.X[:1]).iloc[:, column].dtype.kind
-        if held not in "iufb":
-            raise ValueError(f"{name!r} holds words and stays a category, got kind {made.kind!r}")
-        if held in "iub" and made.kind == "continuous":
-            raise ValueError(f"{name!r} is a column of whole numbers and cannot be continuous: pass it as floats")
+    if made.kind != old.kind and made.kind not in (allowed := kinds(subject)[column]):
+        why = "holds words" if allowed == ("category",) else "is a column of whole numbers"
+        raise ValueError(f"kind of {name!r}, which {why}, must be {' or '.join(allowed)}, got {made.kind!r}")
     return made
+
+
+def kinds(subject: Subject) -> list[tuple[str, ...]]:
+    """Return the kinds that each column may have: a column of a DataFrame keeps its type."""
+    if subject.decode is None:
+        return [("continuous", "integer", "category")] * len(subject.feature_names)
+    held = [str(dtype.kind) for dtype in subject.decode(subject.X[:1]).dtypes]
+    return [_KINDS.get(letter, ("category",)) for letter in held]
+
+
+_KINDS: dict[str, tuple[str, ...]] = {
+    "f": ("continuous", "integer", "category"),
+    **dict.fromkeys("iub", ("integer", "category")),
+}
 
 
 def _range(subject: Subject, column: int, constraint: Constraint, table: Mapping[str, Any]) -> tuple[float, float]:
