@@ -61,7 +61,7 @@ def test_what_is_edited_and_applied_is_another_subject(editor: ConstraintEditor,
     assert made.fingerprint != credit.fingerprint
     assert not editor.ready
     assert editor.title == "Constraints (20 columns, 4 immutable, edited)"
-    assert row(editor, "purpose")["edited"]
+    assert row(editor, "purpose")["edited"] == ["immutable"]
 
 
 def test_undo_brings_the_first_subject_back(editor: ConstraintEditor, credit: Subject) -> None:

@@ -14,6 +14,9 @@ function render({ model, el }) {
   const query = add(finder, "input");
   query.type = "search";
   const table = add(body, "div", "xrai-constraints-table");
+  table.tabIndex = 0;
+  table.setAttribute("role", "region");
+  table.setAttribute("aria-label", "limits of the columns");
   const pager = add(body, "div", "xrai-constraints-pager");
   const back = button(pager, "Previous", "columns before these");
   const where = add(pager, "span");
@@ -46,7 +49,7 @@ function render({ model, el }) {
   function named(node, row, field, words) {
     node.dataset.field = JSON.stringify([row.name, field]);
     node.setAttribute("aria-label", `${words} ${row.name}`);
-    if (row.problem) {
+    if (row.problem && row.edited.includes(field.replace(/[01]$/, ""))) {
       node.setAttribute("aria-invalid", "true");
       node.setAttribute("aria-describedby", `${key}-problem-${row.place}`);
     }
@@ -82,7 +85,7 @@ function render({ model, el }) {
 
   function words(row) {
     const text = [row.kind];
-    if (row.range) text.push(row.range.map((v) => (v === null ? "?" : Number(Number(v).toPrecision(4)))).join(" to "));
+    if (row.range) text.push(row.range.map((v) => (v === null ? "?" : Number(Number(v).toPrecision(6)))).join(" to "));
     if (row.group) text.push(`one of ${row.group}`);
     return text.join(", ");
   }
@@ -109,10 +112,15 @@ function render({ model, el }) {
 
   function line(body, row) {
     const tr = body.insertRow();
-    if (row.edited) tr.className = "xrai-constraints-edited";
+    if (row.edited.length) tr.className = "xrai-constraints-edited";
     const head = add(tr, "th");
     head.scope = "row";
-    add(head, "div").textContent = row.name + (row.edited ? " (edited)" : "");
+    const name = add(head, "div");
+    for (const part of row.name.split(/(?<=[_.])/)) {  // long names may break after these signs
+      name.append(part);
+      add(name, "wbr");
+    }
+    if (row.edited.length) name.append(" (edited)");
     add(head, "div", "xrai-constraints-kind").textContent = words(row);
     const fixed = tr.insertCell(), way = tr.insertCell(), more = tr.insertCell();
     if (row.kinds) {
@@ -126,7 +134,7 @@ function render({ model, el }) {
       choice(way, row, "monotone", ways, "direction of change of", "which way the value may change" + order);
     }
     const on = open.has(row.name);
-    const node = named(button(more, on ? "less" : "more", "kind, range and one-hot group"), row, "more", `${on ? "less" : "more"} about`);
+    const node = named(button(more, on ? "▾" : "▸", "kind, range and one-hot group"), row, "more", `${on ? "less" : "more"} about`);
     node.setAttribute("aria-expanded", String(on));
     node.addEventListener("click", () => { on ? open.delete(row.name) : open.add(row.name); rows(); });
     if (on) further(body, row);
@@ -148,7 +156,7 @@ function render({ model, el }) {
       const caption = node.createCaption();
       caption.textContent = "Limits of each column";
       const head = node.createTHead().insertRow();
-      for (const text of ["column", "immutable", "may change", "further"]) {
+      for (const text of ["column", "immutable", "may change", "more"]) {
         const cell = add(head, "th");
         cell.scope = "col";
         cell.textContent = text;

@@ -218,7 +218,7 @@ class ConstraintEditor(anywidget.AnyWidget):
             few = ", ".join(self._names[:5])
             raise ValueError(f"the column must be one of {few}{', …' * (len(self._names) > 5)}, got {name!r}")
         row = {**self._fields(subject, name), **self.edits.get(name, {})}
-        row |= {"name": name, "problem": self._wrong.get(name, ""), "edited": name in self.edits}
+        row |= {"name": name, "problem": self._wrong.get(name, ""), "edited": list(self.edits.get(name, {}))}
         if subject.image_shape is None:
             self._kinds = self._kinds or kinds(subject)
             column = subject.feature_names.index(name)
