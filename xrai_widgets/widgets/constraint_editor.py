@@ -125,7 +125,7 @@ class ConstraintEditor(anywidget.AnyWidget):
         self._made = job.result
         self.subject = job.result
         self._check()
-        self.status = "Applied: earlier results of this model hold for other constraints, run again."
+        self.status = "Applied. Results so far hold for the earlier limits: run again."
 
     def _heard(self, _: Any, content: Any, __: Any) -> None:
         """Take what the browser sends; a broken message changes nothing."""
