@@ -34,8 +34,8 @@ def classifier(problem: Problem, number: int, n_classes: int, gradient: Gradient
 
 def clip(problem: Problem, number: int) -> tuple[Array, Array]:
     """Return a sample's box; ART wants room in every coordinate, and `to_samples` holds the fixed ones."""
-    low, high = problem.space.box_around(problem.origins[number])
-    return low.astype(np.float32), np.where(high > low, high, low + 1.0).astype(np.float32)
+    low, high = (side.astype(np.float32) for side in problem.space.box_around(problem.origins[number]))
+    return low, np.where(high > low, high, low + 1.0).astype(np.float32)
 
 
 @contextmanager

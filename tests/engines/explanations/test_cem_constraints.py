@@ -107,7 +107,8 @@ def explained_within(case: Case, seed: int, classic: bool | None, search: str) -
         noise=0.1,
     )
     arrays = finding.arrays
-    answer = model.predict(arrays["original"]).argmax(axis=1)
+    # near a tie the softmax rounds differences away that the logits still have
+    answer = (model.logits if smooth else model.predict)(arrays["original"]).argmax(axis=1)
     for mode in ("pn", "pp"):
         check(space, arrays["original"], arrays[mode])  # the nearest attempts, too
         done = arrays[f"{mode}_found"]
@@ -170,12 +171,14 @@ def test_no_adversarial_sample_breaks_a_constraint(case: Case, seed: int, attack
     attacked_within(case, seed, attack, norm, "native")
 
 
+@pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")  # ART divides by a distance of 0
 @settings(few, max_examples=30)
 @attacks
 def test_no_adversarial_sample_of_art_breaks_a_constraint(case: Case, seed: int, attack: str, norm: str) -> None:
     attacked_within(case, seed, attack, norm, "art")
 
 
+@pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")  # ART divides by a distance of 0
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @many
