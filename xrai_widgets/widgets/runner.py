@@ -146,7 +146,8 @@ class Runner(w.VBox):  # type: ignore[misc]
         reason = self._why_not()
         seconds = self._seconds()
         count = f" {len(self.plan)}" if len(self.plan) > 1 else ""
-        self.button.description = f"Run{count}" + (f" · about {words.seconds(max(sum(seconds), 0.1))}" if seconds else "")
+        about = f" · about {words.seconds(max(sum(seconds), 0.1))}" if seconds else ""
+        self.button.description = f"Run{count}{about}"
         self.button.button_style, self.button.disabled = "primary", bool(reason)
         self.button.tooltip = reason or "run the chosen assessments"
         if reason or self._reason:
