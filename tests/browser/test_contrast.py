@@ -16,11 +16,11 @@ from xrai_widgets.widgets import A11y, OutcomeView
 from xrai_widgets.widgets.parts import heading
 
 pictures, table = xw.examples.load("digits_network"), xw.examples.load("german_credit_forest")
-quick = {"n_samples": 4, "max_iter": 40, "binary_steps": 3, "noise": 0.0}
+quick = {"n_samples": 3, "max_iter": 40, "binary_steps": 3, "noise": 0.0}
 display(A11y(), heading("Results"))
 """
 VIEWS = [
-    'OutcomeView(xw.assess(table, "explanations.cem", n_samples=4), subject=table)',
+    'OutcomeView(xw.assess(table, "explanations.cem", n_samples=3, noise=0.0), subject=table)',
     'OutcomeView(xw.assess(pictures, "explanations.cem", **quick), subject=pictures)',
     'OutcomeView(xw.assess(pictures, "explanations.protodash", n_prototypes=5), subject=pictures)',
 ]
@@ -41,7 +41,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture
 def views(page: Page, app: Served) -> Page:
-    page.goto(app.app("views"))
+    page.goto(app.app("views"), timeout=LONG)
     expect(page.get_by_role("slider", name="prototypes")).to_be_visible(timeout=LONG)
     return page
 
@@ -105,7 +105,7 @@ def test_fewer_prototypes_are_shown_as_pictures_at_once(views: Page) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_views_have_no_violation_and_fit_a_narrow_screen(views: Page, scheme: str) -> None:
     views.emulate_media(color_scheme=scheme)
-    for width in (1300, 600):
+    for width in (1300, 420):
         views.set_viewport_size({"width": width, "height": 1000})
         views.wait_for_timeout(500)
         assert violations(views) == [], width
