@@ -16,6 +16,7 @@ from xrai_widgets.engines.explanations._contrast import Contrast, Found
 CHANGED = 1e-6  # share of a feature's range from which on it counts as changed
 _SHOWN_ROWS = 200
 _SHOWN_FEATURES = 15
+_SHOWN_ANSWERS = 4
 
 
 @dataclass(eq=False)
@@ -57,6 +58,12 @@ def changed(contrast: Contrast, found: Found) -> Array:
     return mask
 
 
+def sizes(contrast: Contrast, found: Found) -> Array:
+    """Size (n, d) of what was changed or kept of each feature: 0 where it is as in the origin."""
+    share = contrast.space.share(found.points, contrast.origins)
+    return np.where(share > CHANGED, share, 0.0)
+
+
 def cem_finding(explained: Explained, *, finished: bool = True) -> Finding:
     """Return the finding for the state of the search as it is.
 
@@ -86,7 +93,7 @@ def cem_finding(explained: Explained, *, finished: bool = True) -> Finding:
         intervals={key: (estimate.low, estimate.high) for key, (estimate, _) in estimates.items()},
         counts={key: n for key, (_, n) in estimates.items()},
         tables=tables,
-        charts=_charts(tables),
+        charts=_charts(tables, pictures=len(explained.shape) > 1),
         arrays=_arrays(explained),
         notes=tuple(notes),
     )
@@ -186,22 +193,25 @@ def _features(explained: Explained) -> pd.DataFrame:
 
 
 def _rows(explained: Explained) -> pd.DataFrame:
-    """What each explanation changes or keeps, in the user's own units; pictures stand in the arrays."""
-    columns = ["id", "mode", "feature", "from", "to", "change"]
+    """What each explanation or nearest attempt changes or keeps, in the user's own units; pictures stand in the arrays.
+
+    ``original`` is the instance's own value, ``from`` that of the origin: of a PN the same, of a PP the baseline's.
+    """
+    columns = ["id", "mode", "status", "feature", "original", "from", "to", "change"]
     if len(explained.shape) > 1:
         return pd.DataFrame(columns=columns)
     rows: list[tuple[Any, ...]] = []
     for mode, (contrast, found) in explained.parts.items():
-        chosen = np.flatnonzero(found.done)[:_SHOWN_ROWS]
+        chosen = np.flatnonzero(np.isfinite(found.margin))[:_SHOWN_ROWS]
         if not len(chosen):
             continue
-        before, after = (_in_units(explained, part[chosen]) for part in (contrast.origins, found.points))
-        size = contrast.space.share(found.points, contrast.origins)[chosen]
+        shown = [_in_units(explained, part[chosen]) for part in (contrast.samples, contrast.origins, found.points)]
+        size = sizes(contrast, found)[chosen]
         for number, sample in enumerate(explained.ids[explained.index[chosen]]):
-            for column in np.argsort(-size[number], kind="stable"):
-                if size[number, column] > CHANGED:
-                    cells = map(str, (before.iat[number, column], after.iat[number, column]))
-                    rows.append((sample, mode, explained.names[column], *cells, size[number, column]))
+            status = "found" if found.done[chosen[number]] else "not found"
+            for column in np.argsort(-size[number], kind="stable")[: np.count_nonzero(size[number])]:
+                cells = (str(part.iat[number, column]) for part in shown)
+                rows.append((sample, mode, status, explained.names[column], *cells, size[number, column]))
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -211,13 +221,14 @@ def _in_units(explained: Explained, samples: Array) -> pd.DataFrame:
     return pd.DataFrame(samples, columns=explained.names).round(6)
 
 
-def _charts(tables: Mapping[str, pd.DataFrame]) -> tuple[Chart, ...]:
+def _charts(tables: Mapping[str, pd.DataFrame], pictures: bool) -> tuple[Chart, ...]:
     charts = []
     samples, features = tables["samples"], tables["features"]
     for key, title in (("pn", "Distance to another answer"), ("pp", "Size of the part that suffices")):
         if f"{key}_distance" in samples and samples[f"{key}_distance"].notna().any():
-            charts.append(Chart("samples", "histogram", f"{key}_distance", by="answer", title=title))
-    if len(features):
+            by = "answer" if samples["answer"].nunique() <= _SHOWN_ANSWERS else ""
+            charts.append(Chart("samples", "histogram", f"{key}_distance", by=by, title=title))
+    if len(features) and not pictures:  # a pixel's name says nothing
         shown = features["feature"] + " (" + features["mode"] + ")"
         features.insert(0, "explanation", shown)
         title = "Share of the explanations that name a feature"
@@ -226,12 +237,16 @@ def _charts(tables: Mapping[str, pd.DataFrame]) -> tuple[Chart, ...]:
 
 
 def _arrays(explained: Explained) -> dict[str, Array]:
-    """The instances beside their explanations, or the nearest attempts, in the order of the table ``samples``."""
+    """The instances beside their explanations, or the nearest attempts, in the order of the table ``samples``.
+
+    ``pn_change`` and ``pp_change``: by how much each feature differs from the origin; 0 where it does not.
+    """
     first = next(iter(explained.parts.values()))[0]
     arrays = {"index": explained.index, "original": first.samples.reshape(-1, *explained.shape)}
     for mode, (contrast, found) in explained.parts.items():
         arrays[mode.lower()] = found.points.reshape(-1, *explained.shape)
         arrays[f"{mode.lower()}_found"] = found.done
+        arrays[f"{mode.lower()}_change"] = sizes(contrast, found).reshape(-1, *explained.shape)
         if mode == "PP":
             arrays["baseline"] = contrast.origins.reshape(-1, *explained.shape)
     return arrays
