@@ -5,8 +5,7 @@ from typing import Any
 import ipywidgets as w
 import traitlets
 
-from xrai_widgets.core import Outcome, Subject
-from xrai_widgets.results.exposed import contents
+from xrai_widgets.core import Outcome
 from xrai_widgets.results.prototypes import first_prototypes, most_prototypes, said_of_prototypes
 from xrai_widgets.widgets.parts import LABELS, Html, wide
 from xrai_widgets.widgets.sample_table import SampleTable
@@ -19,8 +18,6 @@ class PrototypeSlider(w.VBox):  # type: ignore[misc]
     Parameters
     ----------
     outcome : Outcome
-    subject : Subject, optional
-        The model that was measured: then the prototypes are shown in original columns or as pictures, else by id only.
 
     Attributes
     ----------
@@ -37,11 +34,10 @@ class PrototypeSlider(w.VBox):  # type: ignore[misc]
 
     n = traitlets.Int(1)
 
-    def __init__(self, outcome: Outcome, subject: Subject | None = None, **kwargs: Any) -> None:
+    def __init__(self, outcome: Outcome, **kwargs: Any) -> None:
         if outcome.finding is None:
             raise ValueError(f"{outcome.assessment} has no finding: {outcome.status}, {outcome.reason}")
         self._finding = outcome.finding
-        self._subject = subject if subject is not None and subject.fingerprint == outcome.subject else None
         most = most_prototypes(self._finding)
         tip = "how many prototypes are shown, with the weights they had when there were so many"
         self.slider = w.IntSlider(most, 1, most, description="prototypes", tooltip=tip, style=LABELS, layout=wide())
@@ -56,14 +52,7 @@ class PrototypeSlider(w.VBox):  # type: ignore[misc]
     def _show(self, _: Change | None = None) -> None:
         self.frame = first_prototypes(self._finding, self.n)
         self._said.say(said_of_prototypes(self._finding, self.n), "status")
-        table = SampleTable(self.frame, "prototypes", "weight")
-        if self._subject is None:
-            note = "Prototypes are named by id only: the model and its data are not at hand."
-            table.show(self.frame, self.frame[[]], note=note)
-        else:
-            inside = contents(self._subject, self.frame)
-            table.show(self.frame, inside.table, inside.pictures, inside.note)
-        self._table.children = [table]
+        self._table.children = [SampleTable(self.frame, "prototypes", "weight")]
 
     def __repr__(self) -> str:
         return f"PrototypeSlider({self.n} of {self.slider.max})"
