@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         quiet,
     )
     from xrai_widgets.data import examples
+    from xrai_widgets.models.constrained import constrained
     from xrai_widgets.models.defences import defended
     from xrai_widgets.reporting.compose import Report, report
     from xrai_widgets.results.compare import Comparison, compare
@@ -66,6 +67,7 @@ _HOMES = {
     "Waiver": "xrai_widgets.results.waiver",
     **dict.fromkeys(("Report", "report"), "xrai_widgets.reporting.compose"),
     "read_subject": "xrai_widgets.runtime.trial",
+    "constrained": "xrai_widgets.models.constrained",
     "defended": "xrai_widgets.models.defences",
     "Store": "xrai_widgets.runtime.store",
     "Compare": "xrai_widgets.apps.compare",
@@ -99,6 +101,7 @@ __all__ = [
     "assessment",
     "catalog",
     "compare",
+    "constrained",
     "defended",
     "examples",
     "judge",

@@ -4,6 +4,7 @@ Exit codes: 0 nothing failed, 1 a verdict is "fail" and not waived, 2 bad usage,
 """
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -103,6 +104,10 @@ def assess(
     ids: Annotated[str, typer.Option(help="column that names the samples")] = "",
     ignore: Annotated[list[str] | None, typer.Option(help="column that is no feature; may be repeated")] = None,
     immutable: Annotated[list[str] | None, typer.Option(help="feature nobody can change; may be repeated")] = None,
+    constraint: Annotated[
+        list[str] | None,
+        typer.Option(help="what a feature may become: 'age = { monotone = 1, range = [18, 75] }'; may be repeated"),
+    ] = None,
     split: Annotated[float | None, typer.Option(help="share of --data held out; trained on the rest")] = None,
     seed: Annotated[int, typer.Option(help="random_state of scikit-learn's train_test_split")] = 0,
     stratify: Annotated[bool, typer.Option("--stratify", help="the split keeps the shares of the classes")] = False,
@@ -127,6 +132,7 @@ def assess(
     """Assess a model and print the verdicts."""
     import xrai_widgets.engines  # noqa: F401 - fills the catalog
     from xrai_widgets.io.plans import read_plan_file
+    from xrai_widgets.models.constrained import constrained
     from xrai_widgets.reporting.compose import report as compose
     from xrai_widgets.results.policy import Policy
     from xrai_widgets.runtime import model_quality
@@ -146,7 +152,9 @@ def assess(
     keeper = Store(store) if store else None
     style = {"delimiter": "\t" if delimiter == "tab" else delimiter, "decimal": decimal, "encoding": encoding}
     roles = {"target": target, "train": train, "ids": ids, "ignore": ignore or [], "immutable": immutable or []}
+    limits = _limits(said.constraints if said else {}, constraint or [])
     subject = _subject(model, data, **roles, **style, split=split, seed=seed, stratify=stratify, groups=groups)
+    subject = constrained(subject, limits)
     outcomes = run_here(subject, work, store=keeper, fresh=fresh)
     made = compose(outcomes, judged_by, include_rows=include_rows, quality=model_quality(subject))
     show(made, outcomes)
@@ -192,6 +200,17 @@ def doctor() -> None:
     Console().print(table)
     if any(finding.status == "bad" for finding in findings):
         raise typer.Exit(FAILED)
+
+
+def _limits(planned: Mapping[str, Mapping[str, Any]], lines: list[str]) -> dict[str, Mapping[str, Any]]:
+    """Return the constraints of a plan with those of the options over them."""
+    from xrai_widgets.io.plans import read_constraint
+
+    limits = dict(planned)
+    for line in lines:
+        for name, table in read_constraint(line).items():
+            limits[name] = {**limits.get(name, {}), **table}
+    return limits
 
 
 def _plan(plan: Path | None, names: list[str], settings: list[str]) -> list[tuple[str, dict[str, Any]]]:

@@ -28,9 +28,21 @@ def test_a_plan_may_name_its_subject_and_its_policy(tmp_path: Path) -> None:
     assert (found.example, found.policy, found.entries) == ("x", {"a.b": {"c": {"max": 1}}}, [("privacy.shapr", {})])
 
 
+def test_a_plan_may_say_what_the_columns_may_become(tmp_path: Path) -> None:
+    text = '["privacy.shapr"]\n[subject.constraints]\nage = {immutable = true}\n"a.b" = {range = [0, 1]}\n'
+    found = read_plan_file(written(tmp_path, text))
+    assert (found.example, found.constraints) == ("", {"age": {"immutable": True}, "a.b": {"range": [0, 1]}})
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        (
+            '["a.b"]\n[subject.constraints]\nage = 3',
+            r"constraints\] of the plan plan.toml must hold lines such as age = ",
+        ),
+        ('["a.b"]\n[subject.constraints]\na.b = {}', r"names with a dot in quotes, got \{'a': \{'b': \{\}\}\}"),
+        ('["a.b"]\n[subject]\nconstraints = 3', r"names with a dot in quotes, got 3"),
         ("", r'^the plan plan.toml must hold at least one table such as \["privacy.shapr"\], got none'),
         ("# nothing yet\n", "^the plan plan.toml must hold at least one table"),
         ("n_neighbors = 5", r'must hold tables such as \["privacy.shapr"\], got the key \'n_neighbors\''),

@@ -45,12 +45,14 @@ class Workbench(w.VBox):  # type: ignore[misc]
             x.MetricSelector(selection=selection),
             x.ParameterForms(),
         )
+        self.constraints = x.ConstraintEditor()
         self.runner, self.board, self.view = x.Runner(), x.Scoreboard(), x.OutcomeView()
         self.history = x.History(named_store(store))
         self.report, self.policy = x.ReportButtons(), x.PolicyEditor()
         left = [
-            *(heading("① Subject"), self.picker, heading("② Assessments"), self.selector, heading("③ Parameters")),
-            *(self.forms, heading("④ Run"), self.runner, w.Accordion([self.policy], titles=["Policy"])),
+            *(heading("① Subject"), self.picker, self.constraints, heading("② Assessments"), self.selector),
+            *(heading("③ Parameters"), self.forms, heading("④ Run"), self.runner),
+            w.Accordion([self.policy], titles=["Policy"]),
         ]
         self.code = x.RunCode()
         below = w.Accordion([self.history, self.code], titles=["History", "The whole run as code"])
@@ -67,6 +69,7 @@ class Workbench(w.VBox):  # type: ignore[misc]
         self.session.subject = subject
 
     def _wire(self) -> None:
+        self.session.link(self.constraints, subject="subject")
         for component in (self.picker, self.selector, self.forms, self.runner, self.board, self.history, self.view):
             self.session.link(component, subject="subject")
         for component in (self.board, self.view, self.report, self.policy, self.history, self.code):

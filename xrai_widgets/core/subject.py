@@ -163,7 +163,7 @@ class Subject:
         train_ids: Any = None,
         new_ids: Any = None,
         bounds: Any = None,
-        constraints: Mapping[str, Constraint] | None = None,
+        constraints: Mapping[str, Constraint | Mapping[str, Any]] | None = None,
         feature_names: Sequence[str] | None = None,
         image_shape: Sequence[int] | None = None,
         groups: Any = None,
@@ -192,9 +192,10 @@ class Subject:
             Original labels in the order of the model's outputs, where the model does not say.
         ids, train_ids, new_ids : optional
             Names of the samples; by default the index of a DataFrame, else 0…n−1.
-        bounds : (low, high), optional
+        bounds : (low, high), or mapping of column name to (low, high), optional
             Allowed range, as two numbers or two arrays of length d, in which ``X`` lies; by default that of the data.
-        constraints : mapping of column name to Constraint, optional
+        constraints : mapping of column name to Constraint, or to a mapping, optional
+            A mapping changes single fields of what the data say: ``{"age": {"immutable": True, "range": (18, 75)}}``.
         feature_names : sequence of str, optional
         image_shape : (height, width) or (channels, height, width), optional
             Shape of flat image rows.

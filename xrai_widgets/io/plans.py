@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,15 @@ class PlanFile:
         In the order in which they run.
     example : str
         Name of the built-in example it is meant for; empty if it does not say.
+    constraints : mapping of column name to mapping
+        What its columns may become, as `constrained` takes it.
     policy : mapping, optional
         The tables of a policy.
     """
 
     entries: list[tuple[str, dict[str, Any]]]
     example: str = ""
+    constraints: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     policy: Mapping[str, Any] | None = None
 
 
@@ -37,10 +40,14 @@ def read_plan_file(path: str | Path) -> PlanFile:
     """Read a plan.
 
     The file has one table per assessment, in the order in which they run; with double brackets the same one may run
-    several times. It may also name a built-in example and hold a policy, so that it describes a whole run::
+    several times. It may also name a built-in example, say what the subject's columns may become, and hold a policy, so
+    that it describes a whole run::
 
         [subject]
         example = "german_credit_forest"
+
+        [subject.constraints]
+        age = { immutable = true }
 
         ["privacy.shapr"]
         n_neighbors = 5
@@ -73,13 +80,43 @@ def read_plan_file(path: str | Path) -> PlanFile:
         entries += [(key, one) for one in several]
     if not entries:
         raise ValueError(f'the plan {file.name} must hold at least one table such as ["privacy.shapr"], got none')
-    return PlanFile(entries, _example(tables.get("subject", {}), file.name), _policy(tables.get("policy"), file.name))
+    example, constraints = _subject(tables.get("subject", {}), file.name)
+    return PlanFile(entries, example, constraints, _policy(tables.get("policy"), file.name))
 
 
-def _example(subject: object, name: str) -> str:
-    if not isinstance(subject, dict) or set(subject) - {"example"} or not isinstance(subject.get("example", ""), str):
-        raise ValueError(f'[subject] of the plan {name} must hold example = "…" and nothing else, got {subject!r}')
-    return str(subject.get("example", ""))
+def read_constraint(text: str) -> dict[str, dict[str, Any]]:
+    """Read one line such as ``age = { immutable = true }``, as the command line takes it.
+
+    Raises
+    ------
+    ValueError
+        if it is no such line.
+    """
+    wanted = "a constraint must be a line such as age = { immutable = true, range = [18, 75] }"
+    try:
+        found = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{wanted}, with names of other signs than A-Z a-z 0-9 _ - in quotes: {error}") from None
+    if len(found) != 1 or not all(_is_flat(table) for table in found.values()):
+        raise ValueError(f"{wanted}, got {text!r}")
+    return found
+
+
+def _is_flat(table: object) -> bool:
+    return isinstance(table, dict) and not any(isinstance(value, dict) for value in table.values())
+
+
+def _subject(subject: object, name: str) -> tuple[str, dict[str, dict[str, Any]]]:
+    known = isinstance(subject, dict) and not set(subject) - {"example", "constraints"}
+    if not isinstance(subject, dict) or not known or not isinstance(subject.get("example", ""), str):
+        raise ValueError(f'[subject] of the plan {name} must hold example = "…" and constraints, got {subject!r}')
+    constraints = subject.get("constraints", {})
+    if not isinstance(constraints, dict) or not all(map(_is_flat, constraints.values())):
+        raise ValueError(
+            f"[subject.constraints] of the plan {name} must hold lines such as age = {{ immutable = true }}, names "
+            f"with a dot in quotes, got {constraints!r}"
+        )
+    return str(subject.get("example", "")), constraints
 
 
 def _policy(policy: object, name: str) -> Mapping[str, Any] | None:

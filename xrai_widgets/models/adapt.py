@@ -14,6 +14,7 @@ from xrai_widgets.models import labels
 from xrai_widgets.models.adapted import Adapted, Refused
 from xrai_widgets.models.bounds import bounds_of
 from xrai_widgets.models.code import code_digest
+from xrai_widgets.models.constraints import problems
 from xrai_widgets.models.estimator import adapt_estimator, check_estimator, is_estimator, parts_of
 from xrai_widgets.models.frame import same_columns
 from xrai_widgets.models.function import adapt_function, adapt_table
@@ -62,6 +63,7 @@ def describe(
     inputs = learn(samples, feature_names=feature_names, image_shape=image_shape)
     inputs = constrain(_aligned(model, inputs, X, feature_names is None), constraints or {})
     arrays = {role: _read_only(inputs.encode(part, role)) for role, part in samples.items()}
+    _check_constraints(inputs, arrays, constraints or {})
     vectors = {
         _FIELDS[role]: labels.vector(part, _FIELDS[role], len(arrays[role]))
         for role, part in (("X", y), ("X_train", y_train), ("X_new", y_new))
@@ -90,7 +92,7 @@ def describe(
         "embed": adapted.embed,
         "regions": None if adapted.regions is None else _read_only(adapted.regions),
         "fit": trained,
-        "bounds": _read_only(bounds_of(bounds, inputs, arrays)) if adapted.queryable else None,
+        "bounds": _read_only(bounds_of(bounds, inputs, arrays, constraints or {})) if adapted.queryable else None,
         "feature_names": inputs.names,
         "constraints": inputs.constraints,
         "decode": inputs.codec.decode if inputs.codec is not None else None,
@@ -177,6 +179,15 @@ def _check_given(samples: Mapping[str, Any], targets: Mapping[str, Any], ids: Ma
     for role, given in ids.items():
         if given is not None and samples[role] is None:
             raise ValueError(f"{role.replace('X_', '')}_ids needs {role}: pass both or neither")
+
+
+def _check_constraints(inputs: Inputs, arrays: Mapping[str, Array], constraints: Mapping[str, Any]) -> None:
+    parts = {role: part.reshape(len(part), -1) for role, part in arrays.items() if role != "X_new"}
+    looked = [column for column, name in enumerate(inputs.names) if name in constraints]
+    # cells that are no codes of a category are refused with its bounds
+    looked = [column for column in looked if inputs.constraints[column].kind == "integer"]
+    for said in problems(inputs.names, inputs.constraints, parts, looked).values():
+        raise ValueError(said)
 
 
 def _check_words(task: object, classes: object) -> None:

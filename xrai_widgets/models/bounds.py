@@ -6,12 +6,30 @@ from typing import Any
 import numpy as np
 
 from xrai_widgets.core.subject import Array
+from xrai_widgets.models.constraints import read_range, unknown_column
 from xrai_widgets.models.inputs import Inputs
 
 
-def bounds_of(given: Any, inputs: Inputs, arrays: Mapping[str, Array]) -> Array:
-    """Return (2, d): what the user gave, else the range of the data; for categories always that of their codes."""
-    low, high = _from_data(inputs, arrays) if given is None else _read(given, len(inputs.names))
+def bounds_of(given: Any, inputs: Inputs, arrays: Mapping[str, Array], constraints: Mapping[str, Any]) -> Array:
+    """Return (2, d): what the user gave, else the range of the data; for categories always that of their codes.
+
+    Parameters
+    ----------
+    given : None, (low, high), or mapping of column name to (low, high)
+    constraints : mapping of column name to Constraint or mapping
+        The latter may say ``range``.
+    """
+    named = isinstance(given, Mapping) and bool(given)
+    ranges = (dict(given) if named else {}) | {
+        name: table["range"] for name, table in constraints.items() if isinstance(table, Mapping) and "range" in table
+    }
+    low, high = _from_data(inputs, arrays) if given is None or named else _read(given, len(inputs.names))
+    place = {name: column for column, name in enumerate(inputs.names)} if ranges else {}
+    for name, pair in ranges.items():
+        if name not in place:
+            raise unknown_column(name, inputs.names, "bounds")
+        column = place[name]
+        low[column], high[column] = read_range(name, inputs.constraints[column], pair)
     for column, constraint in enumerate(inputs.constraints):
         if constraint.kind == "category":
             low[column], high[column] = 0.0, len(constraint.categories) - 1.0

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xrai_widgets.core.parameter import closest
 from xrai_widgets.core.subject import Array, Constraint
 from xrai_widgets.models.adapted import Refused
+from xrai_widgets.models.constraints import changed, unknown_column
 from xrai_widgets.models.frame import FrameCodec
 
 _CHANNELS = (1, 3, 4)
@@ -138,18 +138,17 @@ def _image_shape(X: Array, wanted: Sequence[int] | None) -> tuple[int, int, int]
     return int(full[0]), int(full[1]), int(full[2])
 
 
-def constrain(found: Inputs, wanted: Mapping[str, Constraint]) -> Inputs:
+def constrain(found: Inputs, wanted: Mapping[str, Constraint | Mapping[str, Any]]) -> Inputs:
     """Add what the user says about columns to what was read off them."""
-    if not isinstance(wanted, Mapping) or not all(isinstance(value, Constraint) for value in wanted.values()):
+    tables = isinstance(wanted, Mapping) and all(isinstance(value, Constraint | Mapping) for value in wanted.values())
+    if not tables:
         raise TypeError(f"constraints must map column names to Constraint(…), got {wanted!r}")
     merged = dict(zip(found.names, found.constraints, strict=True))
-    for name, constraint in wanted.items():
+    for name, given in wanted.items():
         if name not in merged:
-            allowed = ", ".join(found.names[:8]) + (", …" if len(found.names) > 8 else "")
-            raise ValueError(
-                f"constraints name the column {name!r}; allowed: {allowed}{closest(str(name), found.names)}"
-            )
+            raise unknown_column(name, found.names)
         learned = merged[name]
+        constraint = changed(name, learned, given) if isinstance(given, Mapping) else given
         if learned.kind == "category":
             constraint = replace(constraint, kind="category", categories=learned.categories)
         elif learned.kind == "integer" and constraint.kind == "continuous":

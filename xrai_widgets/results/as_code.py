@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from xrai_widgets.core import Outcome, registered
+from xrai_widgets.results.waiver import toml_text
 
 NO_COMMAND = "# a defended model is made in Python: see there"
 _MODEL = "MODEL.skops --data TABLE.csv --target COLUMN"
@@ -23,7 +24,7 @@ def changed(outcome: Outcome) -> dict[str, Any]:
 def as_python(outcome: Outcome) -> str:
     """Return Python lines; the subject is named ``subject`` where it is not known how it was made."""
     arguments = "".join(f", {key}={value!r}" for key, value in changed(outcome).items())
-    made = f"subject = {outcome.subject_source}\n" if outcome.subject_source else ""
+    made = f"{subject_line(outcome)}\n" if outcome.subject_source else ""
     call = f'outcome = xw.assess(subject, "{outcome.assessment}"{arguments})'
     return f"import xrai_widgets as xw\n\n{made}{call}"
 
@@ -34,22 +35,64 @@ def as_command(outcome: Outcome) -> str:
         return NO_COMMAND
     model = model_words(outcome)
     sets = "".join(f" --set {key}={shlex.quote(said(value))}" for key, value in changed(outcome).items())
-    return f"xrai-widgets assess {model} --run {outcome.assessment}{sets}"
+    return f"xrai-widgets assess {model}{constraint_words(outcome)} --run {outcome.assessment}{sets}"
+
+
+def subject_line(outcome: Outcome) -> str:
+    """Return the line that makes the subject, as far as that is known."""
+    source = outcome.subject_source
+    unknown = "# subject = xw.Subject.of(…)  as you made it"
+    if not source:
+        return unknown
+    return f"subject = {source}" if before_constraints(source)[0] else f"{unknown}\nsubject = {source}"
+
+
+def before_constraints(source: str) -> tuple[str, dict[str, dict[str, Any]]]:
+    """Return how the subject was made before its columns were constrained (empty if unknown), and what was said."""
+    said: dict[str, dict[str, Any]] = {}
+    while source.startswith("xw.constrained("):
+        call = ast.parse(source, mode="eval").body
+        assert isinstance(call, ast.Call)
+        earlier = ast.literal_eval(call.args[1])
+        said = earlier | {name: earlier.get(name, {}) | table for name, table in said.items()}
+        source = ast.get_source_segment(source, call.args[0]) or ""
+    return ("" if source == "subject" else source), said
+
+
+def constraint_words(outcome: Outcome) -> str:
+    """Return the options of the command line for the constraints of the columns."""
+    _, said = before_constraints(outcome.subject_source)
+    return "".join(f" --constraint {shlex.quote(toml_entry(name, table))}" for name, table in said.items())
+
+
+def toml_entry(name: str, table: Mapping[str, Any]) -> str:
+    """Return a column's constraint as a line of TOML."""
+    fields = ", ".join(f"{key} = {toml_value(value)}" for key, value in table.items())
+    return f"{toml_text(name)} = {{ {fields} }}"
+
+
+def toml_value(value: Any) -> str:
+    """Return a value as TOML writes it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return toml_text(value)
+    return f"[{', '.join(map(toml_value, value))}]" if isinstance(value, tuple | list) else repr(value)
 
 
 def is_defended(outcome: Outcome) -> bool:
     """Whether a defence stands before the model: the command line cannot put one there."""
-    return outcome.subject_source.startswith("xw.defended(")
+    return before_constraints(outcome.subject_source)[0].startswith("xw.defended(")
 
 
 def model_words(outcome: Outcome) -> str:
     """Return the model and its data as the command line takes them; a place for them where they are not known."""
-    return example_of(outcome) or _own_files(outcome.subject_source) or _MODEL
+    return example_of(outcome) or _own_files(before_constraints(outcome.subject_source)[0]) or _MODEL
 
 
 def example_of(outcome: Outcome) -> str:
     """Return the name of the built-in example; empty for another model."""
-    found = _EXAMPLE.fullmatch(outcome.subject_source)
+    found = _EXAMPLE.fullmatch(before_constraints(outcome.subject_source)[0])
     return found.group(1) if found else ""
 
 

@@ -2,19 +2,27 @@
 
 import shlex
 from collections.abc import Sequence
-from typing import Any
 
 from xrai_widgets.core import Outcome
-from xrai_widgets.results.as_code import NO_COMMAND, changed, example_of, is_defended, model_words, said
+from xrai_widgets.results.as_code import (
+    NO_COMMAND,
+    before_constraints,
+    changed,
+    constraint_words,
+    example_of,
+    is_defended,
+    model_words,
+    said,
+    subject_line,
+    toml_entry,
+    toml_value,
+)
 from xrai_widgets.results.policy import Policy
-from xrai_widgets.results.waiver import toml_text
 
 
 def run_as_python(outcomes: Sequence[Outcome], policy: Policy) -> str:
     """Return a notebook cell that runs everything again and judges it by the same policy."""
-    source = outcomes[0].subject_source
-    lines = ["import xrai_widgets as xw", ""]
-    lines += [f"subject = {source}" if source else "# subject = xw.Subject.of(…)  as you made it"]
+    lines = ["import xrai_widgets as xw", "", subject_line(outcomes[0])]
     judged = ""
     if policy != Policy.default():
         lines += [
@@ -29,14 +37,17 @@ def run_as_python(outcomes: Sequence[Outcome], policy: Policy) -> str:
 
 
 def run_as_plan(outcomes: Sequence[Outcome], policy: Policy) -> str:
-    """Return a plan as TOML: the example, every assessment with its parameters, and the policy."""
+    """Return a plan as TOML: the example, its constraints, every assessment with its parameters, and the policy."""
     names = [outcome.assessment for outcome in outcomes]
     example = example_of(outcomes[0])
+    _, constraints = before_constraints(outcomes[0].subject_source)
     lines = ["[subject]", f'example = "{example}"', ""] if example else []
+    if constraints:
+        lines += ["[subject.constraints]", *(toml_entry(name, table) for name, table in constraints.items()), ""]
     for outcome in outcomes:
         head = f'"{outcome.assessment}"'
         lines.append(f"[[{head}]]" if names.count(outcome.assessment) > 1 else f"[{head}]")
-        lines += [f"{key} = {_toml(value)}" for key, value in changed(outcome).items() if value is not None]
+        lines += [f"{key} = {toml_value(value)}" for key, value in changed(outcome).items() if value is not None]
         lines.append("")
     return "\n".join(lines) + "\n" + (policy.to_toml("policy.") or "[policy]\n")
 
@@ -55,12 +66,5 @@ def run_as_command(outcomes: Sequence[Outcome], policy: Policy) -> str:
         for outcome in outcomes
         for key, value in changed(outcome).items()
     )
-    return f"xrai-widgets assess {model_words(outcomes[0])}{runs}{sets} --out report.html"
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return toml_text(value)
-    return f"[{', '.join(map(_toml, value))}]" if isinstance(value, tuple | list) else repr(value)
+    model = model_words(outcomes[0]) + constraint_words(outcomes[0])
+    return f"xrai-widgets assess {model}{runs}{sets} --out report.html"

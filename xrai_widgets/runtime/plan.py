@@ -12,7 +12,8 @@ import pandas as pd
 
 import xrai_widgets.engines  # noqa: F401 - fills the catalog
 from xrai_widgets.core import Assessment, Outcome, Subject, find, registered
-from xrai_widgets.io.plans import read_plan
+from xrai_widgets.io.plans import read_plan, read_plan_file
+from xrai_widgets.models.constrained import constrained
 from xrai_widgets.runtime.guard import Meter
 from xrai_widgets.runtime.keep import keep, recall, unfinished
 from xrai_widgets.runtime.run import run
@@ -129,7 +130,7 @@ def run_plan(
     ----------
     subject : Subject
     plan : path of a TOML file, or an iterable of names or (name, parameters)
-        Checked whole before the first one is run.
+        Checked whole before the first one is run. Constraints that the file says hold for ``subject``, too.
     cancel : threading.Event, optional
         Stops the running assessment, and the rest are not started.
     each : callable, optional
@@ -148,6 +149,8 @@ def run_plan(
         do.
     """
     work = check_plan(plan)
+    if isinstance(plan, str | Path):
+        subject = constrained(subject, read_plan_file(plan).constraints)
     stop = cancel or threading.Event()
     weights = list(seconds) if seconds is not None else [1.0] * len(work)
     known, outcomes = tuple(earlier), list[Outcome]()

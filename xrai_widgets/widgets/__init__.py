@@ -3,6 +3,7 @@
 import xrai_widgets.engines  # noqa: F401 - fills the catalog
 from xrai_widgets.widgets.a11y import A11y
 from xrai_widgets.widgets.comparison_board import ComparisonBoard
+from xrai_widgets.widgets.constraint_editor import ConstraintEditor
 from xrai_widgets.widgets.defence_form import DefenceForm
 from xrai_widgets.widgets.download import Download
 from xrai_widgets.widgets.history import History
@@ -30,6 +31,7 @@ from xrai_widgets.widgets.watchdog import Watchdog
 __all__ = [
     "A11y",
     "ComparisonBoard",
+    "ConstraintEditor",
     "DefenceForm",
     "Download",
     "History",

@@ -1,0 +1,62 @@
+"""The table of limits, by mouse and by keyboard."""
+
+import re
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.test_accessibility import violations
+
+LONG = 30_000
+
+
+def unfolded(page: Page) -> Locator:
+    editor = page.locator(".xrai-constraints")
+    editor.locator("summary").focus()
+    page.keyboard.press("Enter")
+    expect(editor.locator("tbody tr").first).to_be_visible()
+    return editor
+
+
+def test_limits_are_edited_told_and_applied(start_here: Page) -> None:
+    editor = unfolded(start_here)
+    expect(editor.get_by_role("checkbox", name="immutable: age")).to_be_checked()
+    apply = editor.get_by_role("button", name="Apply")
+    expect(apply).to_be_disabled()
+    editor.get_by_role("button", name="more about credit_amount").click()
+    low = editor.get_by_role("spinbutton", name="lowest value of credit_amount")
+    low.fill("90000")
+    low.press("Tab")
+    expect(editor.locator("td.xrai-constraints-problem")).to_contain_text(
+        "must have its lowest value first, got [90000"
+    )
+    expect(low).to_have_attribute("aria-invalid", "true")
+    expect(editor.get_by_role("spinbutton", name="highest value of credit_amount")).to_be_focused()
+    expect(apply).to_be_disabled()
+    assert violations(start_here) == []
+    low.fill("0")
+    low.press("Enter")
+    expect(editor.locator("td.xrai-constraints-problem")).to_have_count(0)
+    box = editor.get_by_role("checkbox", name="immutable: purpose")
+    box.focus()
+    start_here.keyboard.press("Space")
+    way = editor.get_by_role("combobox", name="direction of change of duration_months")
+    way.select_option("only down")
+    expect(editor.get_by_role("status")).to_have_text("3 columns edited, not applied yet.")
+    apply.click()
+    expect(editor.get_by_role("status")).to_contain_text("Applied", timeout=LONG)
+    expect(editor.locator("summary")).to_contain_text("4 immutable, edited")
+    start_here.get_by_role("button", name=re.compile("^Run")).click()
+    start_here.get_by_role("tab", name="As code").click(timeout=LONG)
+    code = start_here.get_by_text("xw.constrained(xw.examples.load(").first
+    expect(code).to_contain_text("{'credit_amount': {'range': [0, 18424", timeout=LONG)
+
+
+def test_the_table_fits_its_column_and_has_no_violation_in_the_dark(start_here: Page) -> None:
+    start_here.emulate_media(color_scheme="dark")
+    editor = unfolded(start_here)
+    editor.get_by_role("button", name="more about credit_amount").click()
+    for width in (1320, 600):
+        start_here.set_viewport_size({"width": width, "height": 900})
+        table = editor.locator(".xrai-constraints-table")
+        assert table.evaluate("node => node.scrollWidth - node.clientWidth") <= 0, width
+    assert violations(start_here) == []

@@ -1,0 +1,103 @@
+"""Constraints of one's own as code: each form, executed, gives the same subject and numbers."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import xrai_widgets as xw
+from tests.results.test_run_as_code import executed, numbers
+from xrai_widgets.core import Outcome, Subject
+from xrai_widgets.io.plans import read_constraint, read_plan_file
+from xrai_widgets.results import run_as_code
+from xrai_widgets.results.as_code import NO_COMMAND, as_command, as_python
+from xrai_widgets.results.policy import Policy
+from xrai_widgets.runtime import assess, run_plan
+
+EVASION = "robustness.evasion"
+TABLES: dict[str, Any] = {
+    "duration_months": {"monotone": -1, "range": (1, 99)},
+    "purpose": {"immutable": True},
+    "age": {"immutable": False},
+}
+
+
+@pytest.fixture(scope="module")
+def outcomes(credit: Subject) -> list[Outcome]:
+    return [assess(xw.constrained(credit, TABLES), EVASION, n_samples=8, max_iter=3)]
+
+
+def test_the_notebook_cells_give_the_same_subject_and_numbers(outcomes: list[Outcome], tmp_path: Path) -> None:
+    names: dict[str, Any] = {}
+    exec(run_as_code.run_as_python(outcomes, Policy.default()).replace("report.html", f"{tmp_path}/r.html"), names)
+    assert numbers(names["outcomes"]) == numbers(outcomes)
+    exec(as_python(outcomes[0]), names)
+    assert names["outcome"].subject == outcomes[0].subject
+
+
+def test_the_plan_gives_the_same_subject_and_numbers(outcomes: list[Outcome], tmp_path: Path, credit: Subject) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text(run_as_code.run_as_plan(outcomes, Policy.default()), encoding="utf-8")
+    found = read_plan_file(file)
+    assert found.example == "german_credit_forest"
+    assert xw.constrained(credit, found.constraints).fingerprint == outcomes[0].subject
+    again = run_plan(credit, file)
+    assert numbers(again) == numbers(outcomes)
+    assert again[0].subject == outcomes[0].subject
+    assert numbers(run_plan(credit, [(EVASION, {"n_samples": 8, "max_iter": 3})])) != numbers(outcomes)
+
+
+def test_the_command_lines_give_the_same_subject_and_numbers(outcomes: list[Outcome], tmp_path: Path) -> None:
+    line = run_as_code.run_as_command(outcomes, Policy.default())
+    again = executed(line, tmp_path)
+    assert numbers(again) == numbers(outcomes)
+    assert again[0].subject == outcomes[0].subject
+    assert line.count(" --constraint ") == 3
+    assert as_command(outcomes[0]).count(" --constraint ") == 3
+    (tmp_path / "run.toml").write_text(run_as_code.run_as_plan(outcomes, Policy()), encoding="utf-8")
+    planned = run_as_code.run_as_command(outcomes, Policy())
+    assert "--constraint" not in planned
+    assert executed(planned, tmp_path)[0].subject == outcomes[0].subject
+
+
+def test_odd_names_and_own_files_are_written_so_that_they_are_read_again(credit: Subject) -> None:
+    from dataclasses import replace
+
+    odd = 'mean "radius" = 1.5\n# é'
+    files = "xw.read_subject('m.skops', 't.csv', target='y')"
+    subject = replace(credit, source=f"xw.constrained({files}, {{{odd!r}: {{'range': [0, 1.5]}}}})")
+    outcome = replace(assess(credit, "privacy.shapr"), subject_source=subject.source)
+    line = as_command(outcome)
+    assert line.startswith("xrai-widgets assess m.skops --data t.csv --target y --constraint ")
+    import shlex
+
+    entry = shlex.split(line)[shlex.split(line).index("--constraint") + 1]
+    assert read_constraint(entry) == {odd: {"range": [0, 1.5]}}
+    defended = replace(outcome, subject_source="xw.constrained(xw.defended(subject, 'rounding'), {'a': {}})")
+    assert as_command(defended) == NO_COMMAND
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("age", r"^a constraint must be a line such as age = \{ immutable = true, .*, with names of other signs"),
+        ("mean radius = {immutable = true}", r"^a constraint must be a line such as .* in quotes: "),
+        ("age = 3", r"^a constraint must be a line such as .*, got 'age = 3'"),
+        ("a.b = {immutable = true}", r"^a constraint must be a line such as .*, got 'a.b"),
+        ("", "^a constraint must be a line such as"),
+    ],
+)
+def test_a_line_that_is_no_constraint_is_refused(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        read_constraint(text)
+
+
+def test_a_command_with_an_unknown_column_ends_in_one_line() -> None:
+    from typer.testing import CliRunner
+
+    from xrai_widgets.cli import app
+
+    done = CliRunner().invoke(
+        app, ["assess", "breast_cancer_logistic", "--run", "privacy.shapr", "--constraint", "agee = {immutable = true}"]
+    )
+    assert "constraints name the column 'agee'; allowed: mean radius" in str(done.exception)

@@ -1,0 +1,175 @@
+"""A subject whose columns are constrained otherwise: what an attack or explanation may change about a sample."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from xrai_widgets.core import Subject
+from xrai_widgets.core.subject import Array, Constraint
+from xrai_widgets.models.constraints import PIXELS, changed, codes_of, problems, read_range, unknown_column
+
+Tables = Mapping[str, Mapping[str, Any]]
+_NAMED = 2  # columns that the name of the new subject mentions
+
+
+def constrained(subject: Subject, columns: Tables) -> Subject:
+    """Return a copy of a subject whose columns may be changed within other limits.
+
+    Parameters
+    ----------
+    subject : Subject
+    columns : mapping of column name to mapping
+        What is to be otherwise: ``kind`` ("continuous", "integer", "category"), ``immutable`` (bool), ``monotone`` (-1
+        may only fall, 0 free, 1 may only rise), ``group`` (name of its one-hot group), ``range`` (lowest, highest) and,
+        for a column of the codes 0, 1, … that becomes a category, ``categories`` (their words). For images
+        ``{"pixels": {"range": (low, high)}}``.
+
+    Returns
+    -------
+    Subject
+        The subject itself if nothing is otherwise. A column that becomes a category has no derivative: then the copy
+        has no gradients.
+
+    Raises
+    ------
+    ValueError, TypeError
+        for an unknown column or field, and for what the data do not fulfil.
+
+    Examples
+    --------
+    >>> xw.constrained(subject, {"age": {"immutable": True}, "income": {"monotone": 1, "range": (0, 90_000)}})
+    """
+    made, wrong = try_constraints(subject, columns)
+    for said in wrong.values():
+        raise ValueError(said)
+    return made
+
+
+def try_constraints(subject: Subject, columns: Tables) -> tuple[Subject, dict[str, str]]:
+    """Return the copy, and for each column what is wrong about it; if anything is, the subject itself."""
+    if not isinstance(columns, Mapping) or not all(isinstance(table, Mapping) for table in columns.values()):
+        raise TypeError(
+            f"the constraints must map column names to mappings such as {{'immutable': True}}, got {columns!r}"
+        )
+    if not columns:
+        return subject, {}
+    if subject.bounds is None:
+        raise ValueError(f"{subject.name} cannot be asked about changed samples: it is a table of answers")
+    if subject.image_shape is not None:
+        try:
+            return _pixels(subject, subject.bounds, columns), {}
+        except ValueError as error:
+            return subject, {PIXELS: str(error)}
+    constraints, bounds, wrong = list(subject.constraints), subject.bounds.copy(), dict[str, str]()
+    place = {name: column for column, name in enumerate(subject.feature_names)}
+    parts = {role: part for role in ("X", "X_train") if (part := getattr(subject, role)) is not None}
+    for name, table in columns.items():
+        if name not in place:
+            raise unknown_column(name, subject.feature_names)
+        try:
+            column = place[name]
+            constraints[column] = _one(subject, column, table, parts)
+            bounds[:, column] = _range(subject, column, constraints[column], table)
+        except ValueError as error:
+            wrong[name] = str(error)
+    looked = [place[name] for name in columns if name not in wrong]
+    wrong = problems(subject.feature_names, constraints, parts, looked) | wrong
+    if wrong or (tuple(constraints) == subject.constraints and np.array_equal(bounds, subject.bounds)):
+        return subject, wrong
+    return _copy(subject, columns, tuple(constraints), bounds), {}
+
+
+def _one(subject: Subject, column: int, table: Mapping[str, Any], parts: Mapping[str, Array]) -> Constraint:
+    name, old = subject.feature_names[column], subject.constraints[column]
+    if table.get("kind") == "category" != old.kind and "categories" not in table:
+        table = {**table, "categories": codes_of(name, [part[:, column] for part in parts.values()])}
+    made = changed(name, old, table)
+    if made.kind != old.kind and made.kind not in (allowed := kinds(subject)[column]):
+        why = "holds words" if allowed == ("category",) else "is a column of whole numbers"
+        raise ValueError(f"kind of {name!r}, which {why}, must be {' or '.join(allowed)}, got {made.kind!r}")
+    return made
+
+
+def kinds(subject: Subject) -> list[tuple[str, ...]]:
+    """Return the kinds that each column may have: a column of a DataFrame keeps its type."""
+    if subject.decode is None:
+        return [("continuous", "integer", "category")] * len(subject.feature_names)
+    held = [str(dtype.kind) for dtype in subject.decode(subject.X[:1]).dtypes]
+    return [_KINDS.get(letter, ("category",)) for letter in held]
+
+
+_KINDS: dict[str, tuple[str, ...]] = {
+    "f": ("continuous", "integer", "category"),
+    **dict.fromkeys("iub", ("integer", "category")),
+}
+
+
+def _range(subject: Subject, column: int, constraint: Constraint, table: Mapping[str, Any]) -> tuple[float, float]:
+    assert subject.bounds is not None
+    name = subject.feature_names[column]
+    if "range" not in table:
+        if constraint.kind == "category":
+            return 0.0, len(constraint.categories) - 1.0
+        low, high = subject.bounds[:, column]
+        return float(low), float(high)
+    return _holding(subject, f"the range of {name!r}", read_range(name, constraint, table["range"]), column)
+
+
+def _holding(subject: Subject, what: str, given: tuple[float, float], column: int | None = None) -> tuple[float, float]:
+    """Return the range if all held-out samples lie in it: an explanation starts from one of them."""
+    low, high = given
+    values = subject.X if column is None else subject.X[:, column]
+    outside = int(((values < low) | (values > high)).sum())
+    if outside:
+        held = f"[{values.min():g}, {values.max():g}]"
+        raise ValueError(
+            f"{what} must hold all held-out samples, which lie in {held}, got [{low:g}, {high:g}] without {outside} of "
+            f"{values.size} values"
+        )
+    return given
+
+
+def _pixels(subject: Subject, bounds: Array, columns: Tables) -> Subject:
+    for name, table in columns.items():
+        if name != PIXELS or set(table) - {"range"}:
+            raise ValueError(
+                f"the constraints of images must say {{'{PIXELS}': {{'range': (low, high)}}}}, got {dict(columns)!r}"
+            )
+    if "range" not in columns.get(PIXELS, {}):
+        return subject
+    low, high = _holding(subject, "the range of pixels", read_range(PIXELS, Constraint(), columns[PIXELS]["range"]))
+    made = np.empty_like(bounds)
+    made[0], made[1] = low, high
+    return subject if np.array_equal(made, bounds) else _copy(subject, columns, subject.constraints, made)
+
+
+def _copy(subject: Subject, columns: Tables, constraints: tuple[Constraint, ...], bounds: Array) -> Subject:
+    bounds.setflags(write=False)
+    said = {name: plain(table) for name, table in columns.items()}
+    named = ", ".join(columns) if len(columns) <= _NAMED else f"{len(columns)} columns"
+    kinds = [(old.kind, new.kind) for old, new in zip(subject.constraints, constraints, strict=True)]
+    codes = any(old != new == "category" for old, new in kinds)
+    # the leaves of a tree were rounded for whole numbers
+    whole = any(old == "integer" and new == "continuous" for old, new in kinds)
+    return replace(
+        subject,
+        name=f"{subject.name} · constraints: {named}",
+        constraints=constraints,
+        bounds=bounds,
+        gradient=None if codes else subject.gradient,
+        regions=None if codes or whole else subject.regions,
+        source=f"xw.constrained({subject.source or 'subject'}, {said!r})",
+    )
+
+
+def plain(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a table as a file or a line of code says it: lists, and Python's own numbers."""
+    return {key: _plain(value) for key, value in table.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_plain(item) for item in value]
+    return value.item() if isinstance(value, np.generic) else value
