@@ -63,7 +63,7 @@ def contents(subject: Subject, samples: pd.DataFrame) -> Contents:
         return Contents(pd.DataFrame(), note="Some of these samples are not among those of the model.")
     rows = np.array([place[str(name)] for name in samples["id"]], dtype=np.intp)
     if subject.inputs == "image":
-        return Contents(pd.DataFrame(), tuple(_png(image) for image in X[rows]))
+        return Contents(pd.DataFrame(), tuple(png(image) for image in X[rows]))
     table = subject.decode(X[rows]) if subject.decode is not None else _numbers(X[rows], subject.feature_names)
     table = table.reset_index(drop=True)
     note = "" if table.shape[1] <= _COLUMNS else f"The first {_COLUMNS} of {table.shape[1]} columns are shown."
@@ -79,12 +79,15 @@ def _numbers(X: Array, names: tuple[str, ...]) -> pd.DataFrame:
     return pd.DataFrame(flat, columns=list(names) if len(names) == flat.shape[1] else None)
 
 
-def _png(image: Array) -> str:
-    """Return an image (channels, height, width) as a data URI; its own lowest value is black, its highest white."""
+def png(image: Array, ends: tuple[float, float] | None = None) -> str:
+    """Return an image (channels, height, width) as a data URI.
+
+    ``ends`` are shown black and white; by default the image's own lowest and highest value.
+    """
     from PIL import Image
 
-    low, high = float(image.min()), float(image.max())
-    grey = np.rint(255 * (image - low) / (high - low or 1.0)).astype(np.uint8)
+    low, high = ends or (float(image.min()), float(image.max()))
+    grey = np.rint(255 * np.clip((image - low) / (high - low or 1.0), 0.0, 1.0)).astype(np.uint8)
     shown = Image.fromarray(np.moveaxis(grey, 0, -1)) if len(image) == 3 else Image.fromarray(grey[0])
     buffer = io.BytesIO()
     shown.save(buffer, "PNG")

@@ -4,6 +4,7 @@ import xrai_widgets.engines  # noqa: F401 - fills the catalog
 from xrai_widgets.widgets.a11y import A11y
 from xrai_widgets.widgets.comparison_board import ComparisonBoard
 from xrai_widgets.widgets.constraint_editor import ConstraintEditor
+from xrai_widgets.widgets.contrast_view import ContrastView
 from xrai_widgets.widgets.defence_form import DefenceForm
 from xrai_widgets.widgets.download import Download
 from xrai_widgets.widgets.history import History
@@ -32,6 +33,7 @@ __all__ = [
     "A11y",
     "ComparisonBoard",
     "ConstraintEditor",
+    "ContrastView",
     "DefenceForm",
     "Download",
     "History",

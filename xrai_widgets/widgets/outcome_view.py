@@ -12,8 +12,11 @@ from xrai_widgets.core.finding import FOR_PAIRS
 from xrai_widgets.results import html, words
 from xrai_widgets.results.policy import Policy, judge
 from xrai_widgets.runtime import Job
+from xrai_widgets.widgets.contrast_view import ContrastView
 from xrai_widgets.widgets.linked_samples import LinkedSamples
+from xrai_widgets.widgets.outcome_parts import own_views
 from xrai_widgets.widgets.parts import LABELS, Html, wide
+from xrai_widgets.widgets.prototype_slider import PrototypeSlider
 from xrai_widgets.widgets.sample_table import SampleTable
 from xrai_widgets.widgets.session import Change
 from xrai_widgets.widgets.threshold_slider import ThresholdSlider
@@ -70,6 +73,7 @@ class OutcomeView(w.VBox):  # type: ignore[misc]
         self._filled: set[int] = set()
         self._drawing: Job[None] | None = None
         self._linked: list[LinkedSamples] = []
+        self._own_views: list[ContrastView | PrototypeSlider] = []
         super().__init__([self._choice, self._head, self._thresholds, self.waivers, self._tabs], **kwargs)
         self.set_trait("policy", policy or Policy.default())
         traitlets.link((self, "policy"), (self.waivers, "policy"))
@@ -139,7 +143,10 @@ class OutcomeView(w.VBox):  # type: ignore[misc]
         assert self.outcome is not None
         finding = self.outcome.finding
         assert finding is not None
-        made: list[w.Widget] = []
+        self._own_views = own_views(self.outcome, self._at_hand(), self._own())
+        for view in self._own_views:
+            view.observe(self._marked, "selected")
+        made: list[w.Widget] = [*self._own_views]
         self._linked = []
         blank: list[tuple[Html, Chart]] = []
         for chart in finding.charts:
@@ -219,6 +226,8 @@ class OutcomeView(w.VBox):  # type: ignore[misc]
     def _found(self, _: Change) -> None:
         for linked in self._linked:
             linked.show(self._at_hand())
+        for view in self._own_views:
+            view.subject = self._at_hand()
 
     def _own(self) -> list[list[str]]:
         """The marked samples of this outcome's subject."""
@@ -227,7 +236,7 @@ class OutcomeView(w.VBox):  # type: ignore[misc]
 
     def _mark(self, _: Change) -> None:
         own = self._own()
-        for view in [*self._linked, *(table for table in self._tables.children if table.samples)]:
+        for view in [*self._linked, *self._own_views, *(table for table in self._tables.children if table.samples)]:
             if view.selected != own:
                 view.selected = own
 

@@ -57,6 +57,12 @@ def changed(contrast: Contrast, found: Found) -> Array:
     return mask
 
 
+def sizes(contrast: Contrast, found: Found) -> Array:
+    """Size (n, d) of what was changed or kept of each feature: 0 where it is as in the origin."""
+    share = contrast.space.share(found.points, contrast.origins)
+    return np.where(share > CHANGED, share, 0.0)
+
+
 def cem_finding(explained: Explained, *, finished: bool = True) -> Finding:
     """Return the finding for the state of the search as it is.
 
@@ -197,22 +203,25 @@ def _features(explained: Explained) -> pd.DataFrame:
 
 
 def _rows(explained: Explained) -> pd.DataFrame:
-    """What each explanation changes or keeps, in the user's own units; pictures stand in the arrays."""
-    columns = ["id", "mode", "feature", "from", "to", "change"]
+    """What each explanation or nearest attempt changes or keeps, in the user's own units; pictures stand in the arrays.
+
+    ``original`` is the instance's own value, ``from`` that of the origin: of a PN the same, of a PP the baseline's.
+    """
+    columns = ["id", "mode", "status", "feature", "original", "from", "to", "change"]
     if len(explained.shape) > 1:
         return pd.DataFrame(columns=columns)
     rows: list[tuple[Any, ...]] = []
     for mode, (contrast, found) in explained.parts.items():
-        chosen = np.flatnonzero(found.done)[:_SHOWN_ROWS]
+        chosen = np.flatnonzero(np.isfinite(found.margin))[:_SHOWN_ROWS]
         if not len(chosen):
             continue
-        before, after = (_in_units(explained, part[chosen]) for part in (contrast.origins, found.points))
-        size = contrast.space.share(found.points, contrast.origins)[chosen]
+        shown = [_in_units(explained, part[chosen]) for part in (contrast.samples, contrast.origins, found.points)]
+        size = sizes(contrast, found)[chosen]
         for number, sample in enumerate(explained.ids[explained.index[chosen]]):
-            for column in np.argsort(-size[number], kind="stable"):
-                if size[number, column] > CHANGED:
-                    cells = map(str, (before.iat[number, column], after.iat[number, column]))
-                    rows.append((sample, mode, explained.names[column], *cells, size[number, column]))
+            status = "found" if found.done[chosen[number]] else "not found"
+            for column in np.argsort(-size[number], kind="stable")[: np.count_nonzero(size[number])]:
+                cells = (str(part.iat[number, column]) for part in shown)
+                rows.append((sample, mode, status, explained.names[column], *cells, size[number, column]))
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -237,12 +246,16 @@ def _charts(tables: Mapping[str, pd.DataFrame]) -> tuple[Chart, ...]:
 
 
 def _arrays(explained: Explained) -> dict[str, Array]:
-    """The instances beside their explanations, or the nearest attempts, in the order of the table ``samples``."""
+    """The instances beside their explanations, or the nearest attempts, in the order of the table ``samples``.
+
+    ``pn_change`` and ``pp_change``: by how much each feature differs from the origin; 0 where it does not.
+    """
     first = next(iter(explained.parts.values()))[0]
     arrays = {"index": explained.index, "original": first.samples.reshape(-1, *explained.shape)}
     for mode, (contrast, found) in explained.parts.items():
         arrays[mode.lower()] = found.points.reshape(-1, *explained.shape)
         arrays[f"{mode.lower()}_found"] = found.done
+        arrays[f"{mode.lower()}_change"] = sizes(contrast, found).reshape(-1, *explained.shape)
         if mode == "PP":
             arrays["baseline"] = contrast.origins.reshape(-1, *explained.shape)
     return arrays

@@ -135,7 +135,7 @@ def cem(
         needed (Wilson, conservative). ``validity``: reported PNs that change the answer and PPs that keep it, asked
         once more (Wilson). ``stability``: mean overlap (Jaccard) of the features that the PNs of a sample and of its
         copy with a little noise change. Tables: ``samples``, ``features``, ``stability``, ``rows`` (in the user's own
-        units). Arrays: ``original``, ``pn``, ``pp``, ``baseline``.
+        units). Arrays: ``original``, ``pn``, ``pp``, ``baseline``; ``pn_change``, ``pp_change`` (size per feature).
 
     Raises
     ------
