@@ -77,6 +77,11 @@ class Space:
         rest = sum(block.stop - block.start for _, block in self._blocks)
         return np.r_[low, np.zeros(rest)], np.r_[high, np.ones(rest)]
 
+    @property
+    def span(self) -> Array:
+        """Raw units per unit of change, column by column."""
+        return self._span
+
     @cached_property
     def slopes(self) -> Array:
         """Raw units per coordinate, for the chain rule; spaces with categories have none."""

@@ -11,6 +11,7 @@ from xrai_widgets.core import Array, Predict
 from xrai_widgets.engines._problem import nearest
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.explanations._autoencoder import Penalty
+from xrai_widgets.engines.explanations._differences import Differences
 
 Mode = Literal["PN", "PP"]
 _TINY = 1e-12
@@ -28,6 +29,8 @@ class Answers:
         Shape of one sample.
     rows : int
         How many samples are asked for at once.
+    differences : Differences, optional
+        Stand in for the gradient where there is none.
     """
 
     predict: Predict
@@ -35,6 +38,7 @@ class Answers:
     gradient: Callable[[Array, Array], Array] | None
     shape: tuple[int, ...]
     rows: int
+    differences: Differences | None = None
 
     def scores(self, flat: Array) -> Array:
         """Return (n, k)."""
@@ -43,7 +47,9 @@ class Answers:
 
     def slope(self, flat: Array, first: Array, second: Array) -> Array:
         """Return the derivative of score ``first`` minus score ``second`` with respect to the samples, (n, d)."""
-        assert self.gradient is not None
+        if self.gradient is None:
+            assert self.differences is not None
+            return self.differences.slope(self.scores, flat, first, second, self.rows)
         parts = []
         for a in range(0, len(flat), self.rows):
             X = flat[a : a + self.rows].reshape(-1, *self.shape)
@@ -137,8 +143,16 @@ class Contrast:
 
     @cached_property
     def span(self) -> Array:
-        """Raw units per unit of change; only where every column is a number."""
-        return self.space.slopes
+        """Raw units per unit of change."""
+        return self.space.span
+
+    @cached_property
+    def still(self) -> Array:
+        """Mask of the columns along which no slope is known: they stay as they are while others move."""
+        differences = self.answers.differences
+        no_slope = self.answers.gradient is None and differences is not None
+        mask: Array = (differences.steps == 0) if no_slope and differences else np.zeros(len(self.span), dtype=bool)
+        return mask
 
     def part(self, rows: slice | Array) -> "Contrast":
         """Return the question for some of the instances."""

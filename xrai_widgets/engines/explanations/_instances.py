@@ -4,6 +4,8 @@ import numpy as np
 
 from xrai_widgets.core import Array
 from xrai_widgets.engines.explanations._cem_finding import Explained, changed
+from xrai_widgets.engines.explanations._contrast import Answers
+from xrai_widgets.engines.explanations._differences import is_smooth
 
 
 def lead(scores: Array) -> float:
@@ -47,6 +49,20 @@ def class_notes(explained: Explained, pool: Array) -> list[str]:
         f"The model answers {explained.classes[c]!r} for none of the samples looked at: what is explained of that "
         "class's instances is the answer that it gives instead."
         for c in missing
+    ]
+
+
+def difference_notes(search: str, answers: Answers, pool: Array, seed: int) -> list[str]:
+    """Say whether finite differences were used, or were asked for in vain."""
+    if answers.differences is None:
+        return []
+    if search == "automatic":
+        return ["The model has no gradients but is smooth: explanations were refined by finite differences."]
+    if is_smooth(answers, answers.differences, pool, seed):
+        return []
+    return [
+        "Small changes do not move the model's answer, or let it jump: finite differences add little to the search "
+        "feature by feature."
     ]
 
 

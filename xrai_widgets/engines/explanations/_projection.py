@@ -158,7 +158,7 @@ def _tangent(contrast: Contrast, points: Array, owner: Array, goal: Array | None
     now = (points - contrast.origins[owner]) / contrast.span
     need = contrast.kappa + 1e-7 * (1 + np.abs(lead)) - lead + (normal * now).sum(axis=1)
     change, _ = smallest_change(normal, need, *_box(contrast, owner), contrast.beta)
-    return change
+    return np.where(contrast.still, now, change)
 
 
 def _box(contrast: Contrast, owner: Array) -> tuple[Array, Array]:

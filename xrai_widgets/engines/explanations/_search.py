@@ -1,4 +1,4 @@
-"""How an explanation is looked for: exactly where that can be done, else by gradients, else feature by feature."""
+"""How an explanation is looked for: exactly where that can be done, else by slopes, else feature by feature."""
 
 from dataclasses import dataclass
 
@@ -46,8 +46,16 @@ def _explain_part(contrast: Contrast, found: Found, means: Means, step: Step, pa
         cross_leaves(contrast, found, means.regions, step, partial)
     elif means.search != "coordinate" and contrast.answers.gradient is not None:
         fista(contrast, found, means.settings, step.part(0.0, 0.88), partial)
-        approach(contrast, found, _APPROACH, step.part(0.88, 0.9))
-        polish(contrast, found, _POLISH, step.part(0.9, 0.95))
-        trim(contrast, found, step.part(0.95, 1.0), partial, rows=means.rows, back=(0.0,))
-    else:
+        _refine(contrast, found, means, step.part(0.88, 1.0), partial)
+    elif contrast.answers.differences is None:
         coordinate_search(contrast, found, means.pool, means.budget, step, partial)
+    else:
+        coordinate_search(contrast, found, means.pool, means.budget, step.part(0.0, 0.7), partial)
+        _refine(contrast, found, means, step.part(0.7, 1.0), partial)
+
+
+def _refine(contrast: Contrast, found: Found, means: Means, step: Step, partial: Partial) -> None:
+    """Walk along the slopes, towards each rival and from what is found so far."""
+    approach(contrast, found, _APPROACH, step.part(0.0, 0.4))
+    polish(contrast, found, _POLISH, step.part(0.4, 0.8))
+    trim(contrast, found, step.part(0.8, 1.0), partial, rows=means.rows, back=(0.0,))

@@ -1,5 +1,6 @@
 """CEM: what would change the model's answer, and what suffices for it?"""
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -25,8 +26,9 @@ from xrai_widgets.engines.explanations._boxes import Question, typical
 from xrai_widgets.engines.explanations._cem_finding import Explained, cem_finding
 from xrai_widgets.engines.explanations._contrast import Answers, Contrast, Found, Mode
 from xrai_widgets.engines.explanations._coordinate_search import Budget
+from xrai_widgets.engines.explanations._differences import Differences, is_smooth
 from xrai_widgets.engines.explanations._fista import Settings
-from xrai_widgets.engines.explanations._instances import chosen, class_notes, empty_notes, lead
+from xrai_widgets.engines.explanations._instances import chosen, class_notes, difference_notes, empty_notes, lead
 from xrai_widgets.engines.explanations._projection import planes
 from xrai_widgets.engines.explanations._search import Means, explain
 from xrai_widgets.engines.explanations._stability import noisy, stability_table
@@ -76,9 +78,10 @@ def cem(
     n_samples: Annotated[int, Range(1, 100_000), "how many of the test samples are explained"] = 20,
     instances: Annotated[str, "ids of the samples to explain, separated by commas; empty: drawn"] = "",
     search: Annotated[
-        Literal["automatic", "gradient", "coordinate"],
+        Literal["automatic", "gradient", "finite differences", "coordinate"],
         Requires("gradient", "gradient"),
-        "automatic: exact for linear models, by gradients where the model has them, else feature by feature",
+        "automatic: exact for linear models, by gradients where the model has them, else feature by feature, and then "
+        "by finite differences where its answers are smooth",
     ] = "automatic",
     kappa: Annotated[
         float | None, Range(0, 1000), "lead of the answer in logits; automatic: 0.2, for images' logits up to 10"
@@ -153,10 +156,12 @@ def cem(
     Limitations
     -----------
     The search for smooth models and for ensembles is local: a smaller change may exist. Without an autoencoder it is
-    exact for linear models on continuous columns (PPs: of two classes) and for single trees on columns of numbers. "Not
-    found" is the failure of this search within ranges and constraints, no proof that there is none. An explanation is
-    of the model, not of the world: a change that alters the answer need not alter the outcome, and unless an
-    autoencoder is used the changed sample may be an unlikely one.
+    exact for linear models on continuous columns (PPs: of two classes) and for single trees on columns of numbers.
+    Finite differences, on scikit-learn's MLPs given as functions, lowered the median objective of PNs from 1.05–1.31
+    times that by exact gradients, where the search feature by feature ends, to 1.00; on RBF SVMs by 10–20 %; for
+    1.1–1.7 times the questions. "Not found" is the failure of this search within ranges and constraints, no proof that
+    there is none. An explanation is of the model, not of the world: a change that alters the answer need not alter the
+    outcome, and unless an autoencoder is used the changed sample may be an unlikely one.
 
     Recommendations
     ---------------
@@ -173,7 +178,8 @@ def cem(
     space, images = Space(bounds, constraints, scale), X.ndim > 2
     width = samples.shape[1] + sum(len(kind.categories) for kind in constraints)
     rows = max(64, int(memory_limit * 1e9 / 8 / (16 * width)))
-    answers = Answers(predict, logits, gradient, X.shape[1:], rows)
+    pool = known[rng.permutation(len(known))[:_POOL]]
+    answers = _asked(Answers(predict, logits, gradient, X.shape[1:], rows), search, space, pool, seed)
     penalty = None
     if autoencoder:
         learn = step.part(0.0, 0.2)
@@ -188,7 +194,6 @@ def cem(
         beta=beta,
         penalty=penalty,
     )
-    pool = known[rng.permutation(len(known))[:_POOL]]
     explained = Explained(
         index=index,
         y=y,
@@ -213,9 +218,21 @@ def cem(
         pool=pool,
         rows=rows,
     )
+    if means.plane is None:
+        explained.notes += difference_notes(search, answers, pool, seed)
     _run(explained, question, means, noise, seed, step.part(0.2 if autoencoder else 0.0, 0.98))
     explained.notes += empty_notes(explained)
     return cem_finding(explained)
+
+
+def _asked(answers: Answers, search: str, space: Space, pool: Array, seed: int) -> Answers:
+    """Return the answers with finite differences if the search is to use them."""
+    if search == "finite differences":
+        return replace(answers, gradient=None, differences=Differences.of(space))
+    if search != "automatic" or answers.gradient is not None:
+        return answers
+    differences = Differences.of(space)
+    return replace(answers, differences=differences) if is_smooth(answers, differences, pool, seed) else answers
 
 
 def _run(explained: Explained, question: Question, means: Means, noise: float, seed: int, step: Step) -> None:

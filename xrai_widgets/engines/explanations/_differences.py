@@ -1,0 +1,94 @@
+"""Slopes of models without gradients, by asking for answers a small step to either side."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from xrai_widgets.core import Array
+from xrai_widgets.engines._space import Space
+
+if TYPE_CHECKING:
+    from xrai_widgets.engines.explanations._contrast import Answers
+
+_STEP = 1e-3  # of a range: large enough for the rounding of float32 models
+_PROBES, _SHARE = 32, 0.75
+_BENT = 0.2  # of the rise that a smooth model may bend by within two steps
+
+
+@dataclass(frozen=True, eq=False)
+class Differences:
+    """Central differences along the columns that hold free numbers.
+
+    Parameters
+    ----------
+    steps : array (d,)
+        0 where a column is no number, belongs to a group or must not change.
+    whole : bool array (d,)
+        Where only whole numbers occur: the step is 1.
+    low, high : array (d,)
+        No value beyond them is asked for.
+    """
+
+    steps: Array
+    whole: Array
+    low: Array
+    high: Array
+
+    @classmethod
+    def of(cls, space: Space) -> "Differences":
+        """Return the steps for a space."""
+        low, high = (side.copy() for side in space.bounds)
+        whole = np.array([kind.kind == "integer" for kind in space.constraints])
+        low[whole], high[whole] = np.ceil(low[whole]), np.floor(high[whole])
+        steps = np.where(whole, 1.0, _STEP * (high - low))
+        for column, kind in enumerate(space.constraints):
+            if kind.kind == "category" or kind.group or kind.immutable:
+                steps[column] = 0.0
+        return cls(np.where(high > low, steps, 0.0), whole, low, high)
+
+    def slope(self, scores: Callable[[Array], Array], flat: Array, first: Array, second: Array, rows: int) -> Array:
+        """Return the derivative of score ``first`` minus score ``second``, (n, d); at most ``rows`` are asked at once.
+
+        At the end of a range the difference is one-sided.
+        """
+        moving = np.flatnonzero(self.steps)
+        rise = np.zeros_like(flat)
+        count = len(flat) * len(moving)
+        half = max(1, rows // 2)
+        for start in range(0, count, half):
+            row, place = np.divmod(np.arange(start, min(start + half, count)), len(moving))
+            column, now = moving[place], np.arange(len(row))
+            sides = [
+                np.minimum(flat[row, column] + self.steps[column], self.high[column]),
+                np.maximum(flat[row, column] - self.steps[column], self.low[column]),
+            ]
+            asked = np.concatenate([flat[row], flat[row]])
+            for part, values in enumerate(sides):
+                asked[now + part * len(now), column] = values
+            told = scores(asked)
+            each, (one, other) = np.arange(len(told)), (np.tile(names[row], 2) for names in (first, second))
+            lead = told[each, one] - told[each, other]
+            gap = sides[0] - sides[1]
+            rise[row, column] = np.divide(
+                lead[: len(now)] - lead[len(now) :], gap, out=np.zeros(len(gap)), where=gap > 0
+            )
+        return rise
+
+
+def is_smooth(answers: "Answers", differences: Differences, known: Array, seed: int) -> bool:
+    """Whether small steps from most known samples change the scores, and by as much forwards as backwards.
+
+    The answers of trees and neighbours stand still or jump.
+    """
+    steps = np.where(differences.whole, 0.0, differences.steps)
+    if not steps.any():
+        return False
+    rng = np.random.default_rng([seed, 3])
+    probes = known[:_PROBES]
+    way = rng.choice([-1.0, 1.0], probes.shape) * steps
+    middle = np.where(steps > 0, np.clip(probes, differences.low + steps, differences.high - steps), probes)
+    back, here, ahead = (answers.scores(middle + sign * way) for sign in (-1, 0, 1))
+    rise, bend = np.abs(ahead - back).max(axis=1), np.abs(ahead + back - 2 * here).max(axis=1)
+    return bool(np.mean((rise > 0) & (bend <= _BENT * rise)) >= _SHARE)
