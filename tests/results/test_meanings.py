@@ -1,5 +1,7 @@
 """What the scoreboard says of a measure: its meaning, and how to judge it where the policy does not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -30,6 +32,13 @@ def test_distance_as_a_proxy_for_robustness_stands_on_the_board_with_its_meaning
     assert "<code>median_pn_distance = { min = … }</code>" in said
     assert "<code>pn_share = { max = … }</code>" in said
     assert html.values(outcome(), judge(outcome(), Policy.default())).count("no threshold: set one") == 2
+
+
+def test_a_meaning_is_told_once_for_all_models() -> None:
+    others = [replace(outcome(), subject=letter * 64, subject_name=letter) for letter in "ab"]
+    said = html.scoreboard(others, Policy.default())
+    assert said.count("How far the typical sample is from another answer") == 1
+    assert said.count("no threshold: set one") == 4
 
 
 @pytest.mark.parametrize(("least", "status"), [(0.2, "pass"), (0.4, "warn"), (0.6, "fail")])
