@@ -13,7 +13,7 @@ from xrai_widgets.core import Outcome
 from xrai_widgets.core.finding import FOR_PAIRS
 from xrai_widgets.io.outcomes import ROWS, outcome_from_dict, outcome_to_dict
 from xrai_widgets.reporting.compose import Report
-from xrai_widgets.results import html, words
+from xrai_widgets.results import contrast_html, html, words
 from xrai_widgets.results.policy import Check, Policy, Verdict
 
 SCHEMA = "xrai-widgets/report/2"
@@ -31,6 +31,7 @@ def to_html(report: Report) -> str:
             "meaning": Markup(html.meaning(outcome, verdict)),
             "code": Markup(html.code(outcome)),
             "figures": html.figures(outcome.finding) if outcome.finding else [],
+            "contrast": contrast_html.reported(outcome.finding, report.include_rows),
             "tables": _tables(outcome, report.include_rows),
         }
         for outcome, verdict in zip(report.outcomes, report.verdicts, strict=True)

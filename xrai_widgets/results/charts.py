@@ -89,6 +89,9 @@ def _histogram(chart: Chart, data: pd.DataFrame, axes: Axes) -> None:
         ax=axes,
     )
     axes.set_ylabel("share of the group in %" if names else "share in %")
+    legend = axes.get_legend()
+    if legend is not None:
+        legend.set_frame_on(False)  # its white would hide light ink
     if chart.cut is not None:
         axes.axvline(chart.cut, linestyle="--", linewidth=1, color="0.45")
         ends = axes.get_xlim()

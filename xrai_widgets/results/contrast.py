@@ -158,7 +158,8 @@ def _own_cells(finding: Finding, mode: Mode, place: int, subject: Subject) -> li
     rows = zip(frame.columns, (frame.iloc[:, column].tolist() for column in range(frame.shape[1])), sizes, strict=True)
     found = []
     for name, values, size in rows:
-        before, after, own = told_apart(values)
+        # what counts as unchanged may differ by rounding
+        before, after, own = told_apart(values if size > 0 else [values[0], values[0], *values[2:]])
         found.append(Cell(str(name), before, after, own, float(size)))
     return found
 
@@ -177,10 +178,18 @@ def _told_cells(finding: Finding, mode: Mode, place: int) -> list[Cell] | None:
 
 def told_apart(values: Sequence[Any]) -> list[str]:
     """Return values as text, numbers with four digits or as many as tell those apart that differ."""
-    if not any(isinstance(value, float) for value in values):
-        return [str(value) for value in values]
-    for digits in range(4, 17):
-        said = [f"{value:.{digits}g}".replace("-", "−") for value in values]
+    for digits in range(4, 18):
+        said = [_text(value, digits) for value in values]
         if len(set(said)) == len(set(values)):
             break
     return said
+
+
+def _text(value: Any, digits: int) -> str:
+    if not isinstance(value, float) or not np.isfinite(value):
+        return str(value)
+    if value and not 1e-4 <= abs(value) < 1e15:
+        return f"{value:.{digits}g}".replace("-", "−")
+    whole = len(str(int(abs(value))))
+    said = np.format_float_positional(value, precision=max(digits, whole), fractional=False, trim="-")
+    return said.replace("-", "−")

@@ -90,5 +90,5 @@ def picture_sentence(instance: Instance, side: Side, change: Change) -> Markup:
     kept = change.added + change.removed
     if not kept:
         return Markup("Nothing is needed: to the empty picture the model gives {}, too.").format(answer)
-    told = Markup("{} of the {} pixels{}, shown alone on the empty picture, {} enough for {}.")
+    told = Markup("{} of the {} pixels{}, as bright as shown and alone on the empty picture, {} enough for {}.")
     return told.format(kept, change.by.size, change.where, "is" if kept == 1 else "are", answer)

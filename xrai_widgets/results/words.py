@@ -41,7 +41,6 @@ _KNOWN = {
     "mmd2": "distance to the prototypes (MMD²)",
     "explained": "similarity explained",
     "agreement": "answers as to the nearest prototype",
-    "share": "share of the prototype",
     "n_prototypes": "prototypes",
     "n_criticisms": "criticisms",
     "loss": "minus the loss",

@@ -55,7 +55,7 @@ class ContrastView(w.VBox):  # type: ignore[misc]
         answers = samples["answer"].astype(str)
         self._names = [f"{key[1]} (answered {answer})" for key, answer in zip(self._keys, answers, strict=True)]
         tip = "which sample is explained; the one that is chosen is marked in every view"
-        self.picker = w.Dropdown(description="instance", tooltip=tip, layout=w.Layout(width="min(100%, 420px)"))
+        self.picker = w.Dropdown(description="instance", tooltip=tip, layout=w.Layout(flex="0 1 380px", width="auto"))
         self.previous = w.Button(description="◀ previous", tooltip="previous instance", layout=wide())
         self.next = w.Button(description="next ▶", tooltip="next instance", layout=wide())
         self.every = w.Checkbox(

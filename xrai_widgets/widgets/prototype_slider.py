@@ -93,7 +93,7 @@ class PrototypeSlider(w.VBox):  # type: ignore[misc]
         self.frame = first_prototypes(self._finding, self.n)
         self._said.say(said_of_prototypes(self._finding, self.n), "status")
         inside = contents_of_prototypes(self._finding, self.frame)
-        self.table.show(self.frame, inside, pictures_of_prototypes(self._finding, self.frame))
+        self.table.show(_told(self.frame), inside, pictures_of_prototypes(self._finding, self.frame))
         similar = similarity_to(self._finding, self.frame)
         caption = (
             "How similar each feature of the explained samples is to the prototypes (1: alike): in the mean, to each"
@@ -105,10 +105,16 @@ class PrototypeSlider(w.VBox):  # type: ignore[misc]
         if self.criticisms is None:
             return
         if self.subject is None:
-            self.criticisms.show(self._criticisms, self._criticisms[[]], note="Named by id only: no model at hand.")
+            note = "Named by id only: no model at hand."
+            self.criticisms.show(_told(self._criticisms), self._criticisms[[]], note=note)
             return
         found = contents(self.subject, self._criticisms)
-        self.criticisms.show(self._criticisms, found.table, found.pictures, found.note)
+        self.criticisms.show(_told(self._criticisms), found.table, found.pictures, found.note)
 
     def __repr__(self) -> str:
         return f"PrototypeSlider({self.n} of {self.slider.max})"
+
+
+def _told(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the table without the column of what is explained where that is the same for all."""
+    return frame.drop(columns="explains") if frame["explains"].nunique() == 1 else frame

@@ -418,3 +418,34 @@ def test_the_values_are_means_of_the_contributions(credit: Subject) -> None:
     for key in ("pn_share", "pp_share"):
         assert finding.values[key] == pytest.approx(shares[key].mean())
     assert isinstance(shares, pd.DataFrame)
+
+
+def test_the_nearest_attempt_stands_in_the_rows_and_is_called_one() -> None:
+    def predict(X: Array) -> Array:
+        second = 0.2 + 0.2 * X[:, 0]
+        return np.column_stack([1 - second, second])
+
+    finding = bare(predict, np.array([[0.25, 0.5], [0.5, 0.5]]), mode="PN", n_samples=2)
+    rows = finding.tables["rows"]
+    assert finding.tables["samples"]["pn_status"].tolist() == ["not found"] * 2
+    assert rows["status"].tolist() == ["not found"] * 2
+    assert rows["feature"].tolist() == ["x0", "x0"]
+    assert rows["to"].astype(float).tolist() == pytest.approx([1.0, 1.0])
+    assert rows["original"].tolist() == rows["from"].tolist() == ["0.25", "0.5"]
+
+
+def test_the_sizes_of_changes_add_up_to_the_distances(credit: Subject) -> None:
+    finding = explain(credit, n_samples=6)
+    samples = finding.tables["samples"]
+    for key in ("pn", "pp"):
+        sizes = finding.arrays[f"{key}_change"]
+        done = finding.arrays[f"{key}_found"]
+        assert (sizes > 0).sum(axis=1)[done].tolist() == samples[f"{key}_changed"][done].tolist()
+        assert np.allclose(np.linalg.norm(sizes, axis=1)[done], samples[f"{key}_distance"][done], atol=1e-6)
+    rows = finding.tables["rows"]
+    kept = rows[rows["mode"] == "PP"]
+    assert set(kept["status"]) == {"found"}
+    own = [str(name) for name in kept["original"]]
+    assert credit.decode is not None
+    frame = credit.decode(finding.arrays["original"]).set_index(samples["id"].to_numpy())
+    assert own == [str(frame.loc[row["id"], row["feature"]]) for _, row in kept.iterrows()]

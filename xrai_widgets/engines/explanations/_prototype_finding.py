@@ -39,7 +39,7 @@ def finding_of(
     if single and len(tables["samples"]) <= _MOST_POINTS:
         charts.append(Chart("samples", "points", "share", y="id", title="Share of each prototype"))
     if single and 0 < len(features) <= _MOST_POINTS:
-        title = "How similar the prototypes are, feature by feature (1: alike)"
+        title = "Similarity of each feature (1: alike)"
         charts.append(Chart("features", "points", "similarity", y="feature", title=title))
     return Finding(
         values={key: estimate.value for key, estimate in estimates.items()},
