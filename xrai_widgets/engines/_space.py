@@ -40,8 +40,12 @@ class Space:
     _groups: list[Array] = field(init=False)
 
     def __post_init__(self) -> None:
+        if self.bounds.ndim != 2 or len(self.bounds) != 2 or not (self.bounds[0] <= self.bounds[1]).all():
+            raise ValueError(f"bounds must be (2, d) with the lowest values first, got {self.bounds!r}")
         low, high = self.bounds
         kinds = self.constraints or [Constraint() for _ in low]
+        if len(kinds) != len(low):
+            raise ValueError(f"constraints must be one per column ({len(low)}), got {len(kinds)}")
         categories = [column for column, kind in enumerate(kinds) if kind.kind == "category"]
         numeric = np.array([column for column in range(len(low)) if column not in categories], dtype=np.intp)
         blocks, start = [], len(numeric)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.tree import DecisionTreeClassifier
@@ -13,8 +14,6 @@ from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.explanations import cem
 from xrai_widgets.engines.robustness import evasion
 from xrai_widgets.models.adapted import softmax
-
-often = settings(max_examples=25, deadline=None)
 
 
 class Curved:
@@ -40,37 +39,57 @@ class Curved:
         return turned
 
 
-def check(space: Space, origins: Array, points: Array) -> None:
-    """Assert everything that a constraint can say."""
+def allowed(space: Space, origins: Array, points: Array) -> Array:
+    """Return for each point whether it is an allowed change of its origin; both (…, d)."""
+    origins, points = np.broadcast_arrays(origins, points)
     low, high = space.bounds
-    assert (points >= low - 1e-12).all()
-    assert (points <= high + 1e-12).all()
+    good = ((points >= low - 1e-12) & (points <= high + 1e-12)).all(axis=-1)
     names: dict[str, list[int]] = {}
     for column, kind in enumerate(space.constraints):
-        change = points[:, column] - origins[:, column]
+        value = points[..., column]
+        change = value - origins[..., column]
         if kind.kind in ("integer", "category"):
-            assert np.array_equal(points[:, column], np.rint(points[:, column]))
+            good &= value == np.rint(value)
         if kind.kind == "category":
-            assert set(points[:, column]) <= set(range(len(kind.categories)))
+            good &= (value >= 0) & (value < len(kind.categories))
         if kind.immutable:
-            assert (change == 0).all()
-        assert (change * kind.monotone >= 0).all()
+            good &= change == 0
+        good &= change * kind.monotone >= 0
         if kind.group:
             names.setdefault(kind.group, []).append(column)
     for columns in names.values():
-        assert (np.sort(points[:, columns], axis=1)[:, :-1] == 0).all()
-        assert (points[:, columns].sum(axis=1) == 1).all()
+        good &= (np.sort(points[..., columns], axis=-1)[..., :-1] == 0).all(axis=-1)
+        good &= points[..., columns].sum(axis=-1) == 1
+    return good
 
 
-@often
-@given(spaces(), st.integers(0, 1000), st.sampled_from([None, False, True]), st.booleans())
-def test_no_explanation_breaks_a_constraint(
-    case: tuple[Space, Array, Array], seed: int, classic: bool | None, smooth: bool
-) -> None:
+def check(space: Space, origins: Array, points: Array) -> None:
+    """Assert everything that a constraint can say."""
+    assert allowed(space, origins, points).all()
+
+
+Case = tuple[Space, Array, Array]
+few, many = (settings(max_examples=n, deadline=None) for n in (150, 5000))
+cases = given(
+    spaces(),
+    st.integers(0, 1000),
+    st.sampled_from([None, False, True]),
+    st.sampled_from(["gradient", "finite differences", "coordinate"]),
+)
+attacks = given(
+    spaces(),
+    st.integers(0, 1000),
+    st.sampled_from(["pgd", "hop_skip_jump"]),
+    st.sampled_from(["l2", "linf"]),
+)
+
+
+def explained_within(case: Case, seed: int, classic: bool | None, search: str) -> None:
     space, origins, _ = case
     model = Curved(space, seed)
     numbers = all(kind.kind != "category" for kind in space.constraints)
-    abilities: dict[str, Any] = {"logits": model.logits, "gradient": model.gradient} if smooth and numbers else {}
+    smooth = search == "gradient" and numbers
+    abilities: dict[str, Any] = {"logits": model.logits, "gradient": model.gradient} if smooth else {}
     finding = cem(
         model.predict,
         origins,
@@ -78,6 +97,7 @@ def test_no_explanation_breaks_a_constraint(
         space.bounds,
         tuple(space.constraints),
         **abilities,
+        search="automatic" if search == "gradient" else search,  # type: ignore[arg-type]
         classic=classic,
         scale=space.scale,
         kappa=0.01,
@@ -98,19 +118,18 @@ def test_no_explanation_breaks_a_constraint(
     assert (arrays["pp"] <= high + 1e-12).all()
 
 
-@often
-@given(spaces(), st.integers(0, 1000), st.booleans())
-def test_no_adversarial_sample_breaks_a_constraint(case: tuple[Space, Array, Array], seed: int, smooth: bool) -> None:
+def attacked_within(case: Case, seed: int, attack: str, norm: str, implementation: str) -> None:
+    """Whatever an attack asks the model, what it reports and what it only tries, is an allowed change of a sample."""
     space, origins, _ = case
     model = Curved(space, seed)
-    numbers = all(kind.kind != "category" for kind in space.constraints)
     asked: list[Array] = []
 
     def predict(X: Array) -> Array:
         asked.append(X.copy())
         return model.predict(X)
 
-    attack = {"attack": "pgd", "steps": 5} if smooth and numbers else {"max_iter": 2, "init_eval": 10, "init_size": 10}
+    if any(kind.kind == "category" for kind in space.constraints):
+        attack = "hop_skip_jump"
     evasion(
         predict,
         origins,
@@ -119,18 +138,50 @@ def test_no_adversarial_sample_breaks_a_constraint(case: tuple[Space, Array, Arr
         tuple(space.constraints),
         gradient=model.gradient,
         n_samples=len(origins),
-        **attack,  # type: ignore[arg-type]
+        attack=attack,  # type: ignore[arg-type]
+        norm=norm,  # type: ignore[arg-type]
+        scale=space.scale,
+        implementation=implementation,  # type: ignore[arg-type]
+        **({"steps": 5, "restarts": 1} if attack == "pgd" else {"max_iter": 2, "init_eval": 10, "init_size": 10}),
     )
-    kinds = space.constraints
-    fixed = [column for column, kind in enumerate(kinds) if kind.immutable]
-    whole = [column for column, kind in enumerate(kinds) if kind.kind != "continuous"]
-    group = [column for column, kind in enumerate(kinds) if kind.group]
-    known = {tuple(row[fixed]) for row in origins}
-    inside = np.vstack(asked)
-    assert np.array_equal(inside, np.clip(inside, *space.bounds))
-    assert np.array_equal(inside[:, whole], np.rint(inside[:, whole]))
-    assert {tuple(row[fixed]) for row in inside} <= known
-    assert not group or (inside[:, group].sum(axis=1) == 1).all()
+    assert allowed(space, origins[:, None], np.vstack(asked)).any(axis=0).all()
+
+
+@few
+@cases
+def test_no_explanation_breaks_a_constraint(case: Case, seed: int, classic: bool | None, search: str) -> None:
+    explained_within(case, seed, classic, search)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@many
+@cases
+def test_no_explanation_of_thousands_breaks_a_constraint(
+    case: Case, seed: int, classic: bool | None, search: str
+) -> None:
+    explained_within(case, seed, classic, search)
+
+
+@settings(few, max_examples=320)
+@attacks
+def test_no_adversarial_sample_breaks_a_constraint(case: Case, seed: int, attack: str, norm: str) -> None:
+    attacked_within(case, seed, attack, norm, "native")
+
+
+@settings(few, max_examples=30)
+@attacks
+def test_no_adversarial_sample_of_art_breaks_a_constraint(case: Case, seed: int, attack: str, norm: str) -> None:
+    attacked_within(case, seed, attack, norm, "art")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@many
+@attacks
+def test_no_adversarial_sample_of_thousands_breaks_a_constraint(case: Case, seed: int, attack: str, norm: str) -> None:
+    attacked_within(case, seed, attack, norm, "native")
+    attacked_within(case, seed, attack, norm, "art")
 
 
 def test_the_check_itself_notices_every_breach() -> None:
