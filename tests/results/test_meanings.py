@@ -29,8 +29,8 @@ def test_distance_as_a_proxy_for_robustness_stands_on_the_board_with_its_meaning
     assert "attack with robustness.evasion" in said
     assert "Samples whose answer some allowed change turns over" in said
     assert said.count("no threshold: set one") == 2, "validity is no measure: nothing can be set for it"
-    assert "<code>median_pn_distance = { min = … }</code>" in said
-    assert "<code>pn_share = { max = … }</code>" in said
+    assert "median_pn_distance = { min = … }</code>" in said
+    assert "pn_share = { max = … }</code>" in said
     assert html.values(outcome(), judge(outcome(), Policy.default())).count("no threshold: set one") == 2
 
 
