@@ -10,7 +10,6 @@ from sklearn.linear_model import LogisticRegression
 
 import xrai_widgets as xw
 from xrai_widgets.core import Array, Finding, Outcome, Subject
-from xrai_widgets.core.finding import FOR_PAIRS
 from xrai_widgets.io.outcomes import outcome_from_dict, outcome_to_dict
 from xrai_widgets.results.differences import difference
 from xrai_widgets.results.medians import paired_interval
@@ -66,6 +65,8 @@ def test_what_is_beyond_measure_widens_the_interval_and_never_becomes_a_number(r
     assert np.isfinite(low)
     assert high == np.inf
     assert paired_interval(half, half) == (-np.inf, np.inf)
+    beyond = np.full(60, np.inf)
+    assert paired_interval(beyond, beyond) == (-np.inf, np.inf)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +125,7 @@ def test_what_serves_the_comparison_only_is_not_shown(logistic: Subject) -> None
     report = xw.report([outcome]).to_html()
     assert "samples" in shown
     assert 'aria-label="samples' in report
-    for name in FOR_PAIRS:
+    for name in ("contributions", "medians"):
         assert name in outcome.finding.tables
         assert name not in shown
         assert f'aria-label="{name}' not in report

@@ -111,7 +111,7 @@ def test_the_same_seed_trains_the_same_and_torchs_own_generator_is_not_touched(r
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
-@pytest.mark.parametrize("name", ["logistic", "credit"])
+@pytest.mark.parametrize("name", ["logistic", "credit", pytest.param("digits", marks=pytest.mark.slow)])
 def test_explanations_with_an_autoencoder_look_more_like_known_samples(
     name: str, request: pytest.FixtureRequest
 ) -> None:
