@@ -19,6 +19,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 def test_the_notebooks_that_were_promised_are_there() -> None:
     promised = {"00_start_here", "01_privacy_of_a_credit_model", "02_evasion_of_a_tabular_model", "add_your_own_engine"}
     promised |= {"03_membership_of_a_regression_model", "04_compare_two_models", "05_why_was_this_credit_refused"}
+    promised |= {"06_contrastive_digits"}
     assert promised <= {path.stem for path in NOTEBOOKS}
     assert notebook_folder() == FOLDER
 

@@ -92,6 +92,21 @@ def measures(finding: Finding, place: int) -> str:
     return html.render("contrast_measures.html", instance=instance, rows=shown, modes=modes_of(finding))
 
 
+def frequent(finding: Finding) -> str:
+    """Return how often each pixel is part of an explanation, as pictures; nothing for tables."""
+    if not pictured(finding):
+        return ""
+    shown = []
+    for mode in modes_of(finding):
+        done = finding.arrays[f"{mode.lower()}_found"]
+        if done.any():
+            part = (finding.arrays[f"{mode.lower()}_change"][done] > 0).any(axis=1)
+            share = part.mean(axis=0)
+            alt = f"share of the {len(part)} {NAMES[mode]}s that hold a pixel: at most {share.max():.0%}"
+            shown.append((mode, drawn(share[None], (0.0, 1.0), alt), len(part), f"{share.max():.0%}"))
+    return html.render("contrast_pixels.html", shown=shown, names=NAMES) if shown else ""
+
+
 def reported(finding: Finding | None, include_rows: bool) -> Markup:
     """Return what a report shows: the first few instances, by id and without any of their values unless asked for."""
     if finding is None or not modes_of(finding):

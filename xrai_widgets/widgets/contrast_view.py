@@ -7,7 +7,7 @@ import traitlets
 
 from xrai_widgets.core import Outcome, Subject
 from xrai_widgets.results.contrast import is_contrastive, pictured
-from xrai_widgets.results.contrast_html import explained, measures
+from xrai_widgets.results.contrast_html import explained, frequent, measures
 from xrai_widgets.widgets.parts import Html, wide
 from xrai_widgets.widgets.sample_table import keys
 from xrai_widgets.widgets.session import Change
@@ -64,7 +64,7 @@ class ContrastView(w.VBox):  # type: ignore[misc]
             indent=False,
             layout=wide(),
         )
-        self._body = Html()
+        self._body, self._frequent = Html(), frequent(finding)
         row = w.HBox([self.picker, self.previous, self.next, self.every], layout=w.Layout(flex_flow="row wrap"))
         super().__init__([row, self._body], **kwargs)
         self.selected = [[str(part), str(name)] for part, name in selected]
@@ -134,7 +134,7 @@ class ContrastView(w.VBox):  # type: ignore[misc]
         self.every.layout.display = "none" if alone else ""
         self.previous.disabled = self.next.disabled = len(self._keys) < 2
         shown = explained(finding, self.place, self.subject, every=self.every.value)
-        self._body.show(shown + measures(finding, self.place))
+        self._body.show(shown + measures(finding, self.place) + self._frequent)
 
     def __repr__(self) -> str:
         return f"ContrastView({self._names[self.place]}, {self.place + 1} of {len(self._names)})"

@@ -9,7 +9,7 @@ import pytest
 import xrai_widgets as xw
 from xrai_widgets.core import Array, Step, Subject
 from xrai_widgets.engines._space import Space
-from xrai_widgets.engines.explanations import _autoencoder
+from xrai_widgets.engines.explanations import _autoencoder, _search
 from xrai_widgets.engines.explanations._autoencoder import Autoencoder, train_autoencoder
 
 pytest.importorskip("torch")
@@ -82,6 +82,8 @@ def test_a_second_run_on_the_same_subject_does_not_train_again(
 
     monkeypatch.setattr(_autoencoder, "_fit", counted)
     monkeypatch.setattr(_autoencoder, "_UPDATES", 30)
+    for polish in ("approach", "polish", "trim"):
+        monkeypatch.setattr(_search, polish, lambda *_, **__: None)
     _autoencoder._trained.clear()
     params = {"n_samples": 1, "mode": "PN", "noise": 0.0, "max_iter": 5, "autoencoder": True}
     for changed in ({}, {"beta": 0.5}, {"gamma": 10.0, "kappa": 0.1}, {"mode": "PP", "max_iter": 6}):

@@ -16,6 +16,7 @@ from xrai_widgets.engines.explanations._contrast import Contrast, Found
 CHANGED = 1e-6  # share of a feature's range from which on it counts as changed
 _SHOWN_ROWS = 200
 _SHOWN_FEATURES = 15
+_SHOWN_ANSWERS = 4
 
 
 @dataclass(eq=False)
@@ -93,7 +94,7 @@ def cem_finding(explained: Explained, *, finished: bool = True) -> Finding:
         intervals={key: (estimate.low, estimate.high) for key, (estimate, _) in estimates.items()},
         counts={key: n for key, (_, n) in estimates.items()},
         tables=tables,
-        charts=_charts(tables),
+        charts=_charts(tables, pictures=len(explained.shape) > 1),
         arrays=_arrays(explained),
         notes=tuple(notes),
     )
@@ -231,13 +232,14 @@ def _in_units(explained: Explained, samples: Array) -> pd.DataFrame:
     return pd.DataFrame(samples, columns=explained.names).round(6)
 
 
-def _charts(tables: Mapping[str, pd.DataFrame]) -> tuple[Chart, ...]:
+def _charts(tables: Mapping[str, pd.DataFrame], pictures: bool) -> tuple[Chart, ...]:
     charts = []
     samples, features = tables["samples"], tables["features"]
     for key, title in (("pn", "Distance to another answer"), ("pp", "Size of the part that suffices")):
         if f"{key}_distance" in samples and samples[f"{key}_distance"].notna().any():
-            charts.append(Chart("samples", "histogram", f"{key}_distance", by="answer", title=title))
-    if len(features):
+            by = "answer" if samples["answer"].nunique() <= _SHOWN_ANSWERS else ""
+            charts.append(Chart("samples", "histogram", f"{key}_distance", by=by, title=title))
+    if len(features) and not pictures:  # a pixel's name says nothing
         shown = features["feature"] + " (" + features["mode"] + ")"
         features.insert(0, "explanation", shown)
         title = "Share of the explanations that name a feature"
