@@ -4,11 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_breast_cancer
+from sklearn.neural_network import MLPClassifier
+from sklearn.svm import SVC
 
 from tests.benchmarks.table import show, timed
-from xrai_widgets.core import Subject
+from xrai_widgets.core import Array, Subject
 from xrai_widgets.data import examples
 from xrai_widgets.engines.explanations import cem
+from xrai_widgets.models.adapted import softmax
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(1200)]
 REFERENCE = Path(__file__).parent.parent / "engines" / "explanations" / "cem_reference.npz"
@@ -50,3 +54,33 @@ def test_a_hundred_pertinent_negatives_of_a_forest_take_less_than_thirty_seconds
     show(f"CEM, 100 PNs of {name}", [{"": "xrai_widgets", "wall s": ours.wall, "CPU s": ours.cpu}])
     assert finding.values["validity"] == 1.0
     assert ours.cpu < 30
+
+
+@pytest.mark.parametrize("kind", ["network", "kernel machine"])
+def test_finite_differences_lower_the_objective_for_less_than_twice_the_questions(kind: str) -> None:
+    X, y = load_breast_cancer(return_X_y=True)
+    X = (X - X.min(axis=0)) / np.ptp(X, axis=0)
+    network = MLPClassifier((32, 16), max_iter=2000, random_state=0).fit(X[::2], y[::2])
+    kernels = SVC(C=3, random_state=0).fit(X[::2], y[::2])
+    questions = 0
+
+    def lead(Z: Array) -> Array:
+        nonlocal questions
+        questions += len(Z)
+        if kind == "network":
+            return network.predict_proba(Z)
+        return softmax(np.column_stack([np.zeros(len(Z)), 5 * kernels.decision_function(Z)]))
+
+    subject = Subject.of(lead, X[1::2], y[1::2], X_train=X[::2], y_train=y[::2])
+    rows, told = [], {}
+    for search in ("coordinate", "automatic"):
+        questions = 0
+        finding, ours = timed(lambda search=search: cem(**inputs(subject), n_samples=50, noise=0.0, search=search))  # type: ignore[arg-type,misc]
+        told[search] = questions, finding.tables["samples"]["pn_objective"].to_numpy()
+        rows.append(
+            {"": search, "CPU s": ours.cpu, "questions": questions, "median": float(np.median(told[search][1]))}
+        )
+    show(f"CEM, PN and PP of 50 samples, {kind} given as a function", rows)
+    assert (told["automatic"][1] <= told["coordinate"][1] + 1e-9).all()
+    assert np.median(told["automatic"][1]) < np.median(told["coordinate"][1])
+    assert told["automatic"][0] < 2 * told["coordinate"][0]

@@ -194,6 +194,7 @@ class Subject:
             Names of the samples; by default the index of a DataFrame, else 0…n−1.
         bounds : (low, high), or mapping of column name to (low, high), optional
             Allowed range, as two numbers or two arrays of length d, in which ``X`` lies; by default that of the data.
+            By name it is what a sample may become: one that lies outside may stay or come nearer.
         constraints : mapping of column name to Constraint, or to a mapping, optional
             A mapping changes single fields of what the data say: ``{"age": {"immutable": True, "range": (18, 75)}}``.
         feature_names : sequence of str, optional

@@ -8,7 +8,6 @@ import numpy as np
 
 from xrai_widgets.core import Array, Gradient
 from xrai_widgets.engines._problem import Problem
-from xrai_widgets.engines._space import Space
 
 
 def classifier(problem: Problem, number: int, n_classes: int, gradient: Gradient | None) -> Any:
@@ -24,18 +23,18 @@ def classifier(problem: Problem, number: int, n_classes: int, gradient: Gradient
         return problem.predict(samples.reshape(-1, *problem.shape))
 
     if gradient is None:
-        return black_box(predict, (width,), n_classes, clip(space))
+        return black_box(predict, (width,), n_classes, clip(problem, number))
 
     def slope(points: Array, labels: Array) -> Array:
         samples = np.asarray(points, dtype=np.float64) * space.slopes + space.bounds[0]
         return gradient(samples.reshape(-1, *problem.shape), labels).reshape(len(points), -1) * space.slopes
 
-    return white_box(predict, slope, (width,), n_classes, clip(space))
+    return white_box(predict, slope, (width,), n_classes, clip(problem, number))
 
 
-def clip(space: Space) -> tuple[Array, Array]:
-    """Return the box; ART wants room in every coordinate, and `to_samples` holds the fixed ones."""
-    low, high = space.box
+def clip(problem: Problem, number: int) -> tuple[Array, Array]:
+    """Return a sample's box; ART wants room in every coordinate, and `to_samples` holds the fixed ones."""
+    low, high = problem.space.box_around(problem.origins[number])
     return low.astype(np.float32), np.where(high > low, high, low + 1.0).astype(np.float32)
 
 

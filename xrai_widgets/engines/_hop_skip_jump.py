@@ -94,7 +94,7 @@ def _start(
 ) -> tuple[Array, Array]:
     """Return a few adversarial points for as many samples as possible, and whose they are."""
     coordinates = problem.space.to_coordinates(pool)
-    free, (low, high) = problem.space.free, problem.space.box
+    free = problem.space.free
 
     def real(number: int) -> tuple[Array, Array]:
         origin, other = problem.origins[number], np.flatnonzero(pool_classes != problem.labels[number])
@@ -103,6 +103,7 @@ def _start(
         return np.where(free, coordinates[chosen], origin), pool_classes[chosen]
 
     def anywhere(number: int) -> tuple[Array, Array]:
+        low, high = problem.space.box_around(problem.origins[number])
         noise = streams[number].uniform(low, high, (settings.init_size, len(low)))
         return np.where(free, noise, problem.origins[number]), np.zeros(settings.init_size, dtype=np.intp)
 
@@ -170,8 +171,8 @@ def _normals(
     draw = np.stack([s.uniform(-1, 1, shape) if problem.norm == "linf" else s.standard_normal(shape) for s in streams])
     noise = draw * problem.space.free
     noise /= np.maximum(np.linalg.norm(noise, axis=2, keepdims=True), 1e-12)
-    low, high = problem.space.box
-    moved = np.clip(points[:, None] + size[:, None, None] * noise, low, high)
+    low, high = problem.space.box_around(problem.origins[owner])
+    moved = np.clip(points[:, None] + size[:, None, None] * noise, low[:, None], high[:, None])
     noise = (moved - points[:, None]) / np.maximum(size[:, None, None], 1e-12)
     signs = (
         problem.adversarial(moved.reshape(-1, shape[1]), np.repeat(owner, evaluations)).reshape(len(points), -1) * 2.0
@@ -187,10 +188,10 @@ def _normals(
 
 def _advance(problem: Problem, points: Array, owner: Array, direction: Array, size: Array) -> Array:
     """Halve each step until the moved point is still adversarial; a point that cannot move stays."""
-    low, high = problem.space.box
+    low, high = problem.space.box_around(problem.origins[owner])
     moved, waiting = points.copy(), np.arange(len(points))
     for _ in range(25):
-        tried = np.clip(points[waiting] + size[waiting, None] * direction[waiting], low, high)
+        tried = np.clip(points[waiting] + size[waiting, None] * direction[waiting], low[waiting], high[waiting])
         good = problem.adversarial(tried, owner[waiting])
         moved[waiting[good]] = tried[good]
         waiting = waiting[~good]

@@ -18,8 +18,8 @@ class Space:
 
     A number becomes ``(x − low) / scale``; a category column becomes one coordinate per category, 1 for the one that
     holds. Whatever an attack proposes, `to_samples` answers with the nearest sample that may exist: inside the ranges,
-    whole numbers where only those occur, one category, one member of a one-hot group, immutable columns untouched,
-    monotone ones changed in the allowed direction only.
+    where a value that lies outside may stay or come nearer, whole numbers where only those occur, one category, one
+    member of a one-hot group, immutable columns untouched, monotone ones changed in the allowed direction only.
 
     Parameters
     ----------
@@ -81,6 +81,11 @@ class Space:
         rest = sum(block.stop - block.start for _, block in self._blocks)
         return np.r_[low, np.zeros(rest)], np.r_[high, np.ones(rest)]
 
+    def box_around(self, points: Array) -> tuple[Array, Array]:
+        """Return the box (n, D) for changes of originals, which may lie outside the ranges themselves."""
+        low, high = self.box
+        return np.minimum(low, points), np.maximum(high, points)
+
     @property
     def span(self) -> Array:
         """Raw units per unit of change, column by column."""
@@ -102,20 +107,21 @@ class Space:
         """Return the allowed samples (n, d) nearest to ``points`` (n, D), as changes of ``origins`` (n, d)."""
         samples = origins.astype(np.float64)
         raw = points[:, : len(self._numeric)] * self._span[self._numeric] + self._low[self._numeric]
-        samples[:, self._numeric] = np.clip(raw, self.bounds[0][self._numeric], self.bounds[1][self._numeric])
+        low, high = np.minimum(self.bounds[0], origins), np.maximum(self.bounds[1], origins)
+        samples[:, self._numeric] = np.clip(raw, low[:, self._numeric], high[:, self._numeric])
         for column, block in self._blocks:
             samples[:, column] = points[:, block].argmax(axis=1)
         for group in self._groups:
             samples[:, group] = self._one_of(group, samples[:, group], origins[:, group])
         for column, kind in enumerate(self.constraints):
             if kind.kind == "integer":
-                low, high = self.bounds[:, column]
-                samples[:, column] = np.clip(np.rint(samples[:, column]), np.ceil(low), np.floor(high))
+                whole = np.ceil(low[:, column]), np.floor(high[:, column])
+                samples[:, column] = np.clip(np.rint(samples[:, column]), *whole)
             if kind.monotone > 0:
                 samples[:, column] = np.maximum(samples[:, column], origins[:, column])
             if kind.monotone < 0:
                 samples[:, column] = np.minimum(samples[:, column], origins[:, column])
-            if kind.immutable:
+            if kind.immutable or self.bounds[1, column] <= self.bounds[0, column]:
                 samples[:, column] = origins[:, column]
         return samples
 

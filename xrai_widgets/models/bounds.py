@@ -24,16 +24,18 @@ def bounds_of(given: Any, inputs: Inputs, arrays: Mapping[str, Array], constrain
         name: table["range"] for name, table in constraints.items() if isinstance(table, Mapping) and "range" in table
     }
     low, high = _from_data(inputs, arrays) if given is None or named else _read(given, len(inputs.names))
+    strict = np.ones(len(low), dtype=bool)
     place = {name: column for column, name in enumerate(inputs.names)} if ranges else {}
     for name, pair in ranges.items():
         if name not in place:
             raise unknown_column(name, inputs.names, "bounds")
         column = place[name]
         low[column], high[column] = read_range(name, inputs.constraints[column], pair)
+        strict[column] = False  # a range by name says what a sample may become, not what it is
     for column, constraint in enumerate(inputs.constraints):
         if constraint.kind == "category":
             low[column], high[column] = 0.0, len(constraint.categories) - 1.0
-    _check_inside(arrays["X"].reshape(len(arrays["X"]), -1), low, high, inputs)
+    _check_inside(arrays["X"].reshape(len(arrays["X"]), -1), low, high, inputs, strict)
     return np.stack([low, high])
 
 
@@ -58,9 +60,9 @@ def _read(given: Any, d: int) -> tuple[Array, Array]:
     return low, high
 
 
-def _check_inside(X: Array, low: Array, high: Array, inputs: Inputs) -> None:
+def _check_inside(X: Array, low: Array, high: Array, inputs: Inputs, strict: Array) -> None:
     slack = 1e-6 * np.maximum(1.0, np.maximum(np.abs(low), np.abs(high)))
-    outside = np.maximum(low - X, X - high) > slack
+    outside = (np.maximum(low - X, X - high) > slack) & strict
     if outside.any():
         row, column = (int(i) for i in np.argwhere(outside)[0])
         kind = inputs.constraints[column].kind

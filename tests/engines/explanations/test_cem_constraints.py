@@ -42,7 +42,8 @@ class Curved:
 def allowed(space: Space, origins: Array, points: Array) -> Array:
     """Return for each point whether it is an allowed change of its origin; both (…, d)."""
     origins, points = np.broadcast_arrays(origins, points)
-    low, high = space.bounds
+    # a value outside its range may stay or come nearer
+    low, high = np.minimum(space.bounds[0], origins), np.maximum(space.bounds[1], origins)
     good = ((points >= low - 1e-12) & (points <= high + 1e-12)).all(axis=-1)
     names: dict[str, list[int]] = {}
     for column, kind in enumerate(space.constraints):

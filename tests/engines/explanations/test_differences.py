@@ -1,5 +1,6 @@
 """Finite differences: the slopes of models without gradients, and what they add to the search."""
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -128,10 +129,11 @@ def test_the_slope_is_the_derivative_and_nothing_outside_the_ranges_is_asked() -
     [
         (lambda Z: softmax(curve(Z)), True),
         (lambda Z: softmax(curve(np.floor(40 * Z) / 40)), False),
+        (lambda Z: softmax(curve(np.floor(700 * Z) / 700)), False),
         (lambda Z: np.tile([0.2, 0.8], (len(Z), 1)), False),
         (lambda Z: np.eye(3)[curve(Z).argmax(axis=1)], False),
     ],
-    ids=["smooth", "steps", "constant", "labels"],
+    ids=["smooth", "steps", "small steps", "constant", "labels"],
 )
 def test_smooth_models_are_told_from_steps(predict: Any, smooth: bool) -> None:
     X = np.random.default_rng(0).random((100, 5))
@@ -165,19 +167,18 @@ def test_numbers_of_a_mixed_table_are_refined_and_its_words_stay_allowed() -> No
     assert np.nanmedian(told["automatic"] / told["coordinate"]) < 0.97
 
 
-def test_differences_stay_within_the_memory_limit(network: MLPClassifier, cancer: Tables) -> None:
-    X, y = np.tile(cancer[0], (1, 20)), cancer[1]  # 600 columns
-    largest = 0
-
-    def predict(Z: Array) -> Array:
-        nonlocal largest
-        largest = max(largest, len(Z))
-        return network.predict_proba(Z.reshape(len(Z), 20, 30).mean(axis=1))
-
-    bounds = np.array([np.zeros(600), np.ones(600)])
-    given: dict[str, Any] = {"search": "finite differences", "mode": "PP", "n_samples": 1, "noise": 0.0}
-    cem(predict, X, y, bounds, memory_limit=0.05, **given)
-    assert largest * 600 * 8 * 16 <= 0.05e9
+def test_slopes_of_many_columns_take_no_more_memory_than_the_rows_allowed() -> None:
+    d, rows = 2000, 64
+    bounds = np.array([np.zeros(d), np.ones(d)])
+    answers = Answers(lambda Z: softmax(Z[:, :2]), None, None, (d,), rows, Differences.of(Space(bounds, ())))
+    X = np.random.default_rng(0).random((2, d))
+    tracemalloc.start()
+    found = answers.slope(X, np.zeros(2, dtype=int), np.ones(2, dtype=int))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found[:, :2] == pytest.approx(np.array([[1.0, -1.0]] * 2), abs=1e-6)
+    assert (found[:, 2:] == 0).all()
+    assert peak < 16 * rows * d * 8, "all at once would be 8000 rows"
 
 
 def test_cancel_lands_while_slopes_are_asked_for(network: MLPClassifier, cancer: Tables) -> None:

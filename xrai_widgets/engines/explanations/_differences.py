@@ -28,7 +28,7 @@ class Differences:
     whole : bool array (d,)
         Where only whole numbers occur: the step is 1.
     low, high : array (d,)
-        No value beyond them is asked for.
+        No value beyond them is asked for, but where the sample itself lies there.
     """
 
     steps: Array
@@ -60,9 +60,10 @@ class Differences:
         for start in range(0, count, half):
             row, place = np.divmod(np.arange(start, min(start + half, count)), len(moving))
             column, now = moving[place], np.arange(len(row))
+            at = flat[row, column]
             sides = [
-                np.minimum(flat[row, column] + self.steps[column], self.high[column]),
-                np.maximum(flat[row, column] - self.steps[column], self.low[column]),
+                np.minimum(at + self.steps[column], np.maximum(self.high[column], at)),
+                np.maximum(at - self.steps[column], np.minimum(self.low[column], at)),
             ]
             asked = np.concatenate([flat[row], flat[row]])
             for part, values in enumerate(sides):

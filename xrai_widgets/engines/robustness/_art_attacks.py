@@ -79,7 +79,7 @@ def art_gradient_descent(
 def _random_start(problem: Problem, number: int, size: int, seed: int) -> Array:
     """Return the first adversarial one of ``size`` random points, (1, D), or nothing, (0, D)."""
     rng = np.random.default_rng([seed, int(problem.numbers[number])])
-    low, high = clip(problem.space)
+    low, high = clip(problem, number)
     points = rng.uniform(low, high, (size, len(low))).astype(np.float32)
     good = problem.adversarial(points.astype(np.float64), np.full(size, number))
     first: Array = points[good][:1]

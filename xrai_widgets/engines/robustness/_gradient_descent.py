@@ -130,6 +130,6 @@ def _project(problem: Problem, points: Array, owner: Array, radius: float) -> Ar
     else:
         length = np.linalg.norm(change, axis=1, keepdims=True)
         change = change * np.minimum(1.0, radius / np.maximum(length, 1e-12))
-    low, high = problem.space.box
+    low, high = problem.space.box_around(origins)
     moved: Array = np.clip(origins + change, low, high)
     return moved

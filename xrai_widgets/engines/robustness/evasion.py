@@ -265,6 +265,6 @@ def _noisy(problem: Problem, owner: Array, epsilon: float, rng: np.random.Genera
     """Return a random change of size ε of each sample, cut at the ranges."""
     noise = rng.standard_normal((len(owner), problem.origins.shape[1])) * problem.space.free
     size = np.abs(noise).max(axis=1) if problem.norm == "linf" else np.linalg.norm(noise, axis=1)
-    low, high = problem.space.box
+    low, high = problem.space.box_around(problem.origins[owner])
     moved: Array = np.clip(problem.origins[owner] + epsilon * noise / np.maximum(size[:, None], 1e-12), low, high)
     return moved
