@@ -15,7 +15,7 @@ from PIL import Image
 from xrai_widgets.core import Array, Finding, Outcome, Subject
 from xrai_widgets.reporting.compose import report
 from xrai_widgets.results.contrast import instance_of, is_contrastive, told_apart
-from xrai_widgets.results.contrast_html import explained, measures
+from xrai_widgets.results.contrast_html import explained, frequent, measures
 from xrai_widgets.results.contrast_picture import Change, alt_of, drawn, shades
 from xrai_widgets.results.contrast_words import by_id, picture_sentence, sentence
 from xrai_widgets.runtime import assess
@@ -298,6 +298,19 @@ def test_the_pictures_of_a_run_have_text_alternatives_and_a_legend(digits: Subje
     assert "taken away" not in shown, "in classic mode a PN only adds"
 
 
+def test_how_often_a_pixel_is_part_of_an_explanation_is_shown_for_all_pictures_together(digits: Subject) -> None:
+    finding = found(assess(digits, NAME, n_samples=5, max_iter=60, binary_steps=4, noise=0.0))
+    shown = frequent(finding)
+    done = finding.arrays["pn_found"]
+    share = (finding.arrays["pn_change"][done, 0] > 0).mean(axis=0)
+    encoded = re.findall(r"base64,([^\"]+)", shown)
+    assert len(encoded) == 2
+    grey = np.asarray(Image.open(io.BytesIO(base64.b64decode(encoded[0]))))
+    assert np.abs(grey - 255 * share).max() <= 0.5 + 1e-9
+    assert f"share of the {done.sum()} pertinent negatives that hold a pixel: at most {share.max():.0%}" in shown
+    assert [chart.table for chart in finding.charts] == ["samples", "samples"], "a pixel's name says nothing"
+
+
 # --- reports and findings that hold less ------------------------------------------------------------------------------
 
 
@@ -337,6 +350,7 @@ def test_a_sentence_by_id_holds_no_value_and_no_feature(tabular: Finding) -> Non
 
 def test_only_a_finding_with_all_it_takes_is_contrastive(tabular: Finding, credit: Subject) -> None:
     assert is_contrastive(tabular)
+    assert frequent(tabular) == "", "a table has no pixels"
     assert not is_contrastive(None)
     assert not is_contrastive(found(assess(credit, "privacy.membership_inference")))
     for name in ("original", "pn", "pn_change", "baseline"):

@@ -101,7 +101,8 @@ def is_contrastive(finding: Finding | None) -> bool:
         return False
     needed = ["original", *(f"{mode.lower()}{end}" for mode in modes_of(finding) for end in ("", "_change"))]
     needed += ["baseline"] * ("PP" in modes_of(finding))
-    return set(needed) <= set(finding.arrays)
+    told = ["answer", *(f"{mode.lower()}_{end}" for mode in modes_of(finding) for end in ("class", "changed"))]
+    return set(needed) <= set(finding.arrays) and set(told) <= set(finding.tables["samples"].columns)
 
 
 def modes_of(finding: Finding) -> list[Mode]:
