@@ -73,8 +73,13 @@ def test_odd_names_and_own_files_are_written_so_that_they_are_read_again(credit:
 
     entry = shlex.split(line)[shlex.split(line).index("--constraint") + 1]
     assert read_constraint(entry) == {odd: {"range": [0, 1.5]}}
-    defended = replace(outcome, subject_source="xw.constrained(xw.defended(subject, 'rounding'), {'a': {}})")
-    assert as_command(defended) == NO_COMMAND
+    for source in (
+        "xw.constrained(xw.defended(subject, 'rounding'), {'a': {}})",
+        "xw.defended(xw.constrained(subject, {'a': {}}), 'rounding')",
+    ):
+        defended = replace(outcome, subject_source=source)
+        assert as_command(defended) == NO_COMMAND
+        assert f"as you made it\nsubject = {source}\n" in as_python(defended)
 
 
 @pytest.mark.parametrize(

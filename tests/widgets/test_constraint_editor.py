@@ -153,6 +153,17 @@ def test_another_subject_is_edited_from_its_own_limits(
         editor.edit("age", immutable=True)
 
 
+def test_samples_outside_a_range_are_counted(editor: ConstraintEditor, credit: Subject) -> None:
+    amounts = credit.X[:, credit.feature_names.index("credit_amount")]
+    assert row(editor, "credit_amount")["note"] == ""
+    editor.edit("credit_amount", range=(0, 5000))
+    assert editor.ready
+    said = f"{(amounts > 5000).sum()} of 400 samples lie outside: they may stay or come nearer"
+    assert row(editor, "credit_amount")["note"] == said
+    editor.edit("credit_amount", range=(None, 5000))
+    assert row(editor, "credit_amount")["note"] == ""
+
+
 def test_a_table_of_answers_has_nothing_to_edit() -> None:
     subject = Subject.of(None, np.array([[0.2, 0.8], [0.7, 0.3]]), [1, 0])
     editor = ConstraintEditor(subject, opened=True)

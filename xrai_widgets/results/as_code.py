@@ -44,7 +44,7 @@ def subject_line(outcome: Outcome) -> str:
     unknown = "# subject = xw.Subject.of(…)  as you made it"
     if not source:
         return unknown
-    return f"subject = {source}" if before_constraints(source)[0] else f"{unknown}\nsubject = {source}"
+    return f"{unknown}\nsubject = {source}" if "(subject, " in source else f"subject = {source}"
 
 
 def before_constraints(source: str) -> tuple[str, dict[str, dict[str, Any]]]:

@@ -84,7 +84,7 @@ function render({ model, el }) {
   }
 
   function words(row) {
-    const text = [row.kind];
+    const text = row.kind ? [row.kind] : [];
     if (row.range) text.push(row.range.map((v) => (v === null ? "?" : Number(Number(v).toPrecision(6)))).join(" to "));
     if (row.group) text.push(`one of ${row.group}`);
     return text.join(", ");
@@ -122,6 +122,7 @@ function render({ model, el }) {
     }
     if (row.edited.length) name.append(" (edited)");
     add(head, "div", "xrai-constraints-kind").textContent = words(row);
+    if (row.note) add(head, "div", "xrai-constraints-kind").textContent = row.note;
     const fixed = tr.insertCell(), way = tr.insertCell(), more = tr.insertCell();
     if (row.kinds) {
       const box = named(add(fixed, "input"), row, "immutable", "immutable:");
@@ -133,10 +134,12 @@ function render({ model, el }) {
       const ways = [[0, "both ways"], [1, "only up"], [-1, "only down"]];
       choice(way, row, "monotone", ways, "direction of change of", "which way the value may change" + order);
     }
-    const on = open.has(row.name);
-    const node = named(button(more, on ? "▾" : "▸", "kind, range and one-hot group"), row, "more", `${on ? "less" : "more"} about`);
-    node.setAttribute("aria-expanded", String(on));
-    node.addEventListener("click", () => { on ? open.delete(row.name) : open.add(row.name); rows(); });
+    const on = !row.kinds || open.has(row.name);  // pixels have nothing but a range
+    if (row.kinds) {
+      const node = named(button(more, on ? "▾" : "▸", "kind, range and one-hot group"), row, "more", `${on ? "less" : "more"} about`);
+      node.setAttribute("aria-expanded", String(on));
+      node.addEventListener("click", () => { on ? open.delete(row.name) : open.add(row.name); rows(); });
+    }
     if (on) further(body, row);
     if (row.problem) {
       const cell = body.insertRow().insertCell();
@@ -161,7 +164,6 @@ function render({ model, el }) {
         cell.scope = "col";
         cell.textContent = text;
       }
-      if (shown.length === 1 && !shown[0].kinds) open.add(shown[0].name);
       const part = node.createTBody();
       shown.forEach((row) => line(part, row));
     } else if (model.get("columns")) table.textContent = "No column has these letters in its name.";

@@ -1,5 +1,6 @@
 """What may be changed about a sample, column by column, edited in a small table."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +125,7 @@ class ConstraintEditor(anywidget.AnyWidget):
         self._made = job.result
         self.subject = job.result
         self._check()
-        self.status = "Applied: earlier results of this model hold for other constraints, run again."
+        self.status = "Applied. Results so far hold for the earlier limits: run again."
 
     def _heard(self, _: Any, content: Any, __: Any) -> None:
         """Take what the browser sends; a broken message changes nothing."""
@@ -219,11 +220,20 @@ class ConstraintEditor(anywidget.AnyWidget):
             raise ValueError(f"the column must be one of {few}{', …' * (len(self._names) > 5)}, got {name!r}")
         row = {**self._fields(subject, name), **self.edits.get(name, {})}
         row |= {"name": name, "problem": self._wrong.get(name, ""), "edited": list(self.edits.get(name, {}))}
+        row["note"] = "" if row["problem"] or "range" not in row else self._outside(subject, name, row["range"])
         if subject.image_shape is None:
             self._kinds = self._kinds or kinds(subject)
             column = subject.feature_names.index(name)
             row |= {"kinds": list(self._kinds[column]), "words": list(subject.constraints[column].categories[:12])}
         return row
+
+    def _outside(self, subject: Subject, name: str, limits: Sequence[float]) -> str:
+        """Say how many samples lie outside a range: they are no mistake, and may come nearer to it."""
+        images = subject.image_shape is not None
+        values = subject.X if images else subject.X[:, [subject.feature_names.index(name)]]
+        beyond = ((values < limits[0]) | (values > limits[1])).reshape(len(values), -1).any(axis=1)
+        count = int(beyond.sum())
+        return f"{count:,} of {len(values):,} samples lie outside: they may stay or come nearer" if count else ""
 
     def __repr__(self) -> str:
         return f"ConstraintEditor({self.columns} columns, {len(self.edits)} edited)"

@@ -70,7 +70,7 @@ def check(space: Space, origins: Array, points: Array) -> None:
 
 
 Case = tuple[Space, Array, Array]
-few, many = (settings(max_examples=n, deadline=None) for n in (150, 5000))
+few, many = (settings(max_examples=n, deadline=None) for n in (150, 2000))
 cases = given(
     spaces(),
     st.integers(0, 1000),
