@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import nbclient
 import nbformat
@@ -17,7 +18,8 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 
 def test_the_notebooks_that_were_promised_are_there() -> None:
     promised = {"00_start_here", "01_privacy_of_a_credit_model", "02_evasion_of_a_tabular_model", "add_your_own_engine"}
-    promised |= {"03_membership_of_a_regression_model", "04_compare_two_models", "06_contrastive_digits"}
+    promised |= {"03_membership_of_a_regression_model", "04_compare_two_models", "05_why_was_this_credit_refused"}
+    promised |= {"06_contrastive_digits"}
     assert promised <= {path.stem for path in NOTEBOOKS}
     assert notebook_folder() == FOLDER
 
@@ -49,3 +51,29 @@ def test_a_notebook_opens_with_a_title_and_a_sentence(path: Path) -> None:
     assert card.title
     assert card.sentence.endswith((".", "?", "!"))
     assert len(card.sentence) < 200
+
+
+@pytest.mark.slow
+def test_what_the_credit_notebook_says_in_words_is_what_it_shows() -> None:
+    notebook = json.loads((FOLDER / "05_why_was_this_credit_refused.ipynb").read_text(encoding="utf-8"))
+    shown: dict[str, Any] = {}
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            exec("".join(cell["source"]), shown)
+    free, limited = ({*shown[name].table("rows").query("mode == 'PN'")["feature"]} for name in ("free", "why"))
+    assert "age" in free, "left to itself the search makes the applicant older"
+    assert not limited & set(shown["fixed"])
+    of_him = shown["why"].table("rows").query("id == @shown['applicant'] and mode == 'PN'")
+    assert of_him["feature"].tolist() == ["duration_months"], "fewer months"
+    assert int(of_him["to"].iloc[0]) < int(of_him["from"].iloc[0])
+    held = {
+        row["applications"]: float(row["in all five (95 % interval)"].partition(": ")[2].partition("%")[0])
+        for row in shown["rows"]
+    }
+    just, safe, as_they_were = held.values()
+    assert 35 <= just <= 65, "about half of the changes that only just turn the answer hold"
+    assert safe > 85
+    assert as_they_were < 80, "for many of the refused, other random numbers would have been enough"
+    made = shown["xw"].compare(*shown["distances"]).table()
+    apart = made[made["measure"] == "median_pn_distance"].set_index("subject")["reading"]
+    assert apart["pruned forest"] == "higher, better"

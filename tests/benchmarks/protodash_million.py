@@ -1,7 +1,8 @@
 """ProtoDash on a million samples, explained by themselves: ``python -m tests.benchmarks.protodash_million``.
 
-With the Gaussian kernel this is half a trillion pairs: many minutes. ``--kernel linear`` takes seconds, ``--n`` makes
-it smaller, ``--explained`` explains fewer samples, chosen from all.
+With the Gaussian kernel this is half a trillion pairs: 988 CPU seconds and a peak of 0.90 GB (0.24 of it the samples)
+were measured on two shared cores. ``--kernel linear`` takes seconds, ``--n`` makes it smaller, ``--explained`` explains
+fewer samples, chosen from all.
 """
 
 import argparse

@@ -73,7 +73,7 @@ def test_every_notebook_with_its_server_stays_under_one_gigabyte(page: Page, bin
     rows = []
     page.goto(f"{binder.url}voila?token={TOKEN}")
     for card in CARDS:
-        page.goto(f"{binder.url}voila/render/notebooks/{card.path}")
+        page.goto(f"{binder.url}voila/render/notebooks/{card.path}", timeout=120_000)
         page.get_by_role("button", name="Run").first.wait_for(timeout=120_000)
         loaded = _kernel_memory(binder)
         page.get_by_role("button", name="Run").first.click()

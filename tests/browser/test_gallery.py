@@ -32,7 +32,7 @@ def test_every_notebook_is_an_app(page: Page, gallery: str, card: object) -> Non
     from xrai_widgets.io.notebooks import Card
 
     assert isinstance(card, Card)
-    page.goto(f"{gallery}voila/render/{card.path}")
+    page.goto(f"{gallery}voila/render/{card.path}", timeout=90_000)
     expect(page.get_by_role("button", name="Run").first).to_be_visible(timeout=90_000)
     expect(page.get_by_role("heading", name=card.title)).to_be_visible()
     expect(page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']")).to_have_count(0)

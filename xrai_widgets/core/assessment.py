@@ -36,11 +36,14 @@ class Measure:
     better : {"lower", "higher"}
     chance : float, optional
         The value that means "nothing found".
+    meaning : str
+        One line for the scoreboard: what the value says, and what to do about it.
     """
 
     key: str
     better: Literal["lower", "higher"]
     chance: float | None = None
+    meaning: str = ""
 
     def __post_init__(self) -> None:
         if self.better not in {"lower", "higher"}:

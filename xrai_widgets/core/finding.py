@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 ChartKind = Literal["histogram", "line", "points"]
+FOR_PAIRS = ("contributions", "medians")  # tables for the comparison of models, not for the eye
 CHART_KINDS: tuple[ChartKind, ...] = ("histogram", "line", "points")
 
 
@@ -78,6 +79,7 @@ class Finding:
         ``rows`` is reserved for the samples' own contents, which reports leave out unless asked. ``subgroups`` is
         filled by the runtime. ``contributions`` (columns ``part``, ``id``, then one per value) holds what each sample
         adds: a value is the sum over the parts of the mean of its column, so that two models can be compared in pairs.
+        ``medians`` (likewise) holds the numbers whose median a value is, infinite where they are beyond measure.
     charts : tuple of Chart
     arrays : mapping of str to array
         Images, indices, weights.

@@ -10,6 +10,7 @@ import jinja2
 from markupsafe import Markup
 
 from xrai_widgets.core import Outcome
+from xrai_widgets.core.finding import FOR_PAIRS
 from xrai_widgets.io.outcomes import ROWS, outcome_from_dict, outcome_to_dict
 from xrai_widgets.reporting.compose import Report
 from xrai_widgets.results import contrast_html, html, words
@@ -133,7 +134,7 @@ def _tables(outcome: Outcome, include_rows: bool) -> list[Markup]:
         return []
     found = []
     for name, frame in outcome.finding.tables.items():
-        if frame.empty or name == "contributions" or (name == ROWS and not include_rows):
+        if frame.empty or name in FOR_PAIRS or (name == ROWS and not include_rows):
             continue
         scores = [column for column in frame.columns if name == "samples" and frame[column].dtype.kind == "f"]
         shown = frame.sort_values(scores[0], ascending=False, kind="stable") if scores else frame

@@ -8,8 +8,9 @@ import pandas as pd
 from scipy import stats
 
 from xrai_widgets.core import Outcome
+from xrai_widgets.results.medians import paired_interval
 
-TABLE = "contributions"
+MEANS, MEDIANS = "contributions", "medians"
 
 
 @dataclass(frozen=True)
@@ -52,27 +53,36 @@ def difference(first: Outcome, second: Outcome, key: str, paired: bool | None = 
     Paired: the value is a sum over parts of means of per-sample contributions, so its difference is that of their
     differences; Student's interval with Welch's degrees of freedom (for areas under the curve that is DeLong's paired
     comparison), and for differences of shares Agresti and Min's (2005). Thresholds that an attack chose are taken as
-    given. Unpaired: the two intervals are combined by square-and-add (Newcombe 1998; Zou and Donner 2008).
+    given. A median is compared by a bootstrap of the pairs. Unpaired: the two intervals are combined by square-and-add
+    (Newcombe 1998; Zou and Donner 2008).
     """
     if first.finding is None or second.finding is None:
         return None
     values = [outcome.finding.values.get(key, math.nan) for outcome in (first, second) if outcome.finding]
     if any(math.isnan(value) for value in values):
         return None
-    merged, why = _pairs(first, second, key, paired)
+    median = any(key in _table(outcome, MEDIANS) for outcome in (first, second))
+    merged, why = _pairs(first, second, key, paired, MEDIANS if median else MEANS)
     if merged is not None:
-        return _paired(merged, values[1] - values[0])
+        return (_paired_medians if median else _paired)(merged, values[1] - values[0])
     return _unpaired(first, second, key, why)
 
 
-def _pairs(first: Outcome, second: Outcome, key: str, paired: bool | None) -> tuple[pd.DataFrame | None, str]:
-    """Return the contributions side by side, or None and the reason."""
+def _table(outcome: Outcome, name: str) -> pd.DataFrame:
+    tables = outcome.finding.tables if outcome.finding is not None else {}
+    return tables.get(name, pd.DataFrame())
+
+
+def _pairs(
+    first: Outcome, second: Outcome, key: str, paired: bool | None, table: str
+) -> tuple[pd.DataFrame | None, str]:
+    """Return what each sample adds, side by side, or None and the reason."""
     if paired is False:
         return None, "as asked"
     frames = []
     for outcome in (first, second):
-        frame = outcome.finding.tables.get(TABLE) if outcome.finding is not None else None
-        if frame is None or key not in frame.columns:
+        frame = _table(outcome, table)
+        if key not in frame:
             return None, "this number is no mean over samples"
         frames.append(frame.loc[frame[key].notna(), ["part", "id", key]].astype({"id": str}))
     parts = sorted({*frames[0]["part"], *frames[1]["part"]})
@@ -82,11 +92,16 @@ def _pairs(first: Outcome, second: Outcome, key: str, paired: bool | None) -> tu
     merged = frames[0].merge(frames[1], on=["part", "id"], suffixes=("_first", "_second"))
     if not len(frames[0]) == len(frames[1]) == len(merged):
         return None, "not the same samples were measured"
-    pairs = {"part": merged["part"], "difference": merged[f"{key}_second"] - merged[f"{key}_first"]}
-    return pd.DataFrame(pairs), ""
+    return merged.rename(columns={f"{key}_first": "first", f"{key}_second": "second"}), ""
+
+
+def _paired_medians(pairs: pd.DataFrame, value: float) -> Difference:
+    low, high = paired_interval(pairs["first"].to_numpy(), pairs["second"].to_numpy())
+    return Difference(value, min(low, value), max(high, value), len(pairs))
 
 
 def _paired(pairs: pd.DataFrame, value: float) -> Difference:
+    pairs = pd.DataFrame({"part": pairs["part"], "difference": pairs["second"] - pairs["first"]})
     centre, terms = 0.0, []
     for _, column in pairs.groupby("part")["difference"]:
         d, extra = column.to_numpy(dtype=float), 0.0

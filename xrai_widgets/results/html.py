@@ -9,7 +9,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from xrai_widgets.core import Assessment, Chart, Finding, Outcome, registered
+from xrai_widgets.core import Assessment, Chart, Finding, Measure, Outcome, registered
 from xrai_widgets.core.control import CONTROLS
 from xrai_widgets.results import as_code, run_as_code, words, zones
 from xrai_widgets.results.describe import describe
@@ -36,7 +36,7 @@ def environment() -> jinja2.Environment:
         "cell": cell,
     }
     found.globals |= {"shapes": words.SHAPES, "interval": words.interval, "bar": bar, "said_of_waiver": said_of_waiver}
-    found.globals |= {"chance_of": zones.chance_of}
+    found.globals |= {"chance_of": zones.chance_of, "measure_of": measure_of}
     return found
 
 
@@ -161,6 +161,12 @@ def message(text: str, kind: str = "error") -> str:
 def entry_of(outcome: Outcome) -> Assessment | None:
     """Return the outcome's assessment, if it is registered in this process."""
     return registered().get(outcome.assessment)
+
+
+def measure_of(outcome: Outcome, key: str) -> Measure | None:
+    """Return the measure of that name, if a policy may judge the value."""
+    entry = entry_of(outcome)
+    return next((measure for measure in entry.measures if measure.key == key), None) if entry is not None else None
 
 
 def said_of_waiver(check: Check) -> str:

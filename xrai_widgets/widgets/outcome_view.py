@@ -8,6 +8,7 @@ import traitlets
 
 from xrai_widgets.core import Chart, Finding, Outcome, Subject
 from xrai_widgets.core.control import CONTROLS
+from xrai_widgets.core.finding import FOR_PAIRS
 from xrai_widgets.results import html, words
 from xrai_widgets.results.policy import Policy, judge
 from xrai_widgets.runtime import Job
@@ -197,7 +198,7 @@ class OutcomeView(w.VBox):  # type: ignore[misc]
         assert finding is not None
         made = []
         for name, frame in finding.tables.items():
-            if not frame.empty and name != "contributions":
+            if not frame.empty and name not in FOR_PAIRS:
                 scores = [
                     str(column) for column in frame.columns if name == "samples" and frame[column].dtype.kind == "f"
                 ]

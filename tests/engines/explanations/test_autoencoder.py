@@ -1,12 +1,15 @@
 """The autoencoder term: gradients, likelihood of explanations, and one training per data set."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 
 import xrai_widgets as xw
 from xrai_widgets.core import Array, Step, Subject
 from xrai_widgets.engines._space import Space
-from xrai_widgets.engines.explanations import _autoencoder
+from xrai_widgets.engines.explanations import _autoencoder, _search
 from xrai_widgets.engines.explanations._autoencoder import Autoencoder, train_autoencoder
 
 pytest.importorskip("torch")
@@ -65,6 +68,36 @@ def test_the_same_data_are_not_trained_for_twice(rng: np.random.Generator) -> No
     assert len(_autoencoder._trained) <= _autoencoder._KEPT
 
 
+@pytest.mark.parametrize("name", ["logistic", "digits"])
+def test_a_second_run_on_the_same_subject_does_not_train_again(
+    name: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject: Subject = request.getfixturevalue(name)
+    trained: list[Array] = []
+    fit = _autoencoder._fit
+
+    def counted(points: Array, *others: Any) -> Any:
+        trained.append(points)
+        return fit(points, *others)
+
+    monkeypatch.setattr(_autoencoder, "_fit", counted)
+    monkeypatch.setattr(_autoencoder, "_UPDATES", 30)
+    for polish in ("approach", "polish", "trim"):
+        monkeypatch.setattr(_search, polish, lambda *_, **__: None)
+    _autoencoder._trained.clear()
+    params = {"n_samples": 1, "mode": "PN", "noise": 0.0, "max_iter": 5, "autoencoder": True}
+    for changed in ({}, {"beta": 0.5}, {"gamma": 10.0, "kappa": 0.1}, {"mode": "PP", "max_iter": 6}):
+        outcome = xw.assess(subject, "explanations.cem", strict=True, **{**params, **changed})
+        assert outcome.finding is not None
+        assert outcome.finding.tables["samples"].filter(like="ae_error").notna().all(axis=None)
+    assert len(trained) == 1
+    kinds = [replace(kind, immutable=number == 0) for number, kind in enumerate(subject.constraints)]
+    xw.assess(replace(subject, constraints=tuple(kinds)), "explanations.cem", strict=True, **params)
+    assert len(trained) == 1, "what may change has nothing to do with what known samples look like"
+    xw.assess(subject, "explanations.cem", strict=True, **params, seed=1)
+    assert len(trained) == 2
+
+
 def test_the_same_seed_trains_the_same_and_torchs_own_generator_is_not_touched(rng: np.random.Generator) -> None:
     import torch
 
@@ -80,7 +113,7 @@ def test_the_same_seed_trains_the_same_and_torchs_own_generator_is_not_touched(r
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
-@pytest.mark.parametrize("name", ["logistic", "credit"])
+@pytest.mark.parametrize("name", ["logistic", "credit", pytest.param("digits", marks=pytest.mark.slow)])
 def test_explanations_with_an_autoencoder_look_more_like_known_samples(
     name: str, request: pytest.FixtureRequest
 ) -> None:

@@ -79,8 +79,10 @@ def train_autoencoder(
     Tables get two dense layers on either side of a third as many numbers, images two convolutions on either side of a
     picture of half the size.
     """
+    # whom a change is allowed to does not matter here: immutable and monotone columns are learnt like the others
+    kinds = [(kind.kind, kind.categories) for kind in space.constraints]
     digest = hashlib.sha256(np.ascontiguousarray(known).tobytes())
-    digest.update(repr((space.bounds.tolist(), space.constraints, space.scale, shape, rows, seed)).encode())
+    digest.update(repr((space.bounds.tolist(), kinds, space.scale, shape, rows, seed)).encode())
     key = digest.hexdigest()
     if key not in _trained:
         points = space.to_coordinates(known[np.random.default_rng([seed, 3]).permutation(len(known))[:_SAMPLES]])

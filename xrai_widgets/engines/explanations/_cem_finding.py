@@ -85,6 +85,7 @@ def cem_finding(explained: Explained, *, finished: bool = True) -> Finding:
         "features": _features(explained),
         "rows": _rows(explained),
         "contributions": _contributions(explained),
+        "medians": _distances(explained),
     }
     if explained.stability is not None:
         tables["stability"] = explained.stability
@@ -174,7 +175,17 @@ def _samples(explained: Explained, finished: bool) -> pd.DataFrame:
 def _contributions(explained: Explained) -> pd.DataFrame:
     table: dict[str, Any] = {"part": "X", "id": explained.ids[explained.index]}
     for mode, (_, found) in explained.parts.items():
-        table[f"{mode.lower()}_share"] = found.done.astype(float)
+        looked = np.isfinite(found.margin)
+        table[f"{mode.lower()}_share"] = np.where(looked, found.done.astype(float), np.nan)
+    return pd.DataFrame(table)
+
+
+def _distances(explained: Explained) -> pd.DataFrame:
+    table: dict[str, Any] = {"part": "X", "id": explained.ids[explained.index]}
+    if "PN" in explained.parts:
+        contrast, found = explained.parts["PN"]
+        size = np.where(found.done, _distance(contrast, found), np.inf)
+        table["median_pn_distance"] = np.where(np.isfinite(found.margin), size, np.nan)
     return pd.DataFrame(table)
 
 

@@ -42,8 +42,18 @@ _MOST_CHANGES = 30
 @assessment(
     title="Contrastive explanations (CEM)",
     measures=(
-        Measure("pn_share", "lower"),
-        Measure("median_pn_distance", "higher"),
+        Measure(
+            "pn_share",
+            "lower",
+            meaning="Samples whose answer some allowed change turns over: the fewer, the firmer the model. Where there "
+            "are many, look at the features that they hang on.",
+        ),
+        Measure(
+            "median_pn_distance",
+            "higher",
+            meaning="How far the typical sample is from another answer (L2, in shares of the columns' ranges unless "
+            "scale is raw). Where it is short, attack with robustness.evasion, and smooth the model.",
+        ),
     ),
     reference="Dhurandhar et al. 2018, arXiv:1802.07623",
 )
@@ -139,7 +149,9 @@ def cem(
     --------------
     A pertinent negative (PN) says what would have to be different for another answer, a pertinent positive (PP) which
     values, put into a baseline sample, already bring the answer about. A small PN distance means that the answer hangs
-    on little. A PP without features means that the baseline itself is answered so.
+    on little: as a proxy for robustness few PNs and long distances are good, while for a person who was refused a near
+    PN is a way out. Compare models on the same samples, ranges and constraints only. A PP without features means that
+    the baseline itself is answered so.
 
     Limitations
     -----------
