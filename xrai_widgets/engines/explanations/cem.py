@@ -23,6 +23,7 @@ from xrai_widgets.core.subject import Decode
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.explanations._autoencoder import Penalty, train_autoencoder
 from xrai_widgets.engines.explanations._boxes import Question, typical
+from xrai_widgets.engines.explanations._calm import calm
 from xrai_widgets.engines.explanations._cem_finding import Explained, cem_finding
 from xrai_widgets.engines.explanations._contrast import Answers, Contrast, Found, Mode
 from xrai_widgets.engines.explanations._coordinate_search import Budget
@@ -220,7 +221,8 @@ def cem(
     )
     if means.plane is None:
         explained.notes += difference_notes(search, answers, pool, seed)
-    _run(explained, question, means, noise, seed, step.part(0.2 if autoencoder else 0.0, 0.98))
+    with calm(samples.size):
+        _run(explained, question, means, noise, seed, step.part(0.2 if autoencoder else 0.0, 0.98))
     explained.notes += empty_notes(explained)
     return cem_finding(explained)
 
