@@ -10,7 +10,6 @@ from xrai_widgets.core import Array
 from xrai_widgets.engines.explanations import _calm
 from xrai_widgets.engines.explanations._calm import calm
 
-
 SEEN: set[int] = set()  # the subject asks a copy of the network
 
 
