@@ -15,9 +15,7 @@ NAMES = ["a.ipynb", "b.ipynb", "c.ipynb"]
 
 @pytest.mark.parametrize(("size", "dealt"), [(0, [0, 0, 0]), (1, [1, 0, 0]), (3, [1, 1, 1]), (5, [2, 2, 1])])
 def test_spare_kernels_are_dealt_to_the_notebooks_in_turn(size: int, dealt: list[int]) -> None:
-    pool = pool_of(NAMES, size)
-    assert [pool[name]["pool_size"] for name in NAMES] == dealt
-    assert pool["default"]["pool_size"] == 0, "no other notebook is heated"
+    assert pool_of(NAMES, size) == dict(zip(NAMES, dealt, strict=True))
 
 
 @pytest.mark.parametrize(("free", "total"), [(0.5, 1), (2, 1), (4, 2), (64, 3)])
@@ -29,7 +27,7 @@ def test_by_default_an_eighth_of_the_free_memory_is_spent(
     import psutil
 
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=int(free * 2**30)))
-    assert sum(entry["pool_size"] for entry in pool_of(NAMES, None).values()) == total
+    assert sum(pool_of(NAMES, None).values()) == total
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.1.2.3"])

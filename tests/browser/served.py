@@ -79,6 +79,7 @@ def write_notebook(folder: Path, name: str, *cells: str) -> None:
     ]
     kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
     notebook = {"cells": [title, *code], "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
+    folder.mkdir(exist_ok=True)
     (folder / f"{name}.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
 
 

@@ -5,6 +5,7 @@ import re
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -170,3 +171,12 @@ def test_an_error_in_a_notebook_is_an_id_on_the_page_and_a_traceback_in_the_log(
     logged = small.log.partition(f"error {found[1]} in a cell")[2]
     assert "LookupError" in logged
     assert "the password is swordfish" in logged
+
+
+def test_spare_kernels_are_made_one_notebook_after_the_other(tmp_path: Path) -> None:
+    write_notebook(tmp_path / "apps", "a", "import time; time.sleep(6)")
+    write_notebook(tmp_path / "apps", "b", PLAIN)
+    with served(tmp_path / "apps", pool=2) as server:
+        eventually(lambda: len(server.kernels()) == 1, 30, "the first notebook has its kernel")
+        waited = eventually(lambda: len(server.kernels()) == 2, 60, "the second one has its own")
+    assert waited > 5

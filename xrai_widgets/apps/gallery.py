@@ -63,9 +63,9 @@ def configuration(folder: Path, serving: Serving) -> Config:
         tornado_settings={"disable_check_xsrf": True, "headers": HEADERS, "compress_response": serving.open_to_others},
     )
     pool = pool_of([card.path for card in read_cards(folder)], serving.pool)
-    heated = any(entry["pool_size"] for entry in pool.values())
-    settings.VoilaConfiguration.update(presentation(folder), preheat_kernel=heated)
-    settings.VoilaKernelManager.update(kernel_pools_config=pool, fill_delay=2.5)
+    settings.VoilaConfiguration.update(presentation(folder), preheat_kernel=any(pool.values()))
+    settings.Gallery.pool = pool
+    settings.VoilaKernelManager.update(kernel_pools_config={"default": {"pool_size": 0}}, fill_delay=2.5)
     cull = max(1, serving.idle // 10)
     settings.Kernels.update(
         seats=serving.seats, cull_idle_timeout=serving.idle, cull_interval=cull, cull_connected=True

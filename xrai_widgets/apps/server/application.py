@@ -1,5 +1,6 @@
 """Voilà with fewer doors."""
 
+import asyncio
 import secrets
 import threading
 import webbrowser
@@ -7,8 +8,9 @@ from typing import Any
 
 import voila.notebook_renderer
 from jupyter_server.utils import url_path_join
+from tornado.ioloop import IOLoop
 from tornado.routing import Rule
-from traitlets import Bool, List, Unicode
+from traitlets import Bool, Dict, List, Unicode
 from voila.app import Voila
 from voila.execute import VoilaExecutor
 from voila.static_file_handler import TemplateStaticFileHandler
@@ -52,6 +54,7 @@ class Gallery(Voila):  # type: ignore[misc]
     """Serves our notebooks as apps, and nothing else of the machine."""
 
     names = List(Unicode(), config=True, help="names by which the server may be addressed")
+    pool = Dict(config=True, help="how many spare kernels each notebook has")
     any_address = Bool(False, config=True, help="whether it may be addressed by any IP address, too")
 
     def init_settings(self) -> dict[str, Any]:
@@ -76,10 +79,22 @@ class Gallery(Voila):  # type: ignore[misc]
 
     def listen(self) -> None:
         """Answer until interrupted."""
+        IOLoop.current().add_callback(self._heat)
         try:
             super().listen()
         except OSError as error:
             raise ValueError(f"--host must be an address of this machine, got {self.ip!r}: {error}") from None
+
+    async def _heat(self) -> None:
+        """Make the spare kernels one notebook after the other: all at once would take the processor from visitors."""
+        manager = self.kernel_manager
+        for notebook, size in self.pool.items():
+            if size:
+                manager.kernel_pools_config = {**manager.kernel_pools_config, notebook: {"pool_size": size}}
+                manager.fill_if_needed(delay=0, notebook_name=notebook)
+                made = await asyncio.gather(*manager._pools[notebook], return_exceptions=True)
+                runs = [kernel["task"] for kernel in made if isinstance(kernel, dict)]
+                await asyncio.gather(*runs, return_exceptions=True)
 
     def launch_browser(self) -> None:
         """Open the gallery in a browser, with the token."""

@@ -44,10 +44,9 @@ class Serving:
         return sorted({"localhost", "127.0.0.1", "::1", *own} - {"", "0.0.0.0", "::"})
 
 
-def pool_of(names: list[str], size: int | None) -> dict[str, dict[str, int]]:
+def pool_of(names: list[str], size: int | None) -> dict[str, int]:
     """Deal spare kernels to the notebooks in turn; by default one each, within an eighth of the free memory."""
     if size is None:
         size = max(1, min(len(names), psutil.virtual_memory().available // 8 // KERNEL_MEMORY))
     share, rest = divmod(size, len(names))
-    sizes = {name: {"pool_size": share + (place < rest)} for place, name in enumerate(names)}
-    return {"default": {"pool_size": 0}, **sizes}
+    return {name: share + (place < rest) for place, name in enumerate(names)}
