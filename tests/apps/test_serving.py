@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from xrai_widgets.apps.gallery import configuration, presentation
+from xrai_widgets.apps.gallery import SHARE, configuration, presentation
 from xrai_widgets.apps.server.kernels import PONG
 from xrai_widgets.apps.server.serving import Serving, pool_of
-from xrai_widgets.io.notebooks import notebook_folder
+from xrai_widgets.io.notebooks import notebook_folder, read_cards
 from xrai_widgets.widgets import watchdog
 
 NAMES = ["a.ipynb", "b.ipynb", "c.ipynb"]
@@ -67,3 +67,10 @@ def test_a_jupyter_server_shows_the_same_pages_under_its_own_root() -> None:
     assert config["cards"][0]["path"] == "notebooks/00_start_here.ipynb"
     assert config["gallery"] == "/user/x/voila"
     assert hook({"baseUrl": "/"}, settings={"voila": None})["cards"][0]["path"] == "00_start_here.ipynb"
+
+
+def test_every_picture_that_a_notebook_names_is_one_that_the_gallery_draws() -> None:
+    template = (Path(SHARE) / "voila/templates/xrai/tree.html").read_text(encoding="utf-8")
+    named = {card.picture for card in read_cards(notebook_folder())}
+    assert len(named) > 3
+    assert {name for name in named if f'card.picture == "{name}"' not in template} <= {"board"}

@@ -35,22 +35,22 @@ def test_the_default_attack_on_ten_thousand_members_and_others_takes_under_half_
 
 @pytest.mark.parametrize(
     ("attack", "least"),
-    [("random forest", 1.5), ("gradient boosting", 2.0), ("logistic regression", 0.6), ("neural network", 10.0)],
+    [("random forest", 1.5), ("gradient boosting", 1.2), ("logistic regression", 0.6), ("neural network", 10.0)],
 )
 def test_a_trained_attack_is_about_as_fast_as_arts_or_faster(attack: str, least: float) -> None:
     arrays, seconds, values = case(2_000), {}, {}
     run = partial(membership_inference, *arrays, attack=attack, repeats=1)  # type: ignore[arg-type]
     for implementation in ("native", "art"):
-        finding, seconds[implementation] = timed(partial(run, implementation=implementation))  # type: ignore[arg-type]
+        finding, seconds[implementation] = timed(partial(run, implementation=implementation), repeats=3)  # type: ignore[arg-type]
         values[implementation] = finding.values["auc"]
-    ratio = seconds["art"].cpu / seconds["native"].cpu
+    ratio = seconds["art"].wall / seconds["native"].wall
     show(
         f"Membership inference, {attack}, 2,000 + 2,000 samples, both halves in turn",
         [
             {"": name, "wall s": seconds[key].wall, "CPU s": seconds[key].cpu, "AUC": values[key]}
             for key, name in (("art", "ART"), ("native", "xrai_widgets"))
         ]
-        + [{"": "ratio", "CPU s": ratio}],
+        + [{"": "ratio", "wall s": ratio}],
     )
     assert np.isfinite(list(values.values())).all()
     assert ratio >= least
