@@ -26,7 +26,7 @@ def test_first_paint_shows_a_finished_example(start_here: Page) -> None:
     board = start_here.locator(".xrai-scoreboard")
     for text in ("accuracy", "AUROC", "calibration error", "SHAPr membership exposure"):
         expect(board).to_contain_text(text)
-    expect(start_here.get_by_text("95 % quantile of SHAPr by class")).to_be_visible()
+    expect(start_here.get_by_text("95 % quantile of SHAPr by class")).to_be_visible(timeout=LONG)
 
 
 def test_picking_another_example_changes_everything_that_depends_on_it(start_here: Page) -> None:
