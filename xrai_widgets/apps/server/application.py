@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import threading
+import time
 import webbrowser
 from typing import Any
 
@@ -33,6 +34,7 @@ POLICY = "; ".join(
         "frame-ancestors 'self'",
     )
 )
+_PATIENCE = 120  # seconds that visitors keep the spare kernels of another notebook from being made
 HEADERS = {"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"}
 
 
@@ -90,11 +92,18 @@ class Gallery(Voila):  # type: ignore[misc]
         manager = self.kernel_manager
         for notebook, size in self.pool.items():
             if size:
+                await self._until_nobody_works()
                 manager.kernel_pools_config = {**manager.kernel_pools_config, notebook: {"pool_size": size}}
                 manager.fill_if_needed(delay=0, notebook_name=notebook)
                 made = await asyncio.gather(*manager._pools[notebook], return_exceptions=True)
                 runs = [kernel["task"] for kernel in made if isinstance(kernel, dict)]
                 await asyncio.gather(*runs, return_exceptions=True)
+
+    async def _until_nobody_works(self) -> None:
+        """Wait for those who are there to go, but not for ever: others may come."""
+        patience = time.monotonic() + _PATIENCE
+        while self.kernel_manager.visitors and time.monotonic() < patience:
+            await asyncio.sleep(1)
 
     def launch_browser(self) -> None:
         """Open the gallery in a browser, with the token."""
