@@ -75,7 +75,7 @@ def test_finite_differences_lower_the_objective_for_less_than_twice_the_question
     rows, told = [], {}
     for search in ("coordinate", "automatic"):
         questions = 0
-        finding, ours = timed(lambda search=search: cem(**inputs(subject), n_samples=50, noise=0.0, search=search))  # type: ignore[arg-type,misc]
+        finding, ours = timed(lambda search=search: cem(**inputs(subject), n_samples=50, noise=0.0, search=search))  # type: ignore[arg-type,misc]  # from a list
         told[search] = questions, finding.tables["samples"]["pn_objective"].to_numpy()
         rows.append(
             {"": search, "CPU s": ours.cpu, "questions": questions, "median": float(np.median(told[search][1]))}

@@ -39,9 +39,9 @@ def test_the_default_attack_on_ten_thousand_members_and_others_takes_under_half_
 )
 def test_a_trained_attack_is_about_as_fast_as_arts_or_faster(attack: str, least: float) -> None:
     arrays, seconds, values = case(2_000), {}, {}
-    run = partial(membership_inference, *arrays, attack=attack, repeats=1)  # type: ignore[arg-type]
+    run = partial(membership_inference, *arrays, attack=attack, repeats=1)  # type: ignore[arg-type]  # a parameter of the test
     for implementation in ("native", "art"):
-        finding, seconds[implementation] = timed(partial(run, implementation=implementation), repeats=3)  # type: ignore[arg-type]
+        finding, seconds[implementation] = timed(partial(run, implementation=implementation), repeats=3)  # type: ignore[arg-type]  # one of a list
         values[implementation] = finding.values["auc"]
     ratio = seconds["art"].wall / seconds["native"].wall
     show(

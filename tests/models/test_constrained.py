@@ -82,7 +82,7 @@ def test_subject_of_takes_the_same_by_name(mixed: Subject) -> None:
     made = xw.constrained(mixed, tables)
     of = Subject.of(mixed.model, mixed.X, mixed.y, feature_names=mixed.feature_names, constraints=tables, name="mixed")
     assert of.constraints == made.constraints
-    assert np.array_equal(of.bounds, made.bounds)  # type: ignore[arg-type]
+    assert np.array_equal(of.bounds, made.bounds)  # type: ignore[arg-type]  # both have bounds
     by_name = Subject.of(mixed.model, mixed.X, mixed.y, feature_names=mixed.feature_names, bounds={"age": (18, 90)})
     assert constraint(by_name, "age")[1] == [18, 90]
     assert constraint(by_name, "a")[1] == constraint(mixed, "a")[1]
@@ -101,7 +101,7 @@ def test_a_column_of_codes_becomes_a_category_and_the_gradient_goes(mixed: Subje
 def test_the_leaves_of_a_tree_go_where_they_were_rounded_for_whole_numbers(mixed: Subject) -> None:
     tree = DecisionTreeClassifier(random_state=0).fit(mixed.X, mixed.y)
     given = {"constraints": {"x6": Constraint("integer")}}
-    subject = Subject.of(tree, mixed.X, mixed.y, **given)  # type: ignore[arg-type]
+    subject = Subject.of(tree, mixed.X, mixed.y, **given)  # type: ignore[arg-type]  # a parameter of the test
     assert subject.regions is not None
     assert xw.constrained(subject, {"x6": {"kind": "continuous"}}).regions is None
     assert xw.constrained(subject, {"x6": {"monotone": 1}}).regions is not None

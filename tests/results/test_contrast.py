@@ -207,7 +207,9 @@ def test_the_measures_are_those_of_the_run(tabular: Finding) -> None:
 
 
 def test_everything_from_the_data_is_escaped() -> None:
-    decode = lambda rows: pd.DataFrame({EVIL: [EVIL + str(row[0]) for row in rows]})  # noqa: E731
+    def decode(rows: Array) -> pd.DataFrame:
+        return pd.DataFrame({EVIL: [EVIL + str(row[0]) for row in rows]})
+
     finding = made(np.array([[0.0]]), np.array([[1.0]]), id=EVIL, answer=EVIL, pn_class=EVIL, **{"class": EVIL})
     shown = explained(finding, 0, subject_of(1, decode)) + measures(finding, 0)
     assert "<script>" not in shown

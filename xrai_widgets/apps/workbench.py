@@ -69,8 +69,8 @@ class Workbench(w.VBox):  # type: ignore[misc]
         self.session.subject = subject
 
     def _wire(self) -> None:
-        self.session.link(self.constraints, subject="subject")
-        for component in (self.picker, self.selector, self.forms, self.runner, self.board, self.history, self.view):
+        asking = (self.constraints, self.picker, self.selector, self.forms, self.runner)
+        for component in (*asking, self.board, self.history, self.view):
             self.session.link(component, subject="subject")
         for component in (self.board, self.view, self.report, self.policy, self.history, self.code):
             self.session.link(component, policy="policy")

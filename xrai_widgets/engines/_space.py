@@ -64,12 +64,16 @@ class Space:
         put(self, "_groups", groups)
 
     @cached_property
+    def fixed(self) -> Array:
+        """Mask of the columns that may not change: immutable ones, and those whose range is one value."""
+        mask: Array = np.array([kind.immutable for kind in self.constraints]) | (self.bounds[1] <= self.bounds[0])
+        return mask
+
+    @cached_property
     def free(self) -> Array:
         """Mask of the coordinates that may change."""
-        low, high = self.bounds
-        fixed = np.array([kind.immutable for kind in self.constraints]) | (high <= low)
-        parts = [~fixed[self._numeric]]
-        parts += [np.full(block.stop - block.start, not fixed[column]) for column, block in self._blocks]
+        parts = [~self.fixed[self._numeric]]
+        parts += [np.full(block.stop - block.start, not self.fixed[column]) for column, block in self._blocks]
         return np.concatenate(parts)
 
     @cached_property
@@ -121,7 +125,7 @@ class Space:
                 samples[:, column] = np.maximum(samples[:, column], origins[:, column])
             if kind.monotone < 0:
                 samples[:, column] = np.minimum(samples[:, column], origins[:, column])
-            if kind.immutable or self.bounds[1, column] <= self.bounds[0, column]:
+            if self.fixed[column]:
                 samples[:, column] = origins[:, column]
         return samples
 

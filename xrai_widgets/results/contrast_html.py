@@ -144,9 +144,9 @@ def _all(finding: Finding, key: str) -> list[str]:
     """Return what is known over all instances, of each kind of explanation."""
     told: list[str] = []
     for mode in modes_of(finding):
-        name = {"share": f"{mode.lower()}_share", "sparsity": f"{mode.lower()}_sparsity"}.get(key, key)
-        if key == "distance":
-            name = f"median_{mode.lower()}_distance"
+        which = mode.lower()
+        own = {"share": f"{which}_share", "sparsity": f"{which}_sparsity", "distance": f"median_{which}_distance"}
+        name = own.get(key, key)
         once = (key == "stability" and mode == "PP") or (key == "validity" and told)
         if once or name not in finding.values:
             told.append("")

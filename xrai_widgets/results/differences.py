@@ -8,9 +8,10 @@ import pandas as pd
 from scipy import stats
 
 from xrai_widgets.core import Outcome
+from xrai_widgets.core.finding import FOR_PAIRS
 from xrai_widgets.results.medians import paired_interval
 
-MEANS, MEDIANS = "contributions", "medians"
+MEANS, MEDIANS = FOR_PAIRS
 
 
 @dataclass(frozen=True)

@@ -148,9 +148,11 @@ def run_plan(
         What ended before, oldest first: a run that was cancelled and is asked for again goes on, as those of the store
         do.
     """
-    work = check_plan(plan)
     if isinstance(plan, str | Path):
-        subject = constrained(subject, read_plan_file(plan).constraints)
+        file = read_plan_file(plan)
+        work, subject = check_plan(file.entries), constrained(subject, file.constraints)
+    else:
+        work = check_plan(plan)
     stop = cancel or threading.Event()
     weights = list(seconds) if seconds is not None else [1.0] * len(work)
     known, outcomes = tuple(earlier), list[Outcome]()

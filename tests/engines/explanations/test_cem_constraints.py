@@ -98,7 +98,7 @@ def explained_within(case: Case, seed: int, classic: bool | None, search: str) -
         space.bounds,
         tuple(space.constraints),
         **abilities,
-        search="automatic" if search == "gradient" else search,  # type: ignore[arg-type]
+        search="automatic" if search == "gradient" else search,  # type: ignore[arg-type]  # drawn
         classic=classic,
         scale=space.scale,
         kappa=0.01,
@@ -140,10 +140,10 @@ def attacked_within(case: Case, seed: int, attack: str, norm: str, implementatio
         tuple(space.constraints),
         gradient=model.gradient,
         n_samples=len(origins),
-        attack=attack,  # type: ignore[arg-type]
-        norm=norm,  # type: ignore[arg-type]
+        attack=attack,  # type: ignore[arg-type]  # drawn
+        norm=norm,  # type: ignore[arg-type]  # drawn
         scale=space.scale,
-        implementation=implementation,  # type: ignore[arg-type]
+        implementation=implementation,  # type: ignore[arg-type]  # drawn
         **({"steps": 5, "restarts": 1} if attack == "pgd" else {"max_iter": 2, "init_eval": 10, "init_size": 10}),
     )
     assert allowed(space, origins[:, None], np.vstack(asked)).any(axis=0).all()

@@ -157,7 +157,7 @@ def test_numbers_of_a_mixed_table_are_refined_and_its_words_stay_allowed() -> No
     y = predict(X).argmax(axis=1)
     told = {}
     for search in ("automatic", "coordinate"):
-        finding = cem(predict, X, y, bounds, kinds, n_samples=60, noise=0.0, mode="PN", search=search)  # type: ignore[arg-type]
+        finding = cem(predict, X, y, bounds, kinds, n_samples=60, noise=0.0, mode="PN", search=search)  # type: ignore[arg-type]  # one of a list
         told[search] = finding.tables["samples"]["pn_objective"].to_numpy()
         points, origins = finding.arrays["pn"], finding.arrays["original"]
         assert (points[:, 2] >= origins[:, 2]).all()
@@ -198,5 +198,5 @@ def test_cancel_lands_while_slopes_are_asked_for(network: MLPClassifier, cancer:
     X, y = cancer
     bounds = np.array([X.min(axis=0), X.max(axis=0)])
     with pytest.raises(Cancelled):
-        cem(network.predict_proba, X, y, bounds, n_samples=5, noise=0.0, step=Stop())  # type: ignore[arg-type]
+        cem(network.predict_proba, X, y, bounds, n_samples=5, noise=0.0, step=Stop())  # type: ignore[arg-type]  # it has only what cem calls
     assert any("taking back" in note for note in notes)

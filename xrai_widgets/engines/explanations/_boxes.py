@@ -39,10 +39,9 @@ def negative_box(samples: Array, space: Space, base: Array | None) -> tuple[Arra
     low, high = np.minimum(low, samples), np.maximum(high, samples)
     for column, kind in enumerate(space.constraints):
         value = samples[:, column]
-        fixed = kind.immutable or space.bounds[1, column] <= space.bounds[0, column]
-        if fixed or kind.monotone > 0:
+        if space.fixed[column] or kind.monotone > 0:
             low[:, column] = value
-        if fixed or kind.monotone < 0:
+        if space.fixed[column] or kind.monotone < 0:
             high[:, column] = value
     if base is None:
         return low, high
