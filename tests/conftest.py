@@ -15,11 +15,17 @@ import numpy as np
 import pytest
 
 import xrai_widgets.engines  # noqa: F401 - fills the catalog
+from tests import groups
 from xrai_widgets.core import Subject
 from xrai_widgets.data import examples
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ("breast_cancer_forest", "breast_cancer_logistic", "german_credit_forest", "digits_network", "diabetes_tree")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    return groups.scheduler(config, log) if config.getoption("dist") != "each" else None
 
 
 @pytest.hookimpl(trylast=True)

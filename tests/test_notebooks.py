@@ -10,8 +10,6 @@ import pytest
 
 from xrai_widgets.io.notebooks import notebook_folder, read_cards
 
-pytestmark = pytest.mark.xdist_group("servers")  # one worker starts kernels: two could pick the same port
-
 FOLDER = Path(__file__).parent.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 NAMES = [path.name for path in NOTEBOOKS]

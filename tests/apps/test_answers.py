@@ -7,8 +7,6 @@ import pytest
 from tests.browser.served import Served, ask, served
 from xrai_widgets.io.notebooks import notebook_folder
 
-pytestmark = pytest.mark.xdist_group("servers")  # one worker starts kernels: two could pick the same port
-
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:

@@ -27,7 +27,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if str(item.path).startswith(here):
             item.add_marker("browser")
-            item.add_marker(pytest.mark.xdist_group("servers"))
             if without and not os.environ.get("CI"):
                 item.add_marker(pytest.mark.skip(reason="no Chromium: `python -m tests` gets one"))
 

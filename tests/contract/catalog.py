@@ -28,20 +28,11 @@ SUBJECTS = ("breast_cancer_logistic", "german_credit_forest", "digits_network", 
 load = examples.load
 
 
-def _group(entry: Assessment) -> tuple[pytest.MarkDecorator, ...]:
-    return (pytest.mark.xdist_group(f"contract {entry.name}"),)  # one worker makes the runs that its tests share
-
-
-every_engine = pytest.mark.parametrize(
-    "entry", [pytest.param(entry, id=entry.name, marks=_group(entry)) for entry in CATALOG]
-)
+every_engine = pytest.mark.parametrize("entry", CATALOG, ids=NAMES)
 every_pair = pytest.mark.parametrize(
     ("entry", "name"),
-    [
-        pytest.param(entry, name, id=f"{entry.name}-{name}", marks=_group(entry))
-        for entry in CATALOG
-        for name in SUBJECTS
-    ],
+    [(entry, name) for entry in CATALOG for name in SUBJECTS],
+    ids=[f"{entry.name}-{name}" for entry in CATALOG for name in SUBJECTS],
 )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.contract.cancel import MOMENTS, cancelled
-from tests.contract.catalog import CATALOG, NAMES, every_engine, example_for, first, small, subject_for
+from tests.contract.catalog import every_engine, example_for, first, small, subject_for
 from xrai_widgets.core import Assessment, Cancelled, Step
 from xrai_widgets.runtime import Meter, RunStep, run
 
@@ -29,9 +29,8 @@ def test_the_engine_works_on_bare_arrays_without_a_runtime(entry: Assessment) ->
     assert entry.engine(**required, **small(entry)).values
 
 
-@pytest.mark.xdist_group("clock")
 @pytest.mark.parametrize("moment", MOMENTS)
-@pytest.mark.parametrize("entry", CATALOG, ids=NAMES)
+@every_engine
 def test_cancel_lands_within_a_second(entry: Assessment, moment: str) -> None:
     ended = cancelled(subject_for(entry), entry, moment)
     assert ended.status == "cancelled" or not ended.asked, "it ended before there was anything to cancel"

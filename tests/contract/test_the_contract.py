@@ -15,7 +15,6 @@ from tests.contract.catalog import example_for, first
 from xrai_widgets.core import Array, Assessment, Cancelled, Finding, Predict, Step, find, quiet
 
 ANY = "breast_cancer_logistic"
-pytestmark = pytest.mark.xdist_group("clock")
 
 
 def made(engine: Callable[..., Finding]) -> Assessment:

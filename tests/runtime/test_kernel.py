@@ -13,7 +13,6 @@ import threading, time
 import ipywidgets
 from xrai_widgets.runtime import Job
 
-pytestmark = pytest.mark.xdist_group("servers")  # one worker starts kernels: two could pick the same port
 
 heard = []
 
