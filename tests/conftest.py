@@ -1,24 +1,55 @@
-"""Fitted models and data that many tests share. They are made once per session."""
+"""Fitted models and data that many tests share, made once per session; and what a test may not leave behind."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+
+os.environ["XRAI_STORE"] = "none"  # no test reads or writes the history of whoever runs it
+# processes that tests start find the package and the tests from any folder
+os.environ["PYTHONPATH"] = f"{Path(__file__).parent.parent}{os.pathsep}{os.environ.get('PYTHONPATH', '')}".rstrip(
+    os.pathsep
+)
+os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(Path(__file__).parent.parent / ".pytest_cache" / "hypothesis")
 
 import numpy as np
 import pytest
 
 import xrai_widgets.engines  # noqa: F401 - fills the catalog
+from tests import groups
 from xrai_widgets.core import Subject
 from xrai_widgets.data import examples
 
-os.environ["XRAI_STORE"] = "none"  # no test reads or writes the history of whoever runs it
-
+ROOT = Path(__file__).parent.parent
 EXAMPLES = ("breast_cancer_forest", "breast_cancer_logistic", "german_credit_forest", "digits_network", "diabetes_tree")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    return groups.scheduler(config, log) if config.getoption("dist") != "each" else None
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # Playwright's event loop stays in this thread once it runs, and no other one can run beside it
     items.sort(key=lambda item: "playwright" in getattr(item, "fixturenames", ()))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def working_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An empty folder of this worker's own, in which all of its tests run."""
+    folder, before = tmp_path_factory.mktemp("working-directory"), Path.cwd()
+    os.chdir(folder)
+    yield folder
+    os.chdir(before)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_in_the_working_directory(working_directory: Path) -> Iterator[None]:
+    yield
+    left = sorted(path.name for path in working_directory.iterdir())
+    for name in left:  # the next test is not to blame
+        (working_directory / name).rename(working_directory.parent / f"left-{os.getpid()}-{name}-{os.urandom(4).hex()}")
+    assert left == [], "a test, or what it runs, has written into the folder it was started from"
 
 
 @pytest.fixture(scope="session")
@@ -59,8 +90,7 @@ def rng() -> np.random.Generator:
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder with larger public data sets; tests that need it are skipped where it is not."""
-    root = Path(__file__).parent.parent
-    for folder in (Path(os.environ.get("XRAI_DATA", "")), root.parent / "shared" / "data"):
+    for folder in (Path(os.environ.get("XRAI_DATA", "")), ROOT.parent / "shared" / "data"):
         if folder.is_dir() and (folder / "README.md").is_file():
             return folder
     pytest.skip("set XRAI_DATA to the folder with the larger public data sets")

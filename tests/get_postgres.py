@@ -4,11 +4,12 @@ import contextlib
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from tests.ports import free_port
 
 USER = "postgres"
 NEEDED = ("initdb", "pg_ctl", "postgres")
@@ -44,7 +45,7 @@ def server() -> Iterator[str]:
         if os.geteuid() == 0:
             account = pwd.getpwnam(USER)
             os.chown(folder, account.pw_uid, account.pw_gid)
-        yield from _serve(Path(folder) / "data", Path(find()), _free_port())
+        yield from _serve(Path(folder) / "data", Path(find()), free_port())
 
 
 def _serve(data: Path, programs: Path, port: int) -> Iterator[str]:
@@ -62,9 +63,3 @@ def _run(*command: object, check: bool = True) -> None:
     words = [*as_user, *map(str, command)]
     done = subprocess.run(words, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
     assert not check or done.returncode == 0, done.stderr
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -18,7 +18,7 @@ def test_the_import_loads_no_heavy_library() -> None:
 
 
 def test_the_import_takes_less_than_0_3_seconds() -> None:
-    code = "import time; t = time.perf_counter(); import xrai_widgets; print(time.perf_counter() - t)"
+    code = "import time; t = time.process_time(); import xrai_widgets; print(time.process_time() - t)"
     assert min(float(python(code)) for _ in range(3)) < 0.3
 
 

@@ -21,7 +21,7 @@ class Said(Step):
     def __init__(self) -> None:
         self._next = 0.0
 
-    def __call__(self, done: float, note: str = "", partial: object = None) -> None:  # noqa: ARG002
+    def __call__(self, done: float, note: str = "", partial: object = None) -> None:
         """Print a line for every tenth."""
         if done >= self._next:
             print(f"  {done:4.0%}  {note}", flush=True)

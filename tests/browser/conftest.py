@@ -1,7 +1,6 @@
 """A real Voilà server and a real headless Chromium; a request that leaves this machine fails the test."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -13,10 +12,12 @@ from typing import Any
 import pytest
 
 from tests.get_browser import ARGUMENTS, find
+from tests.ports import free_port
 
 pytest.importorskip("playwright")
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
+expect.set_options(timeout=60_000)  # a busy machine is slow, and a page that is right ends the wait
 LOCAL = ("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:", "about:")
 
 
@@ -35,22 +36,31 @@ def browser_type_launch_args() -> dict[str, Any]:
     return {"executable_path": find(), "args": ARGUMENTS}
 
 
+# Playwright's event loop lives in this thread, where no other one can run beside it: it ends with the tests of this
+# folder, so that the worker can go on with others
+@pytest.fixture(scope="package")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def browser(playwright: Playwright, browser_type_launch_args: dict[str, Any]) -> Iterator[Browser]:
+    started = playwright.chromium.launch(**browser_type_launch_args)
+    yield started
+    started.close()
+
+
 @pytest.fixture(scope="session")
 def browser_context_args() -> dict[str, Any]:
     return {"viewport": {"width": 1400, "height": 1100}, "accept_downloads": True}
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_until_served(url: str, process: "subprocess.Popen[bytes]", seconds: float = 60) -> None:
+def wait_until_served(url: str, process: "subprocess.Popen[bytes]", seconds: float = 180) -> None:
     deadline = time.monotonic() + seconds
     while True:
         try:
-            urllib.request.urlopen(url, timeout=2)
+            urllib.request.urlopen(url, timeout=10)
             return
         except OSError:
             assert process.poll() is None, "the server ended"
@@ -58,7 +68,7 @@ def wait_until_served(url: str, process: "subprocess.Popen[bytes]", seconds: flo
             time.sleep(0.1)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the gallery, served by the command a user types."""
     port = free_port()
@@ -71,7 +81,7 @@ def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
         log.close()
 
 
@@ -103,6 +113,6 @@ def the_kernel_is_left(page: Page) -> Iterator[None]:
 def start_here(page: Page, gallery: str) -> Page:
     """The first app, with its workbench on the page."""
     page.goto(f"{gallery}voila/render/00_start_here.ipynb")
-    page.get_by_role("button", name="Run").wait_for(timeout=60_000)
-    page.get_by_role("slider", name="cut on SHAPr").wait_for(timeout=30_000)
+    page.get_by_role("button", name="Run").wait_for(timeout=120_000)
+    page.get_by_role("slider", name="cut on SHAPr").wait_for(timeout=120_000)
     return page

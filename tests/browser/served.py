@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from tests.browser.conftest import free_port, wait_until_served
+from tests.browser.conftest import wait_until_served
+from tests.ports import free_port
 
 START = """
 import sys
@@ -67,7 +68,7 @@ def served(folder: Path, log: Path | None = None, **options: object) -> Iterator
             yield Served(f"http://127.0.0.1:{port}/", process, log)
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(60)
 
 
 def write_notebook(folder: Path, name: str, *cells: str) -> None:
@@ -95,7 +96,7 @@ def eventually(true: Callable[[], bool], seconds: float, what: str) -> float:
 def ask(url: str, path: str, headers: dict[str, str] | None = None, method: str = "GET") -> tuple[int, str]:
     """Send a path exactly as it is written: browsers and urllib tidy it up."""
     address = urlsplit(url)
-    connection = http.client.HTTPConnection(address.hostname or "", address.port or 80, timeout=10)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port or 80, timeout=60)
     connection.request(method, path, headers=headers or {})
     with closing(connection):
         response = connection.getresponse()

@@ -22,7 +22,7 @@ FOCUSED = """() => {
   const named = node.getAttribute("aria-label") || labels || node.textContent || node.getAttribute("title");
   return `${node.tagName.toLowerCase()} ${(named || (label && label.textContent) || "").trim()}`;
 }"""
-LONG = 30_000
+LONG = 120_000
 
 
 def violations(page: Page) -> list[str]:
@@ -68,7 +68,7 @@ def test_the_gallery_has_no_violation(page: Page, gallery: str, scheme: str) -> 
 def test_the_workbench_has_no_violation_in_any_state(page: Page, gallery: str, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)
     page.goto(f"{gallery}voila/render/00_start_here.ipynb")
-    page.get_by_role("slider", name="cut on SHAPr").wait_for(timeout=60_000)
+    page.get_by_role("slider", name="cut on SHAPr").wait_for(timeout=120_000)
     found = {"first paint": violations(page)}
     for state, enter in STATES.items():
         enter(page)
@@ -94,7 +94,7 @@ def test_an_audit_by_keyboard_alone(page: Page, gallery: str, tmp_path: Path) ->
     page.goto(gallery)
     reach(page, "^a Start here")
     page.keyboard.press("Enter")
-    page.get_by_role("slider", name="cut on SHAPr").wait_for(timeout=60_000)
+    page.get_by_role("slider", name="cut on SHAPr").wait_for(timeout=120_000)
 
     reach(page, "^input Evasion attack")
     page.keyboard.press("Space")

@@ -5,13 +5,13 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-LONG = 30_000
+LONG = 120_000
 
 
 @pytest.fixture
 def comparing(page: Page, gallery: str) -> Page:
-    page.goto(f"{gallery}voila/render/04_compare_two_models.ipynb", timeout=60_000)
-    page.get_by_role("button", name=re.compile("^Run")).nth(1).wait_for(timeout=60_000)
+    page.goto(f"{gallery}voila/render/04_compare_two_models.ipynb", timeout=120_000)
+    page.get_by_role("button", name=re.compile("^Run")).nth(1).wait_for(timeout=120_000)
     page.locator(".xrai-comparison").nth(2).wait_for(timeout=LONG)
     return page
 

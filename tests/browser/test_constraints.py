@@ -6,7 +6,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.test_accessibility import violations
 
-LONG = 30_000
+LONG = 120_000
 
 
 def unfolded(page: Page) -> Locator:

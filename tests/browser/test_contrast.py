@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.served import Served, served, write_notebook
 from tests.browser.test_accessibility import violations
 
-LONG = 90_000
+LONG = 120_000
 CODE = """
 import xrai_widgets as xw
 from xrai_widgets.widgets import A11y, OutcomeView

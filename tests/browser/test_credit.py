@@ -7,12 +7,12 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.test_accessibility import violations
 
-LONG = 60_000
+LONG = 120_000
 
 
 @pytest.fixture
 def story(page: Page, gallery: str) -> Page:
-    page.goto(f"{gallery}voila/render/05_why_was_this_credit_refused.ipynb", timeout=3 * LONG)
+    page.goto(f"{gallery}voila/render/05_why_was_this_credit_refused.ipynb", timeout=LONG)
     page.get_by_role("button", name=re.compile("^Run")).nth(1).wait_for(timeout=LONG)
     return page
 

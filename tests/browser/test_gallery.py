@@ -21,9 +21,9 @@ def test_the_gallery_shows_a_card_for_every_notebook(page: Page, gallery: str) -
 def test_a_card_opens_and_run_gives_a_verdict(page: Page, gallery: str) -> None:
     page.goto(gallery)
     page.get_by_role("link", name=CARDS[0].title).click()
-    page.get_by_role("button", name="Run").click(timeout=60_000)
+    page.get_by_role("button", name="Run").click(timeout=120_000)
     board = page.locator(".xrai-scoreboard")
-    expect(board.locator(".xrai-fail").first).to_have_text("■fail", timeout=30_000)
+    expect(board.locator(".xrai-fail").first).to_have_text("■fail", timeout=120_000)
     expect(board).to_contain_text("membership advantage")
 
 
@@ -32,8 +32,8 @@ def test_every_notebook_is_an_app(page: Page, gallery: str, card: object) -> Non
     from xrai_widgets.io.notebooks import Card
 
     assert isinstance(card, Card)
-    page.goto(f"{gallery}voila/render/{card.path}", timeout=90_000)
-    expect(page.get_by_role("button", name="Run").first).to_be_visible(timeout=90_000)
+    page.goto(f"{gallery}voila/render/{card.path}", timeout=120_000)
+    expect(page.get_by_role("button", name="Run").first).to_be_visible(timeout=120_000)
     expect(page.get_by_role("heading", name=card.title)).to_be_visible()
     expect(page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']")).to_have_count(0)
     assert page.locator(".jp-InputArea-editor").count() == 0, "the sources stay in the notebook"

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.conftest import free_port, wait_until_served
+from tests.browser.conftest import wait_until_served
+from tests.ports import free_port
 
-LONG = 30_000
+LONG = 120_000
 
 
 @pytest.fixture(scope="module")
@@ -42,14 +43,14 @@ def keeping(store: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/voila/render/00_start_here.ipynb"
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
         log.close()
 
 
 def visit(context: BrowserContext, address: str) -> Page:
     page = context.new_page()
     page.goto(address)
-    page.get_by_role("button", name="Run").wait_for(timeout=60_000)
+    page.get_by_role("button", name="Run").wait_for(timeout=120_000)
     page.get_by_role("slider", name="cut on SHAPr").wait_for(timeout=LONG)
     page.locator(".jupyter-widgets").get_by_text("History", exact=True).first.click()
     return page

@@ -13,10 +13,12 @@ import psutil
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import free_port, wait_until_served
+from tests.browser.conftest import wait_until_served
+from tests.pace import slowness
+from tests.ports import free_port
 from xrai_widgets.io.notebooks import notebook_folder, read_cards
 
-LONG = 90_000
+LONG = 120_000
 NOTEBOOKS = [card.path for card in read_cards(notebook_folder())]
 CELLS = (
     """
@@ -40,7 +42,7 @@ my_forest = RandomForestClassifier(20, random_state=0).fit(X_train, y_train)
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a notebook in JupyterLab, but for its name."""
     folder = tmp_path_factory.mktemp("lab")
@@ -62,7 +64,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/lab/tree/{{}}?reset&token={token}"
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
         log.close()
 
 
@@ -104,7 +106,7 @@ def test_run_slide_and_cancel_in_jupyterlab(page: Page, lab: str) -> None:
     run.click()
     expect(area.get_by_text(re.compile(r"HopSkipJump iteration"))).to_be_visible(timeout=LONG)
     run.click()
-    expect(run).to_have_text(re.compile("^Run"), timeout=2000)
+    expect(run).to_have_text(re.compile("^Run"), timeout=2000 * slowness())
     expect(area.locator(".xrai-scoreboard")).to_contain_text("cancelled by the user")
 
 
@@ -140,7 +142,7 @@ def test_a_dead_kernel_is_said_until_the_cell_runs_again(page: Page, lab: str) -
     page.wait_for_timeout(3000)  # the watchdog has heard the kernel
     kernel.kill()
     banner = page.get_by_role("alert").filter(has_text="The kernel of this workbench has ended. Run its cell again.")
-    expect(banner).to_be_visible(timeout=15_000)
+    expect(banner).to_be_visible(timeout=120_000)
     page.get_by_role("button", name="Ok", exact=True).click()  # JupyterLab says that it has started another one
     page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
     expect(banner).to_have_count(0, timeout=LONG)

@@ -84,7 +84,7 @@ def test_the_table_of_samples_is_sorted_by_its_headers(start_here: Page) -> None
 
 def test_sliders_and_progress_have_names_for_assistive_technology(start_here: Page) -> None:
     start_here.get_by_role("button", name=re.compile("^Run")).click()
-    start_here.locator(".widget-slider", has_text="membership advantage").wait_for(timeout=30_000)
+    start_here.locator(".widget-slider", has_text="membership advantage").wait_for(timeout=120_000)
     handles = start_here.locator(".noUi-handle:visible")
     expect(handles.first).to_have_attribute("aria-label", re.compile(".+"))
     for handle in handles.all():

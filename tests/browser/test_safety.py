@@ -70,7 +70,7 @@ def test_others_need_the_token_that_is_printed(page: Page, tmp_path_factory: pyt
         page.goto(f"{server.url}?token={found[1]}")
         expect(page.get_by_text("A page for a test.")).to_be_visible()
         page.get_by_role("link", name="fine").click()  # from here on by cookie
-        expect(page.get_by_role("heading", name="fine")).to_be_visible(timeout=30_000)
+        expect(page.get_by_role("heading", name="fine")).to_be_visible(timeout=120_000)
         page.wait_for_load_state("networkidle")  # else leaving the page would interrupt its scripts
         for name, status in (("192.168.7.7:8866", 302), ("gallery.example", 302), ("evil.example", 421)):
             assert ask(server.url, "/", {"Host": name})[0] == status, name
@@ -84,7 +84,7 @@ def test_light_and_dark_follow_the_system_and_the_choice_is_kept(browser: Browse
     page.get_by_role("button", name="Switch to the light theme").click()
     assert _darkness(page, "body") < 0.2
     page.goto(f"{gallery}voila/render/00_start_here.ipynb")
-    page.get_by_role("button", name="Run").wait_for(timeout=60_000)
+    page.get_by_role("button", name="Run").wait_for(timeout=120_000)
     assert _darkness(page, "body") < 0.2
     ink = "getComputedStyle(document.querySelector('.xrai')).color"
     light = page.evaluate(ink)

@@ -7,7 +7,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.test_accessibility import violations
 
-LONG = 60_000
+LONG = 120_000
 # from a step of the cut to the flags of the table, inside the page
 FOLLOWS = """() => new Promise((done) => {
   const table = [...document.querySelectorAll('.xrai-table')].find((node) => node.textContent.includes('Most exposed'));

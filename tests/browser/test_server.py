@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.served import Served, eventually, served, write_notebook
+from tests.pace import slowness
 
 ALIVE = """
 import ipywidgets as w
@@ -29,7 +30,7 @@ import ipywidgets as w
 from xrai_widgets.runtime import Job
 from xrai_widgets.widgets.watchdog import Watchdog
 said = w.Label("at work")
-job = Job(lambda job: time.sleep(26), lambda news: setattr(said, "value", "done")).start()
+job = Job(lambda job: time.sleep(30), lambda news: setattr(said, "value", "done")).start()
 w.VBox([Watchdog(period=1.0), said])
 """
 BLOCKED = """
@@ -58,17 +59,22 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     for name, cell in NOTEBOOKS.items():
         write_notebook(folder, name, cell)
     with served(folder, seats=2, pool=1, idle=IDLE) as server:
-        eventually(lambda: "is filled with 1 kernel" in server.log, 30, "the pool is filled")
+        eventually(lambda: "is filled with 1 kernel" in server.log, 120, "the pool is filled")
         yield server
+
+
+def kernel_id(page: Page) -> str:
+    found = re.search(r'"kernelId": "([\w-]+)"', page.content())
+    assert found
+    return found[1]
 
 
 def visit(page: Page, server: Served, name: str = "alive") -> int:
     """Open an app; return the process id of its kernel."""
     page.goto(server.app(name))
-    page.get_by_text(SHOWN[name], exact=True).wait_for(timeout=60_000)
-    found = re.search(r'"kernelId": "([\w-]+)"', page.content())
-    assert found
-    return next(pid for pid, command in server.kernels().items() if found[1] in command)
+    page.get_by_text(SHOWN[name], exact=True).wait_for(timeout=120_000)
+    name = kernel_id(page)
+    return next(pid for pid, command in server.kernels().items() if name in command)
 
 
 def leave(page: Page) -> None:
@@ -82,18 +88,18 @@ def test_the_pool_answers_at_once_and_is_filled_again(page: Page, small: Served)
     assert visit(page, small) == spare
     page.get_by_role("button", name="Ask").click()
     expect(page.get_by_text("answered")).to_be_visible()
-    eventually(lambda: small.log.count("is filled with 1 kernel") >= 2, 30, "the pool is filled again")
+    eventually(lambda: small.log.count("is filled with 1 kernel") >= 2, 120, "the pool is filled again")
     assert len(small.kernels()) == 2
     leave(page)
 
 
 def test_a_spare_kernel_that_dies_is_replaced(page: Page, small: Served) -> None:
-    eventually(lambda: len(small.kernels()) == 1, 30, "only the spare kernel is left")
+    eventually(lambda: len(small.kernels()) == 1, 120, "only the spare kernel is left")
     (spare,) = small.kernels()
     filled = small.log.count("is filled with 1 kernel")
     os.kill(spare, signal.SIGKILL)
-    eventually(lambda: small.log.count("is filled with 1 kernel") > filled, 30, "the pool is filled again")
-    eventually(lambda: len(small.kernels()) == 1, 10, "the dead one does not come back")
+    eventually(lambda: small.log.count("is filled with 1 kernel") > filled, 120, "the pool is filled again")
+    eventually(lambda: len(small.kernels()) == 1, 120, "the dead one does not come back")
     visit(page, small)
     page.get_by_role("button", name="Ask").click()
     expect(page.get_by_text("answered")).to_be_visible()
@@ -101,10 +107,12 @@ def test_a_spare_kernel_that_dies_is_replaced(page: Page, small: Served) -> None
 
 
 def test_closing_the_tab_ends_the_kernel(page: Page, small: Served) -> None:
-    kernel = visit(page, small)
+    kernel, name = visit(page, small), kernel_id(page)
     leave(page)
-    took = eventually(lambda: kernel not in small.kernels(), 10, "the kernel is ended")
-    assert took < IDLE, "that was the culler"
+    took = eventually(lambda: kernel not in small.kernels(), 120, "the kernel is ended")
+    assert took < IDLE * slowness(), "that was the culler"
+    culled = ("no page holds the kernel", "Culling")
+    assert not [line for line in small.log.splitlines() if name in line and any(word in line for word in culled)]
 
 
 def test_the_page_of_a_killed_kernel_says_so_within_15_seconds(page: Page, small: Served) -> None:
@@ -113,10 +121,10 @@ def test_the_page_of_a_killed_kernel_says_so_within_15_seconds(page: Page, small
     assert page.get_by_role("alert").filter(has_text=ENDED).count() == 0
     began = time.monotonic()
     os.kill(kernel, signal.SIGKILL)
-    expect(page.get_by_role("alert").filter(has_text=ENDED)).to_be_visible(timeout=20_000)
-    assert time.monotonic() - began < 15
+    expect(page.get_by_role("alert").filter(has_text=ENDED)).to_be_visible(timeout=120_000)
+    assert time.monotonic() - began < 15 * slowness()
     page.get_by_role("button", name="Reload").click()
-    page.get_by_role("button", name="Ask").click(timeout=30_000)
+    page.get_by_role("button", name="Ask").click(timeout=120_000)
     expect(page.get_by_text("answered")).to_be_visible()
     leave(page)
 
@@ -124,9 +132,9 @@ def test_the_page_of_a_killed_kernel_says_so_within_15_seconds(page: Page, small
 def test_an_idle_kernel_is_ended_and_a_silent_job_keeps_its_own(browser: Browser, small: Served) -> None:
     pages = {name: browser.new_context().new_page() for name in ("job", "alive")}
     kernels = {name: visit(page, small, name) for name, page in pages.items()}
-    took = eventually(lambda: kernels["alive"] not in small.kernels(), IDLE + 6, "the idle kernel is ended")
-    assert took > IDLE - 3
-    expect(pages["job"].get_by_text("done")).to_be_visible(timeout=40_000)
+    took = eventually(lambda: kernels["alive"] not in small.kernels(), 120, "the idle kernel is ended")
+    assert IDLE - 3 < took < (IDLE + 6) * slowness()
+    expect(pages["job"].get_by_text("done")).to_be_visible(timeout=120_000)
     assert kernels["job"] in small.kernels()
     assert pages["job"].get_by_role("alert").filter(has_text=ENDED).count() == 0
     for page in pages.values():
@@ -137,32 +145,32 @@ def test_a_kernel_that_is_busy_with_a_cell_is_not_taken_for_dead(page: Page, sma
     visit(page, small, "blocked")
     page.evaluate(BARKED)
     page.get_by_role("button", name="Block").click()
-    expect(page.get_by_role("button", name="Blocked no more")).to_be_visible(timeout=15_000)
+    expect(page.get_by_role("button", name="Blocked no more")).to_be_visible(timeout=120_000)
     assert page.evaluate("window.barked") == 0
     leave(page)
 
 
 def test_without_a_free_seat_there_is_a_page_and_no_kernel(browser: Browser, page: Page, small: Served) -> None:
-    eventually(lambda: len(small.kernels()) == 1, 40, "only the spare kernel is left")
+    eventually(lambda: len(small.kernels()) == 1, 120, "only the spare kernel is left")
     others = [browser.new_context().new_page() for _ in range(2)]
     for other in others:
         visit(other, small, "plain")
-    eventually(lambda: len(small.kernels()) == 3, 30, "two visitors and a spare kernel")
+    eventually(lambda: len(small.kernels()) == 3, 120, "two visitors and a spare kernel")
     response = page.goto(small.app("plain"))
     assert response is not None
     assert response.status == 503
     expect(page.get_by_role("heading", name="All seats are taken")).to_be_visible()
     assert len(small.kernels()) == 3
     leave(others[0])
-    eventually(lambda: len(small.kernels()) == 2, 10, "the kernel of the closed tab is ended")
+    eventually(lambda: len(small.kernels()) == 2, 120, "the kernel of the closed tab is ended")
     page.get_by_role("button", name="Try again").click()
-    expect(page.get_by_role("button", name="Plain")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("button", name="Plain")).to_be_visible(timeout=120_000)
     leave(others[1])
 
 
 def test_an_error_in_a_notebook_is_an_id_on_the_page_and_a_traceback_in_the_log(page: Page, small: Served) -> None:
     page.goto(small.app("raises"))
-    expect(page.get_by_text("This cell could not be run.")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("This cell could not be run.")).to_be_visible(timeout=120_000)
     text = page.content()
     assert "swordfish" not in text
     assert "LookupError" not in text
@@ -177,6 +185,6 @@ def test_spare_kernels_are_made_one_notebook_after_the_other(tmp_path: Path) -> 
     write_notebook(tmp_path / "apps", "a", "import time; time.sleep(6)")
     write_notebook(tmp_path / "apps", "b", PLAIN)
     with served(tmp_path / "apps", pool=2) as server:
-        eventually(lambda: len(server.kernels()) == 1, 30, "the first notebook has its kernel")
-        waited = eventually(lambda: len(server.kernels()) == 2, 60, "the second one has its own")
+        eventually(lambda: len(server.kernels()) == 1, 120, "the first notebook has its kernel")
+        waited = eventually(lambda: len(server.kernels()) == 2, 120, "the second one has its own")
     assert waited > 5

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-LONG = 60_000
+LONG = 120_000
 MIA = "privacy.membership_inference"
 SCRIPT = """
     import skops.io

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-LONG = 30_000
+LONG = 120_000
 LATER = (date.today() + timedelta(days=40)).isoformat()
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-LONG = 30_000
+from tests.pace import slowness
+
+LONG = 120_000
 
 
 def tick(page: Page, title: str) -> None:
@@ -55,9 +57,9 @@ def test_the_slider_rejudges_at_once(start_here: Page) -> None:
     expect(row).to_contain_text("fail")
     slider.focus()
     start_here.keyboard.press("End")
-    expect(row).to_contain_text("pass", timeout=2000)
+    expect(row).to_contain_text("pass", timeout=2000 * slowness())
     slider.press("Home")
-    expect(row).to_contain_text("fail", timeout=2000)
+    expect(row).to_contain_text("fail", timeout=2000 * slowness())
 
 
 def test_cancel_lands_within_a_second_and_the_page_answers_meanwhile(start_here: Page) -> None:
@@ -71,11 +73,11 @@ def test_cancel_lands_within_a_second_and_the_page_answers_meanwhile(start_here:
     expect(start_here.get_by_text(re.compile(r"HopSkipJump iteration \d+ of 500"))).to_be_visible(timeout=LONG)
     expect(start_here.get_by_text("So far, not finished:")).to_be_visible(timeout=LONG)
     answered = [click_time(start_here) for _ in range(6)]
-    assert sorted(answered)[3] < 0.2, answered
+    assert sorted(answered)[3] < 0.2 * slowness(), answered
     began = time.monotonic()
     cancel.click()
     expect(start_here.get_by_role("button", name=re.compile("^Run"))).to_be_visible()
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 1.0 * slowness()
     expect(start_here.locator(".xrai-scoreboard")).to_contain_text("cancelled by the user")
     expect(start_here.locator(".xrai-scoreboard")).to_contain_text("membership advantage")
     expect(start_here.get_by_text("The attack was not finished").first).to_be_visible()
@@ -89,7 +91,7 @@ def click_time(page: Page) -> float:
     )
     began = time.perf_counter()
     page.get_by_role("button", name=target, exact=True).click()
-    shown.wait_for(state="visible", timeout=5000)
+    shown.wait_for(state="visible", timeout=120_000)
     return time.perf_counter() - began
 
 

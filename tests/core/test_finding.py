@@ -84,3 +84,23 @@ def test_the_columns_of_a_chart_are_those_it_draws() -> None:
 def test_the_table_of_samples_starts_with_part_and_id(frame: Any) -> None:
     with pytest.raises(ValueError, match=r"the table 'samples' must start with the columns 'part' and 'id', got \["):
         Finding({}, tables={"samples": frame})
+
+
+def test_an_array_is_the_contents_of_samples_unless_it_is_declared_shareable() -> None:
+    tables = {"samples": SAMPLES, "rows": pd.DataFrame({"id": ["a"], "age": [44]})}
+    charts = (Chart("samples", "histogram", "score"), Chart("rows", "histogram", "age"))
+    arrays = {"ages": np.array([44.0, 51.0]), "path": np.eye(2), "images": np.zeros((1, 1, 2, 2))}
+    finding = Finding({"a": 1.0}, tables=tables, charts=charts, arrays=arrays, shareable=("path",))
+    left = finding.without_contents()
+    assert set(left.tables) == {"samples"}
+    assert left.charts == charts[:1]
+    assert set(left.arrays) == {"path"}
+    assert left.shareable == ("path",)
+    assert left.values == finding.values
+    assert set(finding.arrays) == set(arrays), "the finding itself is as it was"
+    assert Finding({}, arrays=arrays).without_contents().arrays == {}
+
+
+def test_an_array_that_is_declared_and_not_there_is_refused() -> None:
+    with pytest.raises(ValueError, match="shareable names the array 'weight'; the arrays are weights"):
+        Finding({}, arrays={"weights": np.ones(2)}, shareable=("weight",))

@@ -45,7 +45,10 @@ def outcome(**fields: Any) -> Outcome:
             "weights": np.array([0.1, math.nan], dtype="float32"),
             "names": np.array(["a", "longer"], dtype=object),
             "images": np.arange(12.0).reshape(1, 1, 3, 4),
+            "ages": np.array([44.0, 51.0]),
+            "path": np.array([[1.0, 0.0], [0.25, 0.75]]),
         },
+        shareable=("index", "weights", "path"),
         notes=("One note.", "Another: <b>&</b>"),
     )
     given = {
@@ -137,7 +140,8 @@ def test_arrays_come_back_with_type_and_shape() -> None:
     made, back = outcome().finding, through_json(outcome(), include_rows=True).finding
     assert made is not None
     assert back is not None
-    for name in ("index", "weights", "images"):
+    assert back.shareable == made.shareable
+    for name in ("index", "weights", "images", "ages", "path"):
         assert back.arrays[name].dtype == made.arrays[name].dtype
         assert np.array_equal(back.arrays[name], made.arrays[name], equal_nan=True)
         assert back.arrays[name].flags.writeable
@@ -147,14 +151,28 @@ def test_arrays_come_back_with_type_and_shape() -> None:
 def test_the_contents_of_samples_stay_at_home_unless_asked_for() -> None:
     kept = outcome_to_dict(outcome())
     assert "rows" not in kept["finding"]["tables"]
-    assert "images" not in kept["finding"]["arrays"]
+    assert set(kept["finding"]["arrays"]) == {"index", "weights", "path"}, "whatever its shape, what is declared"
     assert all(chart["table"] != "rows" for chart in kept["finding"]["charts"])
     assert "nurse" not in json.dumps(kept)
     told = outcome_to_dict(outcome(), include_rows=True)
     assert "nurse" in json.dumps(told)
     assert {"rows", "samples", "empty"} == set(told["finding"]["tables"])
-    assert "images" in told["finding"]["arrays"]
+    assert set(told["finding"]["arrays"]) == {"index", "weights", "names", "images", "ages", "path"}
     assert len(told["finding"]["charts"]) == len(kept["finding"]["charts"]) + 1
+
+
+def test_an_outcome_of_an_earlier_version_keeps_its_arrays_and_shares_none() -> None:
+    data = json.loads(json.dumps(outcome_to_dict(outcome(), include_rows=True)))
+    del data["finding"]["shareable"]
+    back = outcome_from_dict(data)
+    assert back.finding is not None
+    assert set(back.finding.arrays) == {"index", "weights", "names", "images", "ages", "path"}
+    assert outcome_to_dict(back)["finding"]["arrays"] == {}
+
+
+def test_a_redacted_outcome_that_is_read_and_written_again_says_the_same() -> None:
+    text = json.dumps(outcome_to_dict(outcome()))
+    assert json.dumps(outcome_to_dict(outcome_from_dict(json.loads(text)))) == text
 
 
 @pytest.mark.parametrize("status", ["not applicable", "cancelled", "error"])
@@ -205,6 +223,7 @@ BROKEN: dict[str, tuple[Any, str]] = {
         "",
     ),
     "an array of objects": (lambda d: d["finding"]["arrays"]["index"].update(dtype="|O"), "arrays must hold numbers"),
+    "a number for what may be shared": (lambda d: d["finding"].update(shareable=3), "not iterable"),
     "an array of another length": (lambda d: d["finding"]["arrays"]["index"].update(shape=[99]), "cannot reshape"),
     "an unknown type of array": (lambda d: d["finding"]["arrays"]["index"].update(dtype="pickle"), "pickle"),
     "no base64": (lambda d: d["finding"]["arrays"]["index"].update(data="§§§"), ""),

@@ -4,12 +4,14 @@ import base64
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from xrai_widgets.core import Array, Outcome, Subject, registered
+from xrai_widgets.io.outcomes import outcome_to_dict
 from xrai_widgets.reporting.compose import Report, report
 from xrai_widgets.results.policy import Policy
 from xrai_widgets.runtime import assess
@@ -77,12 +79,56 @@ def test_the_canaries_are_found_where_rows_are_asked_for(subject: Subject, outco
     assert "named by id only" not in made.to_html() + made.to_markdown()
 
 
+def test_what_a_report_holds_is_redacted_before_anything_is_written(subject: Subject, outcomes: list[Outcome]) -> None:
+    """The first of two layers: the writers leave the contents out once more."""
+    for given, held in zip(outcomes, report(outcomes).outcomes, strict=True):
+        assert given.finding is not None
+        assert held.finding is not None
+        assert "rows" not in held.finding.tables
+        assert all(chart.table != "rows" for chart in held.finding.charts)
+        assert set(held.finding.arrays) == set(given.finding.shareable)
+        assert held.finding.values == given.finding.values
+        assert set(held.finding.tables) == set(given.finding.tables) - {"rows"}
+    assert any("rows" in outcome.finding.tables for outcome in outcomes if outcome.finding), (
+        "there is something to hide"
+    )
+    kept = report(outcomes, include_rows=True).outcomes
+    assert all(one is other for one, other in zip(kept, outcomes, strict=True))
+
+
+def test_the_writers_leave_the_contents_out_by_themselves(subject: Subject, outcomes: list[Outcome]) -> None:
+    """The second layer, given what the first one would have kept back."""
+    for outcome in outcomes:
+        written = json.dumps(outcome_to_dict(outcome))
+        assert not [word for word in WORDS if word in written]
+        assert not [number for number in cells(subject) if number in written]
+
+
+def test_the_weights_of_prototypes_are_kept_whatever_their_shape(outcomes: list[Outcome]) -> None:
+    (made,) = (outcome for outcome in outcomes if outcome.assessment == "explanations.protodash")
+    held = report([made]).outcomes[0].finding
+    assert made.finding is not None
+    assert held is not None
+    path = held.arrays["weights_path"]
+    assert path.ndim == 2
+    assert np.array_equal(path, made.finding.arrays["weights_path"], equal_nan=True)
+    back = json.loads(report([made]).to_json())["outcomes"][0]["finding"]["arrays"]
+    assert back["weights_path"]["shape"] == list(path.shape)
+
+
+def test_what_an_engine_does_not_declare_is_left_out_though_it_is_a_plain_list(outcomes: list[Outcome]) -> None:
+    assert outcomes[0].finding is not None
+    ages = replace(outcomes[0].finding, arrays={"ages": np.array([44.0, 51.0])}, shareable=())
+    outcome = replace(outcomes[0], finding=ages)
+    assert json.loads(report([outcome]).to_json())["outcomes"][0]["finding"]["arrays"] == {}
+    assert json.loads(report([outcome], include_rows=True).to_json())["outcomes"][0]["finding"]["arrays"]
+
+
 def test_arrays_hold_no_samples(subject: Subject, outcomes: list[Outcome]) -> None:
     assert subject.X_train is not None
     known = set(np.concatenate([subject.X, subject.X_train])[:, :2].round(9).ravel().tolist())
     for outcome in json.loads(report(outcomes).to_json())["outcomes"]:
         for array in outcome["finding"]["arrays"].values():
-            assert len(array["shape"]) == 1
             values = np.frombuffer(base64.b64decode(array["data"]), dtype=array["dtype"])
             assert not known & set(np.asarray(values, dtype=float).round(9).tolist())
 
@@ -106,8 +152,6 @@ def test_an_engines_message_may_name_no_cell(subject: Subject) -> None:
 
     def broken(rows: Array) -> Array:
         raise RuntimeError(f"cannot read {WORDS[0]} of dose {rows[0, 0]:.5f}")
-
-    from dataclasses import replace
 
     assert subject.fingerprint
     failing = replace(subject)

@@ -12,6 +12,7 @@ import pandas as pd
 import psutil
 import pytest
 
+from tests.pace import slowness
 from xrai_widgets.core import Array, Assessment, Finding, NotApplicable, Predict, Step, Subject, find, quiet
 from xrai_widgets.core import assessment as register
 from xrai_widgets.core.assessment import _registry
@@ -109,8 +110,8 @@ def test_cancel_kills_the_process_and_keeps_what_was_done(forest: Subject) -> No
     assert children
     cancel.set()
     asked = time.monotonic()
-    thread.join(10)
-    assert time.monotonic() - asked < 1.0
+    thread.join(60)
+    assert time.monotonic() - asked < 1.0 * slowness()
     assert not {child.pid for child in psutil.Process().children()} & children
     assert ended[0].status == "cancelled"
     assert ended[0].finding is not None

@@ -40,7 +40,7 @@ def test_reading_can_be_cancelled(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     began = time.monotonic()
     with pytest.raises(ValueError, match=r"t.csv was not read: cancelled by the user"):
         trial.try_table(tmp_path / "t.csv", CsvFormat(), cancel)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30, "the process sleeps for a minute"
 
 
 def test_reading_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

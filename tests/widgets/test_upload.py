@@ -176,7 +176,7 @@ def give(field: Field, name: str, content: bytes | str | pd.DataFrame) -> None:
 
 
 def settle(own: OwnModel) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while own._jobs:
         own.wait(0.05)
         assert time.monotonic() < deadline

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 import numpy.typing as npt
@@ -10,6 +10,7 @@ import pandas as pd
 
 Bound = Literal["upper", "lower", "exact"]
 ChartKind = Literal["histogram", "line", "points"]
+ROWS = "rows"  # the table that holds samples' own contents
 FOR_PAIRS = ("contributions", "medians")  # tables for the comparison of models, not for the eye
 CHART_KINDS: tuple[ChartKind, ...] = ("histogram", "line", "points")
 
@@ -84,6 +85,9 @@ class Finding:
     charts : tuple of Chart
     arrays : mapping of str to array
         Images, indices, weights.
+    shareable : tuple of str
+        Names of the arrays that hold nothing of what is in the samples (places, weights, flags). Every other array
+        counts as samples' contents, which reports leave out unless asked.
     notes : tuple of str
         Sentences the reader must know to read the numbers rightly.
     bounds : mapping of str to {"upper", "lower", "exact"}
@@ -102,6 +106,7 @@ class Finding:
     notes: tuple[str, ...] = ()
     bounds: Mapping[str, Bound] = field(default_factory=dict)
     unjudged: Mapping[str, str] = field(default_factory=dict)
+    shareable: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", {key: float(value) for key, value in self.values.items()})
@@ -109,6 +114,7 @@ class Finding:
         object.__setattr__(self, "counts", {key: int(count) for key, count in self.counts.items()})
         object.__setattr__(self, "charts", tuple(self.charts))
         object.__setattr__(self, "notes", tuple(self.notes))
+        object.__setattr__(self, "shareable", tuple(self.shareable))
         for key, (low, high) in self.intervals.items():
             _check_interval(key, self.values, low, high)
         for key in self.counts:
@@ -119,11 +125,23 @@ class Finding:
                 if key not in self.values:
                     raise ValueError(f"{name} {key!r} has no value; the values are {_list(self.values)}")
         check_bounds(self.bounds)
+        for name in self.shareable:
+            if name not in self.arrays:
+                raise ValueError(f"shareable names the array {name!r}; the arrays are {_list(self.arrays)}")
         for chart in self.charts:
             _check_chart(chart, self.tables)
         if "samples" in self.tables and list(self.tables["samples"].columns[:2]) != ["part", "id"]:
             got = list(self.tables["samples"].columns[:2])
             raise ValueError(f"the table 'samples' must start with the columns 'part' and 'id', got {got}")
+
+    def without_contents(self) -> "Finding":
+        """Return the finding without what is in the samples: the table ``rows``, its charts, arrays not `shareable`."""
+        return replace(
+            self,
+            tables={name: table for name, table in self.tables.items() if name != ROWS},
+            charts=tuple(chart for chart in self.charts if chart.table != ROWS),
+            arrays={name: array for name, array in self.arrays.items() if name in self.shareable},
+        )
 
 
 def check_bounds(bounds: Mapping[str, str | None]) -> None:

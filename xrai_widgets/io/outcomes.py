@@ -12,8 +12,6 @@ import pandas as pd
 
 from xrai_widgets.core import Chart, Finding, Outcome
 
-ROWS = "rows"  # the table that holds samples' own contents
-
 
 def outcome_to_dict(outcome: Outcome, *, include_rows: bool = False) -> dict[str, Any]:
     """Return an outcome as JSON-ready types.
@@ -22,8 +20,8 @@ def outcome_to_dict(outcome: Outcome, *, include_rows: bool = False) -> dict[str
     ----------
     outcome : Outcome
     include_rows : bool
-        Also write the samples' own contents: the table ``rows`` and arrays of images. Left out by default, because an
-        audit must not leak the people it found exposed.
+        Also write the samples' own contents: the table ``rows``, and the arrays that the finding does not declare
+        shareable. Left out by default, because an audit must not leak the people it found exposed.
     """
     data = {
         f.name: getattr(outcome, f.name)
@@ -33,7 +31,7 @@ def outcome_to_dict(outcome: Outcome, *, include_rows: bool = False) -> dict[str
     data["seconds"] = _number(outcome.seconds)
     data["params"] = params_to_dict(outcome.params)
     data["versions"], data["parts"] = dict(outcome.versions), dict(outcome.parts)
-    data["finding"] = None if outcome.finding is None else _finding_to_dict(outcome.finding, include_rows)
+    data["finding"] = _finding_to_dict(outcome.finding, include_rows)
     return data
 
 
@@ -60,17 +58,18 @@ def outcome_from_dict(data: Mapping[str, Any]) -> Outcome:
         raise ValueError(f"this is no outcome as xrai-widgets writes it: {said}") from None
 
 
-def _finding_to_dict(finding: Finding, include_rows: bool) -> dict[str, Any]:
-    tables = {key: _table_to_dict(frame) for key, frame in finding.tables.items() if include_rows or key != ROWS}
+def _finding_to_dict(finding: Finding | None, include_rows: bool) -> dict[str, Any] | None:
+    if finding is None:
+        return None
+    finding = finding if include_rows else finding.without_contents()
     return {
         "values": {key: _number(value) for key, value in finding.values.items()},
         "intervals": {key: [_number(low), _number(high)] for key, (low, high) in finding.intervals.items()},
         "counts": dict(finding.counts),
-        "tables": tables,
-        "charts": [{**asdict(chart), "cut": _plain(chart.cut)} for chart in finding.charts if chart.table in tables],
-        "arrays": {
-            key: _array_to_dict(array) for key, array in finding.arrays.items() if include_rows or array.ndim == 1
-        },
+        "tables": {key: _table_to_dict(frame) for key, frame in finding.tables.items()},
+        "charts": [{**asdict(chart), "cut": _plain(chart.cut)} for chart in finding.charts],
+        "arrays": {key: _array_to_dict(array) for key, array in finding.arrays.items()},
+        "shareable": list(finding.shareable),
         "notes": list(finding.notes),
         "bounds": dict(finding.bounds),
         "unjudged": dict(finding.unjudged),
@@ -88,6 +87,8 @@ def _finding_from_dict(data: Mapping[str, Any]) -> Finding:
         notes=tuple(data["notes"]),
         bounds=data.get("bounds", {}),
         unjudged=data.get("unjudged", {}),
+        # of an outcome that an earlier version wrote nothing is known: its arrays count as contents
+        shareable=tuple(name for name in data.get("shareable", ()) if name in data["arrays"]),
     )
 
 

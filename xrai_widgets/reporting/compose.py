@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from xrai_widgets.core import Finding, Outcome
-from xrai_widgets.io.outcomes import ROWS
 from xrai_widgets.results.html import entry_of
 from xrai_widgets.results.policy import Policy, Verdict, judge
 from xrai_widgets.results.threshold import WORST_FIRST, Status
@@ -124,15 +123,11 @@ class Report:
 def redacted(outcome: Outcome) -> Outcome:
     """Return the outcome without the contents of samples.
 
-    Left out are the table ``rows`` with its charts, arrays of images, and the words of an error: a model that fails on
-    a sample may quote it.
+    Left out are the table ``rows`` with its charts, the arrays that are not declared shareable, and the words of an
+    error: a model that fails on a sample may quote it.
     """
-    finding = outcome.finding
-    if finding is not None:
-        tables = {name: table for name, table in finding.tables.items() if name != ROWS}
-        arrays = {name: array for name, array in finding.arrays.items() if array.ndim == 1}
-        charts = tuple(chart for chart in finding.charts if chart.table != ROWS)
-        outcome = replace(outcome, finding=replace(finding, tables=tables, arrays=arrays, charts=charts))
+    if outcome.finding is not None:
+        outcome = replace(outcome, finding=outcome.finding.without_contents())
     if outcome.status != "error":
         return outcome
     number = re.search(r"\(error \w+; .*\)$", outcome.reason)

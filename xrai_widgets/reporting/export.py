@@ -10,8 +10,8 @@ import jinja2
 from markupsafe import Markup
 
 from xrai_widgets.core import Outcome
-from xrai_widgets.core.finding import FOR_PAIRS
-from xrai_widgets.io.outcomes import ROWS, outcome_from_dict, outcome_to_dict
+from xrai_widgets.core.finding import FOR_PAIRS, ROWS
+from xrai_widgets.io.outcomes import outcome_from_dict, outcome_to_dict
 from xrai_widgets.reporting.compose import Report
 from xrai_widgets.results import contrast_html, html, words
 from xrai_widgets.results.policy import Check, Policy, Verdict

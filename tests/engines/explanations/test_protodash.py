@@ -10,6 +10,7 @@ import pytest
 from scipy import optimize
 from threadpoolctl import threadpool_info
 
+from tests.pace import slowness
 from xrai_widgets.core import Array, Cancelled, Constraint, Finding, NotApplicable, Step, Subject
 from xrai_widgets.engines.explanations import _prototype_similarity as similarity
 from xrai_widgets.engines.explanations import protodash
@@ -473,8 +474,9 @@ def test_cancel_lands_within_a_second_between_tiles() -> None:
     started = time.monotonic()
     with pytest.raises(Cancelled):
         protodash(pool, pool + 1.0, step=Impatient())
-    assert 0.4 < stopped[0] - started < 1.5
-    assert time.monotonic() - stopped[0] < 1.0
+    took = time.monotonic() - stopped[0]
+    assert 0.4 < stopped[0] - started < 1.5 * slowness()
+    assert took < 1.0 * slowness()
     assert [library["num_threads"] for library in threadpool_info()] == threads
 
 

@@ -96,6 +96,7 @@ def cem_finding(explained: Explained, *, finished: bool = True) -> Finding:
         tables=tables,
         charts=_charts(tables, pictures=len(explained.shape) > 1),
         arrays=_arrays(explained),
+        shareable=("index", *(f"{mode.lower()}_found" for mode in explained.parts)),
         notes=tuple(notes),
     )
 

@@ -35,6 +35,7 @@ def finding_of(
         "features": features,
         "rows": contents([(one.group, one.rows, one.shares) for one in done], shown),
     }
+    arrays = _arrays(done)
     charts = [Chart("curve", "line", "n", y="mmd2", by="chosen by" if single else "explains", title=_CURVE)]
     if single and len(tables["samples"]) <= _MOST_POINTS:
         charts.append(Chart("samples", "points", "share", y="id", title="Share of each prototype"))
@@ -47,25 +48,27 @@ def finding_of(
         counts=dict.fromkeys(estimates, n),
         tables={name: frame for name, frame in tables.items() if len(frame) or name in ("samples", "curve")},
         charts=tuple(charts),
-        arrays=_arrays(done, shown),
+        arrays=arrays | shown.images(arrays["indices"]),
+        shareable=tuple(arrays),
         notes=(*notes, *_stops(done)),
     )
 
 
-def _arrays(done: Sequence[Explained], shown: Contents) -> dict[str, Array]:
+def _arrays(done: Sequence[Explained]) -> dict[str, Array]:
+    """Return places and weights, which tell nothing of what is in a sample."""
+
     def joined(parts: Sequence[Array]) -> Array:
         return np.concatenate(parts) if parts else np.zeros(0)
 
-    indices = joined([one.rows for one in done]).astype(np.intp)
     arrays = {
-        "indices": indices,
+        "indices": joined([one.rows for one in done]).astype(np.intp),
         "weights": joined([one.chosen.weights for one in done]),
         "weights_normalised": joined([one.shares for one in done]),
         "weights_path": _paths([one.chosen.path for one in done]),
     }
     if len(done) > 1:
         arrays["group"] = np.repeat(np.arange(len(done)), [len(one.rows) for one in done])
-    return arrays | shown.images(indices)
+    return arrays
 
 
 def _paths(paths: Sequence[Sequence[Array]]) -> Array:

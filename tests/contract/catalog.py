@@ -1,0 +1,148 @@
+"""The engines and the subjects of the contract, and one run for each pair of them."""
+
+import random
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from xrai_widgets.core import Assessment, Outcome, Subject, registered
+from xrai_widgets.data import examples
+from xrai_widgets.runtime import RunStep, run
+
+CATALOG = [entry for entry in registered().values() if entry.family != "custom"]
+NAMES = [entry.name for entry in CATALOG]
+SMALL: dict[str, dict[str, Any]] = {
+    "explanations.cem": {"n_samples": 4, "max_iter": 20, "binary_steps": 3},
+    "privacy.lira": {"n_references": 4, "repeats": 2},
+    "privacy.attribute_inference": {"n_samples": 60, "repeats": 1, "attack_model": "linear"},
+    "privacy.label_only": {"n_samples": 60, "copies": 3, "repeats": 2},
+    "privacy.pdtp": {"n_samples": 4, "repeats": 1, "null_draws": 5},
+    "robustness.evasion": {"n_samples": 12, "max_iter": 5},
+}
+SUBJECTS = ("breast_cancer_logistic", "german_credit_forest", "digits_network", "diabetes_tree")
+load = examples.load
+
+
+every_engine = pytest.mark.parametrize("entry", CATALOG, ids=NAMES)
+every_pair = pytest.mark.parametrize(
+    ("entry", "name"),
+    [(entry, name) for entry in CATALOG for name in SUBJECTS],
+    ids=[f"{entry.name}-{name}" for entry in CATALOG for name in SUBJECTS],
+)
+
+
+def small(entry: Assessment) -> dict[str, Any]:
+    """Return parameters with which the engine takes a second or two."""
+    return SMALL.get(entry.name, {})
+
+
+def example_for(entry: Assessment, names: Iterable[str] = SUBJECTS) -> str:
+    """Return the name of the first subject that the engine applies to.
+
+    Raises
+    ------
+    LookupError
+        naming the fields that the subjects lack.
+    """
+    gaps = {}
+    for name in names:
+        gap = entry.gap(load(name))
+        if gap is None:
+            return name
+        missing = [field for field in entry.needs if getattr(load(name), field) is None]
+        gaps[name] = f"lacks {', '.join(missing)}" if missing else gap.reason
+    said = "; ".join(f"{name} {why}" for name, why in gaps.items())
+    raise LookupError(f"no subject of the contract fits {entry.name}: {said}. Add one to SUBJECTS in {__name__}")
+
+
+def subject_for(entry: Assessment) -> Subject:
+    """Return the first subject that the engine applies to."""
+    return load(example_for(entry))
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of an engine, and what was seen beside it.
+
+    Parameters
+    ----------
+    outcome : Outcome
+    progress : list of float
+        The shares that were said to be done.
+    changed : list of str
+        Arrays of the subject that are others than before.
+    moved : list of str
+        Global random states that are others than before.
+    """
+
+    outcome: Outcome
+    progress: list[float]
+    changed: list[str]
+    moved: list[str]
+
+
+def watched(subject: Subject, entry: Assessment, params: dict[str, Any], seed: int) -> Run:
+    """Run an engine, every global random state set by ``seed`` before; they are put back afterwards."""
+    found: list[float] = []
+    step = RunStep(listen=lambda progress: found.append(progress.done))
+    step._said = -1.0
+    kept, before = _states(), _arrays(subject)
+    try:
+        _seed(seed)
+        states = _states()
+        outcome = run(subject, entry, params, step=step)
+        moved = [name for name, state in _states().items() if name in states and not _same(state, states[name])]
+    finally:
+        _put_back(kept)
+    changed = [name for name, array in before.items() if not np.array_equal(array, getattr(subject, name))]
+    return Run(outcome, found, changed, moved)
+
+
+@cache
+def first(entry: Assessment, name: str) -> Run:
+    """Return the one run of a pair that all tests of the pair look at."""
+    return watched(load(name), entry, small(entry), seed=1)
+
+
+@cache
+def second(entry: Assessment, name: str) -> Run:
+    """Return its one repetition, with other global random states."""
+    return watched(load(name), entry, small(entry), seed=2)
+
+
+def _arrays(subject: Subject) -> dict[str, np.ndarray[Any, Any]]:
+    held = {f.name: getattr(subject, f.name) for f in fields(Subject)}
+    return {name: np.array(value) for name, value in held.items() if isinstance(value, np.ndarray)}
+
+
+def _states() -> dict[str, Any]:
+    states: dict[str, Any] = {"numpy": np.random.get_state(), "random": random.getstate()}  # noqa: NPY002 - judged here
+    if "torch" in sys.modules:
+        states["torch"] = sys.modules["torch"].random.get_rng_state().numpy().copy()
+    return states
+
+
+def _seed(seed: int) -> None:
+    np.random.seed(seed)  # noqa: NPY002 - what no engine may do
+    random.seed(seed)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(seed)
+
+
+def _put_back(states: dict[str, Any]) -> None:
+    np.random.set_state(states["numpy"])  # noqa: NPY002 - as it was
+    random.setstate(states["random"])
+    if "torch" in states:
+        torch = sys.modules["torch"]
+        torch.random.set_rng_state(torch.as_tensor(states["torch"]))
+
+
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, tuple):
+        return len(a) == len(b) and all(_same(x, y) for x, y in zip(a, b, strict=True))
+    return bool(np.array_equal(a, b))

@@ -1,0 +1,60 @@
+"""Which tests run in one worker, one after the other, where pytest-xdist spreads them over several."""
+
+import re
+from typing import Any
+
+# they start kernels, servers and browsers: two workers could pick the same port, and each fills a processor
+SERVERS = (
+    "tests/apps/test_answers.py",
+    "tests/browser/",
+    "tests/runtime/test_kernel.py",
+    "tests/test_notebooks.py",
+)
+# what they judge by a clock must not be slowed by another of them
+CLOCKS = (
+    "tests/contract/test_running.py::test_cancel_lands_within_a_second",
+    "tests/contract/test_the_contract.py",
+    "tests/runtime/test_guard.py",
+    "tests/runtime/test_isolated.py",
+    "tests/runtime/test_job.py",
+    "tests/runtime/test_parallel.py",
+    "tests/runtime/test_plan.py",
+    "tests/runtime/test_trial.py",
+    "tests/test_import.py",
+    "tests/widgets/test_components.py",
+)
+# their tests share nothing that is made in the file, and take long
+LOOSE = (
+    "tests/engines/robustness/test_evasion.py",
+    "tests/results/test_compare.py::test_contributions",
+    "tests/results/test_run_as_code.py",
+    "tests/test_cli",
+)
+_OF_AN_ENGINE = re.compile(r"^tests/contract/\w+\.py::\w+\[([a-z_]+\.[a-z_]+)")
+
+
+def group_of(nodeid: str) -> str:
+    """Return the name of a test's group: by default its file, whose tests share what is made in it."""
+    if nodeid.startswith(SERVERS):
+        return "servers"
+    if nodeid.startswith(CLOCKS):
+        return "clocks"
+    if nodeid.startswith(LOOSE):
+        return nodeid
+    found = _OF_AN_ENGINE.match(nodeid)
+    return f"contract of {found[1]}" if found else nodeid.partition("::")[0]
+
+
+def scheduler(config: Any, log: Any) -> Any:
+    """Return pytest-xdist's scheduler of groups, the largest first.
+
+    Its own option ``--dist loadgroup`` writes the names of groups into the names of tests, which pytest 9.1 and later
+    do not take.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Groups(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return group_of(nodeid)
+
+    return Groups(config, log)
