@@ -107,13 +107,13 @@ def test_cells_of_a_table_are_never_opened_as_files(
 
 # what each entry of the table is set to in the tests; a name that is not here fails the test
 PLANTED: dict[str, Any] = {
-    **{name: "cache" for name in ("memory", "cache", "cachedir", "cache_dir", "location", "store_backend")},
-    **{name: "/tmp/x" for name in ("temp_folder", "tmp_dir", "train_dir", "data_home", "filename", "file", "filepath")},
-    **{name: "/tmp/x" for name in ("path", "folder", "directory", "log", "log_file", "log_cout", "log_cerr", "logger")},
-    **{name: "loky" for name in ("backend", "joblib_backend", "parallel_backend", "executor", "pool", "client")},
-    **{name: "touch mark" for name in ("scheduler", "command", "cmd", "executable")},
+    **dict.fromkeys(("memory", "cache", "cachedir", "cache_dir", "location", "store_backend"), "cache"),
+    **dict.fromkeys(("temp_folder", "tmp_dir", "train_dir", "data_home", "filename", "file", "filepath"), "/tmp/x"),
+    **dict.fromkeys(("path", "folder", "directory", "log", "log_file", "log_cout", "log_cerr", "logger"), "/tmp/x"),
+    **dict.fromkeys(("backend", "joblib_backend", "parallel_backend", "executor", "pool", "client"), "loky"),
+    **dict.fromkeys(("scheduler", "command", "cmd", "executable"), "touch mark"),
     **{name: ["append"] for name in ("callback", "callbacks", "skl_callbacks", "hook", "hooks")},
-    **{name: "http://localhost:9" for name in ("url", "uri", "host", "address", "endpoint", "proxy", "socket")},
+    **dict.fromkeys(("url", "uri", "host", "address", "endpoint", "proxy", "socket"), "http://localhost:9"),
     "mmap_mode": "w+",
     "input": "filename",
     "n_jobs": -1,
