@@ -144,7 +144,9 @@ def test_a_sparse_tensor_that_would_be_unpacked_to_gigabytes_is_refused() -> Non
         check_onnx(model.SerializeToString())
 
 
-@pytest.mark.parametrize("content", [b"garbage", b"\x00", b"\x3a\xff", b"\x0b", b"\x80" * 20, said(7, b"\x08"), b"\x38\x01"])
+@pytest.mark.parametrize(
+    "content", [b"garbage", b"\x00", b"\x3a\xff", b"\x0b", b"\x80" * 20, said(7, b"\x08"), b"\x38\x01"]
+)
 def test_what_is_no_message_is_refused(content: bytes) -> None:
     with pytest.raises(ValueError, match="no ONNX file, or damaged"):
         check_onnx(content)

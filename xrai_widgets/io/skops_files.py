@@ -121,8 +121,13 @@ def _known(value: Any) -> bool:
 
 def _may_be_called(name: str, value: Any) -> bool:
     if isinstance(value, type):
-        return (
-            (value.__module__ == "numpy" and issubclass(value, np.generic)) or value in (int, float, str, bool, list, set)
+        return (value.__module__ == "numpy" and issubclass(value, np.generic)) or value in (
+            int,
+            float,
+            str,
+            bool,
+            list,
+            set,
         )
     if isinstance(value, np.ufunc):
         return name in CALLED

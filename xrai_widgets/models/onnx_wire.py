@@ -145,7 +145,9 @@ def _shaped_by(found: list[Field], shapes: dict[bytes, int]) -> list[tuple[bytes
     if operator == b"Constant":
         outputs = [value for number, _, value in found if number == 2 and isinstance(value, bytes)]
         for attribute in attributes:
-            tensors = [list(fields(value)) for number, _, value in attribute if number == 5 and isinstance(value, bytes)]
+            tensors = [
+                list(fields(value)) for number, _, value in attribute if number == 5 and isinstance(value, bytes)
+            ]
             sizes = [size for tensor in tensors if (size := _product(tensor)) is not None]
             sizes += [math.prod(max(n, 1) for n in _integers(attribute, 8))] if _integers(attribute, 8) else []
             for size in sizes:
