@@ -93,7 +93,7 @@ def test_every_field_of_a_real_model_is_found() -> None:
     model = made({"w": np.arange(6.0).reshape(2, 3).astype(np.float32)}, "Identity", ["w"])
     (graph,) = (value for number, _, value in fields(model.SerializeToString()) if number == 7)
     assert isinstance(graph, bytes)
-    tensors = [dict((n, v) for n, _, v in fields(value)) for number, _, value in fields(graph) if number == 5]
+    tensors = [{n: v for n, _, v in fields(value)} for number, _, value in fields(graph) if number == 5]
     assert [(tensor[8], tensor[9]) for tensor in tensors] == [(b"w", model.graph.initializer[0].raw_data)]
     check_onnx(model.SerializeToString())
 

@@ -39,12 +39,17 @@ DICTS = frozenset({"sklearn.utils._bunch.Bunch"})
 _UNIVARIATE = "sklearn.feature_selection._univariate_selection"
 _MUTUAL = "sklearn.feature_selection._mutual_info"
 _METRICS = {
-    "_classification": ("accuracy_score", "balanced_accuracy_score", "f1_score", "fbeta_score", "jaccard_score")
-    + ("log_loss", "matthews_corrcoef", "precision_score", "recall_score", "brier_score_loss", "cohen_kappa_score"),
+    "_classification": (
+        *("accuracy_score", "balanced_accuracy_score", "f1_score", "fbeta_score", "jaccard_score", "log_loss"),
+        *("matthews_corrcoef", "precision_score", "recall_score", "brier_score_loss", "cohen_kappa_score"),
+    ),
     "_ranking": ("roc_auc_score", "average_precision_score", "top_k_accuracy_score"),
-    "_regression": ("r2_score", "mean_squared_error", "mean_absolute_error", "median_absolute_error", "max_error")
-    + ("mean_absolute_percentage_error", "mean_squared_log_error", "root_mean_squared_error", "d2_absolute_error_score")
-    + ("explained_variance_score", "mean_poisson_deviance", "mean_gamma_deviance", "root_mean_squared_log_error"),
+    "_regression": (
+        *("r2_score", "mean_squared_error", "mean_absolute_error", "median_absolute_error", "max_error"),
+        *("mean_absolute_percentage_error", "mean_squared_log_error", "root_mean_squared_error"),
+        *("d2_absolute_error_score", "explained_variance_score", "mean_poisson_deviance", "mean_gamma_deviance"),
+        "root_mean_squared_log_error",
+    ),
 }
 # functions of arrays that return arrays; each stands only where a score is meant
 FUNCTIONS = frozenset(

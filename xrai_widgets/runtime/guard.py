@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from xrai_widgets.cells.asking import stopped_by
 from xrai_widgets.core import Array, Cancelled
-from xrai_widgets.runtime.asking import stopped_by
 
 _SLICE = 0.25  # seconds that one call of the model should take at most
 _FIRST = 256

@@ -7,15 +7,19 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, Literal
 
-from xrai_widgets.core import Cancelled, Step, Subject
+from xrai_widgets.cells.asking import stopped_by
+from xrai_widgets.cells.cell import Cell, CellDied
+from xrai_widgets.cells.frames import careful
+from xrai_widgets.cells.remote import made_in_cell
+from xrai_widgets.core import Cancelled, Subject
 from xrai_widgets.io.csv_format import CsvFormat
 from xrai_widgets.io.own_files import OwnFiles
-from xrai_widgets.io.summaries import ModelSummary, TableSummary, look_at_model, look_at_table
-from xrai_widgets.runtime.asking import stopped_by
-from xrai_widgets.runtime.cell import Cell, CellDied
-from xrai_widgets.runtime.frames import careful
+from xrai_widgets.io.summaries import ModelSummary, TableSummary
+from xrai_widgets.io.tried import ask as _ask
+from xrai_widgets.io.tried import look_at_model as _model
+from xrai_widgets.io.tried import look_at_table as _table
+from xrai_widgets.io.tried import make as _make
 from xrai_widgets.runtime.guard import Meter
-from xrai_widgets.runtime.inmates import made_in_cell
 
 _MOST_SECONDS = 300.0
 _TABLES = ("pandas", "pyarrow.parquet")
@@ -151,21 +155,3 @@ def _called(function: Callable[..., Any], arguments: tuple[Any, ...], modules: t
         return careful(cell.call(function, arguments)[0])
     finally:
         cell.close()
-
-
-def _make(files: OwnFiles, _: Step) -> Subject:
-    subject = files.subject()
-    assert subject.fingerprint  # asks the model
-    return subject
-
-
-def _ask(files: OwnFiles, _: Step) -> None:
-    assert files.subject().fingerprint
-
-
-def _model(path: Path, _: Step) -> ModelSummary:
-    return look_at_model(path)
-
-
-def _table(path: Path, style: CsvFormat, _: Step) -> TableSummary:
-    return look_at_table(path, style)

@@ -21,9 +21,9 @@ from typing import Any, Literal
 import cloudpickle
 import psutil
 
+from xrai_widgets.cells.asking import halted
+from xrai_widgets.cells.frames import Buffers, pack_value, receive, send, unpack_value
 from xrai_widgets.core import Cancelled, NotApplicable
-from xrai_widgets.runtime.asking import halted
-from xrai_widgets.runtime.frames import Buffers, pack_value, receive, send, unpack_value
 
 BUDGET = int(float(os.environ.get("XRAI_CELL_MEMORY_GB", "2")) * 2**30)
 _GRACE = 0.4  # seconds that a call under way gets to answer after Cancel
@@ -71,7 +71,7 @@ class Cell:
         self._answers: queue.SimpleQueue[Answer | None] = queue.SimpleQueue()
         folder = tempfile.mkdtemp(prefix="xrai-cell-")
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "xrai_widgets.runtime.cell_process"],
+            [sys.executable, "-m", "xrai_widgets.cells.inmate"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -106,7 +106,7 @@ class Cell:
     def ask(
         self, key: str, args: Sequence[Any], named: Mapping[str, Any], hold: bytes, made: Callable[[str], Any]
     ) -> Any:
-        """Call a function that it holds, or that it gets from ``hold``; a function that is returned goes to ``made``."""
+        """Call a function that it holds, or that it gets from ``hold``; a returned function goes to ``made``."""
         out: Buffers = []
         head = {"op": "ask", "key": key, "args": [pack_value(value, out) for value in args]}
         head["named"] = {name: pack_value(value, out) for name, value in named.items()}
@@ -174,8 +174,8 @@ class Cell:
 
     def _too_much(self) -> str:
         return (
-            f"the process of the model needed more than the {self.budget / 2**30:.3g} GB of memory it may have, and was "
-            "ended; where the model is that large, set the environment variable XRAI_CELL_MEMORY_GB"
+            f"the process of the model needed more than the {self.budget / 2**30:.3g} GB of memory it may have, and "
+            "was ended; where the model is that large, set the environment variable XRAI_CELL_MEMORY_GB"
         )
 
 

@@ -13,8 +13,7 @@ from typing import IO, Any
 
 import cloudpickle
 
-from xrai_widgets.core import Step, Subject
-from xrai_widgets.runtime.frames import Buffers, pack_value, receive, send, unpack_value
+from xrai_widgets.cells.frames import Buffers, pack_value, receive, send, unpack_value
 
 ABILITIES = ("predict", "decide", "logits", "gradient", "embed", "fit")
 _UNFIT = 3  # exit code after an answer that memory did not suffice for
@@ -41,6 +40,8 @@ class Inmate:
 
     def do_call(self, _: Mapping[str, Any], buffers: Buffers) -> tuple[dict[str, Any], Buffers]:
         """Call a function of the kernel's; a subject stays here, its abilities held under their names."""
+        from xrai_widgets.core import Step, Subject
+
         function, arguments = pickle.loads(buffers[0])
         result = function(*arguments, Step())
         if not isinstance(result, Subject):

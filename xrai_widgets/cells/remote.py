@@ -10,10 +10,10 @@ from typing import Any
 
 import cloudpickle
 
+from xrai_widgets.cells.cell import Cell, CellDied
+from xrai_widgets.cells.frames import careful
+from xrai_widgets.cells.inmate import ABILITIES
 from xrai_widgets.core import Subject
-from xrai_widgets.runtime.cell import Cell, CellDied
-from xrai_widgets.runtime.cell_process import ABILITIES
-from xrai_widgets.runtime.frames import careful
 
 _MOST_CELLS = 2  # that a worker process keeps for models it has been sent
 
