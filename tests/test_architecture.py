@@ -23,10 +23,11 @@ MAY_IMPORT = {
     "models": {"core"},
     "io": {"core", "models"},
     "data": {"core", "models", "io"},
+    "cells": {"core"},
     "engines": {"core", "models"},
     "results": {"core"},
     "reporting": {"core", "results", "io"},
-    "runtime": {"core", "models", "io", "engines"},
+    "runtime": {"core", "models", "io", "engines", "cells"},
     "widgets": {"core", "models", "io", "data", "engines", "results", "reporting", "runtime"},
     "apps": {"core", "models", "io", "data", "engines", "results", "reporting", "runtime", "widgets"},
 }
@@ -45,7 +46,7 @@ HEAVY_HOMES = {
     "matplotlib": {"results", "widgets"},
     "seaborn": {"results"},
     "joblib": {"runtime"},
-    "cloudpickle": {"runtime"},
+    "cloudpickle": {"runtime", "cells"},
     "sqlalchemy": {"runtime"},
     "jinja2": {"results", "reporting"},
     "typer": {"cli"},
@@ -58,6 +59,9 @@ ONLY_INSIDE_FUNCTIONS = {
 }
 # a broad `except` stands only where a thread, a process, a callback or somebody else's code ends
 BROAD_EXCEPT = {
+    "cells/cell.py",
+    "cells/inmate.py",
+    "cells/remote.py",
     "io/model_files.py",
     "models/adapt.py",
     "models/state.py",
@@ -185,7 +189,7 @@ def test_the_top_level_is_what_was_agreed() -> None:
 
 def test_every_public_name_can_be_called_after_every_submodule_is_imported() -> None:
     for module in pkgutil.walk_packages(xrai_widgets.__path__, "xrai_widgets."):
-        if not module.name.endswith((".__main__", "runtime.worker")):
+        if not module.name.endswith((".__main__", "runtime.worker", "cells.inmate")):
             importlib.import_module(module.name)
     rooms = {path.name for path in PACKAGE.iterdir() if path.is_dir()}
     for name in xrai_widgets.__all__:

@@ -18,7 +18,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from xrai_widgets.core import Subject
-from xrai_widgets.io import model_files
+from xrai_widgets.io import skops_files
 from xrai_widgets.io.model_files import read_model
 
 RNG = np.random.default_rng(0)
@@ -159,7 +159,7 @@ def test_an_archive_that_unpacks_to_too_much_is_refused_before_it_is_unpacked(
 ) -> None:
     file = tmp_path / "model.skops"
     skops.io.dump(LogisticRegression().fit(X, Y), file)
-    monkeypatch.setattr(model_files, "_MOST_BYTES", 1000)
+    monkeypatch.setattr(skops_files, "_MOST_BYTES", 1000)
     monkeypatch.setattr(skops.io, "load", lambda *_, **__: pytest.fail("it was unpacked"))
     with pytest.raises(ValueError, match=r"it must unpack to at most .* GiB, got "):
         read_model(file)

@@ -29,7 +29,7 @@ def test_a_crash_is_told_from_an_exception() -> None:
 
 def test_a_file_that_crashes_its_reader_is_refused_in_words(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(trial, "_model", crashes)
-    with pytest.raises(ValueError, match=r"reading m.onnx ended the process that tried it \(exit code -11\)"):
+    with pytest.raises(ValueError, match=r"reading m.onnx ended the process that tried it: .*exit code -11"):
         trial.try_model(tmp_path / "m.onnx")
 
 
@@ -53,7 +53,7 @@ def test_reading_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch
 def test_a_model_that_fails_on_trial_is_never_loaded_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     skops.io.dump(DecisionTreeClassifier().fit([[0], [1]], [0, 1]), tmp_path / "m.skops")
     (tmp_path / "t.csv").write_text("a,y\n0,0\n1,1\n")
-    monkeypatch.setattr(trial, "_ask", crashes)
+    monkeypatch.setattr(trial, "_make", crashes)
     monkeypatch.setattr(trial.OwnFiles, "subject", lambda _: pytest.fail("it was loaded here"))
     with pytest.raises(ValueError, match="it was not read here"):
         trial.read_subject(tmp_path / "m.skops", tmp_path / "t.csv", target="y")

@@ -268,7 +268,8 @@ class Subject:
 
     def describe(self) -> str:
         """Return one line: what the model is and what data it is judged on."""
-        parts = [f"{self.name} ({type(self.model).__name__})" if self.model is not None else self.name]
+        kind = getattr(self.model, "kind", None) or type(self.model).__name__  # what lives in a cell says its kind
+        parts = [f"{self.name} ({kind})" if self.model is not None else self.name]
         train = f"{len(self.X_train)} train / " if self.X_train is not None else ""
         parts.append(f"{train}{len(self.X)} test samples")
         if self.image_shape:

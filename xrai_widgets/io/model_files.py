@@ -1,11 +1,10 @@
 """Fitted models from files, without running anything that stands in them."""
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
 from xrai_widgets.io.network_files import read_network
-from xrai_widgets.io.tree_check import check_trees
+from xrai_widgets.io.skops_files import read_skops
 from xrai_widgets.models.onnx_session import OnnxModel
 
 MODELS = (".skops", ".onnx", ".safetensors")
@@ -13,14 +12,6 @@ _EXECUTABLE = {
     **dict.fromkeys((".pkl", ".pickle", ".p", ".joblib", ".dill", ".cloudpickle", ".sav"), "skops.io.dump"),
     **dict.fromkeys((".pt", ".pth", ".bin", ".ckpt"), "torch.onnx.export, or save_network of this package"),
 }
-_MOST_BYTES = 4 * 2**30
-# beyond skops' own list: trees, whose contents are checked before the model is asked anything; the memory of an
-# optimiser, plain arrays that only further training would read; and a choice of columns by type or name
-_OPTIMIZERS = "sklearn.neural_network._stochastic_optimizers"
-_REVIEWED = (
-    *("sklearn.tree._tree.Tree", f"{_OPTIMIZERS}.AdamOptimizer", f"{_OPTIMIZERS}.SGDOptimizer"),
-    "sklearn.compose._column_transformer.make_column_selector",
-)
 
 
 def read_model(path: str | Path) -> Any:
@@ -41,7 +32,7 @@ def read_model(path: str | Path) -> Any:
         raise ValueError(f"the model must be a file, got {str(path)!r}, which {what}")
     check_model_name(file.name)
     read, extra = {
-        ".skops": (_read_skops, ""),
+        ".skops": (read_skops, ""),
         ".onnx": (_read_onnx, "onnx"),
         ".safetensors": (read_network, "torch"),
     }[file.suffix.lower()]
@@ -65,26 +56,7 @@ def check_model_name(name: str) -> None:
         raise ValueError(f"the model must be one of {', '.join(MODELS)}, got {name}")
 
 
-def _read_skops(file: Path) -> Any:
-    from skops.io import get_untrusted_types, load
-
-    _check_size(file)
-    foreign = sorted(set(get_untrusted_types(file=file)) - set(_REVIEWED))
-    if foreign:
-        raise ValueError(f"it holds types that are not trusted: {', '.join(foreign[:5])}")
-    model = load(file, trusted=list(_REVIEWED))
-    check_trees(model)
-    return model
-
-
 def _read_onnx(file: Path) -> Any:
     model = OnnxModel(file.read_bytes())
     assert model.inputs  # opens it: whatever is wrong with the file shows here
     return model
-
-
-def _check_size(file: Path) -> None:
-    with zipfile.ZipFile(file) as archive:
-        size = sum(entry.file_size for entry in archive.infolist())
-    if size > _MOST_BYTES:
-        raise ValueError(f"it must unpack to at most {_MOST_BYTES / 2**30:g} GiB, got {size / 2**30:.3g} GiB")

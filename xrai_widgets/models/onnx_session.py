@@ -10,6 +10,7 @@ from xrai_widgets.core.subject import Array
 from xrai_widgets.models.adapted import Refused
 from xrai_widgets.models.frame import few
 from xrai_widgets.models.inputs import Inputs
+from xrai_widgets.models.onnx_wire import check_onnx
 
 _BATCH = 4096
 _TYPES = {
@@ -21,8 +22,6 @@ _TYPES = {
     "tensor(bool)": np.bool_,
     "tensor(string)": np.object_,
 }
-# TensorProto.external_data: an entry with the key "location"
-_OUTSIDE = b"\n\x08location\x12"
 
 
 class OnnxModel:
@@ -35,8 +34,8 @@ class OnnxModel:
     """
 
     def __init__(self, content: bytes) -> None:
-        if _OUTSIDE in content:
-            raise ValueError("it keeps weights in other files: save it with all weights inside (external data off)")
+        if content:
+            check_onnx(content)
         self.content = content
         self._session: Any = None
 

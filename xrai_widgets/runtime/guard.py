@@ -1,5 +1,6 @@
 """The guard around a model: counts questions, keeps budgets, and stops within a question when cancelled."""
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from xrai_widgets.cells.asking import stopped_by
 from xrai_widgets.core import Array, Cancelled
 
 _SLICE = 0.25  # seconds that one call of the model should take at most
@@ -39,10 +41,16 @@ class Meter:
 
     def check(self) -> None:
         """Raise `Cancelled` if the run may not go on."""
+        if (why := self.stopped()) is not None:
+            raise why
+
+    def stopped(self) -> Cancelled | None:
+        """Return why the run may not go on; None if it may."""
         if self.cancel.is_set():
-            raise Cancelled("cancelled by the user")
+            return Cancelled("cancelled by the user")
         if self.max_seconds is not None and time.monotonic() - self.started > self.max_seconds:
-            raise Cancelled(f"the time budget of {self.max_seconds:g} s is used up")
+            return Cancelled(f"the time budget of {self.max_seconds:g} s is used up")
+        return None
 
     def count(self, rows: int) -> None:
         """Add rows that are about to be asked; raise `Cancelled` if they exceed the budget."""
@@ -71,13 +79,19 @@ class Guard:
             taken = X[start:stop]
             self._before(len(taken))
             begun = time.perf_counter()
-            parts.append(self._call(taken, *(other[start:stop] for other in others)))
+            parts.append(self._ask(taken, *(other[start:stop] for other in others)))
             self._adapt(len(taken), time.perf_counter() - begun)
             start = stop
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def __getstate__(self) -> dict[str, Any]:
         return {"_call": self._call, "_meter": None, "_rows": self._rows}
+
+    def _ask(self, *arrays: Array) -> Array:
+        if self._meter is None:
+            return self._call(*arrays)
+        with stopped_by(self._meter.stopped):
+            return self._call(*arrays)
 
     def _before(self, rows: int) -> None:
         if self._meter is None:
@@ -92,13 +106,27 @@ class Guard:
 
 
 class Counted:
-    """A function whose result comes with the number of rows its guards asked for in this thread."""
+    """A function whose result comes with the number of rows its guards asked for in this thread.
 
-    def __init__(self, function: Callable[[Any], Any]) -> None:
-        self._function = function
+    Parameters
+    ----------
+    function : callable
+    until : str
+        A folder of the process that waits; once it is gone, a call that waits for a cell gives up.
+    """
+
+    def __init__(self, function: Callable[[Any], Any], until: str = "") -> None:
+        self._function, self._until = function, until
 
     def __call__(self, item: Any) -> tuple[Any, int]:
         """Return (result, rows)."""
         before = getattr(_worker, "queries", 0)
-        result = self._function(item)
+        if os.path.isdir(self._until):  # a worker on another machine has no such folder
+            with stopped_by(self._gone):
+                result = self._function(item)
+        else:
+            result = self._function(item)
         return result, getattr(_worker, "queries", 0) - before
+
+    def _gone(self) -> Cancelled | None:
+        return None if os.path.isdir(self._until) else Cancelled("cancelled by the user")

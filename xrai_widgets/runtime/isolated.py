@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import cloudpickle
+import psutil
 
 from xrai_widgets.core import Assessment, Finding, Subject
 from xrai_widgets.runtime.run_step import RunStep
@@ -75,11 +76,20 @@ def call_in_process(function: Callable[..., Any], arguments: tuple[Any, ...], st
         try:
             return _listen(child, step)
         finally:
-            child.kill()
-            child.wait()
+            _end(child)
             for pipe in (child.stdout, child.stderr):
                 if pipe is not None:
                     pipe.close()
+
+
+def _end(child: "subprocess.Popen[bytes]") -> None:
+    """Kill the process and those that it started: the cell of a model that hangs."""
+    with contextlib.suppress(psutil.Error):
+        for inner in psutil.Process(child.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                inner.kill()
+    child.kill()
+    child.wait()
 
 
 def pack(payload: object, folder: Path) -> None:

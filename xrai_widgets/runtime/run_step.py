@@ -1,7 +1,9 @@
 """The step that the runtime hands to engines: progress, cancel, partial findings, work spread over joblib's backend."""
 
 import copy
+import os
 import queue
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -139,7 +141,8 @@ class RunStep(Step):
         # once nobody waits, nothing more is dispatched and what is under way ends by itself: closing joblib's generator
         # would shut the executor down, which the next run may already use
         stop = threading.Event()
-        told = Counted(function), list(work), results, stop
+        folder = tempfile.mkdtemp(prefix="xrai-map-")
+        told = Counted(function, folder), list(work), results, stop
         threading.Thread(target=self._feed, args=told, daemon=True, name=FEEDER).start()
         try:
             while True:
@@ -157,6 +160,7 @@ class RunStep(Step):
                 yield result
         finally:
             stop.set()
+            os.rmdir(folder)
 
     def _feed(
         self, function: Counted, work: list[Any], results: "queue.SimpleQueue[tuple[str, Any]]", stop: threading.Event

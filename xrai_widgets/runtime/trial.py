@@ -1,19 +1,36 @@
-"""Files of strangers are read, and their model asked, in a process of their own first: a crash there harms nobody."""
+"""Files of strangers are read, and their model asked, in a process of their own: a crash there harms nobody."""
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Literal
 
-from xrai_widgets.core import Cancelled, Step, Subject
+from xrai_widgets.cells.asking import stopped_by
+from xrai_widgets.cells.cell import Cell, CellDied
+from xrai_widgets.cells.frames import careful
+from xrai_widgets.cells.remote import made_in_cell
+from xrai_widgets.core import Cancelled, Subject
 from xrai_widgets.io.csv_format import CsvFormat
 from xrai_widgets.io.own_files import OwnFiles
-from xrai_widgets.io.summaries import ModelSummary, TableSummary, look_at_model, look_at_table
+from xrai_widgets.io.summaries import ModelSummary, TableSummary
+from xrai_widgets.io.tried import ask as _ask
+from xrai_widgets.io.tried import look_at_model as _model
+from xrai_widgets.io.tried import look_at_table as _table
+from xrai_widgets.io.tried import make as _make
 from xrai_widgets.runtime.guard import Meter
-from xrai_widgets.runtime.isolated import ProcessDied, call_in_process
-from xrai_widgets.runtime.run_step import RunStep
 
 _MOST_SECONDS = 300.0
+_TABLES = ("pandas", "pyarrow.parquet")
+_SKLEARN = ("sklearn.ensemble", "sklearn.pipeline", "sklearn.compose", "sklearn.neighbors", "skops.io")
+# what a cell imports before its memory is limited, by the ending of the model's file
+_NEEDED = {
+    ".skops": (*_TABLES, *_SKLEARN),
+    ".onnx": (*_TABLES, "onnxruntime"),
+    ".safetensors": (*_TABLES, "torch", "safetensors.torch"),
+}
+_OWN = (".safetensors",)  # numbers for networks of this package: no code of a stranger's
 
 
 def read_subject(
@@ -87,46 +104,54 @@ def read_subject(
 
 
 def load(files: OwnFiles, cancel: threading.Event | None = None) -> Subject:
-    """Read the files and ask the model in a process of their own; if that went well, here."""
-    _on_trial(_ask, (files,), files.model.name, cancel)
-    return files.subject()
+    """Make the subject in a cell, where its model stays: every question and every refit is answered there.
+
+    A network of this package is numbers and no code: once that went well, it is read here.
+    """
+    files = replace(files, **{name: _absolute(getattr(files, name)) for name in ("model", "data", "train")})
+    if files.model.suffix.lower() in _OWN:
+        _in_cell(files.model, cancel, lambda modules: _called(_ask, (files,), modules))
+        return files.subject()
+    made: Subject = _in_cell(files.model, cancel, lambda modules: made_in_cell(_make, (files,), modules))
+    return made
 
 
 def try_model(path: Path, cancel: threading.Event | None = None) -> ModelSummary:
     """Tell what model stands in a file."""
-    found: ModelSummary = _on_trial(_model, (path,), path.name, cancel)
+    found: ModelSummary = _in_cell(path, cancel, lambda modules: _called(_model, (path.absolute(),), modules))
     return found
 
 
 def try_table(path: Path, style: CsvFormat, cancel: threading.Event | None = None) -> TableSummary:
     """Tell what columns stand in a table."""
-    found: TableSummary = _on_trial(_table, (path, style), path.name, cancel)
+    found: TableSummary = _in_cell(path, cancel, lambda modules: _called(_table, (path.absolute(), style), modules))
     return found
 
 
-def _on_trial(
-    function: Callable[..., Any], arguments: tuple[Any, ...], name: str, cancel: threading.Event | None
-) -> Any:
-    step = RunStep(Meter(cancel, max_seconds=_MOST_SECONDS))
+def _absolute(path: Path | None) -> Path | None:
+    return None if path is None else path.absolute()
+
+
+def _in_cell(path: Path, cancel: threading.Event | None, work: Callable[[tuple[str, ...]], Any]) -> Any:
+    modules = _NEEDED.get(path.suffix.lower(), _TABLES)
     try:
-        return call_in_process(function, arguments, step)
-    except ProcessDied as error:
-        code = str(error).partition("exit code ")[2]
+        with stopped_by(Meter(cancel, max_seconds=_MOST_SECONDS).stopped):
+            return work(modules)
+    except CellDied as error:
         raise ValueError(
-            f"reading {name} ended the process that tried it (exit code {code.strip()}): the file is damaged or "
-            "forged, or too large for this machine's memory; it was not read here"
+            f"reading {path.name} ended the process that tried it: the file is damaged or forged, or too large; it was "
+            f"not read here ({error})"
         ) from None
+    except UnpicklingError as error:
+        raise ValueError(f"{path.name} was not read: {error}") from None
     except Cancelled as error:
-        raise ValueError(f"{name} was not read: {error}") from None
+        raise ValueError(f"{path.name} was not read: {error}") from None
 
 
-def _ask(files: OwnFiles, _: Step) -> None:
-    assert files.subject().fingerprint  # asks the model
-
-
-def _model(path: Path, _: Step) -> ModelSummary:
-    return look_at_model(path)
-
-
-def _table(path: Path, style: CsvFormat, _: Step) -> TableSummary:
-    return look_at_table(path, style)
+def _called(function: Callable[..., Any], arguments: tuple[Any, ...], modules: tuple[str, ...]) -> Any:
+    """Return what a function returns in a cell, which is ended then."""
+    cell = Cell(modules)
+    try:
+        return careful(cell.call(function, arguments)[0])
+    finally:
+        cell.close()

@@ -1,0 +1,1 @@
+"""Models in processes of their own. A room by itself, because its process starts with next to nothing imported."""

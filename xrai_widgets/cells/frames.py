@@ -1,0 +1,148 @@
+"""Messages between a kernel and a cell: a head in JSON, arrays as they lie in memory. Nothing in them is ever run."""
+
+import io
+import json
+import math
+import pickle
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from typing import IO, Any
+
+import numpy as np
+
+_MOST_HEAD = 2**28
+_KINDS = "biufcUSmM"
+_HEAD = struct.Struct("<QQ")
+Buffers = list[Any]
+# what the parts of a subject and the summaries of a file are made of; nothing here does anything when it is made
+_MODULES = {
+    "xrai_widgets.models.frame": None,
+    "xrai_widgets.core.subject": {"Constraint"},
+    "xrai_widgets.io.summaries": {"ModelSummary", "TableColumn", "TableSummary"},
+    "numpy": {"ndarray", "dtype"},
+    "numpy._core.multiarray": {"_reconstruct", "scalar"},
+    "numpy.core.multiarray": {"_reconstruct", "scalar"},
+    "numpy._core.numeric": {"_frombuffer"},
+    "numpy.core.numeric": {"_frombuffer"},
+    "datetime": {"datetime", "date", "time", "timedelta", "timezone"},
+    "decimal": {"Decimal"},
+    "collections": {"OrderedDict"},
+}
+_PANDAS = (
+    *("pandas.core.dtypes.dtypes", "pandas.core.arrays.boolean", "pandas.core.arrays.integer"),
+    *("pandas.core.arrays.floating", "pandas.core.arrays.string_", "pandas.core.indexes.base"),
+    *("pandas.core.indexes.range", "pandas._libs.missing", "pandas._libs.tslibs.timestamps"),
+)
+_PANDAS_NAMES = ("Dtype", "Index", "_new_Index", "NAType", "_C_NA", "_unpickle_timestamp", "_reconstruct")
+
+
+def send(pipe: IO[bytes], head: Mapping[str, Any], buffers: Sequence[Any] = ()) -> None:
+    """Write one message."""
+    views = [memoryview(buffer).cast("B") if memoryview(buffer).nbytes else memoryview(b"") for buffer in buffers]
+    text = json.dumps({**head, "sizes": [view.nbytes for view in views]}).encode()
+    pipe.write(_HEAD.pack(len(text), sum(view.nbytes for view in views)) + text)
+    for view in views:
+        pipe.write(view)
+    pipe.flush()
+
+
+def receive(pipe: IO[bytes]) -> tuple[dict[str, Any], Buffers]:
+    """Read one message.
+
+    Raises
+    ------
+    EOFError
+        if the other side is gone.
+    ValueError
+        if it is no message.
+    """
+    length, total = _HEAD.unpack(_exactly(pipe, _HEAD.size))
+    if length > _MOST_HEAD:
+        raise ValueError("a message of the cell has too long a head")
+    head = json.loads(_exactly(pipe, length))
+    if not isinstance(head, dict) or sum(head.get("sizes", [])) != total:
+        raise ValueError("a message of the cell is damaged")
+    return head, [_exactly(pipe, size) for size in head["sizes"]]
+
+
+def _exactly(pipe: IO[bytes], count: int) -> bytearray:
+    found = bytearray(count)
+    view, place = memoryview(found), 0
+    while place < count:
+        got = pipe.readinto(view[place:])  # type: ignore[attr-defined] # pipes are raw or buffered readers
+        if not got:
+            raise EOFError("the other side is gone")
+        place += got
+    return found
+
+
+def pack_value(value: Any, buffers: Buffers, function: Callable[[Any], str] | None = None) -> list[Any]:
+    """Return the description of a value, and append its arrays to the buffers.
+
+    Parameters
+    ----------
+    value : array, number, text, None, or a list of those; a callable where ``function`` names it
+    buffers : list
+    function : callable, optional
+        Keeps a function and returns its key.
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, bool | int | float | str):
+        return ["v", value]
+    if isinstance(value, list | tuple):
+        return ["t", [pack_value(part, buffers, function) for part in value]]
+    if callable(value) and function is not None:
+        return ["f", function(value)]
+    array = np.asarray(value)
+    if array.dtype == object:
+        return ["o", [pack_value(cell, buffers) for cell in array.ravel().tolist()], list(array.shape)]
+    if array.dtype.kind not in _KINDS:
+        raise TypeError(f"arrays of {array.dtype} cannot be sent to the process of the model")
+    buffers.append(np.ascontiguousarray(array).view(np.uint8) if array.ndim and array.size else array.tobytes())
+    return ["a", array.dtype.str, list(array.shape)]
+
+
+def unpack_value(said: Any, buffers: Buffers, function: Callable[[str], Any] | None = None) -> Any:
+    """Return what `pack_value` described; arrays are taken off the front of the buffers."""
+    kind = said[0]
+    if kind == "v" and (said[1] is None or isinstance(said[1], bool | int | float | str)):
+        return said[1]
+    if kind == "t":
+        return tuple(unpack_value(part, buffers, function) for part in said[1])
+    if kind == "f" and function is not None and isinstance(said[1], str):
+        return function(said[1])
+    shape = tuple(int(side) for side in said[2])
+    if kind == "o":
+        cells = np.empty(len(said[1]), dtype=object)
+        cells[:] = [unpack_value(cell, buffers) for cell in said[1]]
+        return cells.reshape(shape)
+    dtype = np.dtype(str(said[1]))
+    if kind != "a" or dtype.kind not in _KINDS or math.prod(shape) * dtype.itemsize != len(buffers[0]):
+        raise ValueError("a message of the cell is damaged")
+    return np.frombuffer(buffers.pop(0), dtype=dtype).reshape(shape)
+
+
+class _Careful(pickle.Unpickler):
+    """Makes arrays and the plain parts of a subject, and nothing else."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        names = _MODULES.get(module, ())
+        plain = module in _PANDAS and name.endswith(_PANDAS_NAMES)
+        if not (plain or names is None or name in names) or "." in name:
+            raise pickle.UnpicklingError(f"the cell may not send {module}.{name}")
+        found = super().find_class(module, name)
+        if names is None and not isinstance(found, type):
+            raise pickle.UnpicklingError(f"the cell may not send {module}.{name}")
+        return found
+
+
+def careful(data: bytes | bytearray) -> Any:
+    """Unpickle what came out of a cell: arrays, numbers, text, and the plain parts of a subject.
+
+    Raises
+    ------
+    pickle.UnpicklingError
+        for anything else.
+    """
+    return _Careful(io.BytesIO(data)).load()

@@ -1,0 +1,30 @@
+"""What a cell is told to do with files of strangers; in a module that imports little, for its process starts anew."""
+
+from pathlib import Path
+
+from xrai_widgets.core import Step, Subject
+from xrai_widgets.io import summaries
+from xrai_widgets.io.csv_format import CsvFormat
+from xrai_widgets.io.own_files import OwnFiles
+
+
+def make(files: OwnFiles, _: Step) -> Subject:
+    """Make the subject and ask its model."""
+    subject = files.subject()
+    assert subject.fingerprint  # asks the model
+    return subject
+
+
+def ask(files: OwnFiles, _: Step) -> None:
+    """Make the subject, ask its model, and leave it."""
+    assert files.subject().fingerprint
+
+
+def look_at_model(path: Path, _: Step) -> summaries.ModelSummary:
+    """Read a model and tell what it is."""
+    return summaries.look_at_model(path)
+
+
+def look_at_table(path: Path, style: CsvFormat, _: Step) -> summaries.TableSummary:
+    """Read a table and tell what its columns are."""
+    return summaries.look_at_table(path, style)
