@@ -61,6 +61,8 @@ BROAD_EXCEPT = {
     "io/model_files.py",
     "models/adapt.py",
     "models/state.py",
+    "models/telling.py",
+    "models/torch_module.py",
     "runtime/job.py",
     "runtime/run.py",
     "runtime/run_step.py",

@@ -11,17 +11,18 @@ import pandas as pd
 
 from xrai_widgets.core.subject import Array, Task
 from xrai_widgets.models import labels
-from xrai_widgets.models.adapted import Adapted, Refused
+from xrai_widgets.models.adapted import Adapted, Declared, Refused
 from xrai_widgets.models.bounds import bounds_of
 from xrai_widgets.models.code import code_digest
+from xrai_widgets.models.columns import aligned
 from xrai_widgets.models.constraints import problems
-from xrai_widgets.models.estimator import adapt_estimator, check_estimator, is_estimator, parts_of
-from xrai_widgets.models.frame import same_columns
+from xrai_widgets.models.estimator import adapt_estimator, check_estimator, is_estimator
 from xrai_widgets.models.function import adapt_function, adapt_table
 from xrai_widgets.models.inputs import Inputs, constrain, learn
 from xrai_widgets.models.onnx import adapt_onnx
 from xrai_widgets.models.onnx_session import is_onnx
 from xrai_widgets.models.outputs import in_classes
+from xrai_widgets.models.telling import telling_rows
 from xrai_widgets.models.torch_module import adapt_torch, is_torch_module
 from xrai_widgets.models.training import training
 
@@ -52,16 +53,18 @@ def describe(
     groups: Any,
     train_groups: Any,
     fit: Any,
+    outputs: Declared | None = None,
+    preprocess: Any = None,
 ) -> dict[str, Any]:
     """Return the fields of a subject; see `Subject.of` for the arguments."""
     if model is None:
         X, X_train, X_new = (_as_column(part) for part in (X, X_train, X_new))
     given = {"X": X, "X_train": X_train, "X_new": X_new}
     _check_given(given, {"X": y, "X_train": y_train, "X_new": y_new}, {"X_train": train_ids, "X_new": new_ids})
-    _check_words(task, classes)
+    _check_words(task, classes, outputs)
     samples = {role: part for role, part in given.items() if part is not None or role == "X"}
-    inputs = learn(samples, feature_names=feature_names, image_shape=image_shape)
-    inputs = constrain(_aligned(model, inputs, X, feature_names is None), constraints or {})
+    inputs = learn(samples, feature_names=feature_names, image_shape=image_shape, preprocess=preprocess)
+    inputs = constrain(aligned(model, inputs, X, feature_names is None), constraints or {})
     arrays = {role: _read_only(inputs.encode(part, role)) for role, part in samples.items()}
     _check_constraints(inputs, arrays, constraints or {})
     vectors = {
@@ -69,7 +72,8 @@ def describe(
         for role, part in (("X", y), ("X_train", y_train), ("X_new", y_new))
         if part is not None or role == "X"
     }
-    adapted = _adapt(model, inputs, arrays, vectors["y"], task, classes)
+    limits = None if model is None else _read_only(bounds_of(bounds, inputs, arrays, constraints or {}))
+    adapted = _adapt(model, inputs, arrays, vectors["y"], task, classes, limits, outputs)
     if model is None and isinstance(X, pd.DataFrame) and adapted.task == "classification" and classes is None:
         adapted = replace(adapted, classes=_column_classes(list(X.columns), vectors))
     rows = _telling_rows(arrays, inputs)
@@ -92,35 +96,44 @@ def describe(
         "embed": adapted.embed,
         "regions": None if adapted.regions is None else _read_only(adapted.regions),
         "fit": trained,
-        "bounds": _read_only(bounds_of(bounds, inputs, arrays, constraints or {})) if adapted.queryable else None,
+        "bounds": limits,
         "feature_names": inputs.names,
         "constraints": inputs.constraints,
         "decode": inputs.codec.decode if inputs.codec is not None else None,
         "image_shape": inputs.image_shape,
         **_groups(groups, train_groups, given, arrays),
         "outputs": adapted.outputs,
+        "notes": (*inputs.notes, *adapted.notes),
         "state": adapted.state if fit is None else f"{adapted.state} trained by {code_digest(fit)}",
     }
 
 
 def _adapt(
-    model: Any, inputs: Inputs, arrays: Mapping[str, Array], y: Array, task: Task | None, classes: Sequence[Any] | None
+    model: Any,
+    inputs: Inputs,
+    arrays: Mapping[str, Array],
+    y: Array,
+    task: Task | None,
+    classes: Sequence[Any] | None,
+    bounds: Array | None,
+    outputs: Declared | None,
 ) -> Adapted:
     X = arrays["X"]
     if model is None:
-        return adapt_table(inputs, arrays, y, task)
+        return adapt_table(inputs, arrays, y, task, outputs)
     if is_estimator(model):
         check_estimator(model)
-        adapted = _ask(lambda: adapt_estimator(_kept(model), inputs, X), inputs)
+        adapted = _ask(lambda: adapt_estimator(_kept(model), inputs, X, outputs), inputs)
         if task is not None and task != adapted.task:
             raise ValueError(f"task must be {adapted.task!r} for a {type(model).__name__}, got {task!r}")
         return adapted
+    parts = telling_rows(arrays, inputs, bounds)
     if is_onnx(model):
-        return _ask(lambda: adapt_onnx(model, inputs, X, y, task, classes), inputs)
+        return _ask(lambda: adapt_onnx(model, inputs, parts, y, task, classes, outputs), inputs)
     if is_torch_module(model):
-        return _ask(lambda: adapt_torch(model, inputs, X, y, task), inputs)
+        return _ask(lambda: adapt_torch(model, inputs, parts, y, task, outputs), inputs)
     if callable(model) and not isinstance(model, type):
-        return _ask(lambda: adapt_function(model, inputs, X, y, task, classes), inputs)
+        return _ask(lambda: adapt_function(model, inputs, parts, y, task, classes, outputs), inputs)
     raise TypeError(
         "the model must be a fitted scikit-learn classifier or regressor, a torch module, an ONNX model or session, a "
         f"function of the inputs, or None for a table of probabilities, got {_kind(model)}"
@@ -190,33 +203,15 @@ def _check_constraints(inputs: Inputs, arrays: Mapping[str, Array], constraints:
         raise ValueError(said)
 
 
-def _check_words(task: object, classes: object) -> None:
+def _check_words(task: object, classes: object, outputs: object) -> None:
+    if outputs is not None and outputs not in get_args(Declared):
+        raise ValueError(f"outputs must be one of {', '.join(get_args(Declared))}, got {outputs!r}")
+    if outputs is not None and task is not None and (outputs == "values") != (task == "regression"):
+        raise ValueError(f"outputs={outputs!r} do not go with task={task!r}")
     if task is not None and task not in get_args(Task):
         raise ValueError(f"task must be one of {', '.join(get_args(Task))}, got {task!r}")
     if classes is not None and (isinstance(classes, str) or not isinstance(classes, Iterable)):
         raise TypeError(f"classes must be a list of labels, got {classes!r}")
-
-
-def _aligned(model: Any, inputs: Inputs, X: Any, nameless: bool) -> Inputs:
-    """Compare the columns with those that the model was fitted on, and note the order and form it wants them in."""
-    known = _columns_of(model)
-    if known is not None and isinstance(X, pd.DataFrame):
-        same_columns(X, list(known), "X", "those the model was fitted on")
-    width = getattr(model, "n_features_in_", None)
-    if width is not None and width != len(inputs.names):
-        raise ValueError(f"X must have {width} features, those the model was fitted on, got {len(inputs.names)}")
-    if known is not None:
-        names = tuple(map(str, known)) if nameless and inputs.codec is None else inputs.names
-        return replace(inputs, order=tuple(known), names=names)
-    text = isinstance(X, pd.DataFrame) and all(isinstance(name, str) for name in X.columns)
-    bare = text and width is not None and all(not hasattr(part, "feature_names_in_") for part in parts_of(model))
-    return replace(inputs, bare=bare)
-
-
-def _columns_of(model: Any) -> Any:
-    """Return the columns that a model was fitted on by name; CatBoost has a word of its own, and numbers as names."""
-    own = list(getattr(model, "feature_names_", None) or []) if hasattr(model, "get_cat_feature_indices") else []
-    return own if own and own != list(map(str, range(len(own)))) else getattr(model, "feature_names_in_", None)
 
 
 def _column_classes(columns: list[Any], vectors: Mapping[str, Array]) -> tuple[Any, ...]:
