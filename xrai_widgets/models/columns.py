@@ -56,8 +56,8 @@ def aligned(model: Any, inputs: Inputs, X: Any, nameless: bool) -> Inputs:
         return replace(inputs, order=inputs.order or tuple(known), names=names)
     text = isinstance(X, pd.DataFrame) and all(isinstance(name, str) for name in X.columns)
     bare = text and width is not None and all(not hasattr(part, "feature_names_in_") for part in parts_of(model))
-    note = ("columns by their place: the model was fitted without names",) if bare else ()
-    return replace(inputs, bare=inputs.bare or bare, notes=(*inputs.notes, *note))
+    without = ("columns by their place: the model was fitted without names",) if bare else ()
+    return replace(inputs, bare=inputs.bare or bare, notes=(*inputs.notes, *without))
 
 
 def matched(columns: Sequence[Any], known: Sequence[Any], by_place: bool) -> tuple[list[Any], list[str]] | None:

@@ -138,8 +138,9 @@ def as_frame(array: Any, role: str, names: Sequence[Any] = ()) -> pd.DataFrame:
         raise ValueError(f"{role} must hold at least one row and one column, got shape {array.shape}")
     if names and array.shape[1] != len(names):
         raise ValueError(f"each sample of {role} must have shape {(len(names),)}, as in X, got {array.shape[1:]}")
-    frame = pd.DataFrame(array.astype(object), columns=names or [f"x{place}" for place in range(array.shape[1])])
-    return frame.infer_objects()
+    frame = pd.DataFrame(array.astype(object), columns=list(names) or [f"x{place}" for place in range(array.shape[1])])
+    typed: pd.DataFrame = frame.infer_objects()
+    return typed
 
 
 def learn(

@@ -38,7 +38,7 @@ def telling_rows(arrays: Mapping[str, Array], inputs: Inputs, bounds: Array | No
     if free:
         low, high = (flat.min(axis=0), flat.max(axis=0)) if bounds is None else bounds
         drawn = rng.uniform(low[free], high[free], size=(len(changed[::2]), len(free)))
-        changed[np.ix_(np.arange(0, count, 2), free)] = drawn
+        changed[np.ix_(np.arange(0, count, 2), np.array(free))] = drawn
     return (*parts, changed.reshape(count, *pool.shape[1:]).astype(pool.dtype))
 
 
@@ -46,7 +46,8 @@ def _few(part: Array) -> Array:
     most = max(FIRST, min(_MOST, _CELLS // max(1, part[0].size)))
     if len(part) <= most:
         return part
-    return part[np.unique(np.r_[np.arange(FIRST), np.linspace(0, len(part) - 1, most - FIRST).astype(int)])]
+    taken: Array = part[np.unique(np.r_[np.arange(FIRST), np.linspace(0, len(part) - 1, most - FIRST).astype(int)])]
+    return taken
 
 
 def answers(ask: Callable[[Array], Array], parts: Sequence[Array]) -> Array:
