@@ -25,6 +25,8 @@ from xrai_widgets.models.onnx import adapt_onnx
 from xrai_widgets.models.onnx_session import is_onnx
 from xrai_widgets.models.outputs import in_classes
 from xrai_widgets.models.recode import declared, recoded, values_of
+from xrai_widgets.models.state import digest
+from xrai_widgets.models.steadiness import Steadiness, steadiness
 from xrai_widgets.models.telling import telling_rows
 from xrai_widgets.models.torch_module import adapt_torch, is_torch_module
 from xrai_widgets.models.training import training
@@ -85,6 +87,10 @@ def describe(
     if looked.shape[:1] != (len(rows),):
         raise ValueError(f"the model must give one row per sample, got shape {looked.shape} for {len(rows)} samples")
     fields = in_classes(adapted, looked, vectors, classes)
+    steady = Steadiness(0.0, 0.0, 0)
+    if adapted.queryable:
+        steady = ask(lambda: steadiness(fields["predict"], arrays["X"]), inputs)
+    state = adapted.state if not steady.twice else digest(model, chance=False)
     trained = adapted.fit if fit is None else training(fit, model, adapted, inputs, fields["classes"])
     made = {
         "name": str(name) if name else _name(model),
@@ -107,8 +113,9 @@ def describe(
         "image_shape": inputs.image_shape,
         **_groups(groups, train_groups, given, arrays),
         "outputs": adapted.outputs,
-        "notes": (*inputs.notes, *adapted.notes),
-        "state": adapted.state if fit is None else f"{adapted.state} trained by {code_digest(fit)}",
+        "unstable": steady.largest,
+        "notes": (*inputs.notes, *adapted.notes, *steady.notes),
+        "state": state if fit is None else f"{state} trained by {code_digest(fit)}",
     }
     codes = _codes(model, inputs, arrays, said, limits)
     return recoded(made, codes) if codes else made

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from xrai_widgets.models.adapted import Refused
 from xrai_widgets.models.inputs import Inputs
@@ -30,6 +30,21 @@ def first_line(said: str) -> str:
         said = said.strip().splitlines()[-1]
     found = _TRACE.search(said)
     return " ".join((said if found is None else said[: found.start()]).split())
+
+
+def one_tensor(module: str, out: Any, dtype: Any) -> str:
+    """Return the message for a torch module that returns several tensors, with the code that chooses one."""
+    got = f"a {type(out).__name__}" + (f" of {len(out)}" if hasattr(out, "__len__") else "")
+    way = "[0]" if isinstance(out, tuple | list) else '["logits"]' if isinstance(out, dict) else ".logits"
+    return (
+        f"the module must return a tensor, got {got} from {module}: pass a module that returns the one of them that is "
+        "meant, such as\n"
+        "class One(torch.nn.Module):\n"
+        "    def __init__(self, net): super().__init__(); self.net = net\n"
+        f"    def forward(self, rows): return self.net(rows){way}\n"
+        "and then Subject.of(One(net), …), or the function\n"
+        f"lambda rows: torch.softmax(net(torch.as_tensor(rows, dtype={dtype})){way}, 1).detach().numpy()"
+    )
 
 
 def _hint(said: str, inputs: Inputs) -> str:

@@ -23,10 +23,22 @@ def coded_columns(model: Any, inputs: Inputs) -> dict[int, Array]:
     if inputs.image_shape is not None or inputs.preprocess is not None:
         return {}
     found: dict[int, Array] = {}
-    for column, values in _coded(model, [int(place) for place in inputs.places]):
+    for column, known in _coded(model, [int(place) for place in inputs.places]):
+        values = _numbers(known)
         if inputs.constraints[column].kind != "category" and not _is_truth(inputs, column):
             found[column] = np.union1d(found.get(column, values), values)
     return found
+
+
+def known_words(model: Any) -> dict[str, frozenset[str]]:
+    """Return the words that the model knows in each of its named columns, where it knows nothing but words."""
+    names = list(map(str, getattr(model, "feature_names_in_", ())))
+    found: dict[str, set[Any]] = {}
+    for column, known in _coded(model, range(len(names))) if names else ():
+        found.setdefault(names[column], set()).update(
+            cell for cell in np.asarray(known, dtype=object) if pd.notna(cell)
+        )
+    return {name: frozenset(cells) for name, cells in found.items() if cells and all(isinstance(c, str) for c in cells)}
 
 
 def _is_truth(inputs: Inputs, column: int) -> bool:
@@ -38,7 +50,7 @@ def _is_truth(inputs: Inputs, column: int) -> bool:
 
 def _coded(part: Any, columns: Sequence[int]) -> Found:
     """Yield the columns that a fitted part treats as categories; ``columns`` are those that it takes, in its order."""
-    if part is None or isinstance(part, str):
+    if part is None or isinstance(part, str) or not columns:  # without columns it may not even be fitted
         return
     if hasattr(part, "steps"):
         yield from _of_steps([step for _, step in part.steps], columns)
@@ -50,7 +62,7 @@ def _coded(part: Any, columns: Sequence[int]) -> Found:
     for _, inner in getattr(part, "transformer_list", []):
         yield from _coded(inner, columns)
     if type(part).__name__ in _ENCODERS and hasattr(part, "categories_"):
-        yield from zip(columns, map(_numbers, part.categories_), strict=False)
+        yield from zip(columns, part.categories_, strict=False)
     for place, values in _own(part, len(columns)):
         yield columns[place], values
     yield from _of_members(part, columns)

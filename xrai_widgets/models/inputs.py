@@ -11,6 +11,7 @@ from xrai_widgets.core.subject import Array, Constraint
 from xrai_widgets.models.adapted import Refused
 from xrai_widgets.models.constraints import changed, unknown_column
 from xrai_widgets.models.frame import FrameCodec
+from xrai_widgets.models.number_types import as_frame, as_type, common_type
 
 _CHANNELS = (1, 3, 4)
 
@@ -116,33 +117,6 @@ class Inputs:
         return all(constraint.kind != "category" for constraint in self.constraints)
 
 
-def as_type(samples: Any, dtype: Any) -> Array:
-    """Return numbers in another type; whole ones are rounded to, and stay within what the type holds."""
-    array = np.asarray(samples)
-    if array.dtype == dtype:
-        return array
-    if dtype.kind == "b":
-        return np.asarray(np.rint(array) != 0)
-    if dtype.kind in "iu" and array.dtype.kind == "f":
-        limits = np.iinfo(dtype)
-        whole = np.rint(array)
-        return np.asarray(whole if limits.bits == 64 else np.clip(whole, limits.min, limits.max)).astype(dtype)
-    changed: Array = array.astype(dtype)
-    return changed
-
-
-def as_frame(array: Any, role: str, names: Sequence[Any] = ()) -> pd.DataFrame:
-    """Return an array of objects or text as the DataFrame that it is."""
-    array = np.asarray(array)
-    if array.ndim != 2 or not array.size:
-        raise ValueError(f"{role} must hold at least one row and one column, got shape {array.shape}")
-    if names and array.shape[1] != len(names):
-        raise ValueError(f"each sample of {role} must have shape {(len(names),)}, as in X, got {array.shape[1:]}")
-    frame = pd.DataFrame(array.astype(object), columns=list(names) or [f"x{place}" for place in range(array.shape[1])])
-    typed: pd.DataFrame = frame.infer_objects()
-    return typed
-
-
 def learn(
     samples: Mapping[str, Any],
     *,
@@ -163,7 +137,7 @@ def learn(
         frames = {role: as_frame(part, role) for role, part in samples.items()}
         found = replace(_learn_frame(frames, image_shape), bare=True, dtype=np.asarray(first).dtype)
     else:
-        found = _learn_array(_numeric(first, "X"), image_shape, _common_type(samples.values()))
+        found = _learn_array(_numeric(first, "X"), image_shape, common_type(samples.values()))
     if preprocess is not None and not callable(preprocess):
         raise TypeError(f"preprocess must be a function of the samples, got {preprocess!r}")
     found = replace(found, preprocess=preprocess)
@@ -185,7 +159,16 @@ def _learn_frame(samples: Mapping[str, Any], image_shape: Sequence[int] | None) 
         if not len(frame) or not len(frame.columns):
             raise ValueError(f"{role} must hold at least one row and one column, got shape {frame.shape}")
     codec = FrameCodec.learn(samples)
-    return Inputs(tuple(map(str, codec.names)), codec.constraints, codec, None, (len(codec.columns),))
+    names = tuple(map(str, codec.names))
+    return Inputs(names, codec.constraints, codec, None, (len(names),), notes=_empty_cells(samples))
+
+
+def _empty_cells(frames: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
+    """Return how many cells are empty, by column."""
+    counts = sum(frame.isna().sum().set_axis([str(name) for name in frame.columns]) for frame in frames.values())
+    found = {name: int(count) for name, count in counts.items() if count}
+    told = ", ".join(f"{name} {count:,}" for name, count in list(found.items())[:5])
+    return (f"empty cells: {told}{', …' if len(found) > 5 else ''}",) if found else ()
 
 
 def _learn_array(X: Array, image_shape: Sequence[int] | None, dtype: Any) -> Inputs:
@@ -193,13 +176,6 @@ def _learn_array(X: Array, image_shape: Sequence[int] | None, dtype: Any) -> Inp
     names = tuple(f"x{index}" for index in range(int(np.prod(X.shape[1:]))))
     kind = Constraint("integer") if dtype is not None and dtype.kind in "iub" else Constraint()
     return Inputs(names, tuple(kind for _ in names), None, shape, X.shape[1:], dtype=dtype, channels_last=last)
-
-
-def _common_type(parts: Iterable[Any]) -> Any:
-    """Return the one type of numbers of all parts; None for numbers in lists, which have none."""
-    found = [np.dtype(str(part.dtype).removeprefix("torch.")) for part in parts if hasattr(part, "dtype")]
-    common = np.result_type(*found) if found else None
-    return common if common is not None and common.kind in "iufb" else None
 
 
 def _is_mixed(X: Any) -> bool:

@@ -9,7 +9,8 @@ import numpy as np
 from xrai_widgets.core.subject import Array
 from xrai_widgets.models.adapted import Refused
 from xrai_widgets.models.frame import few
-from xrai_widgets.models.inputs import Inputs, as_type
+from xrai_widgets.models.inputs import Inputs
+from xrai_widgets.models.number_types import as_type
 
 _BATCH = 4096
 _TYPES = {

@@ -20,7 +20,9 @@ from xrai_widgets.models.adapted import (
     softmax,
     still_shares,
 )
-from xrai_widgets.models.inputs import Inputs, as_type
+from xrai_widgets.models.asking import one_tensor
+from xrai_widgets.models.inputs import Inputs
+from xrai_widgets.models.number_types import as_type
 from xrai_widgets.models.state import digest
 from xrai_widgets.models.telling import answers
 
@@ -75,17 +77,7 @@ class TorchModel:
 
         out = self._module(self._tensor(rows))
         if not isinstance(out, torch.Tensor):
-            got = f"a {type(out).__name__}" + (f" of {len(out)}" if hasattr(out, "__len__") else "")
-            way = "[0]" if isinstance(out, tuple | list) else '["logits"]' if isinstance(out, dict) else ".logits"
-            raise Refused(
-                f"the module must return a tensor, got {got} from {type(self._module).__name__}: pass a module that "
-                "returns the one of them that is meant, such as\n"
-                "class One(torch.nn.Module):\n"
-                "    def __init__(self, net): super().__init__(); self.net = net\n"
-                f"    def forward(self, rows): return self.net(rows){way}\n"
-                f"and then Subject.of(One(net), …), or the function\n"
-                f"lambda rows: torch.softmax(net(torch.as_tensor(rows, dtype={self.dtype})){way}, 1).detach().numpy()"
-            )
+            raise Refused(one_tensor(type(self._module).__name__, out, self.dtype))
         return out
 
     def settle(self, rows: Array) -> None:

@@ -11,7 +11,8 @@ from xrai_widgets.core.subject import Array, Predict
 from xrai_widgets.models.adapted import Adapted, require_probabilities
 from xrai_widgets.models.estimator import Values, aligned, is_estimator
 from xrai_widgets.models.function import BothClasses, Call, Flat
-from xrai_widgets.models.inputs import Inputs, as_type
+from xrai_widgets.models.inputs import Inputs
+from xrai_widgets.models.number_types import as_type
 from xrai_widgets.models.torch_module import TorchModel, is_torch_module
 
 _WANTED = "fit must be a function (X, y, seed) that trains a model anew and returns it, or its predict function"
