@@ -210,7 +210,7 @@ SEVERAL_CASES: list[Case] = [
     (
         "a function for two values",
         lambda: Subject.of(lambda rows: rows[:, :2], X, X[:, 0]),
-        SEVERAL + re.escape(f"got outputs of shape ({N}, 2); allowed: (n,)"),
+        SEVERAL + re.escape("got outputs of shape (n, 2); allowed: (n,)"),
     ),
 ]
 
@@ -279,14 +279,9 @@ SHAPE_CASES: list[Case] = [
         "^X_train must be an array, as X is, got DataFrame",
     ),
     (
-        "channels last",
-        lambda: Subject.of(half, np.zeros((4, 8, 8, 3)), [0, 1] * 2),
-        r"^images must be \(n, channels, height, width\), got \(4, 8, 8, 3\): use X.transpose\(0, 3, 1, 2\)",
-    ),
-    (
         "channels last in flat rows",
         lambda: Subject.of(half, np.zeros((4, 192)), [0, 1] * 2, image_shape=(8, 8, 3)),
-        r"^images must be .* \(4, 192\) with image_shape \(8, 8, 3\): reshape to \(n, 8, 8, 3\), then use X.transpose",
+        r"^image_shape must be \(channels, .* got \(8, 8, 3\): reshape X to \(n, 8, 8, 3\) if its channels stand last",
     ),
     (
         "another number of pixels",
@@ -635,11 +630,6 @@ COLUMN_CASES: list[Case] = [
         r"^X must be a dense array or DataFrame, got csr_matrix: pass X.toarray\(\)",
     ),
     (
-        "an object array",
-        lambda: Subject.of(forest(), FRAME.to_numpy(), Y),
-        "^X must hold real numbers, got object: pass a table with text as a DataFrame, numbers as floats",
-    ),
-    (
         "rows of words",
         lambda: Subject.of(half, [["a", "b"]] * N, Y),
         "^X must hold real numbers, got <U1: pass a table with text as a DataFrame",
@@ -689,7 +679,7 @@ OPTION_CASES: list[Case] = [
     (
         "a category without categories",
         lambda: Subject.of(half, X, Y, constraints={"x1": Constraint(kind="category")}),
-        r"^the category 'x1' must have categories=\(…\), the words for 0, 1, …, got none",
+        "^'x1' can only be a category if it holds at most 200 whole numbers, got ",
     ),
     (
         "cells that are no codes of their category",
@@ -831,7 +821,7 @@ FUNCTION_CASES: list[Case] = [
             np.zeros((300, 3)),
             [0, 1] * 150,
         ),
-        "^the model's outputs must be finite, got 2 NaN or infinite in 256 rows",
+        "^the model's outputs must be finite, got 2 NaN or infinite in 300 rows",
     ),
     (
         "other labels than those of y",

@@ -160,7 +160,7 @@ BAD: list[tuple[Any, str]] = [
     ({"age": {"range": (0, float("inf"))}}, r"^the range of 'age' must be finite, got \[0, inf\]"),
     ({"age": {"kind": "integer", "range": (0.2, 0.8)}}, "^the range of 'age' must hold a whole number"),
     ({"a": {"kind": "integer"}}, "^'a' can only hold whole numbers if the held-out samples do, got 0.57"),
-    ({"a": {"kind": "category"}}, "^'a' can only be a category if it holds whole numbers from 0 to 199, got 0.57"),
+    ({"a": {"kind": "category"}}, "^'a' can only be a category if it holds at most 200 whole numbers, got"),
     ({"code": {"kind": "category", "range": (0, 3)}}, r"^'code' is a category, which has no range, got \(0, 3\)"),
     ({"red": {"group": "g"}}, "^the one-hot group 'g' must have at least two columns, got only 'red'"),
     (

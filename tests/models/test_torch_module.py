@@ -263,10 +263,14 @@ class Nothing(nn.Module):  # type: ignore[misc,name-defined]
 @pytest.mark.parametrize(
     ("module", "y", "message"),
     [
-        (Tuple(), TWO, "^the model could not answer for X: TypeError: expected Tensor .* got tuple"),
-        (Maps(), TWO, r"^the module must return \(n, k\) logits .*, got shape \(256, 4, 2, 2\) for 256 samples"),
+        (
+            Tuple(),
+            TWO,
+            r"^the module must return a tensor, got a tuple of 2 from Tuple: pass .*\n.*\n.*\n.*self.net\(rows\)\[0\]",
+        ),
+        (Maps(), TWO, r"^the module must return \(n, k\) logits .*, got shape \(600, 4, 2, 2\) for 600 samples"),
         (Mean(), TWO, "^the model could not answer for X: RuntimeError: zero-dimensional"),
-        (Nothing(), TWO, "^the model's outputs must be finite, got 512 NaN or infinite in 256 rows"),
+        (Nothing(), TWO, "^the model's outputs must be finite, got 1200 NaN or infinite in 600 rows"),
         (body(2), X[:, 0], "^multi-output models are not supported: the module gives 2 outputs; allowed: one"),
         (nn.Sequential(body(3), nn.Sigmoid()), THREE, "^multi-label and multi-output .* ends in 3 separate sigmoids"),
         (body(2), THREE, "^labels must be 0…1, the numbers of the model's 2 output columns, got"),

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import xrai_widgets as xw
@@ -10,7 +11,7 @@ from tests.results.test_run_as_code import executed, numbers
 from xrai_widgets.core import Outcome, Subject
 from xrai_widgets.io.plans import read_constraint, read_plan_file
 from xrai_widgets.results import run_as_code
-from xrai_widgets.results.as_code import NO_COMMAND, as_command, as_python
+from xrai_widgets.results.as_code import NO_COMMAND, as_command, as_python, before_constraints, toml_entry
 from xrai_widgets.results.policy import Policy
 from xrai_widgets.runtime import assess, run_plan
 
@@ -106,3 +107,16 @@ def test_a_command_with_an_unknown_column_ends_in_one_line() -> None:
         app, ["assess", "breast_cancer_logistic", "--run", "privacy.shapr", "--constraint", "agee = {immutable = true}"]
     )
     assert "constraints name the column 'agee'; allowed: mean radius" in str(done.exception)
+
+
+def test_codes_are_declared_on_the_command_line_and_in_a_plan(tmp_path: Path) -> None:
+    assert read_constraint("branch = { categories = [10, 20, 70, 99] }") == {"branch": {"categories": [10, 20, 70, 99]}}
+    assert toml_entry("branch", {"categories": [10, 20, 70, 99]}) == '"branch" = { categories = [10, 20, 70, 99] }'
+    (tmp_path / "plan.toml").write_text('["privacy.shapr"]\n[subject.constraints]\nx0 = { categories = [10, 20] }\n')
+    said = read_plan_file(tmp_path / "plan.toml").constraints
+    X = np.array([[10.0], [20.0]] * 20)
+    subject = xw.Subject.of(lambda rows: (rows[:, 0] == 20) * 0.8 + 0.1, X, np.arange(40) % 2)
+    made = xw.constrained(subject, said)
+    assert made.constraints[0].categories == ("10", "20")
+    again = xw.constrained(subject, before_constraints(made.source)[1])
+    assert again.fingerprint == made.fingerprint

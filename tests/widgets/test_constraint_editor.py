@@ -225,3 +225,23 @@ def test_in_the_workbench_an_applied_edit_empties_the_board_until_it_is_run_agai
     bench.constraints.apply()
     assert bench.constraints.wait(20)
     assert bench.session.current == (first,)
+
+
+def test_codes_are_declared_in_the_table() -> None:
+    rng = np.random.default_rng(0)
+    X = np.c_[rng.choice([10, 20, 70, 99], 60), rng.normal(size=60)]
+    subject = Subject.of(lambda rows: (rows[:, 0] == 99) * 0.8 + 0.1, X, np.arange(60) % 2)
+    editor = ConstraintEditor(subject, opened=True)
+    assert "codes" not in row(editor, "x0")
+    browser(editor, edit={"column": "x0", "fields": {"kind": "category"}})
+    assert row(editor, "x0")["codes"] == "10, 20, 70, 99"
+    browser(editor, edit={"column": "x0", "fields": {"categories": "10, 20, 70"}})
+    assert "'x0' must hold the categories 10, 20, 70, got 99 in X" in row(editor, "x0")["problem"]
+    browser(editor, edit={"column": "x0", "fields": {"categories": "10, 20, 70, 99, 120"}})
+    assert row(editor, "x0")["problem"] == ""
+    browser(editor, press="apply")
+    assert editor.wait(20)
+    assert editor.subject is not None
+    assert editor.subject.constraints[0] == Constraint("category", ("10", "20", "70", "99", "120"))
+    assert editor.subject.decode is not None
+    assert editor.subject.decode(editor.subject.X)["x0"].tolist() == X[:, 0].tolist()

@@ -88,6 +88,10 @@ class Subject:
         Digest of the model's parameters, where they can be read.
     source : str
         Python expression that makes the subject, where it is known; else empty.
+    unstable : float
+        Largest difference between answers for the same sample, asked twice, in another order and alone; 0 if none.
+    notes : tuple of str
+        What the reader must know about how model and data were understood.
     """
 
     name: str
@@ -127,6 +131,8 @@ class Subject:
     outputs: Outputs = "probabilities"
     state: str | None = _sees_inside()
     source: str = ""
+    unstable: float = 0.0
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -152,6 +158,8 @@ class Subject:
         groups: Any = None,
         train_groups: Any = None,
         fit: Callable[..., Any] | None = None,
+        outputs: Literal["probabilities", "logits", "one-vs-rest", "labels", "values"] | None = None,
+        preprocess: Callable[[Any], Any] | None = None,
     ) -> Self:
         """Make a subject from any supported kind of model.
 
@@ -191,6 +199,12 @@ class Subject:
         fit : callable, optional
             ``fit(X, y, seed)`` trains the model anew on other rows, all chance by the seed, and returns it or its
             predict function. Assessments that refit need it for torch modules and functions; estimators are cloned.
+        outputs : {"probabilities", "logits", "one-vs-rest", "labels", "values"}, optional
+            What the outputs of a function, torch module, ONNX model or table are, where their range on the samples and
+            on changed ones does not tell it. One column of logits or probabilities is that of class 1; one-vs-rest
+            shares are divided by their sum.
+        preprocess : callable, optional
+            What is done to samples of the user's own before the model gets them, as ``lambda images: images / 255``.
 
         Raises
         ------
@@ -277,7 +291,7 @@ class Subject:
         else:
             parts.append(f"{self.X.shape[1]} features")
         parts.append(f"{self.n_classes} classes" if self.task == "classification" else "regression")
-        return " · ".join(parts)
+        return " · ".join([*parts, *self.notes])
 
 
 def explain(name: str) -> str:

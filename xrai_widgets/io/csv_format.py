@@ -18,6 +18,7 @@ _THOUSANDS = re.compile(r"[-+]?\d{1,3}(?:(?:\.\d{3})+,\d+|(?:,\d{3})+\.\d+|(?:\.
 _COMMA = re.compile(r"[-+]?\d*,\d+(?:[eE][-+]?\d+)?")
 _POINT = re.compile(r"[-+]?\d*\.\d+(?:[eE][-+]?\d+)?")
 _WHOLE = re.compile(r"[-+]?\d+(?:[eE][-+]?\d+)?")
+_SEP = re.compile(r"\ufeff?\"?sep=([,;\t|])\"?\r?\n", re.IGNORECASE)
 _EMPTY = {"", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "<NA>", "#N/A"}
 _EITHER = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
 
@@ -69,7 +70,9 @@ def detect(raw: bytes, wanted: CsvFormat) -> tuple[str, CsvFormat]:
         naming the option to set where the file can be read in more than one way.
     """
     text, encoding = _text(raw, wanted.encoding)
-    delimiter = wanted.delimiter or _delimiter(text)
+    said = _SEP.match(text)  # a line for Excel, before the header
+    text = text[said.end() :] if said else text
+    delimiter = wanted.delimiter or (said.group(1) if said else None) or _delimiter(text)
     records = list(itertools.islice(_records(text, delimiter), _LOOK))
     if not records:
         raise ValueError("it is empty")

@@ -12,8 +12,11 @@ from xrai_widgets.core import Constraint, Subject, closest
 from xrai_widgets.io.csv_format import CsvFormat
 from xrai_widgets.io.model_files import read_model
 from xrai_widgets.io.table_files import read_table
+from xrai_widgets.models.codes import known_words
 from xrai_widgets.models.frame import few, same_columns
 from xrai_widgets.models.networks import Network
+
+_GROUPS = "\0group"  # a name that no file has
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,9 @@ class OwnFiles:
             naming the file or column that does not fit.
         """
         model = read_model(self.model)
-        test, train = self._table(self.data), None if self.train is None else self._table(self.train)
+        words = self._words(model)
+        test = self._table(self.data, words)
+        train = None if self.train is None else self._table(self.train, words)
         if self.split is not None:
             train, test = self._halves(test)
         given: dict[str, Any] = dict(zip(("X", "y", "ids"), self._columns(test, self.data), strict=True))
@@ -138,18 +143,26 @@ class OwnFiles:
         found = dict(given)
         for samples, groups in (("X", "groups"), ("X_train", "train_groups")):
             if samples in given:
-                found[groups] = given[samples][self.groups]
-                if self.groups in self.ignore:
-                    found[samples] = given[samples].drop(columns=self.groups)
+                found[groups] = given[samples][_GROUPS]
+                gone = [_GROUPS, *([self.groups] if self.groups in self.ignore else [])]
+                found[samples] = given[samples].drop(columns=gone)
         return found
 
-    def _table(self, path: Path) -> pd.DataFrame:
-        frame = read_table(path, self.style)
+    def _words(self, model: Any) -> dict[str, frozenset[str]]:
+        """Return the words that the model knows, by column: those of its encoders, and its classes."""
+        labels = list(getattr(model, "classes_", ()))
+        told = bool(labels) and all(isinstance(label, str) for label in labels)
+        return known_words(model) | ({self.target: frozenset(map(str, labels))} if told else {})
+
+    def _table(self, path: Path, words: Mapping[str, frozenset[str]]) -> pd.DataFrame:
+        frame = read_table(path, self.style, (self.ids,) if self.ids else (), words)
         known = {str(column): column for column in frame.columns}
         for column in (self.target, self.ids, self.groups, *self.ignore):
             if column and column not in known:
                 near = closest(column, list(known))
                 raise ValueError(f"{path.name} must have the column {column!r}, got {few(list(known))}{near}")
+        if self.groups:  # as they stand in the file, though the column may be a feature of numbers, too
+            frame[_GROUPS] = read_table(path, self.style, (self.groups,))[known[self.groups]]
         frame = frame.drop(columns=[known[column] for column in self.ignore if column != self.groups])
         target = frame[known[self.target]]
         empty = int(target.isna().sum())

@@ -4,6 +4,7 @@ import gzip
 import io
 import zipfile
 import zlib
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,35 @@ _EXECUTABLE = (".pkl", ".pickle", ".p", ".joblib", ".dill", ".cloudpickle", ".np
 _MOST_BYTES = 2**30
 _MOST_TEXT = 2**29  # text takes several times its size while it is read
 _MOST_COLUMNS = 4096
+# cells that pandas takes for empty ones
+_EMPTY = [
+    "",
+    "#N/A",
+    "#N/A N/A",
+    "#NA",
+    "-1.#IND",
+    "-1.#QNAN",
+    "-NaN",
+    "-nan",
+    "1.#IND",
+    "1.#QNAN",
+    "<NA>",
+    "N/A",
+    "NA",
+]
+_EMPTY += ["NULL", "NaN", "None", "n/a", "nan", "null"]
 _BROKEN = (
     *(ValueError, OSError, EOFError, zlib.error, NotImplementedError, OverflowError, KeyError, MemoryError),
     *(pd.errors.EmptyDataError, zipfile.BadZipFile, TypeError, RuntimeError),
 )
 
 
-def read_table(path: str | Path, style: CsvFormat | None = None) -> pd.DataFrame:
+def read_table(
+    path: str | Path,
+    style: CsvFormat | None = None,
+    text: Collection[str] = (),
+    words: Mapping[str, Collection[str]] | None = None,
+) -> pd.DataFrame:
     """Read a CSV (also gzipped), Parquet or NumPy (.npz) file; nothing in it is ever run.
 
     Delimiter, decimal comma and encoding of a CSV are told from the file, or asked for. The arrays of an ``.npz`` file
@@ -35,6 +58,10 @@ def read_table(path: str | Path, style: CsvFormat | None = None) -> pd.DataFrame
     path : str or Path
     style : CsvFormat, optional
         How a CSV is written, where that cannot be told.
+    text : collection of str, optional
+        Columns of a CSV that are text as it stands there: 00012, 1E5 and 1E05 are three names. Empty cells are missing.
+    words : mapping of column to collection of str, optional
+        Columns of a CSV that hold words, and those that the model knows: a cell ``NA`` that it knows is no empty one.
 
     Raises
     ------
@@ -48,7 +75,7 @@ def read_table(path: str | Path, style: CsvFormat | None = None) -> pd.DataFrame
         raise ValueError(f"the table must be a file, got {str(path)!r}, which {what}")
     check_table_name(file.name)
     try:
-        frame = _read(file, style or CsvFormat())
+        frame = _read(file, style or CsvFormat(), text, words or {})
     except _BROKEN as error:
         raise ValueError(f"the table {file.name} could not be read: {' '.join(str(error).split())}") from None
     if frame.empty:
@@ -64,7 +91,7 @@ def check_table_name(name: str) -> None:
         raise ValueError(f"the table must be one of {', '.join(TABLES)}, got {name}")
 
 
-def _read(file: Path, style: CsvFormat) -> pd.DataFrame:
+def _read(file: Path, style: CsvFormat, as_text: Collection[str], words: Mapping[str, Collection[str]]) -> pd.DataFrame:
     name = file.name.lower()
     if name.endswith(".parquet"):
         return _read_parquet(file)
@@ -74,9 +101,19 @@ def _read(file: Path, style: CsvFormat) -> pd.DataFrame:
     header = pd.read_csv(io.StringIO(text), sep=found.delimiter, nrows=0, index_col=False)
     _check_columns(len(header.columns))
     # low_memory guesses the type of a column piece by piece, and may find two
-    return pd.read_csv(
+    frame = pd.read_csv(
         io.StringIO(text), sep=found.delimiter, decimal=found.decimal or ".", index_col=False, low_memory=False
     )
+    asked = [name for name in frame.columns if name in as_text or name in words]
+    if asked:
+        plain = {"sep": found.delimiter, "dtype": str, "keep_default_na": False, "index_col": False}
+        raw = pd.read_csv(io.StringIO(text), **plain)[asked]
+        for name in asked:
+            empty = raw[name] == ""
+            if name not in as_text:
+                empty = raw[name].isin(_EMPTY) & ~raw[name].isin(list(words[name]))
+            frame[name] = raw[name].mask(empty)
+    return frame
 
 
 def _unpacked(file: Path) -> bytes:
@@ -96,7 +133,9 @@ def _read_parquet(file: Path) -> pd.DataFrame:
         groups = [told.row_group(index) for index in range(told.num_row_groups)]
         # a long run of one value takes a few bytes in the file
         _check_bytes(max(sum(group.total_byte_size for group in groups), 8 * told.num_rows * told.num_columns))
-    return pd.read_parquet(file)
+    frame = pd.read_parquet(file)
+    # an index that names no row is none: that of pieces that were joined
+    return frame if frame.index.is_unique else frame.reset_index(drop=True)
 
 
 def _read_arrays(file: Path) -> pd.DataFrame:

@@ -1,31 +1,36 @@
 """The boundary: any supported model and its data become the fields of a Subject, checked once."""
 
 import copy
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar, get_args
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from xrai_widgets.core.subject import Array, Task
+from xrai_widgets.core.subject import Array, Constraint, Task
 from xrai_widgets.models import labels
-from xrai_widgets.models.adapted import Adapted, Refused
+from xrai_widgets.models.adapted import Adapted, Declared
+from xrai_widgets.models.asking import ask
 from xrai_widgets.models.bounds import bounds_of
 from xrai_widgets.models.code import code_digest
-from xrai_widgets.models.constraints import problems
-from xrai_widgets.models.estimator import adapt_estimator, check_estimator, is_estimator, parts_of
-from xrai_widgets.models.frame import same_columns
+from xrai_widgets.models.codes import coded_columns
+from xrai_widgets.models.columns import aligned
+from xrai_widgets.models.constraints import read_range
+from xrai_widgets.models.estimator import adapt_estimator, check_estimator, is_estimator
 from xrai_widgets.models.function import adapt_function, adapt_table
+from xrai_widgets.models.given import check_constraints, check_given, check_words
 from xrai_widgets.models.inputs import Inputs, constrain, learn
 from xrai_widgets.models.onnx import adapt_onnx
 from xrai_widgets.models.onnx_session import is_onnx
 from xrai_widgets.models.outputs import in_classes
+from xrai_widgets.models.recode import declared, recoded, values_of
+from xrai_widgets.models.state import digest
+from xrai_widgets.models.steadiness import Steadiness, steadiness
+from xrai_widgets.models.telling import telling_rows
 from xrai_widgets.models.torch_module import adapt_torch, is_torch_module
 from xrai_widgets.models.training import training
 
-Answer = TypeVar("Answer")
 _LOOK = 256  # samples whose answers are checked, at least
 _FIELDS = {"X": "y", "X_train": "y_train", "X_new": "y_new"}
 
@@ -52,33 +57,42 @@ def describe(
     groups: Any,
     train_groups: Any,
     fit: Any,
+    outputs: Declared | None = None,
+    preprocess: Any = None,
 ) -> dict[str, Any]:
     """Return the fields of a subject; see `Subject.of` for the arguments."""
     if model is None:
         X, X_train, X_new = (_as_column(part) for part in (X, X_train, X_new))
     given = {"X": X, "X_train": X_train, "X_new": X_new}
-    _check_given(given, {"X": y, "X_train": y_train, "X_new": y_new}, {"X_train": train_ids, "X_new": new_ids})
-    _check_words(task, classes)
+    check_given(given, {"X": y, "X_train": y_train, "X_new": y_new}, {"X_train": train_ids, "X_new": new_ids})
+    check_words(task, classes, outputs)
     samples = {role: part for role, part in given.items() if part is not None or role == "X"}
-    inputs = learn(samples, feature_names=feature_names, image_shape=image_shape)
-    inputs = constrain(_aligned(model, inputs, X, feature_names is None), constraints or {})
+    inputs = learn(samples, feature_names=feature_names, image_shape=image_shape, preprocess=preprocess)
+    inputs = aligned(model, inputs, X, feature_names is None)
+    said, limits = declared(inputs.names, inputs.constraints, constraints or {})
+    inputs = constrain(inputs, limits)
     arrays = {role: _read_only(inputs.encode(part, role)) for role, part in samples.items()}
-    _check_constraints(inputs, arrays, constraints or {})
+    check_constraints(inputs, arrays, limits)
     vectors = {
         _FIELDS[role]: labels.vector(part, _FIELDS[role], len(arrays[role]))
         for role, part in (("X", y), ("X_train", y_train), ("X_new", y_new))
         if part is not None or role == "X"
     }
-    adapted = _adapt(model, inputs, arrays, vectors["y"], task, classes)
+    box = None if model is None else _read_only(bounds_of(bounds, inputs, arrays, limits))
+    adapted = _adapt(model, inputs, arrays, vectors["y"], task, classes, box, outputs)
     if model is None and isinstance(X, pd.DataFrame) and adapted.task == "classification" and classes is None:
         adapted = replace(adapted, classes=_column_classes(list(X.columns), vectors))
     rows = _telling_rows(arrays, inputs)
-    looked = _ask(lambda: np.asarray(adapted.predict(rows)), inputs)
+    looked = ask(lambda: np.asarray(adapted.predict(rows)), inputs)
     if looked.shape[:1] != (len(rows),):
         raise ValueError(f"the model must give one row per sample, got shape {looked.shape} for {len(rows)} samples")
     fields = in_classes(adapted, looked, vectors, classes)
+    steady = Steadiness(0.0, 0.0, 0)
+    if adapted.queryable:
+        steady = ask(lambda: steadiness(fields["predict"], arrays["X"]), inputs)
+    state = adapted.state if not steady.twice else digest(model, chance=False)
     trained = adapted.fit if fit is None else training(fit, model, adapted, inputs, fields["classes"])
-    return {
+    made = {
         "name": str(name) if name else _name(model),
         "task": adapted.task,
         "model": model,
@@ -92,50 +106,79 @@ def describe(
         "embed": adapted.embed,
         "regions": None if adapted.regions is None else _read_only(adapted.regions),
         "fit": trained,
-        "bounds": _read_only(bounds_of(bounds, inputs, arrays, constraints or {})) if adapted.queryable else None,
+        "bounds": box,
         "feature_names": inputs.names,
         "constraints": inputs.constraints,
         "decode": inputs.codec.decode if inputs.codec is not None else None,
         "image_shape": inputs.image_shape,
         **_groups(groups, train_groups, given, arrays),
         "outputs": adapted.outputs,
-        "state": adapted.state if fit is None else f"{adapted.state} trained by {code_digest(fit)}",
+        "unstable": steady.largest,
+        "notes": (*inputs.notes, *adapted.notes, *steady.notes),
+        "state": state if fit is None else f"{state} trained by {code_digest(fit)}",
+    }
+    codes = _codes(model, inputs, arrays, said, limits)
+    return recoded(made, codes) if codes else made
+
+
+def _codes(
+    model: Any,
+    inputs: Inputs,
+    arrays: Mapping[str, Array],
+    said: Mapping[int, Sequence[Any] | None],
+    limits: Mapping[str, Any],
+) -> dict[int, Array]:
+    """Return the columns of codes, which the user declares or the model treats so, and the numbers they may hold."""
+    own = coded_columns(model, inputs) if is_estimator(model) else {}
+    for name, given in limits.items():  # the user's word goes before the model's
+        kind = given.get("kind") if isinstance(given, Mapping) else given.kind
+        if kind is not None and isinstance(given, Mapping):
+            own.pop(inputs.names.index(name), None)
+        if isinstance(given, Mapping) and "range" in given and inputs.names.index(name) in said:
+            read_range(name, Constraint("category"), given["range"])  # raises: it has none
+    if inputs.image_shape is not None and said:
+        raise ValueError("the pixels of images are no categories")
+    return {
+        column: values_of(
+            inputs.names[column],
+            {role: part[:, column] for role, part in arrays.items()},
+            said.get(column),
+            None if column in said else own[column],
+        )
+        for column in sorted({*said, *own})
     }
 
 
 def _adapt(
-    model: Any, inputs: Inputs, arrays: Mapping[str, Array], y: Array, task: Task | None, classes: Sequence[Any] | None
+    model: Any,
+    inputs: Inputs,
+    arrays: Mapping[str, Array],
+    y: Array,
+    task: Task | None,
+    classes: Sequence[Any] | None,
+    bounds: Array | None,
+    outputs: Declared | None,
 ) -> Adapted:
     X = arrays["X"]
     if model is None:
-        return adapt_table(inputs, arrays, y, task)
+        return adapt_table(inputs, arrays, y, task, outputs)
     if is_estimator(model):
         check_estimator(model)
-        adapted = _ask(lambda: adapt_estimator(_kept(model), inputs, X), inputs)
+        adapted = ask(lambda: adapt_estimator(_kept(model), inputs, X, outputs), inputs)
         if task is not None and task != adapted.task:
             raise ValueError(f"task must be {adapted.task!r} for a {type(model).__name__}, got {task!r}")
         return adapted
+    parts = telling_rows(arrays, inputs, bounds)
     if is_onnx(model):
-        return _ask(lambda: adapt_onnx(model, inputs, X, y, task, classes), inputs)
+        return ask(lambda: adapt_onnx(model, inputs, parts, y, task, classes, outputs), inputs)
     if is_torch_module(model):
-        return _ask(lambda: adapt_torch(model, inputs, X, y, task), inputs)
+        return ask(lambda: adapt_torch(model, inputs, parts, y, task, outputs), inputs)
     if callable(model) and not isinstance(model, type):
-        return _ask(lambda: adapt_function(model, inputs, X, y, task, classes), inputs)
+        return ask(lambda: adapt_function(model, inputs, parts, y, task, classes, outputs), inputs)
     raise TypeError(
         "the model must be a fitted scikit-learn classifier or regressor, a torch module, an ONNX model or session, a "
         f"function of the inputs, or None for a table of probabilities, got {_kind(model)}"
     )
-
-
-def _ask(question: Callable[[], Answer], inputs: Inputs) -> Answer:
-    """Return the model's answer; whatever it raises becomes a message about the model and X."""
-    try:
-        return question()
-    except Refused:
-        raise
-    except Exception as error:
-        said = " ".join(f"{type(error).__name__}: {error}".split())
-        raise ValueError(f"the model could not answer for X: {said}{_hint(str(error), inputs)}") from error
 
 
 def _telling_rows(arrays: Mapping[str, Array], inputs: Inputs) -> Array:
@@ -148,75 +191,12 @@ def _telling_rows(arrays: Mapping[str, Array], inputs: Inputs) -> Array:
     return np.concatenate(found)
 
 
-def _hint(said: str, inputs: Inputs) -> str:
-    kinds = list(zip(inputs.names, inputs.constraints, strict=True))
-    for cell in re.findall(r"'([^']*)'", said):
-        found = [name for name, constraint in kinds if cell in constraint.categories]
-        if found:
-            return f" (the column {found[0]!r} holds {cell!r})"
-    if inputs.codec is None:
-        return ""
-    words, numbers = ([n for n, c in kinds if (c.kind == "category") == wanted] for wanted in (True, False))
-    return f" (columns of text: {', '.join(words[:8]) or 'none'}; of numbers: {', '.join(numbers[:8]) or 'none'})"
-
-
 def _kept(model: Any) -> Any:
     """Return a copy, so that whatever the user does to the model afterwards does not change the subject."""
     try:
         return copy.deepcopy(model)
     except Exception:  # noqa: BLE001 - an attribute that cannot be copied: a lock, a connection
         return model
-
-
-def _check_given(samples: Mapping[str, Any], targets: Mapping[str, Any], ids: Mapping[str, Any]) -> None:
-    if samples["X"] is None:
-        raise ValueError("X must be a DataFrame or an array, got None")
-    if (samples["X_train"] is None) != (targets["X_train"] is None):
-        given, missing = ("X_train", "y_train") if targets["X_train"] is None else ("y_train", "X_train")
-        raise ValueError(f"{given} needs {missing}: pass both or neither")
-    if samples["X_new"] is None and targets["X_new"] is not None:
-        raise ValueError("y_new needs X_new: pass both, or X_new alone")
-    for role, given in ids.items():
-        if given is not None and samples[role] is None:
-            raise ValueError(f"{role.replace('X_', '')}_ids needs {role}: pass both or neither")
-
-
-def _check_constraints(inputs: Inputs, arrays: Mapping[str, Array], constraints: Mapping[str, Any]) -> None:
-    parts = {role: part.reshape(len(part), -1) for role, part in arrays.items() if role != "X_new"}
-    looked = [column for column, name in enumerate(inputs.names) if name in constraints]
-    # cells that are no codes of a category are refused with its bounds
-    looked = [column for column in looked if inputs.constraints[column].kind == "integer"]
-    for said in problems(inputs.names, inputs.constraints, parts, looked).values():
-        raise ValueError(said)
-
-
-def _check_words(task: object, classes: object) -> None:
-    if task is not None and task not in get_args(Task):
-        raise ValueError(f"task must be one of {', '.join(get_args(Task))}, got {task!r}")
-    if classes is not None and (isinstance(classes, str) or not isinstance(classes, Iterable)):
-        raise TypeError(f"classes must be a list of labels, got {classes!r}")
-
-
-def _aligned(model: Any, inputs: Inputs, X: Any, nameless: bool) -> Inputs:
-    """Compare the columns with those that the model was fitted on, and note the order and form it wants them in."""
-    known = _columns_of(model)
-    if known is not None and isinstance(X, pd.DataFrame):
-        same_columns(X, list(known), "X", "those the model was fitted on")
-    width = getattr(model, "n_features_in_", None)
-    if width is not None and width != len(inputs.names):
-        raise ValueError(f"X must have {width} features, those the model was fitted on, got {len(inputs.names)}")
-    if known is not None:
-        names = tuple(map(str, known)) if nameless and inputs.codec is None else inputs.names
-        return replace(inputs, order=tuple(known), names=names)
-    text = isinstance(X, pd.DataFrame) and all(isinstance(name, str) for name in X.columns)
-    bare = text and width is not None and all(not hasattr(part, "feature_names_in_") for part in parts_of(model))
-    return replace(inputs, bare=bare)
-
-
-def _columns_of(model: Any) -> Any:
-    """Return the columns that a model was fitted on by name; CatBoost has a word of its own, and numbers as names."""
-    own = list(getattr(model, "feature_names_", None) or []) if hasattr(model, "get_cat_feature_indices") else []
-    return own if own and own != list(map(str, range(len(own)))) else getattr(model, "feature_names_in_", None)
 
 
 def _column_classes(columns: list[Any], vectors: Mapping[str, Array]) -> tuple[Any, ...]:

@@ -2,11 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from xrai_widgets.core.subject import Array, Gradient, Outputs, Predict, Task
+
+# what a user may say that a model's outputs are
+Declared = Literal["probabilities", "logits", "one-vs-rest", "labels", "values"]
+_SLACK = 1e-3
 
 
 class Refused(ValueError):
@@ -32,6 +36,7 @@ class Adapted:
     fit: Callable[..., Predict] | None = None
     state: str | None = None
     queryable: bool = True
+    notes: tuple[str, ...] = ()
 
 
 def softmax(logits: Array) -> Array:
@@ -58,6 +63,54 @@ def are_shares(values: Array) -> bool:
     if values.dtype.kind != "f":
         return False
     return bool(((values >= 0) & (values <= 1)).all() and not np.isin(values, (0.0, 1.0)).all())
+
+
+def both_logits(scores: Array) -> Array:
+    """Return (n, k) logits: one column is that of class 1 and class 0 has 0; s of a pair (−s, s) is the log-odds."""
+    scores = np.asarray(scores, dtype=np.float64).reshape(len(scores), -1)
+    if scores.shape[1] == 1:
+        return np.hstack([np.zeros_like(scores), scores])
+    return scores / 2 if are_opposites(scores) else scores
+
+
+def are_opposites(scores: Array) -> bool:
+    """Whether the two columns are −s and s: one score of two classes, written twice."""
+    largest = max(1.0, float(np.abs(scores).max())) if scores.size else 1.0
+    return scores.ndim == 2 and scores.shape[1] == 2 and bool(np.abs(scores.sum(axis=1)).max() <= 1e-5 * largest)
+
+
+def normalised(scores: Array) -> Array:
+    """Return one-vs-rest shares, each in [0, 1], divided by the sum of their row; without any all are equal."""
+    shares = np.asarray(scores, dtype=np.float64)
+    if shares.size and (shares.min() < -_SLACK or shares.max() > 1 + _SLACK):
+        raise ValueError(
+            f"one-vs-rest outputs must lie in [0, 1], got values in [{shares.min():.3g}, {shares.max():.3g}]"
+        )
+    shares = np.clip(shares, 0.0, 1.0)
+    total = shares.sum(axis=1, keepdims=True)
+    even: Array = np.where(total > 0, shares / np.where(total > 0, total, 1.0), 1 / shares.shape[1])
+    return even
+
+
+def still_shares(shares: Array) -> Array:
+    """Return what was taken for probabilities; refuse it where an answer shows that it is none after all.
+
+    Parameters
+    ----------
+    shares : array (n,) or (n, k)
+        Each in [0, 1]; rows of (n, k), k ≥ 2, sum to 1.
+    """
+    if not shares.size or not np.isfinite(shares).all():
+        return shares
+    wide = shares.ndim == 2 and shares.shape[1] > 1
+    off = shares.min() < -_SLACK or shares.max() > 1 + _SLACK
+    if off or (wide and np.abs(shares.sum(axis=1) - 1.0).max() > _SLACK):
+        raise ValueError(
+            "the model's outputs looked like probabilities on the data, but for a changed sample it answers with "
+            f"values in [{shares.min():.3g}, {shares.max():.3g}]: pass outputs='logits' to Subject.of if they are "
+            "scores before a softmax or sigmoid"
+        )
+    return shares
 
 
 def require_finite(out: Array, what: str = "the model's outputs") -> None:

@@ -9,7 +9,8 @@ import numpy as np
 from xrai_widgets.core import Subject
 from xrai_widgets.core.constraint import Constraint
 from xrai_widgets.core.subject import Array
-from xrai_widgets.models.constraints import PIXELS, changed, codes_of, problems, read_range, unknown_column
+from xrai_widgets.models.constraints import PIXELS, changed, problems, read_range, unknown_column
+from xrai_widgets.models.recode import are_other_numbers, declared, recoded_subject, values_of
 
 Tables = Mapping[str, Mapping[str, Any]]
 _NAMED = 2  # columns that the name of the new subject mentions
@@ -24,8 +25,8 @@ def constrained(subject: Subject, columns: Tables) -> Subject:
     columns : mapping of column name to mapping
         What is to be otherwise: ``kind`` ("continuous", "integer", "category"), ``immutable`` (bool), ``monotone`` (-1
         may only fall, 0 free, 1 may only rise), ``group`` (name of its one-hot group), ``range`` (lowest, highest; a
-        value that lies outside may stay or come nearer) and, for a column of the codes 0, 1, … that becomes a category,
-        ``categories`` (their words). For images ``{"pixels": {"range": (low, high)}}``.
+        value that lies outside may stay or come nearer) and ``categories``, the numbers that a column of codes may
+        hold, as ``[10, 20, 70, 99]``, or words for 0, 1, …. For images ``{"pixels": {"range": (low, high)}}``.
 
     Returns
     -------
@@ -63,7 +64,11 @@ def try_constraints(subject: Subject, columns: Tables) -> tuple[Subject, dict[st
             return _pixels(subject, subject.bounds, columns), {}
         except ValueError as error:
             return subject, {PIXELS: str(error)}
-    constraints, bounds, wrong = list(subject.constraints), subject.bounds.copy(), dict[str, str]()
+    wrong = dict[str, str]()
+    before, said = subject, columns
+    subject, columns = _recoded(subject, columns, wrong)
+    assert subject.bounds is not None
+    constraints, bounds = list(subject.constraints), subject.bounds.copy()
     place = {name: column for column, name in enumerate(subject.feature_names)}
     parts = {role: part for role in ("X", "X_train") if (part := getattr(subject, role)) is not None}
     for name, table in columns.items():
@@ -71,34 +76,64 @@ def try_constraints(subject: Subject, columns: Tables) -> tuple[Subject, dict[st
             raise unknown_column(name, subject.feature_names)
         try:
             column = place[name]
-            constraints[column] = _one(subject, column, table, parts)
+            constraints[column] = _one(subject, column, table)
             bounds[:, column] = _range(subject, column, constraints[column], table)
         except ValueError as error:
             wrong[name] = str(error)
     looked = [place[name] for name in columns if name not in wrong]
     wrong = problems(subject.feature_names, constraints, parts, looked) | wrong
-    if wrong or (tuple(constraints) == subject.constraints and np.array_equal(bounds, subject.bounds)):
-        return subject, wrong
-    return _copy(subject, columns, tuple(constraints), bounds), {}
+    same = tuple(constraints) == subject.constraints and np.array_equal(bounds, subject.bounds)
+    if wrong or (same and subject is before):
+        return before, wrong
+    return _copy(subject, said, tuple(constraints), bounds), {}
 
 
-def _one(subject: Subject, column: int, table: Mapping[str, Any], parts: Mapping[str, Array]) -> Constraint:
+def _recoded(subject: Subject, columns: Tables, wrong: dict[str, str]) -> tuple[Subject, Tables]:
+    """Return a copy in which columns that are declared to be codes are categories, and what else was said."""
+    codes, rest = declared(subject.feature_names, subject.constraints, columns)
+    roles = ("X", "X_train", "X_new")
+    chosen: dict[int, Array] = {}
+    for column, said in codes.items():
+        parts = {role: part[:, column] for role in roles if (part := getattr(subject, role)) is not None}
+        try:
+            chosen[column] = values_of(subject.feature_names[column], parts, said)
+        except ValueError as error:
+            wrong[subject.feature_names[column]] = str(error)
+    return (recoded_subject(subject, chosen) if chosen else subject), rest
+
+
+def _one(subject: Subject, column: int, table: Mapping[str, Any]) -> Constraint:
     name, old = subject.feature_names[column], subject.constraints[column]
-    if table.get("kind") == "category" != old.kind and "categories" not in table:
-        table = {**table, "categories": codes_of(name, [part[:, column] for part in parts.values()])}
     made = changed(name, old, table)
+    if old.kind == made.kind == "category" and made.categories != old.categories:
+        told = ", ".join(old.categories[:8]) + (", …" if len(old.categories) > 8 else "")
+        raise ValueError(f"categories of {name!r} are {told}, by the data and the model, got {table['categories']!r}")
     if made.kind != old.kind and made.kind not in (allowed := kinds(subject)[column]):
-        why = "holds words" if allowed == ("category",) else "is a column of whole numbers"
+        why = "is a column of whole numbers" if "integer" in allowed else "holds words"
+        why = "holds codes" if subject.feature_names[column] in _codes(subject) else why
         raise ValueError(f"kind of {name!r}, which {why}, must be {' or '.join(allowed)}, got {made.kind!r}")
     return made
 
 
 def kinds(subject: Subject) -> list[tuple[str, ...]]:
     """Return the kinds that each column may have: a column of a DataFrame keeps its type."""
-    if subject.decode is None:
-        return [("continuous", "integer", "category")] * len(subject.feature_names)
-    held = [str(dtype.kind) for dtype in subject.decode(subject.X[:1]).dtypes]
-    return [_KINDS.get(letter, ("category",)) for letter in held]
+    held = ["f"] * len(subject.feature_names)
+    if subject.decode is not None:
+        held = [str(dtype.kind) for dtype in subject.decode(subject.X[:1]).dtypes]
+    codes = _codes(subject)
+    return [
+        ("category",) if name in codes else _KINDS.get(letter, ("category",))
+        for name, letter in zip(subject.feature_names, held, strict=True)
+    ]
+
+
+def _codes(subject: Subject) -> set[str]:
+    """Return the columns whose codes stand for other numbers: they cannot be amounts again."""
+    return {
+        name
+        for name, kind in zip(subject.feature_names, subject.constraints, strict=True)
+        if kind.kind == "category" and are_other_numbers(kind.categories)
+    }
 
 
 _KINDS: dict[str, tuple[str, ...]] = {

@@ -12,7 +12,6 @@ from xrai_widgets.core.subject import Array
 
 FIELDS = ("kind", "immutable", "monotone", "group", "range", "categories")
 PIXELS = "pixels"  # all columns of an image
-_MOST_CODES = 200
 _ROLES = {"X": "the held-out samples", "X_train": "the training samples"}
 
 
@@ -79,17 +78,6 @@ def read_range(name: str, constraint: Constraint, given: Any) -> tuple[float, fl
     if constraint.kind == "integer" and np.ceil(low) > np.floor(high):
         raise ValueError(f"the range of {name!r} must hold a whole number, got [{low:g}, {high:g}]")
     return low, high
-
-
-def codes_of(name: str, parts: Iterable[Array]) -> tuple[str, ...]:
-    """Return the words "0", "1", … for a column of numbers that is to be a category."""
-    values = np.concatenate(list(parts))
-    wrong = values[(values != np.rint(values)) | (values < 0) | (values >= _MOST_CODES)]
-    if len(wrong):
-        raise ValueError(
-            f"{name!r} can only be a category if it holds whole numbers from 0 to {_MOST_CODES - 1}, got {wrong[0]:g}"
-        )
-    return tuple(str(code) for code in range(int(values.max()) + 1))
 
 
 def problems(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from xrai_widgets.core.subject import Array, Predict, Task
-from xrai_widgets.models.adapted import Adapted, Refused
+from xrai_widgets.models.adapted import Adapted, Declared, Refused
 from xrai_widgets.models.differentiable import layers_of
 from xrai_widgets.models.inputs import Inputs
 from xrai_widgets.models.state import digest
@@ -115,16 +115,22 @@ def is_estimator(model: object) -> bool:
     return all(hasattr(model, name) for name in ("fit", "predict", "get_params"))
 
 
-def adapt_estimator(model: Any, inputs: Inputs, X: Array) -> Adapted:
-    """Adapt a fitted classifier or regressor that `check_estimator` has passed."""
+def adapt_estimator(model: Any, inputs: Inputs, X: Array, outputs: Declared | None = None) -> Adapted:
+    """Adapt a fitted classifier or regressor that `check_estimator` has passed.
+
+    Of a classifier the user may say that its labels are meant, not its probabilities.
+    """
     task = _task(model)
+    given = "values" if task == "regression" else "probabilities" if hasattr(model, "predict_proba") else "labels"
+    if outputs is not None and outputs != given and not (outputs == "labels" and given == "probabilities"):
+        raise Refused(f"outputs must be {given!r} for a {type(model).__name__}, which says so itself, got {outputs!r}")
     if task == "regression":
         return Adapted(task, "values", Values(model, inputs), fit=Refit(model, inputs, None), state=digest(model))
     classes = tuple(np.asarray(model.classes_).tolist())
     if len(classes) < 2:
         raise Refused(f"the model must know at least two classes, got only {classes}")
     fit: Callable[..., Predict] = Refit(model, inputs, classes)
-    if not hasattr(model, "predict_proba"):
+    if not hasattr(model, "predict_proba") or outputs == "labels":
         return Adapted(task, "labels", Answers(model, inputs), classes=classes, state=digest(model), fit=None)
     layers = layers_of(model, X[:64], inputs.to_user) if inputs.numeric else None
     return Adapted(

@@ -1,7 +1,7 @@
 """DataFrames with categories as float64 arrays, and back."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -90,6 +90,10 @@ class FrameCodec:
     def constraints(self) -> tuple[Constraint, ...]:
         """Kind and categories of each column."""
         return tuple(Constraint(kind=c.kind, categories=tuple(map(str, c.categories))) for c in self.columns)
+
+    def renamed(self, names: Sequence[Any]) -> "FrameCodec":
+        """Return the same columns under other names."""
+        return FrameCodec(tuple(replace(column, name=name) for column, name in zip(self.columns, names, strict=True)))
 
     def encode(self, frame: pd.DataFrame, role: str) -> Array:
         """Return float64 (n, d)."""

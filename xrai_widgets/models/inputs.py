@@ -1,6 +1,6 @@
 """The user's samples as float arrays: tables with one column per original column, images as NCHW."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from xrai_widgets.core.subject import Array
 from xrai_widgets.models.adapted import Refused
 from xrai_widgets.models.constraints import changed, unknown_column
 from xrai_widgets.models.frame import FrameCodec
+from xrai_widgets.models.number_types import as_frame, as_type, common_type
 
 _CHANNELS = (1, 3, 4)
 
@@ -32,8 +33,18 @@ class Inputs:
         Shape of one sample as the user gave it.
     order : tuple, optional
         Columns of the DataFrame that the model was fitted on, in its order.
+    handed : tuple, optional
+        What the model calls these columns, where it is not what the user calls them.
     bare : bool
         The model was fitted on an array: it gets one, though the samples came as a DataFrame.
+    dtype : numpy.dtype, optional
+        Type of the user's array, which the model gets; none for a DataFrame.
+    channels_last : bool
+        The user's images are (n, height, width, channels).
+    preprocess : callable, optional
+        What the user does to samples before the model gets them.
+    notes : tuple of str
+        What the reader must know about how the samples were understood.
     """
 
     names: tuple[str, ...]
@@ -42,12 +53,18 @@ class Inputs:
     image_shape: tuple[int, int, int] | None
     sample_shape: tuple[int, ...]
     order: tuple[Any, ...] | None = None
+    handed: tuple[Any, ...] | None = None
     bare: bool = False
+    dtype: Any = None
+    channels_last: bool = False
+    preprocess: Callable[[Any], Any] | None = None
+    notes: tuple[str, ...] = ()
 
     def encode(self, X: Any, role: str) -> Array:
         """Return float64 (n, d), or float32 (n, channels, height, width)."""
-        if isinstance(X, pd.DataFrame) and self.codec is not None:
-            return self.codec.encode(X, role)
+        if self.codec is not None:
+            frame = X if isinstance(X, pd.DataFrame) else as_frame(X, role, self.codec.names)
+            return self.codec.encode(frame, role)
         array = _numeric(X, role)
         if array.shape[1:] != self.sample_shape:
             raise ValueError(
@@ -58,17 +75,42 @@ class Inputs:
         largest = float(np.abs(array).max())
         if largest > float(np.finfo(np.float32).max):
             raise ValueError(f"pixels of {role} must be at most 3.4e38, the largest float32, got {largest:.3g}")
-        return array.reshape(len(array), *self.image_shape).astype(np.float32)
+        return self.as_encoded(array, (len(array), *self.image_shape)).astype(np.float32)
+
+    def as_encoded(self, array: Array, shape: tuple[int, ...]) -> Array:
+        """Return numbers in the layout of the user's samples in that of the encoded ones."""
+        if self.channels_last and self.image_shape is not None:
+            channels, height, width = self.image_shape
+            array = array.reshape(len(array), height, width, channels).transpose(0, 3, 1, 2)
+        return array.reshape(shape)
 
     def to_user(self, X: Array) -> Any:
-        """Return the samples as the user's model takes them."""
+        """Return the samples as the user's model takes them: their layout, and their type of numbers."""
+        rows = self._given(X)
+        return rows if self.preprocess is None else self.preprocess(rows)
+
+    def _given(self, X: Array) -> Any:
         if self.codec is not None:
             frame = self.codec.decode(np.asarray(X, dtype=np.float64))
             frame = frame if self.order is None else frame[list(self.order)]
-            return frame.to_numpy() if self.bare else frame
+            frame = frame if self.handed is None else frame.set_axis(list(self.handed), axis=1)
+            if not self.bare:
+                return frame
+            return frame.to_numpy() if self.dtype is None else frame.to_numpy(dtype=self.dtype)
+        array = np.asarray(X) if self.dtype is None else as_type(np.asarray(X), self.dtype)
         if self.order is not None:
-            return pd.DataFrame(np.array(X).reshape(len(X), -1), columns=list(self.order))
-        return np.asarray(X).reshape(len(X), *self.sample_shape)
+            return pd.DataFrame(np.array(array).reshape(len(X), -1), columns=list(self.order))
+        if self.channels_last:
+            array = array.transpose(0, 2, 3, 1)
+        return array.reshape(len(X), *self.sample_shape)
+
+    @property
+    def places(self) -> Array:
+        """Column of X in which each column stands that the model gets."""
+        if self.codec is None or self.order is None:
+            return np.arange(len(self.names))
+        at = {name: place for place, name in enumerate(self.codec.names)}
+        return np.array([at[name] for name in self.order], dtype=np.intp)
 
     @property
     def numeric(self) -> bool:
@@ -81,6 +123,7 @@ def learn(
     *,
     feature_names: Sequence[str] | None,
     image_shape: Sequence[int] | None,
+    preprocess: Callable[[Any], Any] | None = None,
 ) -> Inputs:
     """Read columns, kinds and shapes off the samples (by role; the first one is X)."""
     first = samples["X"]
@@ -91,8 +134,14 @@ def learn(
             raise TypeError(f"{role} must be {kind}, as X is, got {type(part).__name__}")
     if isinstance(first, pd.DataFrame):
         found = _learn_frame(samples, image_shape)
+    elif _is_mixed(first):
+        frames = {role: as_frame(part, role) for role, part in samples.items()}
+        found = replace(_learn_frame(frames, image_shape), bare=True, dtype=np.asarray(first).dtype)
     else:
-        found = _learn_array(_numeric(first, "X"), image_shape)
+        found = _learn_array(_numeric(first, "X"), image_shape, common_type(samples.values()))
+    if preprocess is not None and not callable(preprocess):
+        raise TypeError(f"preprocess must be a function of the samples, got {preprocess!r}")
+    found = replace(found, preprocess=preprocess)
     if feature_names is not None:
         if isinstance(feature_names, str) or not hasattr(feature_names, "__len__"):
             raise TypeError(f"feature_names must be a list of {len(found.names)} names, got {feature_names!r}")
@@ -111,18 +160,34 @@ def _learn_frame(samples: Mapping[str, Any], image_shape: Sequence[int] | None) 
         if not len(frame) or not len(frame.columns):
             raise ValueError(f"{role} must hold at least one row and one column, got shape {frame.shape}")
     codec = FrameCodec.learn(samples)
-    return Inputs(tuple(map(str, codec.names)), codec.constraints, codec, None, (len(codec.columns),))
+    names = tuple(map(str, codec.names))
+    return Inputs(names, codec.constraints, codec, None, (len(names),), notes=_empty_cells(samples))
 
 
-def _learn_array(X: Array, image_shape: Sequence[int] | None) -> Inputs:
-    shape = _image_shape(X, image_shape)
+def _empty_cells(frames: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
+    """Return how many cells are empty, by column."""
+    counts = sum(frame.isna().sum().set_axis([str(name) for name in frame.columns]) for frame in frames.values())
+    found = {name: int(count) for name, count in counts.items() if count}
+    told = ", ".join(f"{name} {count:,}" for name, count in list(found.items())[:5])
+    return (f"empty cells: {told}{', …' if len(found) > 5 else ''}",) if found else ()
+
+
+def _learn_array(X: Array, image_shape: Sequence[int] | None, dtype: Any) -> Inputs:
+    shape, last = _image_shape(X, image_shape)
     names = tuple(f"x{index}" for index in range(int(np.prod(X.shape[1:]))))
-    return Inputs(names, tuple(Constraint() for _ in names), None, shape, X.shape[1:])
+    kind = Constraint("integer") if dtype is not None and dtype.kind in "iub" else Constraint()
+    return Inputs(names, tuple(kind for _ in names), None, shape, X.shape[1:], dtype=dtype, channels_last=last)
 
 
-def _image_shape(X: Array, wanted: Sequence[int] | None) -> tuple[int, int, int] | None:
+def _is_mixed(X: Any) -> bool:
+    """Whether an array of objects or text is a table: what is none is refused with advice elsewhere."""
+    return isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.kind in "OUT" and bool(X.size)
+
+
+def _image_shape(X: Array, wanted: Sequence[int] | None) -> tuple[tuple[int, int, int] | None, bool]:
+    """Return (channels, height, width), and whether the channels stand last in the user's samples."""
     if wanted is None and X.ndim == 2:
-        return None
+        return None, False
     shape = X.shape[1:] if wanted is None else tuple(wanted) if isinstance(wanted, Iterable) else (wanted,)
     full = (1, *shape) if len(shape) == 2 else shape
     whole = all(isinstance(side, int | np.integer) and side > 0 for side in full)
@@ -132,11 +197,13 @@ def _image_shape(X: Array, wanted: Sequence[int] | None) -> tuple[int, int, int]
             f"got X of shape {X.shape}" + (f" with image_shape {wanted!r}" if wanted is not None else "")
         )
     if full[0] not in _CHANNELS and full[2] in _CHANNELS:
-        flat = f" with image_shape {wanted!r}: reshape to (n, {full[0]}, {full[1]}, {full[2]}), then" if wanted else ":"
+        if X.ndim == 4 and wanted is None:
+            return (int(full[2]), int(full[0]), int(full[1])), True
         raise ValueError(
-            f"images must be (n, channels, height, width), got {X.shape}{flat} use X.transpose(0, 3, 1, 2)"
+            f"image_shape must be (channels, height, width), got {wanted!r}: reshape X to (n, {full[0]}, {full[1]}, "
+            f"{full[2]}) if its channels stand last, and leave image_shape out"
         )
-    return int(full[0]), int(full[1]), int(full[2])
+    return (int(full[0]), int(full[1]), int(full[2])), False
 
 
 def constrain(found: Inputs, wanted: Mapping[str, Constraint | Mapping[str, Any]]) -> Inputs:

@@ -1,6 +1,7 @@
 """ONNX models, asked through ONNX Runtime on one thread."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,18 +10,23 @@ from xrai_widgets.core.subject import Array, Task
 from xrai_widgets.models import labels
 from xrai_widgets.models.adapted import (
     Adapted,
+    Declared,
     Refused,
+    are_opposites,
     are_probabilities,
     are_shares,
+    both_logits,
+    normalised,
     require_finite,
     require_probabilities,
     softmax,
+    still_shares,
 )
 from xrai_widgets.models.inputs import Inputs
 from xrai_widgets.models.onnx_session import OnnxModel, feed
 from xrai_widgets.models.state import digest
+from xrai_widgets.models.telling import answers
 
-_PROBE = 256
 _ROUNDING = 1e-5
 
 
@@ -35,9 +41,9 @@ class Asked:
         Which output.
     keys : tuple, optional
         Keys of the dictionaries, one per sample, that the output consists of.
-    form : {"raw", "shares", "softmax", "pair", "values"}
-        Returned as it is, as probabilities without the −1e-8 that float32 leaves, as probabilities of logits, as
-        (1 − p, p), or as (n,) values.
+    form : {"raw", "shares", "softmax", "logits", "pair", "one-vs-rest", "values"}
+        Returned as it is, as probabilities without the −1e-8 that float32 leaves, as probabilities of logits, as these
+        logits themselves, as (1 − p, p), as shares divided by their sum, or as (n,) values.
     """
 
     def __init__(
@@ -55,14 +61,31 @@ class Asked:
         if self.form == "raw":
             return out if out.dtype == object or out.dtype.kind in "iU" else out.astype(np.float64)
         numbers = out.astype(np.float64)
-        if self.form == "shares":
-            return _clean(numbers)
-        if self.form == "values":
-            return numbers.reshape(len(X))
-        if self.form == "pair":
-            one = numbers.reshape(len(X))
-            return np.column_stack([1.0 - one, one])
-        return softmax(numbers)
+        match self.form:
+            case "shares":
+                return still_shares(_clean(numbers))
+            case "values":
+                return numbers.reshape(len(X))
+            case "pair":
+                one = still_shares(numbers.reshape(len(X)))
+                return np.column_stack([1.0 - one, one])
+            case "one-vs-rest":
+                return normalised(_clean(numbers))
+        logits = both_logits(numbers)
+        return softmax(logits) if self.form == "softmax" else logits
+
+
+class Highest:
+    """The label of the highest score: what is left of scores that are neither probabilities nor logits."""
+
+    def __init__(self, scores: Asked, known: tuple[Any, ...]) -> None:
+        self._scores, self._known = scores, known
+
+    def __call__(self, X: Array) -> Array:
+        """Return (n,) labels."""
+        labelled = np.empty(len(self._known), dtype=object)
+        labelled[:] = self._known
+        return np.asarray(labelled[self._scores(X).argmax(axis=1)])
 
 
 def _clean(scores: Array) -> Array:
@@ -80,12 +103,26 @@ def as_array(out: Any, keys: tuple[Any, ...] = ()) -> Array:
 
 
 def adapt_onnx(
-    model: Any, inputs: Inputs, X: Array, y: Array, task: Task | None, classes: Sequence[Any] | None
+    model: Any,
+    inputs: Inputs,
+    parts: Sequence[Array],
+    y: Array,
+    task: Task | None,
+    classes: Sequence[Any] | None,
+    outputs: Declared | None = None,
 ) -> Adapted:
     """Adapt an ONNX model: class probabilities (also as dictionaries), logits, labels, or values of a regression.
 
     Of several outputs the class probabilities are taken. A label output beside them must agree with them, and tells
-    which column belongs to which label.
+    which column belongs to which label. Scores that stand beside labels, or are a pair (−s, s), are what a margin
+    classifier gives: no logits, unless the user says so.
+
+    Parameters
+    ----------
+    parts : sequence of array
+        Samples of the data and changed ones, see `telling_rows`.
+    outputs : optional
+        What the user says that the scores are.
 
     Raises
     ------
@@ -94,55 +131,86 @@ def adapt_onnx(
     """
     model = model if isinstance(model, OnnxModel) else OnnxModel.of(model)
     state = digest(model) if model.content else None
-    rows = X[:_PROBE]
-    outputs = Asked(model, inputs).outputs(rows)
-    for place, out in enumerate(outputs):
+    given = _Given(model, inputs, y, task, classes, outputs, state)
+    first = Asked(model, inputs).outputs(parts[0][:1])
+    for place, out in enumerate(first):
         if isinstance(out, list) and out and isinstance(out[0], dict):
             keys = tuple(out[0])
-            require_probabilities(_clean(as_array(out)))
+            require_probabilities(_clean(answers(Asked(model, inputs, place, keys), parts)))
             asked = Asked(model, inputs, place, keys, "shares")
             return Adapted("classification", "probabilities", asked, keys, state=state)
-    arrays = [as_array(out) for out in outputs]
+    arrays = [answers(Asked(model, inputs, place), parts) for place in range(len(first))]
     for array in arrays:
-        if array.ndim < 1 or len(array) != len(rows):
-            raise Refused(f"the model must give one row per sample, got shape {array.shape} for {len(rows)} samples")
+        if array.ndim < 1 or len(array) < len(parts[0]):
+            raise Refused(
+                f"the model must give one row per sample, got shape {array.shape} for {len(parts[0])} samples"
+            )
+    length = min(map(len, arrays))
+    arrays = [array[:length] for array in arrays]
     wide = [place for place, a in enumerate(arrays) if a.ndim == 2 and a.dtype.kind == "f"]
     wide.sort(key=lambda place: not are_probabilities(_clean(arrays[place])))
-    if wide and task != "regression":
-        return _scores(model, inputs, wide[0], arrays, y, classes, state)
     columns = [place for place, a in enumerate(arrays) if a.ndim == 1]
+    if outputs == "labels":
+        columns.sort(key=lambda place: arrays[place].dtype.kind == "f")
+    if wide and task != "regression" and outputs not in ("labels", "values"):
+        return _scores(given, wide[0], arrays)
     if not columns:
         raise Refused(
             "multi-output models are not supported: the model gives outputs of shape "
             f"{', '.join(str(a.shape) for a in arrays)}; allowed: one value or one row of class scores per sample"
         )
-    return _column(model, inputs, columns[0], arrays[columns[0]], y, task, state)
+    return _column(given, columns[0], arrays[columns[0]])
 
 
-def _scores(
-    model: OnnxModel,
-    inputs: Inputs,
-    place: int,
-    arrays: Sequence[Array],
-    y: Array,
-    classes: Sequence[Any] | None,
-    state: str | None,
-) -> Adapted:
+@dataclass(frozen=True, eq=False)
+class _Given:
+    model: OnnxModel
+    inputs: Inputs
+    y: Array
+    task: Task | None
+    classes: Sequence[Any] | None
+    outputs: Declared | None
+    state: str | None
+
+    def asked(self, place: int, form: str) -> Asked:
+        return Asked(self.model, self.inputs, place, form=form)
+
+
+def _scores(given: _Given, place: int, arrays: Sequence[Array]) -> Adapted:
     scores = arrays[place]
     require_finite(scores)
-    are = are_probabilities(_clean(scores))
     said = next((a for a in arrays if a.ndim == 1 and a.dtype.kind in "iUO"), None)
-    known = None if said is None or classes is not None else _classes(scores, said, y)
-    if are:
-        asked = Asked(model, inputs, place, form="shares")
-        return Adapted("classification", "probabilities", asked, known, state=state)
+    known = None if said is None or given.classes is not None else _classes(scores, said, given.y)
+
+    def made(form: str, logits: str = "") -> Adapted:
+        asked = given.asked(place, form)
+        own = given.asked(place, logits) if logits else None
+        return Adapted("classification", "probabilities", asked, known, logits=own, state=given.state)
+
+    opposite = are_opposites(scores)
+    if given.outputs == "logits":
+        return made("softmax", "logits")
+    if given.outputs == "one-vs-rest":
+        normalised(_clean(scores))
+        return made("one-vs-rest")
+    if given.outputs == "probabilities":
+        require_probabilities(_clean(scores))
+    if are_probabilities(_clean(scores)):
+        return made("shares")
     if ((_clean(scores) >= 0) & (scores <= 1 + _ROUNDING)).all():
         raise Refused(
             "class probabilities must sum to 1 in each row, or be logits, got shares in [0, 1] with row sums in "
-            f"[{scores.sum(axis=1).min():.3g}, {scores.sum(axis=1).max():.3g}]"
+            f"[{scores.sum(axis=1).min():.3g}, {scores.sum(axis=1).max():.3g}]: pass outputs='one-vs-rest' to have "
+            "them divided by their sum"
         )
-    form = Asked(model, inputs, place, form="softmax")
-    return Adapted("classification", "probabilities", form, known, logits=Asked(model, inputs, place), state=state)
+    if not opposite and said is None:
+        return made("softmax", "logits")
+    names = tuple(given.classes) if given.classes is not None else known
+    names = names or labels.infer_classes(given.y.tolist(), scores.shape[1])
+    answer = Highest(given.asked(place, "raw"), tuple(names))
+    what = "a pair −s, s" if opposite else "scores beside labels"
+    note = f"its outputs are {what}, so labels only are judged (pass outputs='logits' if their softmax is meant)"
+    return Adapted("classification", "labels", answer, tuple(names), state=given.state, notes=(note,))
 
 
 def _classes(scores: Array, said: Array, y: Array) -> tuple[Any, ...]:
@@ -162,21 +230,26 @@ def _classes(scores: Array, said: Array, y: Array) -> tuple[Any, ...]:
     return known
 
 
-def _column(
-    model: OnnxModel, inputs: Inputs, place: int, out: Array, y: Array, task: Task | None, state: str | None
-) -> Adapted:
-    if out.dtype.kind != "f":
+def _column(given: _Given, place: int, out: Array) -> Adapted:
+    y, task, outputs, state = given.y, given.task, given.outputs, given.state
+    if out.dtype.kind != "f" or outputs == "labels":
         if task == "regression":
             raise Refused(f"a regression must give numbers with fractions, got {out.dtype}")
-        return Adapted("classification", "labels", Asked(model, inputs, place), state=state)
+        return Adapted("classification", "labels", given.asked(place, "raw"), state=state)
     require_finite(out)
     fractions = not np.equal(np.mod(out, 1), 0).all()
-    told = task or ("regression" if fractions and labels.are_values(y) else labels.guess_task(y))
+    said: Task | None = None if outputs is None else "regression" if outputs == "values" else "classification"
+    told = task or said or ("regression" if fractions and labels.are_values(y) else labels.guess_task(y))
     if told == "regression":
-        return Adapted("regression", "values", Asked(model, inputs, place, form="values"), state=state)
+        return Adapted("regression", "values", given.asked(place, "values"), state=state)
+    two = set(y.tolist()) <= {0, 1} or (given.classes is not None and len(given.classes) == 2)
+    if outputs == "logits" and two:
+        logits = given.asked(place, "logits")
+        return Adapted("classification", "probabilities", given.asked(place, "softmax"), logits=logits, state=state)
     if are_shares(out) and set(y.tolist()) <= {0, 1}:
-        return Adapted("classification", "probabilities", Asked(model, inputs, place, form="pair"), state=state)
+        return Adapted("classification", "probabilities", given.asked(place, "pair"), state=state)
     raise Refused(
         "a classifier with one column must give P(class 1) in [0, 1] for the labels 0 and 1, or whole labels, got "
-        f"numbers in [{out.min():.3g}, {out.max():.3g}] for the labels {sorted(set(y.tolist()), key=str)[:5]}"
+        f"numbers in [{out.min():.3g}, {out.max():.3g}] for the labels {sorted(set(y.tolist()), key=str)[:5]}: pass "
+        "outputs='logits' if it is the logit of class 1"
     )

@@ -10,6 +10,7 @@ from xrai_widgets.core.subject import Array
 from xrai_widgets.models.adapted import Refused
 from xrai_widgets.models.frame import few
 from xrai_widgets.models.inputs import Inputs
+from xrai_widgets.models.number_types import as_type
 from xrai_widgets.models.onnx_wire import check_onnx
 
 _BATCH = 4096
@@ -115,12 +116,8 @@ def feed(model: OnnxModel, inputs: Inputs, X: Array) -> Iterator[tuple[str, Arra
         return
     if not hasattr(samples, "columns"):
         raise Refused(f"the model takes the columns {few(list(wanted))} by name: pass a DataFrame, got an array")
-    found = [str(name) for name in samples.columns]
-    missing, extra = [n for n in wanted if n not in found], [n for n in found if n not in wanted]
-    if missing or extra:
-        said = f"misses {few(missing)}" if missing else f"has also {few(extra)}: drop them"
-        raise Refused(f"X must have the columns that the model takes, {few(list(wanted))}, but {said}")
-    for name, column in zip(found, samples.columns, strict=True):
+    # `aligned` has put the columns into the order of the model's inputs, which may be called otherwise
+    for name, column in zip(wanted, samples.columns, strict=True):
         cells = samples[column].to_numpy(dtype=_TYPES[wanted[name].type]).reshape(-1, 1)
         yield name, cells.astype(str).astype(object) if cells.dtype == object else cells
 
@@ -146,4 +143,4 @@ def _shaped(array: Array, node: Any) -> Array:
         array = array.reshape(len(array), -1)
     if node.type == "tensor(string)":
         return array.astype(str).astype(object)
-    return np.ascontiguousarray(array, dtype=_TYPES[node.type])
+    return np.ascontiguousarray(as_type(array, np.dtype(_TYPES[node.type])))

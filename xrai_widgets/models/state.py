@@ -13,13 +13,30 @@ class _Digest(Protocol):
     def update(self, data: bytes, /) -> None: ...
 
 
+class _Steady:
+    """A hash that random generators do not enter."""
+
+    def __init__(self) -> None:
+        self._sha = hashlib.sha256()
+
+    def update(self, data: bytes, /) -> None:
+        self._sha.update(data)
+
+    def hexdigest(self) -> str:
+        return self._sha.hexdigest()
+
+
 class Unreadable(Exception):
     """Part of the state is of a kind that has no canonical bytes."""
 
 
-def digest(model: object) -> str | None:
-    """Return SHA-256 over the model's attributes in canonical order; None where they cannot be read."""
-    sha = hashlib.sha256()
+def digest(model: object, chance: bool = True) -> str | None:
+    """Return SHA-256 over the model's attributes in canonical order; None where they cannot be read.
+
+    Without ``chance`` the states of random generators do not count: they change with every answer of a model that
+    draws from them.
+    """
+    sha = hashlib.sha256() if chance else _Steady()
     try:
         _feed(sha, model, depth=0)
     except (Unreadable, RecursionError):
@@ -56,6 +73,10 @@ def _feed(sha: _Digest, value: Any, depth: int) -> None:
         _feed(sha, [value.func, value.args, value.keywords], depth + 1)
     elif isinstance(value, type) or (callable(value) and hasattr(value, "__qualname__")):
         _named(sha, value)
+    elif isinstance(value, np.random.RandomState | np.random.Generator | np.random.BitGenerator) and isinstance(
+        sha, _Steady
+    ):
+        sha.update(type(value).__name__.encode())
     elif isinstance(value, np.random.RandomState):
         _feed(sha, value.get_state(legacy=False), depth + 1)
     elif isinstance(value, np.dtype | pd.api.extensions.ExtensionDtype):

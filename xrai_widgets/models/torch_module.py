@@ -2,19 +2,33 @@
 
 import copy
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from xrai_widgets.core.subject import Array, Task
+from xrai_widgets.core.subject import Array, Gradient, Task
 from xrai_widgets.models import labels
-from xrai_widgets.models.adapted import Adapted, Refused, are_probabilities, require_finite, softmax
+from xrai_widgets.models.adapted import (
+    Adapted,
+    Declared,
+    Refused,
+    are_probabilities,
+    both_logits,
+    normalised,
+    require_finite,
+    softmax,
+    still_shares,
+)
+from xrai_widgets.models.asking import one_tensor
 from xrai_widgets.models.inputs import Inputs
+from xrai_widgets.models.number_types import as_type
 from xrai_widgets.models.state import digest
+from xrai_widgets.models.telling import answers
 
 _BATCH = 512
-_PROBE = 256
 _TINY = 1e-12
+_FORMS = ("logits", "probabilities", "one-vs-rest")
 
 
 def is_torch_module(model: object) -> bool:
@@ -23,56 +37,116 @@ def is_torch_module(model: object) -> bool:
     return torch is not None and isinstance(model, torch.nn.Module)
 
 
-def float_type(module: Any) -> Any:
-    """Return NumPy's type of the module's parameters; single precision if it has none."""
-    first = next(iter(module.parameters()), None)
-    return np.dtype(str(first.dtype).removeprefix("torch.")) if first is not None else np.dtype("float32")
-
-
 class TorchModel:
     """A frozen copy of a module in evaluation mode, called with arrays in batches.
 
     Whatever the user does to their module afterwards does not change the subject.
+
+    Attributes
+    ----------
+    dtype : torch.dtype
+        In which the module takes samples.
+    single : bool
+        It gives one output per sample.
+    form : {"logits", "probabilities", "one-vs-rest"}
+        What its outputs are.
     """
 
     def __init__(self, module: Any, inputs: Inputs) -> None:
         self._module = copy.deepcopy(module).eval().requires_grad_(False)
         self._inputs = inputs
         first = next(iter(self._module.parameters()), None)
-        self._dtype = first.dtype if first is not None else None
         self._device = first.device if first is not None else "cpu"
+        self._own: Any = None if first is None else first.dtype
+        self.dtype: Any = self._own
         self.single = False
-        self.squashed = False
+        self.form = "logits"
 
     def raw(self, X: Array) -> Array:
         """Return the module's outputs, float64 (n, k) or (n,)."""
         import torch
 
         with torch.no_grad():
-            parts: list[Any] = [self._module(self._tensor(X[a : a + _BATCH])) for a in range(0, len(X), _BATCH)]
-        out: Array = torch.cat(parts).double().cpu().numpy()
+            parts: list[Any] = [self._asked(X[a : a + _BATCH]) for a in range(0, len(X), _BATCH)]
+        joined = torch.cat(parts)
+        out: Array = (joined.dequantize() if joined.is_quantized else joined).double().cpu().numpy()
         return out
 
-    def probe(self, X: Array) -> int:
-        """Look at the outputs for a few samples: one column or several, logits or probabilities. Return k."""
+    def _asked(self, rows: Array) -> Any:
         import torch
 
-        out = self.raw(X)
-        if out.ndim not in (1, 2) or len(out) != len(X):
+        out = self._module(self._tensor(rows))
+        if not isinstance(out, torch.Tensor):
+            raise Refused(one_tensor(type(self._module).__name__, out, self.dtype))
+        return out
+
+    def settle(self, rows: Array) -> None:
+        """Find the type of numbers that the module takes: its parameters' or the user's own.
+
+        Fractions go in the type of the parameters first, whole numbers (of an embedding) as they were given.
+
+        Raises
+        ------
+        Exception
+            what the module raises for the type tried first, if it takes none.
+        """
+        import torch
+
+        given = getattr(torch, str(self._inputs.dtype), None)
+        fractions = given is None or given.is_floating_point
+        own = [dtype for dtype in ((self._own, given) if fractions else (given, self._own)) if dtype is not None]
+        whole = [torch.int64] if bool((rows == np.rint(rows)).all()) else []
+        tried: Exception | None = None
+        for dtype in dict.fromkeys([*own, torch.float32, torch.float64, *whole]):
+            self.dtype = dtype
+            try:
+                self.raw(rows)
+            except Refused:
+                raise
+            except Exception as error:  # noqa: BLE001 - the user's module: it may raise anything
+                tried = tried or error
+            else:
+                return
+        assert tried is not None
+        raise tried
+
+    @property
+    def numpy_type(self) -> Any:
+        """NumPy's type of the numbers that the module takes; single precision for one that NumPy lacks."""
+        name = str(self.dtype).removeprefix("torch.")
+        return np.dtype("float32" if name == "bfloat16" else name)
+
+    def probe(self, parts: Sequence[Array], said: Declared | None = None) -> int:
+        """Look at the outputs for many samples: one column or several, logits or probabilities. Return k."""
+        import torch
+
+        self.settle(parts[0][:2])
+        out, rows = answers(self.raw, parts), len(parts[0])
+        if out.ndim not in (1, 2) or len(out) < rows:
+            out = out[:rows] if out.ndim else out
             raise Refused(
-                f"the module must return (n, k) logits or probabilities, or (n,), got shape {out.shape} for {len(X)} "
+                f"the module must return (n, k) logits or probabilities, or (n,), got shape {out.shape} for {rows} "
                 "samples"
             )
         require_finite(out)
         self.single = out.ndim == 1 or out.shape[1] == 1
         # a sigmoid may stand in `forward`, or a hidden layer be the last one named: only the outputs tell
         shares = bool(((out >= 0) & (out <= 1)).all())
-        self.squashed = shares if self.single else are_probabilities(out)
+        squashed = shares if self.single else are_probabilities(out)
+        self.form = said if said in _FORMS else "probabilities" if squashed else "logits"
+        if said == "one-vs-rest" and self.single:
+            raise Refused(f"one-vs-rest outputs must be (n, k), got shape {out.shape}")
+        if (said == "one-vs-rest" and not shares) or (said == "probabilities" and not squashed):
+            raise Refused(
+                f"the module's outputs were said to be {said}, but lie in [{out.min():.3g}, {out.max():.3g}]"
+                + ("" if self.single else f" with row sums in [{out.sum(1).min():.3g}, {out.sum(1).max():.3g}]")
+            )
         last = [layer for layer in self._module.modules() if not list(layer.children())]
-        if shares and not self.squashed and isinstance(last[-1], torch.nn.Sigmoid):
+        if said is None and shares and not squashed and isinstance(last[-1], torch.nn.Sigmoid):
             raise Refused(
                 f"multi-label and multi-output models are not supported: the module ends in {out.shape[1]} separate "
-                "sigmoids; allowed: one label per sample (a softmax, or no activation, at the end)"
+                "sigmoids; allowed: one label per sample (a softmax, or no activation, at the end); pass "
+                "outputs='one-vs-rest' if each of them is one class against the rest"
             )
         return 2 if self.single else int(out.shape[1])
 
@@ -84,15 +158,22 @@ class TorchModel:
     def logits(self, X: Array) -> Array:
         """Return (n, k) logits; logarithms where the module ends in a softmax or sigmoid."""
         out = self.raw(X).reshape(len(X), -1)
-        if self.squashed:
+        if self.form == "one-vs-rest":
+            return np.asarray(np.log(np.maximum(normalised(out), _TINY)))
+        if self.form == "probabilities":
+            out = still_shares(out)
             shares = np.hstack([1 - out, out]) if self.single else out
             return np.asarray(np.log(np.maximum(shares, _TINY)))
-        both: Array = np.hstack([np.zeros_like(out), out]) if self.single else out
-        return both
+        return both_logits(out)
 
     def predict(self, X: Array) -> Array:
         """Return (n, k) probabilities."""
         return softmax(self.logits(X))
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether the samples enter as fractions: an embedding's have no derivative."""
+        return bool(self.dtype.is_floating_point)
 
     def gradient(self, X: Array, y: Array) -> Array:
         """Return the derivative of the cross-entropy of class ``y`` with respect to X, in the shape of X."""
@@ -104,8 +185,7 @@ class TorchModel:
             chosen = torch.as_tensor(np.array(y[start : start + _BATCH]), device=self._device)
             loss = self._loss(self._module(batch), chosen)
             parts.append(torch.autograd.grad(loss, batch)[0].double().cpu().numpy())
-        flow: Array = np.concatenate(parts).reshape(X.shape)
-        return flow
+        return self._inputs.as_encoded(np.concatenate(parts), X.shape)
 
     def embed(self, X: Array) -> Array:
         """Return (n, e): what enters the last linear layer."""
@@ -122,6 +202,11 @@ class TorchModel:
         return np.concatenate(caught)
 
     @property
+    def changes_samples(self) -> bool:
+        """Whether a function of the user's stands before the module, through which nothing can be differentiated."""
+        return self._inputs.preprocess is not None
+
+    @property
     def has_linear(self) -> bool:
         """Whether there is a linear layer whose input can serve as features."""
         return self._last_linear() is not None
@@ -135,23 +220,39 @@ class TorchModel:
     def _tensor(self, X: Array) -> Any:
         import torch
 
-        return torch.as_tensor(np.array(self._inputs.to_user(X)), dtype=self._dtype, device=self._device)
+        rows = np.array(as_type(self._inputs.to_user(X), self.numpy_type))  # a copy: the subject's arrays are locked
+        return torch.as_tensor(rows, dtype=self.dtype, device=self._device)
 
     def _loss(self, out: Any, target: Any) -> Any:
         import torch
 
         if self.single:
             function = torch.nn.functional.binary_cross_entropy
-            if not self.squashed:
+            if self.form == "logits":
                 function = torch.nn.functional.binary_cross_entropy_with_logits
             return function(out.reshape(-1), target.to(out.dtype), reduction="sum")
-        if self.squashed:
-            return torch.nn.functional.nll_loss(torch.log(out.clamp_min(_TINY)), target, reduction="sum")
-        return torch.nn.functional.cross_entropy(out, target, reduction="sum")
+        if self.form == "logits":
+            return torch.nn.functional.cross_entropy(out, target, reduction="sum")
+        shares = out / out.sum(1, keepdim=True) if self.form == "one-vs-rest" else out
+        return torch.nn.functional.nll_loss(torch.log(shares.clamp_min(_TINY)), target, reduction="sum")
 
 
-def adapt_torch(module: Any, inputs: Inputs, X: Array, y: Array, task: Task | None) -> Adapted:
+def adapt_torch(
+    module: Any,
+    inputs: Inputs,
+    parts: Sequence[Array],
+    y: Array,
+    task: Task | None,
+    outputs: Declared | None = None,
+) -> Adapted:
     """Adapt a torch module whose outputs are logits, probabilities, or values of a regression.
+
+    Parameters
+    ----------
+    parts : sequence of array
+        Samples of the data and changed ones, see `telling_rows`.
+    outputs : optional
+        What the user says they are.
 
     Raises
     ------
@@ -160,9 +261,12 @@ def adapt_torch(module: Any, inputs: Inputs, X: Array, y: Array, task: Task | No
     """
     if inputs.codec is not None:
         raise Refused("a torch module takes arrays, got a DataFrame: pass X.to_numpy() of numeric columns")
+    if outputs == "labels":
+        raise Refused("a torch module gives numbers; for labels pass a function, got outputs='labels'")
     model = TorchModel(module, inputs)
-    k = model.probe(X[:_PROBE])
-    task = task or ("regression" if model.single and labels.are_values(y) else labels.guess_task(y))
+    k = model.probe(parts, outputs)
+    told: Task | None = None if outputs is None else "regression" if outputs == "values" else "classification"
+    task = task or told or ("regression" if model.single and labels.are_values(y) else labels.guess_task(y))
     if task == "regression":
         if not model.single:
             raise Refused(f"multi-output models are not supported: the module gives {k} outputs; allowed: one")
@@ -172,7 +276,18 @@ def adapt_torch(module: Any, inputs: Inputs, X: Array, y: Array, task: Task | No
         "probabilities",
         model.predict,
         logits=model.logits,
-        gradient=model.gradient,
+        gradient=_gradient(model, parts[0][:2]),
         embed=model.embed if model.has_linear else None,
         state=digest(module),
     )
+
+
+def _gradient(model: TorchModel, rows: Array) -> Gradient | None:
+    """Return the gradient where there is one: quantised layers and embeddings have none."""
+    if not model.differentiable or model.changes_samples:
+        return None
+    try:
+        model.gradient(rows, np.zeros(len(rows), dtype=np.int64))
+    except RuntimeError:
+        return None
+    return model.gradient

@@ -12,9 +12,9 @@ from xrai_widgets.models.adapted import Adapted, require_probabilities
 from xrai_widgets.models.estimator import Values, aligned, is_estimator
 from xrai_widgets.models.function import BothClasses, Call, Flat
 from xrai_widgets.models.inputs import Inputs
-from xrai_widgets.models.torch_module import TorchModel, float_type, is_torch_module
+from xrai_widgets.models.number_types import as_type
+from xrai_widgets.models.torch_module import TorchModel, is_torch_module
 
-_PROBE = 256
 _WANTED = "fit must be a function (X, y, seed) that trains a model anew and returns it, or its predict function"
 
 
@@ -32,7 +32,7 @@ class Training:
         The seed is passed by its name, not as the third argument.
     dtype : optional
         In which a torch module takes samples.
-    ends : (kind of module, single, squashed), optional
+    ends : (kind of module, single, form, type of numbers), optional
         What the outputs of the user's own module are; one of the same kind that is trained anew has the same.
     """
 
@@ -41,14 +41,14 @@ class Training:
     classes: tuple[Any, ...]
     by_name: bool
     dtype: Any = None
-    ends: tuple[type, bool, bool] | None = None
+    ends: tuple[type, bool, str, Any] | None = None
 
     def __call__(self, X: Array, y: Array, *, seed: int, sample_weight: Array | None = None) -> Predict:
         """Return the predict function of the model that the user's function trained."""
         if sample_weight is not None:
             raise ValueError("a training function of one's own takes no sample weights")
         samples = self.inputs.to_user(X)
-        samples = samples if self.dtype is None else np.array(samples, dtype=self.dtype)
+        samples = samples if self.dtype is None else as_type(samples, self.dtype)
         target = np.array(self.classes)[y] if self.classes else np.array(y)
         named = {"seed": seed} if self.by_name else {}
         return self._answer(self.function(samples, target, *(() if self.by_name else (seed,)), **named), X)
@@ -57,9 +57,9 @@ class Training:
         if is_torch_module(trained):
             model = TorchModel(trained, self.inputs)
             if self.ends is not None and type(trained) is self.ends[0]:
-                _, model.single, model.squashed = self.ends
+                _, model.single, model.form, model.dtype = self.ends
             else:
-                model.probe(X[:_PROBE])
+                model.probe([X, X[:0]])
             return _Checked(model.predict if self.classes else model.values, len(self.classes))
         if is_estimator(trained):
             return aligned(trained, self.inputs, self.classes) if self.classes else Values(trained, self.inputs)
@@ -107,8 +107,8 @@ def training(function: Any, model: Any, adapted: Adapted, inputs: Inputs, classe
     own = getattr(adapted.predict, "__self__", None)
     if not isinstance(own, TorchModel):
         return Training(function, inputs, classes, _by_name(function))
-    ends = (type(model), own.single, own.squashed)
-    return Training(function, inputs, classes, _by_name(function), float_type(model), ends)
+    ends = (type(model), own.single, own.form, own.dtype)
+    return Training(function, inputs, classes, _by_name(function), own.numpy_type, ends)
 
 
 def _by_name(function: Callable[..., Any]) -> bool:

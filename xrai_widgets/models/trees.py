@@ -73,8 +73,7 @@ def leaf_boxes(estimator: Any, X: Array, inputs: Inputs) -> Array | None:
     if type(estimator) not in (DecisionTreeClassifier, ExtraTreeClassifier):
         return None
     d = int(np.prod(X.shape[1:]))
-    numbers = np.arange(d, dtype=np.float64).reshape(1, *X.shape[1:])
-    column = np.rint(np.asarray(inputs.to_user(numbers), dtype=np.float64)).astype(np.intp).ravel()  # may be reordered
+    column = inputs.places  # the model may take them in another order
     tree = estimator.tree_
     boxes = np.empty((2, tree.node_count, d))
     boxes[0], boxes[1] = -np.inf, np.inf

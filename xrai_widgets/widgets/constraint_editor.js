@@ -97,6 +97,13 @@ function render({ model, el }) {
     cell.id = `${key}-more-${row.place}`;
     const label = (text) => { const node = add(cell, "label"); node.append(text + " "); return node; };
     if (row.kinds) choice(label("kind"), row, "kind", row.kinds.map((kind) => [kind, kind]), "kind of", "what the column holds");
+    if (row.codes !== undefined) {
+      const node = named(add(label("codes"), "input"), row, "categories", "codes of");
+      node.type = "text";
+      node.value = row.codes;
+      node.title = "every number that the column may hold, separated by commas: nothing between them is proposed";
+      node.addEventListener("change", () => edit(row.name, { categories: node.value }));
+    }
     if (row.range) {
       side(label("from"), row, 0);
       side(label("to"), row, 1);

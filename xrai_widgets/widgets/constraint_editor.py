@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import anywidget
+import numpy as np
 import traitlets
 
 from xrai_widgets.core import Subject
@@ -15,6 +16,7 @@ from xrai_widgets.widgets.session import Change
 
 _HERE = Path(__file__).parent
 PAGE = 20  # columns that are shown at once
+_MOST_CODES = 50  # numbers of a column that are written out
 
 
 class ConstraintEditor(anywidget.AnyWidget):
@@ -71,7 +73,7 @@ class ConstraintEditor(anywidget.AnyWidget):
         self.subject = subject
 
     def edit(self, column: str, **fields: Any) -> None:
-        """Change fields of a column's constraint: kind, immutable, monotone, group, range.
+        """Change fields of a column's constraint: kind, immutable, monotone, group, range, categories.
 
         Raises
         ------
@@ -83,8 +85,14 @@ class ConstraintEditor(anywidget.AnyWidget):
         self._row(column)  # raises for an unknown one
         before = self._fields(self._before, column)
         table = {**self.edits.get(column, {}), **fields}
+        if "categories" in fields:
+            table["categories"] = _listed(fields["categories"])
+            if not table["categories"]:
+                del table["categories"]
         if table.get("kind") == "category":
             table.pop("range", None)
+        elif "kind" in table:
+            table.pop("categories", None)
         kept = {key: value for key, value in table.items() if key not in before or _differs(before[key], value)}
         self.edits = {name: other for name, other in self.edits.items() if name != column}
         if kept:
@@ -225,7 +233,15 @@ class ConstraintEditor(anywidget.AnyWidget):
             self._kinds = self._kinds or kinds(subject)
             column = subject.feature_names.index(name)
             row |= {"kinds": list(self._kinds[column]), "words": list(subject.constraints[column].categories[:12])}
+            if row["kind"] == "category" and len(row["kinds"]) > 1:  # a column of numbers: which ones it may hold
+                row["codes"] = ", ".join(map(str, row.get("categories") or self._codes(subject, column)))
         return row
+
+    def _codes(self, subject: Subject, column: int) -> list[str]:
+        """Return the numbers in a column, or its words for 0, 1, …; of too many none."""
+        words = subject.constraints[column].categories
+        there = np.unique(subject.X[:, column])
+        return list(words) or [f"{value:g}" for value in there[: _MOST_CODES if len(there) <= _MOST_CODES else 0]]
 
     def _outside(self, subject: Subject, name: str, limits: Sequence[float]) -> str:
         """Say how many samples lie outside a range: they are no mistake, and may come nearer to it."""
@@ -237,6 +253,17 @@ class ConstraintEditor(anywidget.AnyWidget):
 
     def __repr__(self) -> str:
         return f"ConstraintEditor({self.columns} columns, {len(self.edits)} edited)"
+
+
+def _listed(text: Any) -> list[Any]:
+    """Return the codes that stand in a text, separated by commas: numbers if all are, else words for 0, 1, …"""
+    words = [part.strip() for part in text.split(",")] if isinstance(text, str) else list(text)
+    words = [word for word in words if word != ""]
+    try:
+        numbers = [float(word) for word in words]
+    except ValueError:
+        return words
+    return [int(number) if number.is_integer() else number for number in numbers]
 
 
 def _differs(before: Any, now: Any) -> bool:

@@ -106,6 +106,18 @@ def evasion_finding(attacked: Attacked, notes: list[str], *, finished: bool = Tr
     )
 
 
+def unsteady_finding(attacked: Attacked, note: str) -> Finding:
+    """Return the accuracy alone, of a model that answers at random: what an attack finds there is chance."""
+    n = len(attacked.index)
+    accuracy = statistics.wilson(int(attacked.right.sum()), n)
+    return Finding(
+        values={"accuracy": accuracy.value},
+        intervals={"accuracy": (accuracy.low, accuracy.high)},
+        counts={"accuracy": n},
+        notes=(note,),
+    )
+
+
 def _median(distance: Array) -> statistics.Estimate:
     # np.quantile interpolates and turns inf into nan, so the infinite ones become "farther than all", then come back
     far = 10.0 * float(distance[np.isfinite(distance)].max()) + 1.0

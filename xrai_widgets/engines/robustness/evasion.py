@@ -24,9 +24,10 @@ from xrai_widgets.engines import _hop_skip_jump as hsj
 from xrai_widgets.engines._problem import Best, Problem
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.robustness import _gradient_descent as pgd
-from xrai_widgets.engines.robustness._evasion_finding import Attacked, evasion_finding
+from xrai_widgets.engines.robustness._evasion_finding import Attacked, evasion_finding, unsteady_finding
 
 _POOL = 1000  # real samples among which HopSkipJump looks for starting points
+_UNSTEADY = 0.01  # difference of answers for the same sample from which a change of answer says nothing
 _NOISE = 20  # draws of plain noise per sample that the attack did not break
 
 
@@ -51,6 +52,7 @@ def evasion(
     ids: Array | None = None,
     classes: tuple[Any, ...] = (),
     decode: Decode | None = None,
+    unstable: float = 0.0,
     *,
     attack: Annotated[
         Literal["hop_skip_jump", "pgd"],
@@ -107,6 +109,9 @@ def evasion(
         (X, y) → derivative of the cross-entropy. Needed by ``pgd``.
     feature_names, ids, classes, decode : optional
         Names, and the way back to the user's own units.
+    unstable : float, optional
+        By how much answers for the same sample differ. From 0.01 on nothing is attacked: an answer that changes by
+        itself is no success of an attack.
 
     Returns
     -------
@@ -167,7 +172,14 @@ def evasion(
         n_classes,
     )
     pool = rng.permutation(len(X))[:_POOL]
-    notes = _run(attacked, budget, attack, implementation, gradient, flat[pool], step.part(0.02, 0.97))
+    if unstable:
+        said = f"The same rows get different answers: they differ by up to {unstable:.3g}."
+        if unstable >= _UNSTEADY:
+            return unsteady_finding(attacked, f"{said} Nothing was attacked: an answer would change by chance alone.")
+        notes = [f"{said} Distances are no surer than that."]
+    else:
+        notes = []
+    notes += _run(attacked, budget, attack, implementation, gradient, flat[pool], step.part(0.02, 0.97))
     return evasion_finding(attacked, notes + _noise_check(attacked, seed))
 
 

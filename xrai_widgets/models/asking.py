@@ -1,0 +1,59 @@
+"""Questions to the user's model, and what it says when it cannot answer."""
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from xrai_widgets.models.adapted import Refused
+from xrai_widgets.models.inputs import Inputs
+
+Answer = TypeVar("Answer")
+# where a library written in C++ begins to list its own calls
+_TRACE = re.compile(r"\s*(Stack trace:|Exception raised from |Backtrace|frame #0|\[bt\] |C\+\+ CapturedTraceback)")
+_SCRIPT = "Traceback of TorchScript"
+
+
+def ask(question: Callable[[], Answer], inputs: Inputs) -> Answer:
+    """Return the model's answer; whatever it raises becomes a message about the model and X."""
+    try:
+        return question()
+    except Refused:
+        raise
+    except Exception as error:
+        said = f"{type(error).__name__}: {first_line(str(error))}"
+        raise ValueError(f"the model could not answer for X: {said}{_hint(str(error), inputs)}") from error
+
+
+def first_line(said: str) -> str:
+    """Return a message on one line, without the list of calls that C++ libraries put behind or around it."""
+    if _SCRIPT in said:  # the reason stands last
+        said = said.strip().splitlines()[-1]
+    found = _TRACE.search(said)
+    return " ".join((said if found is None else said[: found.start()]).split())
+
+
+def one_tensor(module: str, out: Any, dtype: Any) -> str:
+    """Return the message for a torch module that returns several tensors, with the code that chooses one."""
+    got = f"a {type(out).__name__}" + (f" of {len(out)}" if hasattr(out, "__len__") else "")
+    way = "[0]" if isinstance(out, tuple | list) else '["logits"]' if isinstance(out, dict) else ".logits"
+    return (
+        f"the module must return a tensor, got {got} from {module}: pass a module that returns the one of them that is "
+        "meant, such as\n"
+        "class One(torch.nn.Module):\n"
+        "    def __init__(self, net): super().__init__(); self.net = net\n"
+        f"    def forward(self, rows): return self.net(rows){way}\n"
+        "and then Subject.of(One(net), …), or the function\n"
+        f"lambda rows: torch.softmax(net(torch.as_tensor(rows, dtype={dtype})){way}, 1).detach().numpy()"
+    )
+
+
+def _hint(said: str, inputs: Inputs) -> str:
+    kinds = list(zip(inputs.names, inputs.constraints, strict=True))
+    for cell in re.findall(r"'([^']*)'", said):
+        found = [name for name, constraint in kinds if cell in constraint.categories]
+        if found:
+            return f" (the column {found[0]!r} holds {cell!r})"
+    if inputs.codec is None:
+        return ""
+    words, numbers = ([n for n, c in kinds if (c.kind == "category") == wanted] for wanted in (True, False))
+    return f" (columns of text: {', '.join(words[:8]) or 'none'}; of numbers: {', '.join(numbers[:8]) or 'none'})"

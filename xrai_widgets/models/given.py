@@ -1,0 +1,45 @@
+"""What the user gives beside the model, checked before anything is asked."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, get_args
+
+from xrai_widgets.core.subject import Array, Task
+from xrai_widgets.models.adapted import Declared
+from xrai_widgets.models.constraints import problems
+from xrai_widgets.models.inputs import Inputs
+
+
+def check_given(samples: Mapping[str, Any], targets: Mapping[str, Any], ids: Mapping[str, Any]) -> None:
+    """Refuse samples without labels, and names without samples."""
+    if samples["X"] is None:
+        raise ValueError("X must be a DataFrame or an array, got None")
+    if (samples["X_train"] is None) != (targets["X_train"] is None):
+        given, missing = ("X_train", "y_train") if targets["X_train"] is None else ("y_train", "X_train")
+        raise ValueError(f"{given} needs {missing}: pass both or neither")
+    if samples["X_new"] is None and targets["X_new"] is not None:
+        raise ValueError("y_new needs X_new: pass both, or X_new alone")
+    for role, given in ids.items():
+        if given is not None and samples[role] is None:
+            raise ValueError(f"{role.replace('X_', '')}_ids needs {role}: pass both or neither")
+
+
+def check_constraints(inputs: Inputs, arrays: Mapping[str, Array], constraints: Mapping[str, Any]) -> None:
+    """Refuse limits that the data do not fulfil."""
+    parts = {role: part.reshape(len(part), -1) for role, part in arrays.items() if role != "X_new"}
+    looked = [column for column, name in enumerate(inputs.names) if name in constraints]
+    # cells that are no codes of a category are refused with its bounds
+    looked = [column for column in looked if inputs.constraints[column].kind == "integer"]
+    for said in problems(inputs.names, inputs.constraints, parts, looked).values():
+        raise ValueError(said)
+
+
+def check_words(task: object, classes: object, outputs: object) -> None:
+    """Refuse options that are none, or do not go together."""
+    if outputs is not None and outputs not in get_args(Declared):
+        raise ValueError(f"outputs must be one of {', '.join(get_args(Declared))}, got {outputs!r}")
+    if outputs is not None and task is not None and (outputs == "values") != (task == "regression"):
+        raise ValueError(f"outputs={outputs!r} do not go with task={task!r}")
+    if task is not None and task not in get_args(Task):
+        raise ValueError(f"task must be one of {', '.join(get_args(Task))}, got {task!r}")
+    if classes is not None and (isinstance(classes, str) or not isinstance(classes, Iterable)):
+        raise TypeError(f"classes must be a list of labels, got {classes!r}")
