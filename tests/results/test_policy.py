@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from xrai_widgets.core import Finding, Outcome, registered
-from xrai_widgets.results.policy import Policy, Threshold, judge
+from xrai_widgets.results.policy import Policy, judge
+from xrai_widgets.results.threshold import Threshold
 
 MIA = "privacy.membership_inference"
 

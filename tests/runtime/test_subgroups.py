@@ -211,8 +211,8 @@ def test_clean_groups_rarely_fail_together_and_the_planted_one_nearly_always_doe
     rng = np.random.default_rng(1)
     from xrai_widgets.core import Finding
     from xrai_widgets.engines._statistics import newcombe, wilson
-    from xrai_widgets.results.policy import Threshold
     from xrai_widgets.results.subgroups import judge_groups
+    from xrai_widgets.results.threshold import Threshold
 
     wrong = found = 0
     for _ in range(400):

@@ -3,11 +3,12 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy.typing as npt
 import pandas as pd
 
+Bound = Literal["upper", "lower", "exact"]
 ChartKind = Literal["histogram", "line", "points"]
 FOR_PAIRS = ("contributions", "medians")  # tables for the comparison of models, not for the eye
 CHART_KINDS: tuple[ChartKind, ...] = ("histogram", "line", "points")
@@ -85,6 +86,11 @@ class Finding:
         Images, indices, weights.
     notes : tuple of str
         Sentences the reader must know to read the numbers rightly.
+    bounds : mapping of str to {"upper", "lower", "exact"}
+        What a value of this run is of the quantity that it names, where that is not what its `Measure` says: an attack
+        finds an upper bound of the robust accuracy, on a single tree the exact one.
+    unjudged : mapping of str to str
+        Values that stand but that nobody may judge, with the reason.
     """
 
     values: Mapping[str, float]
@@ -94,6 +100,8 @@ class Finding:
     charts: tuple[Chart, ...] = ()
     arrays: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    bounds: Mapping[str, Bound] = field(default_factory=dict)
+    unjudged: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", {key: float(value) for key, value in self.values.items()})
@@ -106,11 +114,23 @@ class Finding:
         for key in self.counts:
             if key not in self.values:
                 raise ValueError(f"count {key!r} has no value; the values are {_list(self.values)}")
+        for name, marks in (("bound", self.bounds), ("reason not to judge", self.unjudged)):
+            for key in marks:
+                if key not in self.values:
+                    raise ValueError(f"{name} {key!r} has no value; the values are {_list(self.values)}")
+        check_bounds(self.bounds)
         for chart in self.charts:
             _check_chart(chart, self.tables)
         if "samples" in self.tables and list(self.tables["samples"].columns[:2]) != ["part", "id"]:
             got = list(self.tables["samples"].columns[:2])
             raise ValueError(f"the table 'samples' must start with the columns 'part' and 'id', got {got}")
+
+
+def check_bounds(bounds: Mapping[str, str | None]) -> None:
+    """Raise `ValueError` for a word that is no kind of bound."""
+    for key, bound in bounds.items():
+        if bound not in get_args(Bound):
+            raise ValueError(f"the bound of {key!r} must be one of {', '.join(get_args(Bound))}, got {bound!r}")
 
 
 def _check_interval(key: str, values: Mapping[str, float], low: float, high: float) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import numpy.typing as npt
 import pandas as pd
+
+from xrai_widgets.core.constraint import Constraint
+from xrai_widgets.core.fingerprint import fingerprint_of, parts_of
 
 if TYPE_CHECKING:
     from typing import Self
@@ -21,41 +22,15 @@ Gradient = Callable[[Array, Array], Array]
 Decode = Callable[[Array], pd.DataFrame]
 Task = Literal["classification", "regression"]
 Outputs = Literal["probabilities", "labels", "values"]
-_KINDS = ("continuous", "integer", "category")
-
-
-@dataclass(frozen=True)
-class Constraint:
-    """What one column may hold.
-
-    Parameters
-    ----------
-    kind : {"continuous", "integer", "category"}
-    categories : tuple
-        The original labels of the ordinal codes 0, 1, … of a category column.
-    group : str
-        Columns of one one-hot group share this name.
-    immutable : bool
-        The value of a sample must not be changed.
-    monotone : {-1, 0, 1}
-        The value may only fall (-1), only rise (1), or change freely (0).
-    """
-
-    kind: Literal["continuous", "integer", "category"] = "continuous"
-    categories: tuple[Any, ...] = ()
-    group: str = ""
-    immutable: bool = False
-    monotone: Literal[-1, 0, 1] = 0
-
-    def __post_init__(self) -> None:
-        if self.kind not in _KINDS:
-            raise ValueError(f"kind of a Constraint must be one of {', '.join(_KINDS)}, got {self.kind!r}")
-        if self.monotone not in (-1, 0, 1):
-            raise ValueError(f"monotone of a Constraint must be -1, 0 or 1, got {self.monotone!r}")
 
 
 def _says(text: str) -> Any:
     return field(default=None, metadata={"says": text})
+
+
+def _sees_inside(text: str = "") -> Any:
+    """Return a field that knows the model from inside: it does not hold for another predict function."""
+    return field(default=None, metadata={"sees_inside": True} | ({"says": text} if text else {}))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -87,6 +62,12 @@ class Subject:
         (n, …) → (n, e) features of the last hidden layer.
     regions : array (2, leaves, d), optional
         Closed boxes on which the model gives one answer each: the leaves of a single tree.
+    linear : (array (k, d), array (k,)), optional
+        Weights and intercepts of scores, linear in the flattened columns of X, whose largest one is the answer; a
+        regression has one row, which is the prediction.
+    thresholds : tuple of arrays, optional
+        For each column of X the values at which a model made of trees splits, rising; between two neighbours the
+        outputs do not change. Categories are their codes.
     fit : callable, optional
         ``fit(X, y, *, seed, sample_weight=None)`` → predict function of a fresh clone.
     bounds : array (2, d), optional
@@ -122,12 +103,14 @@ class Subject:
     X_new: Array | None = _says("new samples: pass X_new= to Subject.of")
     y_new: Array | None = _says("labels of the new samples: pass y_new= to Subject.of")
     new_ids: Array | None = None
-    gradient: Gradient | None = _says(
+    gradient: Gradient | None = _sees_inside(
         "gradients: a torch module, or a linear model or MLP of scikit-learn on numeric columns, has them"
     )
-    logits: Predict | None = _says("logits (a torch module has them)")
-    embed: Predict | None = _says("features of the last hidden layer (a torch module has them)")
-    regions: Array | None = _says("the leaves of a single tree on numeric columns")
+    logits: Predict | None = _sees_inside("logits (a torch module has them)")
+    embed: Predict | None = _sees_inside("features of the last hidden layer (a torch module has them)")
+    regions: Array | None = _sees_inside("the leaves of a single tree on numeric columns")
+    linear: tuple[Array, Array] | None = _sees_inside("the weights of a linear model on numeric columns")
+    thresholds: tuple[Array, ...] | None = _sees_inside("the split values of a model made of trees")
     fit: Callable[..., Predict] | None = _says(
         "refitting (a scikit-learn estimator can be cloned and refitted; for other models pass fit= to Subject.of)"
     )
@@ -142,7 +125,7 @@ class Subject:
     groups: Array | None = _says("subgroups: pass groups= to Subject.of")
     train_groups: Array | None = None
     outputs: Outputs = "probabilities"
-    state: str | None = None
+    state: str | None = _sees_inside()
     source: str = ""
 
     @classmethod
@@ -219,6 +202,44 @@ class Subject:
         given = {key: value for key, value in locals().items() if key not in {"cls", "describe"}}
         return cls(**describe(**given))
 
+    def answering(
+        self,
+        predict: Predict,
+        *,
+        name: str | None = None,
+        model: object = None,
+        fit: Callable[..., Predict] | None = None,
+        outputs: Outputs | None = None,
+        source: str = "",
+        **passed: Any,
+    ) -> Self:
+        """Return a copy that answers by another predict function: a defence before the model, a control.
+
+        Whatever sees inside the model (gradient, logits, leaves, state …) speaks of the old function and is dropped
+        unless it is passed.
+
+        Parameters
+        ----------
+        predict : callable
+        name, model, fit, outputs, source : optional
+            As in a Subject; ``model`` is the function itself and ``fit`` is missing unless given.
+        **passed
+            Other fields of the copy, among them those that see inside the new function.
+
+        Raises
+        ------
+        TypeError
+            naming a field that a Subject does not have.
+        """
+        known = [f.name for f in fields(self)]
+        unknown = [key for key in passed if key not in known]
+        if unknown:
+            raise TypeError(f"a Subject has no fields {unknown}; it has {known}")
+        inside = {f.name: None for f in fields(self) if f.metadata.get("sees_inside")}
+        own = {"model": predict if model is None else model, "predict": predict, "fit": fit, "source": source}
+        kept = {"name": self.name if name is None else name, "outputs": self.outputs if outputs is None else outputs}
+        return replace(self, **{**inside, **own, **kept, **passed})
+
     def __repr__(self) -> str:
         return f"Subject({self.describe()})"
 
@@ -238,35 +259,12 @@ class Subject:
 
         It identifies a run. It proves nothing about where the model came from.
         """
-        digest = hashlib.sha256()
-        for name in ("X", "y", "X_train", "y_train", "X_new", "y_new"):
-            digest.update(_bytes_of(name, getattr(self, name)))
-        words = (self.task, self.outputs, self.feature_names, self.classes, self.image_shape, self.state)
-        digest.update(repr(words).encode())
-        digest.update(_bytes_of("predict", np.asarray(self.predict(self.X[:256]))))
-        digest.update(_bytes_of("bounds", self.bounds))
-        digest.update(repr(self.constraints).encode())
-        for array in (self.ids, self.train_ids, self.new_ids, self.groups):  # text has no bytes of its own: repr
-            digest.update(repr(None if array is None else array.tolist()).encode())
-        if self.train_groups is not None:
-            digest.update(repr(self.train_groups.tolist()).encode())
-        return digest.hexdigest()
+        return fingerprint_of(self)
 
     @cached_property
     def parts(self) -> dict[str, str]:
         """Digest of each part of the data: equal ones are the same samples, labels and names, whatever the model."""
-        found = {}
-        for part, target, ids in (
-            ("X", "y", "ids"),
-            ("X_train", "y_train", "train_ids"),
-            ("X_new", "y_new", "new_ids"),
-        ):
-            if getattr(self, part) is not None:
-                digest = hashlib.sha256(_bytes_of("samples", getattr(self, part)))
-                digest.update(_bytes_of("labels", getattr(self, target)))
-                digest.update(repr(None if getattr(self, ids) is None else getattr(self, ids).tolist()).encode())
-                found[part] = digest.hexdigest()
-        return found
+        return parts_of(self)
 
     def describe(self) -> str:
         """Return one line: what the model is and what data it is judged on."""
@@ -284,10 +282,3 @@ class Subject:
 def explain(name: str) -> str:
     """Say in words what the field of a subject is, for a message that it is missing."""
     return next((f.metadata.get("says", f.name) for f in fields(Subject) if f.name == name), name)
-
-
-def _bytes_of(name: str, array: Array | None) -> bytes:
-    if array is None:
-        return f"{name}:none".encode()
-    head = f"{name}:{array.dtype.str}:{array.shape}".encode()
-    return head + np.ascontiguousarray(array).tobytes()

@@ -72,6 +72,8 @@ def _finding_to_dict(finding: Finding, include_rows: bool) -> dict[str, Any]:
             key: _array_to_dict(array) for key, array in finding.arrays.items() if include_rows or array.ndim == 1
         },
         "notes": list(finding.notes),
+        "bounds": dict(finding.bounds),
+        "unjudged": dict(finding.unjudged),
     }
 
 
@@ -84,6 +86,8 @@ def _finding_from_dict(data: Mapping[str, Any]) -> Finding:
         charts=tuple(_chart_from_dict(chart) for chart in data["charts"]),
         arrays={key: _array_from_dict(array) for key, array in data["arrays"].items()},
         notes=tuple(data["notes"]),
+        bounds=data.get("bounds", {}),
+        unjudged=data.get("unjudged", {}),
     )
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from xrai_widgets.core import Subject
-from xrai_widgets.core.subject import Array, Constraint
+from xrai_widgets.core.constraint import Constraint
+from xrai_widgets.core.subject import Array
 from xrai_widgets.models.constraints import PIXELS, changed, codes_of, problems, read_range, unknown_column
 
 Tables = Mapping[str, Mapping[str, Any]]

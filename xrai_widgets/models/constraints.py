@@ -7,7 +7,8 @@ from typing import Any, Literal
 import numpy as np
 
 from xrai_widgets.core import closest
-from xrai_widgets.core.subject import Array, Constraint
+from xrai_widgets.core.constraint import Constraint
+from xrai_widgets.core.subject import Array
 
 FIELDS = ("kind", "immutable", "monotone", "group", "range", "categories")
 PIXELS = "pixels"  # all columns of an image

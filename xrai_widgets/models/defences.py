@@ -1,7 +1,7 @@
 """Defences of the output: what a model gives away is changed before anybody sees it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from inspect import getdoc
 from typing import Any
@@ -125,14 +125,10 @@ def defended(subject: Subject, defence: str, **params: Any) -> Subject:
         raise ValueError(f"{subject.name} cannot be defended: {gap.reason}")
     predict = Defended(subject.predict, name, checked)
     said = "".join(f", {key}={value!r}" for key, value in checked.items())
-    return replace(
-        subject,
+    return subject.answering(
+        predict,
         name=f"{subject.name} · {chosen.phrase(checked)}",
-        model=predict,
-        predict=predict,
         fit=None if subject.fit is None else DefendedFit(subject.fit, name, checked),
-        logits=None,
-        gradient=None,
         outputs="labels" if name == "class labels" else "probabilities",
         state=digest((subject.state, name, checked)),
         source=f"xw.defended({subject.source}, {name!r}{said})" if subject.source else "",

@@ -7,7 +7,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from xrai_widgets.core.subject import Array, Constraint
+from xrai_widgets.core.constraint import Constraint
+from xrai_widgets.core.subject import Array
 
 _LARGEST = 2**53  # float64 holds every integer up to here
 _LABELS = (str, int, float, bool, np.generic)

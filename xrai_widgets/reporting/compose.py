@@ -9,7 +9,8 @@ from pathlib import Path
 from xrai_widgets.core import Finding, Outcome
 from xrai_widgets.io.outcomes import ROWS
 from xrai_widgets.results.html import entry_of
-from xrai_widgets.results.policy import WORST_FIRST, Policy, Status, Verdict, judge
+from xrai_widgets.results.policy import Policy, Verdict, judge
+from xrai_widgets.results.threshold import WORST_FIRST, Status
 
 
 @dataclass(frozen=True)

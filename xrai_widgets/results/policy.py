@@ -6,31 +6,11 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from importlib import resources
 from pathlib import Path
-from typing import Literal
 
-from xrai_widgets.core import Measure, Outcome, closest, registered
+from xrai_widgets.core import Bound, Measure, Outcome, closest, registered
 from xrai_widgets.results.subgroups import GroupCheck, judge_groups
+from xrai_widgets.results.threshold import WORST_FIRST, Status, Threshold, standing
 from xrai_widgets.results.waiver import Waiver, waivers_of
-
-Status = Literal["pass", "warn", "fail", "not judged"]
-WORST_FIRST: tuple[Status, ...] = ("fail", "warn", "pass", "not judged")
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """A bound for one measure: the good side is at or below ``max``, or at or above ``min``."""
-
-    bound: Literal["max", "min"]
-    value: float
-
-    def judge(self, low: float, high: float) -> Status:
-        """Judge an interval: pass if all of it is good, fail if all of it is bad, else warn."""
-        if self.bound == "max":
-            return "pass" if high <= self.value else "fail" if low > self.value else "warn"
-        return "pass" if low >= self.value else "fail" if high < self.value else "warn"
-
-    def __str__(self) -> str:
-        return f"{'≤' if self.bound == 'max' else '≥'} {self.value:g}"
 
 
 @dataclass(frozen=True)
@@ -38,7 +18,8 @@ class Check:
     """One value of an outcome against its threshold.
 
     The status is the true one, waived or not. ``waiver`` is what the policy says about this measure, in force or not;
-    ``waived`` whether it is in force and there is something to waive.
+    ``waived`` whether it is in force and there is something to waive. ``bound`` says whether the value is a bound of
+    what it names; ``reason`` why a value that has a threshold is not judged.
     """
 
     key: str
@@ -50,6 +31,8 @@ class Check:
     status: Status
     waiver: Waiver | None = None
     waived: bool = False
+    bound: Bound | None = None
+    reason: str = ""
 
     @property
     def failed(self) -> bool:
@@ -177,21 +160,26 @@ def judge(outcome: Outcome, policy: Policy | None = None, today: date | None = N
     if outcome.status != "ok" or outcome.finding is None:
         return Verdict("not judged", reason=f"{outcome.status}: {outcome.reason}")
     finding = outcome.finding
-    judged = {measure.key for measure in _measures(outcome.assessment)}
-    thresholds = {k: t for k, t in policy.thresholds.get(outcome.assessment, {}).items() if k in judged}
-    groups = judge_groups(finding, thresholds)
+    bounds = {measure.key: finding.bounds.get(measure.key, measure.bound) for measure in _measures(outcome.assessment)}
+    thresholds = {k: t for k, t in policy.thresholds.get(outcome.assessment, {}).items() if k in bounds}
+    groups = judge_groups(finding, {k: t for k, t in thresholds.items() if k not in finding.unjudged}, bounds)
     bad = {group.key for group in groups if group.together == "fail"}
     checks = []
     for key, value in finding.values.items():
         low, high = finding.intervals.get(key, (value, value))
         threshold = thresholds.get(key)
-        status: Status = threshold.judge(low, high) if threshold and value == value else "not judged"
+        reason = finding.unjudged.get(key, "") if threshold else ""
+        can = threshold is not None and value == value and not reason
+        status: Status = standing(threshold, low, high, bounds.get(key)) if threshold and can else "not judged"
         waiver = policy.waiver(outcome, key, today) if threshold else None
         waived = waiver is not None and (status in ("fail", "warn") or key in bad) and waiver.in_force(today)
-        checks.append(Check(key, value, low, high, finding.counts.get(key), threshold, status, waiver, waived))
+        count, bound = finding.counts.get(key), bounds.get(key)
+        checks.append(Check(key, value, low, high, count, threshold, status, waiver, waived, bound, reason))
     found: list[Status] = [check.status for check in checks] + ["fail" for _ in bad]
     worst: Status = min(found, key=WORST_FIRST.index, default="not judged")
-    return Verdict(worst, tuple(checks), "" if worst != "not judged" else "the policy has no threshold for it", groups)
+    why = "; ".join(dict.fromkeys(check.reason for check in checks if check.reason))
+    reason = "" if worst != "not judged" else why or "the policy has no threshold for it"
+    return Verdict(worst, tuple(checks), reason, groups)
 
 
 def _tables(text: str, source: str) -> dict[str, object]:

@@ -3,12 +3,9 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from xrai_widgets.core import Finding
-
-if TYPE_CHECKING:
-    from xrai_widgets.results.policy import Status, Threshold
+from xrai_widgets.core import Bound, Finding
+from xrai_widgets.results.threshold import Status, Threshold, standing
 
 TABLE = "subgroups"
 _LEVEL, _Z = 0.95, 1.959964
@@ -28,14 +25,16 @@ class GroupCheck:
     low: float
     high: float
     count: int
-    threshold: "Threshold"
-    status: "Status"
-    together: "Status"
+    threshold: Threshold
+    status: Status
+    together: Status
     note: str = ""
 
 
-def judge_groups(finding: Finding, thresholds: Mapping[str, "Threshold"]) -> tuple[GroupCheck, ...]:
-    """Judge the table ``subgroups`` of a finding.
+def judge_groups(
+    finding: Finding, thresholds: Mapping[str, Threshold], bounds: Mapping[str, Bound | None]
+) -> tuple[GroupCheck, ...]:
+    """Judge the table ``subgroups`` of a finding; ``bounds`` says which values are bounds of what they name.
 
     Notes
     -----
@@ -56,8 +55,9 @@ def judge_groups(finding: Finding, thresholds: Mapping[str, "Threshold"]) -> tup
         status: Status = "not judged"
         together: Status = "not judged"
         if key in sure:
-            status = threshold.judge(row["low"], row["high"])
-            together = threshold.judge(row["value"], row["value"]) if sure[key] else "warn"
+            bound = bounds.get(row["measure"])
+            status = standing(threshold, row["low"], row["high"], bound)
+            together = standing(threshold, row["value"], row["value"], bound) if sure[key] else "warn"
         numbers = (float(row["value"]), float(row["low"]), float(row["high"]), int(row["n"]))
         found.append(
             GroupCheck(str(row["group"]), row["measure"], *numbers, threshold, status, together, row["note"] or "")

@@ -80,7 +80,7 @@ _KNOWN = {
     "fpr_limit": "FPR limit",
     "memory_limit": "memory limit (GB)",
 }
-SHAPES = {"pass": "●", "warn": "▲", "fail": "■", "not judged": "○"}
+SHAPES = {"fail": "■", "warn": "▲", "not refuted": "◐", "pass": "●", "not judged": "○"}  # worst first
 
 
 def label(key: str) -> str:

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from xrai_widgets.results.policy import Status, Threshold
+from xrai_widgets.results.threshold import Status, Threshold
 from xrai_widgets.results.words import interval, label, number
 
 _SAID: dict[Status, str] = {

@@ -36,8 +36,7 @@ def control_subject(subject: Subject, control: Control, seed: int) -> Subject:
     else:
         fit = Learner(control.kind == "memorising", subject.n_classes, subject.outputs == "labels")
         predict = fit(X, y)
-    without = dict.fromkeys(("gradient", "logits", "embed", "state"))
-    return replace(subject, name=name, model=predict, predict=predict, fit=fit, **without)  # type: ignore[arg-type]
+    return subject.answering(predict, name=name, fit=fit, source=subject.source)
 
 
 def _dealt(subject: Subject, rng: np.random.Generator) -> Subject:
