@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from xrai_widgets.core import Outcome
+from xrai_widgets.core import Array, Outcome
 from xrai_widgets.core.finding import FOR_PAIRS
 from xrai_widgets.results.medians import paired_interval
 
@@ -53,8 +53,9 @@ def difference(first: Outcome, second: Outcome, key: str, paired: bool | None = 
     -----
     Paired: the value is a sum over parts of means of per-sample contributions, so its difference is that of their
     differences; Student's interval with Welch's degrees of freedom (for areas under the curve that is DeLong's paired
-    comparison), and for differences of shares Agresti and Min's (2005). Thresholds that an attack chose are taken as
-    given. A median is compared by a bootstrap of the pairs. Unpaired: the two intervals are combined by square-and-add
+    comparison), and for differences of shares the exact intervals of what is gained and of what is lost, squared and
+    added. Thresholds that an attack chose are taken as given. A median is compared by a bootstrap of the pairs.
+    Unpaired: the two intervals are combined by square-and-add
     (Newcombe 1998; Zou and Donner 2008).
     """
     if first.finding is None or second.finding is None:
@@ -102,21 +103,55 @@ def _paired_medians(pairs: pd.DataFrame, value: float) -> Difference:
 
 
 def _paired(pairs: pd.DataFrame, value: float) -> Difference:
-    pairs = pd.DataFrame({"part": pairs["part"], "difference": pairs["second"] - pairs["first"]})
-    centre, terms = 0.0, []
-    for _, column in pairs.groupby("part")["difference"]:
-        d, extra = column.to_numpy(dtype=float), 0.0
-        if np.isin(d, (-1.0, 0.0, 1.0)).all():
-            extra = 2.0  # half a pair for each way in which two yes-or-no answers can meet
-        n = len(d) + extra
-        mean = float(d.sum()) / n
-        square = (float(np.square(d).sum()) + extra / 2) / n - mean * mean
-        centre += mean
-        terms.append((square / n if extra else square / max(n - 1, 1), n - 1))
+    parts = [
+        (part["second"] - part["first"]).to_numpy(dtype=float)
+        for _, part in pairs[["part", "first", "second"]].groupby("part")
+    ]
+    if any(_of_answers(part) for part in parts):
+        ends = np.array([_of_shares(part) if _of_answers(part) else _student([part]) for part in parts])
+        below, above = (float(np.hypot.reduce(np.abs(side))) for side in ends.T)
+    else:
+        below, above = _student(parts)
+    return Difference(value, value - below, value + above, len(pairs))
+
+
+def _of_answers(differences: Array) -> bool:
+    """Whether the differences are those of two yes-or-no answers."""
+    return bool(np.isin(differences, (-1.0, 0.0, 1.0)).all())
+
+
+def _of_shares(differences: Array) -> tuple[float, float]:
+    """Return how far the interval of a difference of two shares of the same samples reaches below and above it.
+
+    Square-and-add (Newcombe 1998; Zou and Donner 2008) of the exact intervals of the two kinds of change, a sample
+    gained and a sample lost, with their correlation in a multinomial.
+    """
+    n = len(differences)
+    (gain, gain_low, gain_high), (loss, loss_low, loss_high) = (
+        _exact(int((differences == sign).sum()), n) for sign in (1.0, -1.0)
+    )
+    tied = math.sqrt(gain * loss / ((1 - gain) * (1 - loss))) if gain * loss > 0 else 0.0
+
+    def reach(first: float, second: float) -> float:
+        return math.sqrt(first**2 + second**2 + 2 * tied * first * second)
+
+    return reach(gain - gain_low, loss_high - loss), reach(gain_high - gain, loss - loss_low)
+
+
+def _exact(successes: int, n: int) -> tuple[float, float, float]:
+    low = float(stats.beta.ppf(0.025, successes, n - successes + 1)) if successes else 0.0
+    high = float(stats.beta.ppf(0.975, successes + 1, n - successes)) if successes < n else 1.0
+    return successes / n, low, high
+
+
+def _student(parts: list[Array]) -> tuple[float, float]:
+    terms = [(part.var(ddof=1) / len(part) if len(part) > 1 else math.inf, max(len(part) - 1, 1)) for part in parts]
     variance = sum(term for term, _ in terms)
-    freedom = variance**2 / sum(term**2 / max(left, 1) for term, left in terms) if variance > 0 else 1.0
+    if not 0 < variance < math.inf:
+        return variance, variance
+    freedom = variance**2 / sum(term**2 / left for term, left in terms)
     half = float(stats.t.ppf(0.975, max(freedom, 1.0))) * math.sqrt(variance)
-    return Difference(value, min(centre - half, value), max(centre + half, value), len(pairs))
+    return half, half
 
 
 def _unpaired(first: Outcome, second: Outcome, key: str, why: str) -> Difference:

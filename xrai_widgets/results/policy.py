@@ -8,6 +8,7 @@ from importlib import resources
 from pathlib import Path
 
 from xrai_widgets.core import Bound, Measure, Outcome, closest, registered
+from xrai_widgets.results.split_leak import beyond
 from xrai_widgets.results.subgroups import GroupCheck, judge_groups
 from xrai_widgets.results.threshold import WORST_FIRST, Status, Threshold, standing
 from xrai_widgets.results.waiver import Waiver, waivers_of
@@ -153,14 +154,16 @@ class Policy:
 def judge(outcome: Outcome, policy: Policy | None = None, today: date | None = None) -> Verdict:
     """Judge an outcome by a policy; by the packaged one if none is given.
 
-    Only measures are judged, and only in an outcome that ended well. A value without interval is judged by itself. A
+    Only measures are judged, and only in an outcome that ended well. A value without interval is judged by itself. One
+    that a split explains which leaks by itself fails where it lies beyond that and the limit, else it is not judged. A
     waiver changes no status: it is noted beside it, with whether it is in force ``today``.
     """
     policy = policy or Policy.default()
     if outcome.status != "ok" or outcome.finding is None:
         return Verdict("not judged", reason=f"{outcome.status}: {outcome.reason}")
     finding = outcome.finding
-    bounds = {measure.key: finding.bounds.get(measure.key, measure.bound) for measure in _measures(outcome.assessment)}
+    measures = {measure.key: measure for measure in _measures(outcome.assessment)}
+    bounds = {key: finding.bounds.get(key, measure.bound) for key, measure in measures.items()}
     thresholds = {k: t for k, t in policy.thresholds.get(outcome.assessment, {}).items() if k in bounds}
     groups = judge_groups(finding, {k: t for k, t in thresholds.items() if k not in finding.unjudged}, bounds)
     bad = {group.key for group in groups if group.together == "fail"}
@@ -168,7 +171,8 @@ def judge(outcome: Outcome, policy: Policy | None = None, today: date | None = N
     for key, value in finding.values.items():
         low, high = finding.intervals.get(key, (value, value))
         threshold = thresholds.get(key)
-        reason = finding.unjudged.get(key, "") if threshold else ""
+        sure = threshold is not None and beyond(finding, measures[key], threshold, low, high)
+        reason = finding.unjudged.get(key, "") if threshold and not sure else ""
         can = threshold is not None and value == value and not reason
         status: Status = standing(threshold, low, high, bounds.get(key)) if threshold and can else "not judged"
         waiver = policy.waiver(outcome, key, today) if threshold else None

@@ -4,6 +4,7 @@ import numpy as np
 
 from xrai_widgets.core import Array, Subject
 from xrai_widgets.runtime.control_models import Constant, LookUp, keys
+from xrai_widgets.runtime.copies import copy_groups
 
 _FOLDS, _TREES = 3, 40
 
@@ -12,11 +13,9 @@ def blind(subject: Subject, seed: int) -> LookUp:
     """Return a "model" that is the surer of the true label the more a sample looks like a member.
 
     How it looks is said by a random forest that was trained to tell X_train from X by samples and labels, on the other
-    folds of a cross-validation. The user's model is not asked. (Das, Zhang, Tramèr 2024, arXiv:2406.16201.)
+    folds of a cross-validation. Copies of a sample share a fold: else the forest would know by heart which samples
+    stand in X_train more than once. The user's model is not asked. (Das, Zhang, Tramèr 2024, arXiv:2406.16201.)
     """
-    from sklearn.ensemble import RandomForestClassifier
-    from sklearn.model_selection import StratifiedKFold, cross_val_predict
-
     assert subject.X_train is not None
     assert subject.y_train is not None
     X = np.concatenate([subject.X_train, subject.X])
@@ -24,9 +23,7 @@ def blind(subject: Subject, seed: int) -> LookUp:
     member = np.repeat([1, 0], [len(subject.X_train), len(subject.X)])
     labels = np.eye(subject.n_classes)[y] if subject.n_classes else y[:, None]
     rows = np.nan_to_num(np.column_stack([X.reshape(len(X), -1), labels]))
-    forest = RandomForestClassifier(_TREES, min_samples_leaf=5, random_state=seed)
-    folds = StratifiedKFold(min(_FOLDS, int(np.bincount(member).min())), shuffle=True, random_state=seed)
-    likely = cross_val_predict(forest, rows, member, cv=folds, method="predict_proba")[:, 1]
+    likely = _likely(rows, member, copy_groups(X), seed)
     k = subject.n_classes
     if not k:  # the surer, the nearer to the true value
         spread = float(np.std(y)) or 1.0
@@ -40,3 +37,19 @@ def blind(subject: Subject, seed: int) -> LookUp:
         known.setdefault(key, []).append(answer)
     constant = Constant(np.asarray(answers.mean(axis=0)))
     return LookUp({key: np.mean(found, axis=0) for key, found in known.items()}, constant)
+
+
+def _likely(rows: Array, member: Array, groups: Array, seed: int) -> Array:
+    """Return the probability of being a member by forests that saw neither the sample nor a copy of it."""
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    forest = RandomForestClassifier(_TREES, min_samples_leaf=5, random_state=seed)
+    likely = np.full(len(rows), member.mean())
+    folds = min(_FOLDS, int(np.bincount(member).min()), len(np.unique(groups)))
+    if folds < 2:
+        return likely
+    for seen, out in StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(rows, member, groups):
+        if len(out) and len(np.unique(member[seen])) == 2:
+            likely[out] = forest.fit(rows[seen], member[seen]).predict_proba(rows[out])[:, 1]
+    return likely

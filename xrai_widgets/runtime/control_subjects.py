@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from xrai_widgets.core import Array, Control, Subject
+from xrai_widgets.core.control import BLIND
 from xrai_widgets.runtime.blind_control import blind
 from xrai_widgets.runtime.control_models import Learner
 
@@ -15,7 +16,7 @@ NAMES = {
     "memorising": "memorising model",
     "chance": "members dealt at random",
     "shuffled": "labels dealt at random",
-    "blind": "no model, the data alone",
+    "blind": BLIND,
 }
 
 

@@ -4,26 +4,32 @@ import numpy as np
 
 from xrai_widgets.core import Assessment, Control, Finding, Measure, Subject
 from xrai_widgets.runtime.control_subjects import NAMES
+from xrai_widgets.runtime.copies import near_copies
 
 _SIZE = 0.05  # of the way from chance to a full leak: less is no leak worth a warning
 
 
 def warnings_of(found: list[tuple[Control, Finding | None, str]], entry: Assessment) -> list[str]:
     """Say which controls do not show what they should."""
-    values = {control.kind: its for control, its, _ in found if its is not None}
-    full = values.get("memorising")
-    said = []
+    measure, said = entry.measures[0] if entry.measures else None, []
     for control, its, _ in found:
-        if its is None or control.expect == "anything" or entry.measures[0].key not in its.values:
-            continue
-        measure = entry.measures[0]
-        excess, sure = _beyond(its, measure)
-        far = _SIZE * abs(_beyond(full, measure)[0]) if full is not None else 0.0
-        wrong = excess - 1.5 * (excess - sure) > far if control.expect == "no leak" else sure <= 0
-        if wrong:
+        if measure is not None and its is not None and is_wrong(control, found, entry):
             words = f"{measure.key.replace('_', ' ')} {its.values[measure.key]:.3g}"
             said.append(f"Control failed: {NAMES[control.kind]}, {words}. {_WHY[control.kind]}")
     return said
+
+
+def is_wrong(control: Control, found: list[tuple[Control, Finding | None, str]], entry: Assessment) -> bool:
+    """Whether a control does not show what it should in the first measure."""
+    values = {control.kind: its for control, its, _ in found if its is not None}
+    its, full = values.get(control.kind), values.get("memorising")
+    if its is None or control.expect == "anything" or entry.measures[0].key not in its.values:
+        return False
+    measure = entry.measures[0]
+    excess, sure = _beyond(its, measure)
+    if control.expect == "leak":
+        return sure <= 0
+    return excess - 1.5 * (excess - sure) > (_SIZE * abs(_beyond(full, measure)[0]) if full is not None else 0.0)
 
 
 def _beyond(finding: Finding, measure: Measure) -> tuple[float, float]:
@@ -59,9 +65,17 @@ def overlap_of(subject: Subject, entry: Assessment) -> list[str]:
         return []
     known = {hash(row.tobytes()) for row in np.ascontiguousarray(subject.X_train)}
     both = sum(hash(row.tobytes()) in known for row in np.ascontiguousarray(subject.X))
-    if both < max(1, 0.01 * len(subject.X)):
-        return []
-    return [
-        f"{both:,} of {len(subject.X):,} held-out samples stand in the training samples, too: they are members and "
-        "non-members at once, and the leak looks smaller than it is."
-    ]
+    said = []
+    if both >= max(1, 0.01 * len(subject.X)):
+        said.append(
+            f"{both:,} of {len(subject.X):,} held-out samples stand in the training samples, too: they are members and "
+            "non-members at once, and the leak looks smaller than it is."
+        )
+    near, looked = near_copies(subject.X, subject.X_train)
+    if near:
+        said.append(
+            f"{near:,} of {looked:,} held-out samples are near copies of a training sample, not equal but closer than "
+            "a twentieth of the usual distance between samples: a model that knows one answers the other as surely, "
+            "and the leak looks smaller than it is."
+        )
+    return said

@@ -13,6 +13,7 @@ from xrai_widgets.runtime.control_subjects import NAMES, control_subject, fewer
 from xrai_widgets.runtime.control_warnings import overlap_of, warnings_of
 from xrai_widgets.runtime.guard import Meter
 from xrai_widgets.runtime.run_step import RunStep
+from xrai_widgets.runtime.split_control import split_leak
 from xrai_widgets.runtime.subgroups import with_subgroups
 
 COLUMNS = ("control", "measure", "value", "low", "high", "n", "note")
@@ -99,7 +100,13 @@ def _add(
         title=f"{keys[0].replace('_', ' ').capitalize()} beside its controls",
     )
     notes = (*finding.notes, *warnings_of(found, entry), *overlap_of(subject, entry))
-    full = replace(finding, tables={**finding.tables, CONTROLS: table}, charts=(*finding.charts, chart), notes=notes)
+    full = replace(
+        finding,
+        tables={**finding.tables, CONTROLS: table},
+        charts=(*finding.charts, chart),
+        notes=notes,
+        unjudged={**split_leak(finding, found, entry), **finding.unjudged},
+    )
     return {**ending, "finding": full}
 
 

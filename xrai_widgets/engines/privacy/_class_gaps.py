@@ -8,7 +8,6 @@ from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.engines._statistics import LEVEL, Estimate
 from xrai_widgets.engines.privacy._threshold_attack import Attack
 
-_FEW = 10  # DeLong's variance of fewer samples than this is a guess
 _COLUMNS = ("auc", "low", "high", "advantage", "advantage_low", "advantage_high", "gap", "gap_low", "gap_high")
 
 
@@ -29,8 +28,8 @@ def class_table(
     rows = []
     for code in codes:
         here = [part == code for part in groups]
-        own = _auc(members[here[0]], others[here[1]], level)
-        rest = _auc(members[~here[0]], others[~here[1]], level)
+        own = statistics.auc(members[here[0]], others[here[1]], level)
+        rest = statistics.auc(members[~here[0]], others[~here[1]], level)
         gap = statistics.newcombe(own, rest) if len(codes) > 1 else Estimate(np.nan, -1.0, 1.0)
         numbers = (*own, *_advantage([call[now] for call, now in zip(calls, here, strict=True)], level), *gap)
         row = {"class": names[code], "members": here[0].sum(), "non_members": here[1].sum()}
@@ -46,15 +45,6 @@ def largest_gap(table: pd.DataFrame) -> Estimate | None:
     if len(table) < 2:
         return None
     return Estimate(*(float(table[column].max()) for column in ("gap", "gap_low", "gap_high")))
-
-
-def _auc(members: Array, others: Array, level: float) -> Estimate:
-    if min(len(members), len(others)) >= _FEW:
-        return statistics.auc(members, others, level)
-    if not len(members) or not len(others):
-        return Estimate(np.nan, 0.0, 1.0)
-    area = float(statistics.placements(members, others)[0].mean())
-    return statistics.newcombe_auc(area, len(members), len(others), level)
 
 
 def _advantage(calls: list[Array], level: float) -> Estimate:

@@ -44,8 +44,21 @@ class Attack(NamedTuple):
 
     @property
     def advantage(self) -> Estimate:
-        """TPR − FPR, the membership advantage (Yeom et al. 2018, definition 4)."""
-        return statistics.newcombe(self.tpr, self.fpr)
+        """TPR − FPR, the membership advantage (Yeom et al. 2018, definition 4) of the rules that were chosen.
+
+        It is that of a rule that other samples chose, given that rule, not of the best one there could be. A rule that
+        calls everybody a member has advantage 0 as one that calls nobody does, and an outsider may take either: where
+        no sample is called differently from another, the interval is the higher one of these two.
+        """
+        own = statistics.newcombe(self.tpr, self.fpr)
+        if len(set(self.members.tolist()) | set(self.others.tolist())) > 1:
+            return own
+        return Estimate(own.value, max(own.low, -own.high), max(own.high, -own.low))
+
+    @property
+    def recall(self) -> Estimate:
+        """Share of members that are found: the true-positive rate."""
+        return self.tpr
 
     def precision(self, base_rate: float) -> Estimate:
         """Share of members among those called members, where a share ``base_rate`` of all are members.
@@ -113,16 +126,31 @@ def _call(
         tried.append(here & out)
     if not (chosen[0].any() and chosen[1].any()):
         return  # a class without both kinds has no threshold of its own; its samples stay uncalled
-    cut = best_threshold(members[0][chosen[0]], others[0][chosen[1]])
+    choosing = (int((~held[0]).sum()), int((~held[1]).sum()))
+    cut = best_threshold(members[0][chosen[0]], others[0][chosen[1]], choosing)
     for count, (scores, _), now in zip(calls, (members, others), tried, strict=True):
         count[0, now] += 1
         count[1, now] += scores[now] >= cut
 
 
-def best_threshold(members: Array, others: Array) -> float:
-    """Return the threshold of ``score ≥ threshold`` with the largest TPR − FPR, midway to the next lower score."""
+def best_threshold(members: Array, others: Array, sizes: tuple[int, int] | None = None) -> float:
+    """Return the threshold of ``score ≥ threshold`` with the largest TPR − FPR, midway to the next lower score.
+
+    Both rates are drawn towards one half, as by one more sample that counts half. Rules that the samples cannot tell
+    apart then differ by what is not known: where all scores are tied and others are few, "everybody who scores as high"
+    is chosen, since others not seen may score lower; where members are few, "whoever scores higher". Of equal rules the
+    one with the lowest threshold is taken.
+
+    Parameters
+    ----------
+    sizes : (int, int), optional
+        How many members and others choose a threshold; more than are given where each class has one of its own, so that
+        all classes lean to the same side.
+    """
+    m, n = sizes or (len(members), len(others))
     fpr, tpr, thresholds = statistics.roc(members, others)
-    best = int(np.argmax(tpr - fpr))
+    gain = tpr * m / (m + 1) - fpr * n / (n + 1)
+    best = int(np.flatnonzero(gain >= gain.max() - 1e-12)[-1])
     if not np.isfinite(thresholds[best]) or best + 1 == len(thresholds):
         return float(thresholds[best])
     return float(thresholds[best] + thresholds[best + 1]) / 2

@@ -16,6 +16,7 @@ Make = Callable[[int], Any]
 See = Callable[[Array, Array], Array]
 _TOP = 10
 _FEWEST = 10
+_ROUNDING = 1e-9  # a model that knows nothing says the base rate, but for rounding: it calls nobody for certain
 
 
 def attack_features(outputs: Array, y: Array, task: str) -> Array:
@@ -97,7 +98,8 @@ def _one_deal(
             chance = model.predict_proba(part[out])[:, 1]
             total[0, out] += 1
             total[1, out] += chance
-            total[2, out] += (chance > base) + 0.5 * (chance == base)
+            undecided = np.abs(chance - base) <= _ROUNDING
+            total[2, out] += np.where(undecided, 0.5, chance > base)
     return totals
 
 

@@ -1,0 +1,28 @@
+"""Which numbers a split explains that leaks by itself: what differs between the parts is no leak of the model."""
+
+from xrai_widgets.core import Assessment, Control, Finding
+from xrai_widgets.core.control import SPLIT_LEAKS
+from xrai_widgets.runtime.control_warnings import is_wrong
+
+
+def split_leak(finding: Finding, found: list[tuple[Control, Finding | None, str]], entry: Assessment) -> dict[str, str]:
+    """Return the measures that nobody may judge, with the reason; none where members look like the others.
+
+    Where the data alone tell members from others, an attack on the model finds that difference, too, and its number is
+    no leak up to the upper end of what they tell. Who judges still fails what lies beyond that end and the limit
+    together (`xrai_widgets.results.split_leak.beyond`).
+    """
+    for control, its, _ in found:
+        if control.kind != "blind" or its is None or not is_wrong(control, found, entry):
+            continue
+        return {
+            measure.key: f"{SPLIT_LEAKS}: without any model the data tell members from others with {_words(its, measure.key)}"
+            for measure in entry.measures
+            if measure.key in finding.values and measure.key in its.intervals
+        }
+    return {}
+
+
+def _words(finding: Finding, key: str) -> str:
+    low, high = finding.intervals[key]
+    return f"{key.replace('_', ' ')} {finding.values[key]:.3g} [{low:.3g}, {high:.3g}]"
