@@ -15,6 +15,7 @@ Engine = TypeVar("Engine", bound=Callable[..., Finding])
 _PACKAGE = "xrai_widgets.engines."
 _TASKS = {"classification", "regression"}
 _INPUTS = {"tabular", "image"}
+_OF_MEMBERS = ("memorising", "chance", "shuffled", "blind")  # controls that are made of the training samples
 
 
 class NotApplicable(Exception):
@@ -259,13 +260,30 @@ def _check_marks(entry: Assessment, parameter: Parameter, known: Collection[str]
 
 def _check_control(entry: Assessment, control: Control) -> None:
     who = f"the control {control.kind!r} of {entry.name}"
-    entry.check(control.params)
-    if not {"X_train", "y_train"} <= set(entry.uses):
-        raise TypeError(f"{who} is made of X_train and y_train, which the engine does not ask for")
-    if control.expect != "anything" and (not entry.measures or entry.measures[0].chance is None):
+    entry.check({**control.at_most, **control.params})
+    if control.measured is not None:
+        _check_measured(entry, control.measured, who)
+    elif not {"X_train", "y_train"} <= set(entry.uses):
+        if control.kind in _OF_MEMBERS:
+            raise TypeError(f"{who} is made of X_train and y_train, which the engine does not ask for")
+        if not {"X", "y"} <= set(entry.uses):
+            raise TypeError(f"{who} is made of X and y, which the engine does not ask for")
+    leak = control.expect in ("no leak", "leak")
+    if leak and (not entry.measures or entry.measures[0].chance is None):
         raise TypeError(f"{who} expects {control.expect!r}, so the first measure must say which value is chance")
     if sum(other.kind == control.kind for other in entry.controls) > 1:
         raise ValueError(f"{who} is declared twice")
+
+
+def _check_measured(entry: Assessment, measured: Callable[..., Finding], who: str) -> None:
+    arguments = list(inspect.signature(measured).parameters.values())
+    known = {"finding", *entry.uses}, {"step", *(parameter.name for parameter in entry.parameters)}
+    for argument in arguments:
+        allowed = known[argument.kind is argument.KEYWORD_ONLY]
+        if argument.name not in allowed:
+            raise TypeError(f"{who} asks for {argument.name!r}, which the engine does not have: {sorted(allowed)}")
+    if not arguments or arguments[0].name != "finding" or "step" not in (argument.name for argument in arguments):
+        raise TypeError(f"{who} must take finding first and the keyword-only argument step, got {measured!r}")
 
 
 def _sections(doc: str) -> dict[str, str]:

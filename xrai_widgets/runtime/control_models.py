@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from xrai_widgets.core import Array, Predict
+from xrai_widgets.core import Array, Predict, Subject
+
+_TINY = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,6 +20,29 @@ class Constant:
     def __call__(self, X: Array) -> Array:
         """Return (n, k) or (n,)."""
         return np.repeat(self.answer[None], len(X), axis=0)
+
+    def inside(self, like: Subject) -> dict[str, Any]:
+        """Return what sees inside this model, field by field as ``like`` has it, so that engines take the same path."""
+        columns = int(np.prod(like.X.shape[1:]))
+        scores = np.log(np.maximum(self.answer, _TINY)) if like.n_classes else np.atleast_1d(self.answer)
+        everything = np.repeat([[-np.inf], [np.inf]], columns, axis=1)
+        fields = {
+            "gradient": Flat(),
+            "logits": Constant(scores),
+            "regions": everything[:, None],
+            "linear": (np.zeros((len(scores), columns)), scores),
+            "thresholds": tuple(np.zeros(0) for _ in range(columns)),
+        }
+        return {name: value for name, value in fields.items() if getattr(like, name) is not None}
+
+
+@dataclass(frozen=True, eq=False)
+class Flat:
+    """The gradient of a constant model."""
+
+    def __call__(self, X: Array, y: Array) -> Array:  # noqa: ARG002 - no label is likelier anywhere
+        """Return zeros in the shape of X."""
+        return np.zeros(X.shape)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,46 +1,69 @@
 """The subjects of the controls, made of the samples of the user's own."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from xrai_widgets.core import Array, Control, Subject
+from xrai_widgets.core import Array, Control, Predict, Subject
 from xrai_widgets.core.control import BLIND
 from xrai_widgets.runtime.blind_control import blind
-from xrai_widgets.runtime.control_models import Learner
+from xrai_widgets.runtime.control_models import Constant, Learner, LookUp, keys
 
 MOST = 500  # samples of X and of X_train that a control is made of
-NAMES = {
+_NAMES = {
     "constant": "constant model",
     "memorising": "memorising model",
     "chance": "members dealt at random",
     "shuffled": "labels dealt at random",
     "blind": BLIND,
+    "dealt": "answers dealt at random",
 }
 
 
-def control_subject(subject: Subject, control: Control, seed: int) -> Subject:
-    """Return the subject of a control, made of the samples of ``subject``."""
-    X, y = subject.X_train, subject.y_train
-    assert X is not None
-    assert y is not None
+def name_of(control: Control) -> str:
+    """Return what a control is called where it is shown."""
+    return control.kind if control.measured is not None else _NAMES[control.kind]
+
+
+def control_subject(subject: Subject, control: Control, seed: int, ask: Predict | None = None) -> Subject:
+    """Return the subject of a control, made of the samples of ``subject``.
+
+    ``ask`` answers in place of the subject's own function where a control is made of the model's answers.
+    """
     rng = np.random.default_rng((seed, 3))
-    name = f"{subject.name} · {NAMES[control.kind]}"
+    name = f"{subject.name} · {name_of(control)}"
     if control.kind == "shuffled":
-        return replace(subject, name=name, y_train=rng.permutation(y))
+        assert subject.y_train is not None
+        return replace(subject, name=name, y_train=rng.permutation(subject.y_train))
     if control.kind == "chance":
-        return replace(_dealt(subject, rng), name=name)
+        return replace(_members_dealt(subject, rng), name=name)
+    if control.kind == "dealt":
+        return subject.answering(_answers_dealt(subject, ask or subject.predict, rng), name=name, source=subject.source)
     if control.kind == "blind":
-        predict: Any = blind(subject, seed)
-        fit = None
-    else:
-        fit = Learner(control.kind == "memorising", subject.n_classes, subject.outputs == "labels")
-        predict = fit(X, y)
-    return subject.answering(predict, name=name, fit=fit, source=subject.source)
+        return subject.answering(blind(subject, seed), name=name, source=subject.source)
+    fit = Learner(control.kind == "memorising", subject.n_classes, subject.outputs == "labels")
+    known = subject.X_train is not None and subject.y_train is not None
+    X, y = (subject.X_train, subject.y_train) if known else (subject.X, subject.y)
+    predict = fit(X, y)  # type: ignore[arg-type] - of the training samples both or none are known
+    inside = predict.inside(subject) if isinstance(predict, Constant) else {}
+    return subject.answering(predict, name=name, fit=fit, source=subject.source, **inside)
 
 
-def _dealt(subject: Subject, rng: np.random.Generator) -> Subject:
+def _answers_dealt(subject: Subject, ask: Predict, rng: np.random.Generator) -> LookUp:
+    """Deal the model's answers to the samples at random, those for X among X, and those for X_train among X_train."""
+    parts = [part for part in (subject.X, subject.X_train) if part is not None]
+    answers = [np.asarray(ask(part)) for part in parts]
+    known = {key: answer for part, own in zip(parts, answers, strict=True) for key, answer in _dealt(part, own, rng)}
+    return LookUp(known, Constant(np.asarray(np.concatenate(answers).mean(axis=0))))
+
+
+def _dealt(part: Array, answers: Array, rng: np.random.Generator) -> Iterator[tuple[bytes, Array]]:
+    return zip(keys(part), rng.permutation(answers), strict=True)
+
+
+def _members_dealt(subject: Subject, rng: np.random.Generator) -> Subject:
     """Deal members and non-members anew."""
     assert subject.X_train is not None
     order = rng.permutation(len(subject.X_train) + len(subject.X))

@@ -1,35 +1,83 @@
 """Which controls do not show what they should, and what that says about the split or the assessment."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
 from xrai_widgets.core import Assessment, Control, Finding, Measure, Subject
-from xrai_widgets.runtime.control_subjects import NAMES
+from xrai_widgets.runtime.control_subjects import name_of
 from xrai_widgets.runtime.copies import near_copies
 
 _SIZE = 0.05  # of the way from chance to a full leak: less is no leak worth a warning
+_SIZED = ("blind",)  # says how much of a number is no leak, so that what lies above can still be judged: another rule
+Found = tuple[Control, Finding | None, str]
 
 
-def warnings_of(found: list[tuple[Control, Finding | None, str]], entry: Assessment) -> list[str]:
-    """Say which controls do not show what they should."""
-    measure, said = entry.measures[0] if entry.measures else None, []
-    for control, its, _ in found:
-        if measure is not None and its is not None and is_wrong(control, found, entry):
-            words = f"{measure.key.replace('_', ' ')} {its.values[measure.key]:.3g}"
-            said.append(f"Control failed: {NAMES[control.kind]}, {words}. {_WHY[control.kind]}")
-    return said
+@dataclass(frozen=True)
+class Wrong:
+    """A control whose interval lies outside what is right for it."""
+
+    control: Control
+    words: str
+    why: str
+
+    @property
+    def note(self) -> str:
+        """What the reader of the finding must know."""
+        return f"Control failed: {name_of(self.control)}, {self.words}. {self.why}"
 
 
-def is_wrong(control: Control, found: list[tuple[Control, Finding | None, str]], entry: Assessment) -> bool:
-    """Whether a control does not show what it should in the first measure."""
+def wrong_of(found: Sequence[Found], entry: Assessment) -> list[Wrong]:
+    """Return the controls that do not show what they should."""
     values = {control.kind: its for control, its, _ in found if its is not None}
-    its, full = values.get(control.kind), values.get("memorising")
-    if its is None or control.expect == "anything" or entry.measures[0].key not in its.values:
-        return False
-    measure = entry.measures[0]
+    full = values.get("memorising")
+    wrong = []
+    for control, its, _ in found:
+        if its is None or control.expect == "anything":
+            continue
+        if not isinstance(control.expect, str):
+            wrong += [
+                Wrong(control, _words(its, key), control.wrong)
+                for key, (low, high) in control.expect.items()
+                if key in its.values and _outside(its, key, low, high)
+            ]
+        elif entry.measures[0].key in its.values and _leaks_wrongly(control, its, full, entry.measures[0]):
+            wrong.append(Wrong(control, _words(its, entry.measures[0].key), control.wrong or _WHY[control.kind]))
+    return wrong
+
+
+def unjudged_by(wrong: Sequence[Wrong], finding: Finding, entry: Assessment) -> dict[str, str]:
+    """Return the measures that nobody may judge, as a control of them is wrong, with the reason.
+
+    What chance gives in place of what was found says nothing about a value that is exact.
+    """
+    reasons: dict[str, str] = {}
+    for one in wrong:
+        if one.control.kind in _SIZED:
+            continue
+        for measure in entry.measures:
+            exact = finding.bounds.get(measure.key, measure.bound) == "exact" and one.control.measured is not None
+            concerned = measure.key in (one.control.about or finding.values) and not exact
+            if measure.key in finding.values and concerned:
+                reasons.setdefault(measure.key, f"the control “{name_of(one.control)}” came out wrong ({one.words})")
+    return reasons
+
+
+def _words(finding: Finding, key: str) -> str:
+    return f"{key.replace('_', ' ')} {finding.values[key]:.3g}"
+
+
+def _outside(finding: Finding, key: str, low: float, high: float) -> bool:
+    value = finding.values[key]
+    bottom, top = finding.intervals.get(key, (value, value))
+    return bottom > high or top < low
+
+
+def _leaks_wrongly(control: Control, its: Finding, full: Finding | None, measure: Measure) -> bool:
     excess, sure = _beyond(its, measure)
-    if control.expect == "leak":
-        return sure <= 0
-    return excess - 1.5 * (excess - sure) > (_SIZE * abs(_beyond(full, measure)[0]) if full is not None else 0.0)
+    far = _SIZE * abs(_beyond(full, measure)[0]) if full is not None else 0.0
+    return excess - 1.5 * (excess - sure) > far if control.expect == "no leak" else sure <= 0
 
 
 def _beyond(finding: Finding, measure: Measure) -> tuple[float, float]:
@@ -56,6 +104,8 @@ _WHY = {
     "parameters. By luck that happens in fewer than 1 of 300 runs.",
     "blind": "The training samples differ from the held-out ones so much that they can be told apart without the "
     "model: they do not come from the same distribution, and so much of the number may be no leak.",
+    "shuffled": "The labels have nothing to do with the samples here, so the assessment finds what is not there.",
+    "dealt": "The answers have nothing to do with the samples here, so the assessment finds what is not there.",
 }
 
 

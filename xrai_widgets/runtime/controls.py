@@ -1,24 +1,26 @@
 """Where does the number sit? The same engine measures models of which the answer is known, on the same data."""
 
+import inspect
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
 from xrai_widgets.core import Assessment, Cancelled, Chart, Control, Finding, Subject
 from xrai_widgets.core.control import CONTROLS, OWN_MODEL
-from xrai_widgets.runtime.control_subjects import NAMES, control_subject, fewer
-from xrai_widgets.runtime.control_warnings import overlap_of, warnings_of
-from xrai_widgets.runtime.guard import Meter
+from xrai_widgets.runtime.control_subjects import control_subject, fewer, name_of
+from xrai_widgets.runtime.control_warnings import Found, overlap_of, unjudged_by, wrong_of
+from xrai_widgets.runtime.guard import Guard, Meter
 from xrai_widgets.runtime.run_step import RunStep
 from xrai_widgets.runtime.split_control import split_leak
 from xrai_widgets.runtime.subgroups import with_subgroups
 
 COLUMNS = ("control", "measure", "value", "low", "high", "n", "note")
 _SHARE = 0.1  # of the progress bar
-Measured = Callable[[Subject, Mapping[str, Any], RunStep], dict[str, Any]]
+Measured = Callable[[Assessment, Subject, Mapping[str, Any], RunStep], dict[str, Any]]
 
 
 def with_controls(
@@ -33,17 +35,18 @@ def with_controls(
     Parameters
     ----------
     measured : callable
-        Runs the engine on a subject, with parameters and a step, and returns the ending: status, finding, reason.
+        Runs an engine on a subject, with parameters and a step, and returns the ending: status, finding, reason.
 
     Notes
     -----
     The table ``controls`` of the finding has a row per control and judged number (per value, where none is judged),
     the subject's own first; the last chart shows the first of them. A control is made of at most 500 samples of each
-    part, drawn by the seed with the shares of the classes kept. Cancelled between controls, the run keeps the whole
-    finding and the controls that are done.
+    part, drawn by the seed with the shares of the classes kept; what chance gives in place of what was found is told
+    from the samples of the finding itself. Where a control comes out wrong, a note says so, and what it is about is not
+    judged. Cancelled between controls, the run keeps the whole finding and the controls that are done.
     """
     share = step.within(0.0, 1 - _SHARE, main=True) if entry.controls else step
-    ended = with_subgroups(subject, entry, share, lambda part, own: measured(part, params, own))
+    ended = with_subgroups(subject, entry, share, lambda part, own: measured(entry, part, params, own))
     if not entry.controls:
         return ended
     return ended if ended["status"] != "ok" else ended | _add(ended["finding"], subject, entry, params, step, measured)
@@ -57,24 +60,19 @@ def _add(
     step: RunStep,
     measured: Measured,
 ) -> dict[str, Any]:
-    seed = int(params.get("seed") or 0)
-    few = fewer(subject, seed)
-    found: list[tuple[Control, Finding | None, str]] = []
-    ended: dict[str, Any]
+    few = fewer(subject, int(params.get("seed") or 0))
+    controls = [control for control in entry.controls if not control.about or {*control.about} & {*finding.values}]
+    found: list[Found] = []
     ending: dict[str, Any] = {}
-    for number, control in enumerate(entry.controls):
-        start, stop = (1 - _SHARE * (1 - (number + end) / len(entry.controls)) for end in (0, 1))
+    for number, control in enumerate(controls):
+        start, stop = (1 - _SHARE * (1 - (number + end) / len(controls)) for end in (0, 1))
         try:
-            step(start, f"control: {NAMES[control.kind]}")
-            made = control_subject(few, control, seed)
-            own = None if control.kind in ("chance", "shuffled") else _uncounted(step.meter)
-            given = {**params, **control.params}
-            gap = entry.gap(made, given)
-            ended = (
-                measured(made, given, step.within(start, stop, meter=own))
-                if gap is None
-                else {"status": "not applicable", "reason": gap.reason}
-            )
+            step(start, f"control: {name_of(control)}")
+            share = step.within(start, stop)
+            if control.measured is not None:
+                ended = _by_chance(finding, subject, entry, control, params, share, measured)
+            else:
+                ended = _by_model(few, entry, control, params, share, measured)
         except Cancelled as cancelled:
             ended = {"status": "cancelled", "reason": str(cancelled)}
         if ended["status"] == "cancelled":
@@ -85,8 +83,9 @@ def _add(
     keys = [measure.key for measure in measures] or list(finding.values)
     rows = _rows(OWN_MODEL, finding, keys, {})
     for control, its, failure in found:
-        says = {key: failure or _says(control, key, entry) for key in keys}
-        rows += _rows(NAMES[control.kind], its, keys, says)
+        about = [key for key in keys if not control.about or key in control.about]
+        says = {key: failure or _says(control, key, entry) for key in about}
+        rows += _rows(name_of(control), its, about, says)
     table = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"value": float, "low": float, "high": float})
     chart = Chart(
         CONTROLS,
@@ -99,15 +98,47 @@ def _add(
         high="high",
         title=f"{keys[0].replace('_', ' ').capitalize()} beside its controls",
     )
-    notes = (*finding.notes, *warnings_of(found, entry), *overlap_of(subject, entry))
-    full = replace(
-        finding,
-        tables={**finding.tables, CONTROLS: table},
-        charts=(*finding.charts, chart),
-        notes=notes,
-        unjudged={**split_leak(finding, found, entry), **finding.unjudged},
-    )
-    return {**ending, "finding": full}
+    wrong = wrong_of(found, entry)
+    said = {
+        "notes": (*finding.notes, *(one.note for one in wrong), *overlap_of(subject, entry)),
+        "unjudged": {
+            **split_leak(finding, found, wrong, entry),
+            **unjudged_by(wrong, finding, entry),
+            **finding.unjudged,
+        },
+    }
+    tables = {**finding.tables, CONTROLS: table}
+    return {**ending, "finding": replace(finding, tables=tables, charts=(*finding.charts, chart), **said)}
+
+
+def _by_model(
+    few: Subject, entry: Assessment, control: Control, params: Mapping[str, Any], step: RunStep, measured: Measured
+) -> dict[str, Any]:
+    """Run the engine on the model of a control."""
+    asks_the_model = control.kind in ("chance", "shuffled")
+    made = control_subject(few, control, int(params.get("seed") or 0), Guard(few.predict, step.meter))
+    given = control.given(params)
+    gap = entry.gap(made, given)
+    if gap is not None:
+        return {"status": "not applicable", "reason": gap.reason}
+    meter = None if asks_the_model else _uncounted(step.meter)
+    return measured(entry, made, given, step.within(0.0, 1.0, meter=meter))
+
+
+def _by_chance(
+    finding: Finding,
+    subject: Subject,
+    entry: Assessment,
+    control: Control,
+    params: Mapping[str, Any],
+    step: RunStep,
+    measured: Measured,
+) -> dict[str, Any]:
+    """Measure what chance gives in place of what the engine found: an engine of its own, that knows the finding."""
+    assert control.measured is not None
+    engine = replace(entry, engine=partial(control.measured, finding), isolated=False)
+    wanted = inspect.signature(engine.engine).parameters
+    return measured(engine, subject, {key: value for key, value in params.items() if key in wanted}, step)
 
 
 def _uncounted(meter: Meter) -> Meter:

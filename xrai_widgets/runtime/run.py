@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from xrai_widgets.core import Assessment, Cancelled, Finding, NotApplicable, Outcome, Subject, find
@@ -64,7 +65,7 @@ def run(
     )
     if (gap := entry.gap(subject, checked)) is not None:
         return replace(outcome, reason=gap.reason, instead=gap.instead)
-    ended = with_controls(subject, entry, checked, step, lambda *asked: _ending(entry, strict, *asked))
+    ended = with_controls(subject, entry, checked, step, partial(_ending, strict))
     return replace(outcome, **ended, seconds=time.perf_counter() - begun, queries=step.meter.queries)
 
 
@@ -78,7 +79,7 @@ def call_engine(subject: Subject, entry: Assessment, params: Mapping[str, Any], 
 
 
 def _ending(
-    entry: Assessment, strict: bool, subject: Subject, params: Mapping[str, Any], step: RunStep
+    strict: bool, entry: Assessment, subject: Subject, params: Mapping[str, Any], step: RunStep
 ) -> dict[str, Any]:
     """Run the engine; return status, finding and reason."""
     from xrai_widgets.runtime.isolated import call_isolated

@@ -1,22 +1,26 @@
 """Which numbers a split explains that leaks by itself: what differs between the parts is no leak of the model."""
 
-from xrai_widgets.core import Assessment, Control, Finding
+from collections.abc import Sequence
+
+from xrai_widgets.core import Assessment, Finding
 from xrai_widgets.core.control import SPLIT_LEAKS
-from xrai_widgets.runtime.control_warnings import is_wrong
+from xrai_widgets.runtime.control_warnings import Found, Wrong
 
 
-def split_leak(finding: Finding, found: list[tuple[Control, Finding | None, str]], entry: Assessment) -> dict[str, str]:
+def split_leak(finding: Finding, found: Sequence[Found], wrong: Sequence[Wrong], entry: Assessment) -> dict[str, str]:
     """Return the measures that nobody may judge, with the reason; none where members look like the others.
 
     Where the data alone tell members from others, an attack on the model finds that difference, too, and its number is
     no leak up to the upper end of what they tell. Who judges still fails what lies beyond that end and the limit
     together (`xrai_widgets.results.split_leak.beyond`).
     """
+    if not any(one.control.kind == "blind" for one in wrong):
+        return {}
     for control, its, _ in found:
-        if control.kind != "blind" or its is None or not is_wrong(control, found, entry):
+        if control.kind != "blind" or its is None:
             continue
         return {
-            measure.key: f"{SPLIT_LEAKS}: without any model the data tell members from others with {_words(its, measure.key)}"
+            measure.key: f"{SPLIT_LEAKS}: the data alone tell members from others with {_words(its, measure.key)}"
             for measure in entry.measures
             if measure.key in finding.values and measure.key in its.intervals
         }

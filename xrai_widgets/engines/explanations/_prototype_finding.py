@@ -68,6 +68,7 @@ def _arrays(done: Sequence[Explained]) -> dict[str, Array]:
     }
     if len(done) > 1:
         arrays["group"] = np.repeat(np.arange(len(done)), [len(one.rows) for one in done])
+        arrays["sizes"] = np.array([len(one.to) for one in done])
     return arrays
 
 

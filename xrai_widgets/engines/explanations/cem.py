@@ -31,6 +31,7 @@ from xrai_widgets.engines.explanations._differences import Differences, is_smoot
 from xrai_widgets.engines.explanations._fista import Settings
 from xrai_widgets.engines.explanations._instances import chosen, class_notes, difference_notes, empty_notes, lead
 from xrai_widgets.engines.explanations._projection import planes
+from xrai_widgets.engines.explanations._random_explanation import CONTROLS
 from xrai_widgets.engines.explanations._search import Means, explain
 from xrai_widgets.engines.explanations._stability import noisy, stability_table
 
@@ -57,6 +58,7 @@ _MOST_CHANGES = 30
         ),
     ),
     reference="Dhurandhar et al. 2018, arXiv:1802.07623",
+    controls=CONTROLS,
 )
 def cem(
     predict: Predict,

@@ -16,6 +16,7 @@ from xrai_widgets.engines.explanations._prototype_people import answers_of, peop
 from xrai_widgets.engines.explanations._prototype_scale import make_kernel
 from xrai_widgets.engines.explanations._prototype_tables import Contents
 from xrai_widgets.engines.explanations._prototype_threads import one_blas_thread
+from xrai_widgets.engines.explanations._random_prototypes import CONTROLS
 
 
 @assessment(
@@ -23,6 +24,7 @@ from xrai_widgets.engines.explanations._prototype_threads import one_blas_thread
     tasks=("classification", "regression"),
     reference="Gurumoorthy et al. 2019, arXiv:1707.01212; Kim, Khanna, Koyejo 2016 (criticisms)",
     labels_suffice=True,
+    controls=CONTROLS,
 )
 def protodash(
     X: Array,
@@ -97,7 +99,8 @@ def protodash(
         (MMD² by number of prototypes, beside the mean, best and worst of 20 random draws with equal weights),
         ``criticisms``, ``features`` (similarity of each feature, 1: alike), ``rows`` (prototypes in the user's own
         units). Arrays: ``indices`` (rows of X_train), ``weights``, ``weights_normalised``, ``weights_path`` (row t: the
-        weights of the first t + 1 prototypes; of several classes one square after another).
+        weights of the first t + 1 prototypes; of several classes one square after another); of several classes
+        ``group`` (of each prototype) and ``sizes`` (explained samples of each group).
 
     Raises
     ------

@@ -101,7 +101,7 @@ def evasion_finding(attacked: Attacked, notes: list[str], *, finished: bool = Tr
             "contributions": _contributions(attacked),
         },
         charts=tuple(charts),
-        arrays=_images(attacked),
+        arrays=_nearest(attacked) | _images(attacked),
         notes=tuple(notes),
     )
 
@@ -189,6 +189,17 @@ def _rows(attacked: Attacked) -> pd.DataFrame:
 
 def _in_units(samples: Array, decode: Decode | None, names: list[str]) -> pd.DataFrame:
     return decode(samples) if decode is not None else pd.DataFrame(samples, columns=names).round(6)
+
+
+def _nearest(attacked: Attacked) -> dict[str, Array]:
+    """The rows of X that were drawn, and the nearest change of each that was found, NaN where there is none."""
+    problem, best = attacked.problem, attacked.best
+    nearest = np.full((len(attacked.index), *problem.shape), np.nan)
+    right = np.flatnonzero(attacked.right)[best.found]
+    if len(right):
+        changed = problem.space.to_samples(best.points[best.found], problem.samples[best.found])
+        nearest[right] = changed.reshape(-1, *problem.shape)
+    return {"index": attacked.index, "nearest": nearest}
 
 
 def _images(attacked: Attacked) -> dict[str, Array]:

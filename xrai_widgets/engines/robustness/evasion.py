@@ -25,6 +25,7 @@ from xrai_widgets.engines._problem import Best, Problem
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.robustness import _gradient_descent as pgd
 from xrai_widgets.engines.robustness._evasion_finding import Attacked, evasion_finding, unsteady_finding
+from xrai_widgets.engines.robustness._random_direction import CONTROLS
 
 _POOL = 1000  # real samples among which HopSkipJump looks for starting points
 _UNSTEADY = 0.01  # difference of answers for the same sample from which a change of answer says nothing
@@ -40,6 +41,7 @@ _NOISE = 20  # draws of plain noise per sample that the attack did not break
     ),
     reference="Chen, Jordan, Wainwright 2020, arXiv:1904.02144; Madry et al. 2018, arXiv:1706.06083",
     labels_suffice=True,
+    controls=CONTROLS,
 )
 def evasion(
     predict: Predict,
@@ -119,7 +121,8 @@ def evasion(
         ``accuracy`` on the attacked samples and ``robust_accuracy`` at ``epsilon`` (Wilson), ``found_share`` among the
         rightly answered ones (Wilson), ``median_distance`` with an order-statistic interval in which "not found" counts
         as farther than anything found. Tables: ``samples`` (status and distance), ``curve``, ``rows`` (changed
-        features in the user's own units).
+        features in the user's own units). Arrays: ``index`` (rows of X that were drawn) and ``nearest`` (what each
+        became; NaN where nothing was found).
 
     Raises
     ------

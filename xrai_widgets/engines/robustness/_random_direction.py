@@ -1,0 +1,71 @@
+"""Control of an attack: a random direction of the same length as the change that it found."""
+
+from typing import Literal
+
+import numpy as np
+
+from xrai_widgets.core import Array, Constraint, Control, Finding, Predict, Step
+from xrai_widgets.engines import _statistics as statistics
+from xrai_widgets.engines._random_change import RandomChange, turned_by_chance
+from xrai_widgets.engines._space import Norm, Space
+
+
+def random_direction(
+    finding: Finding,
+    predict: Predict,
+    X: Array,
+    bounds: Array,
+    constraints: tuple[Constraint, ...] = (),
+    *,
+    norm: Norm,
+    epsilon: float,
+    scale: Literal["range", "raw"],
+    seed: int,
+    step: Step,
+) -> Finding:
+    """Return ``robust_accuracy`` if each found change went in a random direction instead, and ``turned_share``.
+
+    ``turned_share`` is the share of random changes that turn an answer, of samples that the attack turned (Wilson).
+    Where a change is the nearest one, the ball inside it holds no other answer, and a random point of its surface
+    hardly ever has one.
+    """
+    told = finding.tables["samples"]
+    found = (told["status"] == "found").to_numpy()
+    right = int((told["status"] != "answered wrongly before").sum())
+    samples = X[finding.arrays["index"][found]].reshape(int(found.sum()), -1).astype(np.float64)
+    changed = finding.arrays["nearest"][found].reshape(len(samples), -1).astype(np.float64)
+    change = RandomChange(Space(bounds, constraints, scale), norm, sparse=False)
+    shares = turned_by_chance(predict, X.shape[1:], samples, changed, change, seed, step)
+    known = ~np.isnan(shares)
+    n = len(told) - int((~known).sum())
+    within = known & (told["distance"].to_numpy()[found] <= epsilon)
+    estimates = {
+        "robust_accuracy": (statistics.wilson(right - int((~known).sum()) - float(shares[within].sum()), n), n),
+        "turned_share": (statistics.wilson(float(shares[known].sum()), int(known.sum())), int(known.sum())),
+    }
+    estimates = {key: told for key, told in estimates.items() if told[1]}
+    return Finding(
+        {key: estimate.value for key, (estimate, _) in estimates.items()},
+        {key: (estimate.low, estimate.high) for key, (estimate, _) in estimates.items()},
+        {key: count for key, (_, count) in estimates.items()},
+    )
+
+
+CONTROLS = (
+    Control(
+        "constant",
+        {"found_share": (0.0, 0.0)},
+        "no change can turn its answers: robust accuracy is accuracy, and there is no distance",
+        at_most={"n_samples": 20, "max_iter": 5, "steps": 10, "restarts": 1},
+        wrong="No change turns the answer of a constant model, so the attack counts what is none.",
+    ),
+    Control(
+        "random direction of the same length",
+        {"turned_share": (0.0, 0.25)},
+        "each change that was found in a random direction instead: it should turn hardly any answer",
+        about=("robust_accuracy", "median_distance"),
+        measured=random_direction,
+        wrong="Where a change is the nearest one, hardly any random one of its length turns the answer. Too many do: "
+        "the attack stopped far from the nearest changes, so the model is less robust than it says. Raise its budget.",
+    ),
+)
