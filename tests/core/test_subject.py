@@ -123,6 +123,23 @@ def test_the_fingerprint_changes_with(change: str) -> None:
     assert CHANGES[change]().fingerprint != subject().fingerprint
 
 
+def test_the_fingerprint_and_the_parts_change_with_the_batch_its_labels_and_its_names() -> None:
+    batch, y = data(1)
+    given: list[dict[str, Any]] = [
+        {},
+        {"X_new": batch},
+        {"X_new": batch + 1e-9},
+        {"X_new": batch, "y_new": y},
+        {"X_new": batch, "y_new": 1 - y},
+        {"X_new": batch, "new_ids": range(1, 41)},
+    ]
+    made = [subject(**changes) for changes in given]
+    assert len({one.fingerprint for one in made}) == len(made)
+    assert "X_new" not in made[0].parts
+    assert len({one.parts["X_new"] for one in made[1:]}) == len(made) - 1
+    assert len({one.parts["X"] for one in made}) == 1
+
+
 def test_the_fingerprint_does_not_change_with_the_name_or_the_type_of_container() -> None:
     X, y = data()
     same = subject(name="another", X=X[:20].tolist(), y=pd.Series(y[:20]), X_train=np.asfortranarray(X[20:]))

@@ -3,12 +3,16 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import cloudpickle
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from xrai_widgets.core import Subject
 from xrai_widgets.models.state import digest
@@ -93,6 +97,27 @@ def test_assessments_run_on_it(name: str) -> None:
     for assessment, params in (("privacy.membership_inference", {}), ("robustness.evasion", {"n_samples": 3})):
         outcome = assess(subject, assessment, **params)
         assert outcome.status == "ok", outcome.reason
+
+
+@pytest.mark.parametrize("form", ["alone", "in a pipeline", "calibrated"])
+def test_an_audit_of_catboost_leaves_an_empty_folder_empty(
+    form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Left to itself it writes ``catboost_info`` wherever it is trained, and an audit trains it anew."""
+    loud = catboost.CatBoostClassifier(iterations=3, verbose=0, thread_count=1)
+    forms = {"alone": loud, "in a pipeline": make_pipeline(StandardScaler(), loud)}
+    model = forms.get(form) or CalibratedClassifierCV(loud, cv=2)
+    for name in ("own", "empty"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "own")
+    model.fit(X[:80], NUMBERS[:80])
+    assert list((tmp_path / "own").iterdir()), "the user's own training writes"
+    subject = Subject.of(model, X[80:], NUMBERS[80:], X_train=X[:80], y_train=NUMBERS[:80])
+    monkeypatch.chdir(tmp_path / "empty")
+    outcome = assess(subject, "privacy.lira", n_references=4, repeats=1)
+    assert outcome.status == "ok", outcome.reason
+    assert list((tmp_path / "empty").iterdir()) == []
+    assert loud.get_params().get("allow_writing_files") is None, "the user's model is as it was"
 
 
 @pytest.mark.parametrize("name", ["XGBoost", "LightGBM", "CatBoost"])

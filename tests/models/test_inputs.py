@@ -159,3 +159,36 @@ def test_a_name_is_the_given_one_or_the_models() -> None:
     assert Subject.of(half, X, Y).name == "half"
     assert Subject.of(half, X, Y, name="mine").name == "mine"
     assert Subject.of(half, X, Y, name="").name == "half"
+
+
+def test_new_samples_may_break_what_the_others_keep_to() -> None:
+    """They are what is to be judged: fractions in a column of whole numbers are a finding, no bad input."""
+    whole = {"x0": Constraint(kind="integer")}
+    counts, broken = X.round(), X.round() + 0.5
+    subject = Subject.of(half, counts, Y, X_new=broken, constraints=whole)
+    assert subject.X_new is not None
+    assert np.array_equal(subject.X_new, broken)
+    for given in ({"X": broken}, {"X": counts, "X_train": broken, "y_train": Y}):
+        with pytest.raises(ValueError, match="x0"):
+            Subject.of(half, given.pop("X"), Y, constraints=whole, **given)
+
+
+def test_a_word_that_only_new_samples_hold_is_tried_on_the_model() -> None:
+    def knows_two(frame: pd.DataFrame) -> Any:
+        if "baker" in set(frame["job"]):
+            raise KeyError("unknown job 'baker'")
+        return half(frame)
+
+    new = FRAME.assign(job=["baker", *FRAME["job"][1:]])
+    assert Subject.of(knows_two, FRAME, Y, X_new=FRAME).X_new is not None
+    with pytest.raises(ValueError, match=r"the model could not answer for X: .*the column 'job' holds 'baker'"):
+        Subject.of(knows_two, FRAME, Y, X_new=new)
+
+
+def test_new_samples_are_named_by_their_index_and_need_no_labels() -> None:
+    subject = Subject.of(half, FRAME, Y, X_new=FRAME[:7].set_axis([f"n{i}" for i in range(7)]))
+    assert subject.new_ids is not None
+    assert subject.new_ids.tolist() == [f"n{i}" for i in range(7)]
+    assert subject.y_new is None
+    with pytest.raises(ValueError, match="new_ids must differ from each other, got 1 repeated"):
+        Subject.of(half, X, Y, X_new=X[:2], new_ids=["a", "a"])

@@ -17,7 +17,7 @@ from xrai_widgets.results.policy import Policy
 from xrai_widgets.runtime import assess
 from xrai_widgets.widgets import ReportButtons
 
-SMALL = {"robustness.evasion": {"n_samples": 20, "max_iter": 4}}
+SMALL = {"robustness.evasion": {"n_samples": 20, "max_iter": 4}, "privacy.pdtp": {"n_samples": 5, "null_draws": 10}}
 WORDS = [f"secret-{name}" for name in ("amber", "birch", "cedar", "dahlia")]
 NAMES = [name for name in registered() if not name.startswith("custom.")]
 

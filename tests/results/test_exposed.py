@@ -97,3 +97,19 @@ def test_a_wide_table_is_cut_and_that_is_said(forest: Subject) -> None:
     found = contents(wide, pd.DataFrame({"part": ["X"], "id": [1]}))
     assert found.table.shape == (1, 40)
     assert found.note == "The first 40 of 50 columns are shown."
+
+
+def test_what_is_in_a_new_sample_is_looked_up_among_the_new_ones(logistic: Subject) -> None:
+    subject = replace(
+        logistic,
+        decode=None,
+        X_new=logistic.X[::-1][:9],
+        y_new=logistic.y[::-1][:9],
+        new_ids=np.array([f"n{i}" for i in range(9)]),
+    )
+    found = contents(subject, pd.DataFrame({"part": ["X_new"] * 2, "id": ["n3", "n0"]})).table
+    same = contents(subject, pd.DataFrame({"part": ["X"] * 2, "id": subject.ids[[-4, -1]]})).table
+    assert len(found) == 2
+    assert found.equals(same)
+    nameless = replace(subject, new_ids=None)
+    assert contents(nameless, pd.DataFrame({"part": ["X_new"] * 2, "id": [3, 0]})).table.equals(found)

@@ -32,7 +32,7 @@ from xrai_widgets.reporting.compose import report
 from xrai_widgets.results.policy import judge
 from xrai_widgets.runtime import Meter, RunStep, assess, run
 from xrai_widgets.runtime.control_models import Learner, keys
-from xrai_widgets.runtime.control_subjects import control_subject
+from xrai_widgets.runtime.control_subjects import control_subject, fewer
 
 MIA, SHAPR, PDTP = "privacy.membership_inference", "privacy.shapr", "privacy.pdtp"
 KINDS = ("constant", "memorising", "chance", "shuffled", "blind")
@@ -356,3 +356,10 @@ def _privacy() -> list[Assessment]:
     from xrai_widgets.core import registered
 
     return [entry for entry in registered().values() if entry.family == "privacy"]
+
+
+def test_controls_are_made_without_the_new_samples(forest: Subject) -> None:
+    given = replace(forest, X_new=forest.X[:9], y_new=forest.y[:9], new_ids=np.arange(9))
+    few = fewer(given, 0)
+    assert few.X_new is few.y_new is few.new_ids is None
+    assert given.X_new is not None

@@ -3,12 +3,14 @@
 import pickle
 import threading
 import time
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from tests.pace import slowness
 from xrai_widgets.core import Array, Cancelled
+from xrai_widgets.runtime import guard
 from xrai_widgets.runtime.guard import Counted, Guard, Meter
 
 
@@ -38,9 +40,9 @@ def test_rows_are_counted_before_they_are_asked() -> None:
 
 def test_a_question_beyond_the_budget_is_not_asked() -> None:
     asked = []
-    guard = Guard(lambda X: asked.append(len(X)) or X, Meter(max_queries=300))  # type: ignore[func-returns-value]
+    asking = Guard(lambda X: asked.append(len(X)) or X, Meter(max_queries=300))  # type: ignore[func-returns-value]
     with pytest.raises(Cancelled, match="budget of 300 model queries"):
-        guard(np.zeros((1000, 1)))
+        asking(np.zeros((1000, 1)))
     assert sum(asked) <= 300
 
 
@@ -75,6 +77,51 @@ def test_a_fast_model_gets_large_slices() -> None:
 
     Guard(fast, Meter())(np.zeros((200_000, 1)))
     assert len(sizes) < 12
+
+
+class Clock:
+    """A clock that a model moves on."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+
+def slices(monkeypatch: pytest.MonkeyPatch, rows: int, seconds: Callable[[int], float], asks: int = 1) -> list[int]:
+    """Return the sizes of the slices in which a model is asked that takes so many seconds for so many rows."""
+    clock, sizes = Clock(), list[int]()
+    monkeypatch.setattr(guard, "time", clock)
+
+    def model(X: Array) -> Array:
+        sizes.append(len(X))
+        clock.now += seconds(len(X))
+        return X
+
+    guarded = Guard(model)
+    for _ in range(asks):
+        guarded(np.zeros((rows, 1)))
+    return sizes
+
+
+def test_slices_of_a_fast_model_grow_fourfold(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert slices(monkeypatch, 20_000, lambda _: 0.0) == [256, 1024, 4096, 14_624]
+
+
+def test_slices_settle_where_they_take_a_quarter_of_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert slices(monkeypatch, 2000, lambda n: n / 2000)[:3] == [256, 500, 500]
+
+
+def test_slices_of_a_slow_model_shrink_to_a_quarter_and_not_below_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert slices(monkeypatch, 400, lambda n: 5.0 * n)[:6] == [256, 64, 16, 4, 1, 1]
+
+
+def test_a_short_last_slice_says_nothing_about_the_speed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The few rows of the second question take long; the third is asked in one slice all the same."""
+    slow_when_few = {10: 9.0}
+    assert slices(monkeypatch, 10, lambda n: slow_when_few.get(n, 0.0), asks=3) == [10, 10, 10]
+    assert slices(monkeypatch, 266, lambda n: slow_when_few.get(n, 0.25), asks=2) == [256, 10, 256, 10]
 
 
 def test_a_pickled_guard_counts_on_its_own_and_the_count_comes_home() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from xrai_widgets.core import Array, Outcome, Subject
+from xrai_widgets.core import Array, Finding, Outcome, Step, Subject, find, quiet
 from xrai_widgets.reporting.compose import report
 from xrai_widgets.results import html
 from xrai_widgets.results.policy import Policy, judge
@@ -101,6 +101,25 @@ def test_an_engine_that_uses_held_out_samples_needs_only_theirs(forest: Subject)
     table = outcome.table("subgroups")
     assert set(table["group"]) == {"large", "small"}
     assert (table.loc[table["measure"] == "robust_accuracy", "n"] == 12).all()
+
+
+def test_an_engine_that_judges_new_samples_has_no_subgroups(forest: Subject) -> None:
+    def shift(X: Array, X_new: Array, *, step: Step = quiet) -> Finding:
+        """Compare two means."""
+        value = float(X_new.mean() - X.mean())
+        return Finding({"advantage": value}, {"advantage": (value, value)}, {"advantage": len(X)})
+
+    entry = replace(find(MIA), name="custom.shift", engine=shift, controls=())
+    groups = np.where(forest.X[:, 0] > np.median(forest.X[:, 0]), "large", "small")
+    finding = run(replace(forest, groups=groups, X_new=forest.X[:50]), entry).finding
+    assert finding is not None
+    assert "subgroups" not in finding.tables
+    assert "No subgroups: those of the new samples are not known." in finding.notes
+    without = run(
+        replace(forest, groups=groups, X_new=forest.X[:50]), "robustness.evasion", {"n_samples": 12, "max_iter": 3}
+    )
+    assert without.finding is not None
+    assert "subgroups" in without.finding.tables, "an engine that does not look at them has its subgroups"
 
 
 def test_too_many_groups_are_not_measured() -> None:

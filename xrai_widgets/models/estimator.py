@@ -69,7 +69,7 @@ class Refit:
         """Return the predict function of the fresh clone."""
         fresh = _clone(self.estimator)
         seeds = {key: seed for key in fresh.get_params() if key == "random_state" or key.endswith("__random_state")}
-        fresh.set_params(**seeds)
+        fresh.set_params(**seeds, **_silent(fresh))
         prefix = f"{fresh.steps[-1][0]}__" if hasattr(fresh, "steps") else ""
         weight = {} if sample_weight is None else {f"{prefix}sample_weight": sample_weight}
         target = y if self.classes is None else np.array(self.classes)[y]
@@ -108,6 +108,16 @@ def _clone(estimator: Any) -> Any:
             raise
         # CatBoost copies the list of its text columns, which scikit-learn takes for a change of it
         return type(estimator)(**estimator.get_params())
+
+
+def _silent(fresh: Any) -> dict[str, Any]:
+    """Return what keeps CatBoost, also inside of others, from writing its log into the user's working directory."""
+    parts = {"": fresh} | {f"{name}__": part for name, part in fresh.get_params().items()}
+    return {
+        f"{place}allow_writing_files": False
+        for place, part in parts.items()
+        if type(part).__module__.startswith("catboost")
+    }
 
 
 def is_estimator(model: object) -> bool:

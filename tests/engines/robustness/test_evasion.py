@@ -412,7 +412,7 @@ def test_the_memory_limit_does_not_change_the_result(digits: Subject, attack: st
 
 @both_attacks
 def test_accuracy_falls_with_the_size_of_the_change(logistic: Subject, attack: str) -> None:
-    settings = {"attack": attack, "n_samples": 40, "max_iter": 10, "epsilons": (0.05, 0.2, 1.0), "restarts": 1}
+    settings = {"attack": attack, "n_samples": 20, "max_iter": 10, "epsilons": (0.05, 0.2, 1.0), "restarts": 1}
     finding = run(logistic, **settings)
     curve = finding.tables["curve"]
     assert curve["epsilon"].iloc[0] == 0
