@@ -4,14 +4,14 @@ import numpy as np
 
 from xrai_widgets.core import Array, Finding
 from xrai_widgets.engines import _statistics as statistics
+from xrai_widgets.engines._calibration import calibration_error
 from xrai_widgets.engines._statistics import Estimate
 
-_BINS = 10
 _REPEATS = 300
 
 
 def quality(outputs: Array, y: Array, task: str, scored: bool = True, seed: int = 0) -> Finding:
-    """Return accuracy (Wilson), AUROC (DeLong; several classes: mean of one-vs-rest, bootstrap) and calibration.
+    """Return accuracy (Wilson), AUROC (exact; several classes: mean of one-vs-rest, bootstrap) and calibration.
 
     Parameters
     ----------
@@ -22,9 +22,9 @@ def quality(outputs: Array, y: Array, task: str, scored: bool = True, seed: int 
 
     Notes
     -----
-    ``calibration_error`` is the expected calibration error of the top class over ten equally full bins (Naeini, Cooper,
-    Hauskrecht 2015; equal-mass bins as in Nguyen and O'Connor 2015), with a bootstrap interval. It is biased upwards in
-    small samples, so a perfectly calibrated model does not reach 0. Regression: R² and mean absolute error, bootstrap.
+    ``calibration_error`` is the root of the debiased squared calibration error of the top class
+    (`xrai_widgets.engines._calibration`): its interval holds 0 where the model is calibrated. Regression: R² and mean
+    absolute error, bootstrap.
     """
     n = len(y)
     if task == "regression":
@@ -33,20 +33,26 @@ def quality(outputs: Array, y: Array, task: str, scored: bool = True, seed: int 
             "mean_absolute_error": statistics.mean(np.abs(outputs - y)),
         }
         return _finding(estimates, n)
+    notes: tuple[str, ...] = ()
     estimates = {"accuracy": statistics.wilson(int((outputs.argmax(axis=1) == y).sum()), n)}
     if scored:
         estimates["auroc"] = _auroc(outputs, y, seed)
-        estimates["calibration_error"] = statistics.bootstrap(
-            lambda i: _calibration_error(outputs[i], y[i]), n, seed=seed, repeats=_REPEATS
-        )
-    return _finding(estimates, n)
+        error = calibration_error(outputs, y, seed=seed)
+        estimates["calibration_error"] = error.estimate
+        if error.squared < 0:
+            notes = (
+                f"The squared calibration error less what chance adds is {error.squared:.2g}, below 0: the outcomes "
+                "vary less than by chance, and the calibration error is shown as 0.",
+            )
+    return _finding(estimates, n, notes)
 
 
-def _finding(estimates: dict[str, Estimate], n: int) -> Finding:
+def _finding(estimates: dict[str, Estimate], n: int, notes: tuple[str, ...] = ()) -> Finding:
     return Finding(
         values={key: estimate.value for key, estimate in estimates.items()},
         intervals={key: (estimate.low, estimate.high) for key, estimate in estimates.items()},
         counts=dict.fromkeys(estimates, n),
+        notes=notes,
     )
 
 
@@ -72,14 +78,3 @@ def _area(positive: Array, negative: Array) -> float:
     ordered = np.sort(negative)
     below = np.searchsorted(ordered, positive, side="left") + np.searchsorted(ordered, positive, side="right")
     return float(below.sum()) / (2 * len(positive) * len(negative))
-
-
-def _calibration_error(outputs: Array, y: Array) -> float:
-    top = outputs.max(axis=1)
-    order = np.argsort(top, kind="stable")
-    right = (outputs.argmax(axis=1) == y)[order]
-    gaps = [
-        abs(float(top[order[part]].mean()) - float(right[part].mean())) * len(part)
-        for part in np.array_split(np.arange(len(y)), min(_BINS, len(y)))
-    ]
-    return float(sum(gaps)) / len(y)

@@ -28,6 +28,7 @@ _KNOWN = {
     "worst_shift": "worst raw shift (σ̂)",
     "share_significant": "share with p ≤ 5 %",
     "excess": "excess over the noise",
+    "recall": "recall (members found)",
     "accuracy_gap": "accuracy on members minus non-members",
     "kept": "share of copies that keep the label",
     "gain": "gain by the model",

@@ -19,10 +19,10 @@ def split_leak(finding: Finding, found: Sequence[Found], wrong: Sequence[Wrong],
     for control, its, _ in found:
         if control.kind != "blind" or its is None:
             continue
+        keys = [m.key for m in entry.measures if m.key in finding.values and m.key in its.intervals]
         return {
-            measure.key: f"{SPLIT_LEAKS}: the data alone tell members from others with {_words(its, measure.key)}"
-            for measure in entry.measures
-            if measure.key in finding.values and measure.key in its.intervals
+            key: f"{SPLIT_LEAKS}: without any model the data tell members from others with {_words(its, key)}"
+            for key in keys
         }
     return {}
 

@@ -1,6 +1,7 @@
 """Membership inference on models whose leak is known, and against scikit-learn and ART."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -240,9 +241,9 @@ def test_on_noise_the_advantage_is_zero_on_average_and_the_best_one_on_the_score
 def test_a_sample_is_never_called_by_a_threshold_that_it_helped_to_choose() -> None:
     members, others = np.r_[np.zeros(19), 1.0], np.r_[np.zeros(19), 0.5]
     called = attack(members, others, repeats=40)
-    # the lone high member is only called where another sample makes a threshold at 0, and that is never worth more
-    assert called.members[:19].max() == called.members[:19].min() == 0
-    assert called.members[19] == 0
+    # without the lone high member the samples name no rule but "all"; with it, the rule is tried on others than it
+    assert called.members[19] == 1
+    assert called.advantage.value <= 1e-12
     fpr, tpr, _ = statistics.roc(members, others)
     assert (tpr - fpr).max() == pytest.approx(0.05)
 
@@ -312,7 +313,110 @@ def test_the_same_seed_deals_the_same_samples_and_another_one_others(credit: Sub
 
 def test_the_threshold_lies_midway_between_the_scores_it_separates() -> None:
     assert best_threshold(np.array([3.0, 4.0]), np.array([1.0, 2.0])) == 2.5
-    assert best_threshold(np.array([1.0]), np.array([2.0])) == math.inf
+    assert best_threshold(np.array([3.0]), np.array([1.0, 2.0])) == 2.5
+
+
+def test_equal_scores_have_the_rule_of_the_larger_side_and_never_one_that_nothing_is_known_of() -> None:
+    assert best_threshold(np.ones(100), np.ones(5)) == 1.0  # all are called: fewer of the others not seen may be
+    assert best_threshold(np.ones(5), np.ones(100)) == math.inf  # nobody is called: more of the members not seen may be
+    assert best_threshold(np.ones(50), np.ones(50)) == 1.0
+    assert best_threshold(np.ones(5), np.ones(6), (100, 50)) == 1.0  # a class leans as all classes do together
+
+
+@pytest.mark.parametrize(("m", "n"), [(200, 10), (10, 200), (40, 20), (20, 40)])
+@pytest.mark.parametrize("score", [0.0, 1.0])
+def test_tied_scores_leave_room_above_whichever_side_is_small(m: int, n: int, score: float) -> None:
+    finding = on_scores(np.full(m, score), np.full(n, score))
+    low, high = finding.intervals["advantage"]
+    few = statistics.wilson(0, min(m, n)).high
+    assert finding.values["advantage"] == 0
+    assert high == pytest.approx(few)
+    assert -0.1 < low <= 0
+
+
+@pytest.mark.parametrize("attack", ["random forest", "gradient boosting", "logistic regression", "neural network"])
+def test_a_trained_attack_that_sees_nothing_leaves_room_above_too(attack: str) -> None:
+    def certain(rows: Array) -> Array:
+        return np.eye(2)[np.zeros(len(rows), dtype=int)]
+
+    X_train, X = np.random.default_rng(0).random((200, 1)), np.random.default_rng(1).random((24, 1))
+    given = (certain, X_train, np.zeros(200, dtype=int), X, np.zeros(24, dtype=int))
+    for repeats in (1, 3):
+        finding = membership_inference(*given, attack=attack, repeats=repeats)  # type: ignore[arg-type]
+        assert finding.intervals["advantage"][1] > 0.1
+
+
+def test_a_rule_that_calls_nobody_has_the_room_of_one_that_calls_all() -> None:
+    none, everyone = (Attack(np.full(200, call), np.full(10, call)).advantage for call in (0.0, 1.0))
+    assert none == pytest.approx((0.0, -0.0188, 0.2775), abs=1e-4)
+    assert everyone == pytest.approx(none)
+
+
+LEAKS = {  # members, others: masses on ordered levels of the score; the best rule has an advantage of 0.15
+    "others are missed": ([0.0, 1.0], [0.15, 0.85]),
+    "members are hit": ([0.85, 0.15], [1.0, 0.0]),
+    "both vary": ([0.1, 0.3, 0.6], [0.2, 0.35, 0.45]),
+    "beside a level of noise": ([0.0, 0.99, 0.01], [0.15, 0.84, 0.01]),
+}
+
+
+def passes_and_misses(kind: str, m: int, n: int, repeats: int) -> tuple[float, float, float]:
+    """How often an advantage limit of 0.1 is passed, and how often the truth given the rules lies above, and below."""
+    from xrai_widgets.engines.privacy import _threshold_attack as module
+
+    members, others = (np.array(part) for part in LEAKS[kind])
+    rng, found, cuts = np.random.default_rng(0), np.zeros(3), []
+    real = module.best_threshold
+
+    def watched(*given: Any) -> float:
+        cuts.append(real(*given))
+        return cuts[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "best_threshold", watched)
+        for _ in range(repeats):
+            cuts.clear()
+            drawn = [rng.choice(len(part), size, p=part).astype(float) for part, size in ((members, m), (others, n))]
+            _, low, high = attack(*drawn, repeats=2).advantage
+            levels = np.arange(len(members))
+            truth = np.mean([members[levels >= cut].sum() - others[levels >= cut].sum() for cut in cuts])
+            found += [high <= 0.1, high < truth - 1e-9, low > truth + 1e-9]
+    return tuple((found / repeats).tolist())
+
+
+@pytest.mark.parametrize("kind", LEAKS)
+def test_few_others_cannot_pass_a_leak(kind: str) -> None:
+    passed, above, below = passes_and_misses(kind, 200, 10, 150)
+    assert passed <= 0.02
+    assert above <= 0.06
+    assert below <= 0.08
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", LEAKS)
+@pytest.mark.parametrize(("m", "n"), [(200, 10), (10, 200), (10, 10), (40, 20), (100, 100), (400, 400)])
+def test_the_advantage_covers_that_of_its_rules_and_a_leak_is_hardly_ever_passed(kind: str, m: int, n: int) -> None:
+    passed, above, below = passes_and_misses(kind, m, n, 1000)
+    assert passed <= 0.025
+    assert max(above, below) <= 0.06
+    assert above + below <= 0.07
+
+
+def test_recall_stands_beside_precision_and_the_base_rate() -> None:
+    rng = np.random.default_rng(6)
+    finding = on_scores(rng.uniform(size=800), rng.uniform(size=200))
+    table = finding.tables["calls"].set_index("share")
+    assert list(table.index) == ["precision", "recall", "base rate"]
+    for key in ("precision", "recall"):
+        assert table.loc[key, "value"] == finding.values[key]
+        assert (table.loc[key, "low"], table.loc[key, "high"]) == finding.intervals[key]
+    assert table.loc["base rate", "value"] == 0.8
+    assert finding.counts["recall"] == 800
+    called = finding.tables["contributions"]
+    assert finding.values["recall"] == called.loc[called["part"] == "X_train", "recall"].mean()
+    assert finding.intervals["recall"] == statistics.wilson(finding.values["recall"] * 800, 800)[1:]
+    assert "of the members are called" in finding.notes[0]
+    assert any(chart.table == "calls" for chart in finding.charts)
 
 
 def test_the_roc_table_runs_from_nothing_to_everything_beside_the_line_of_chance(credit: Subject) -> None:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from xrai_widgets.core import Array
 from xrai_widgets.engines import _statistics as statistics
+from xrai_widgets.engines._statistics import Estimate
 from xrai_widgets.engines.privacy._threshold_attack import Attack
 
 
@@ -36,8 +37,13 @@ def contributions(
     called = [np.full(len(scores), np.nan) for scores in (members, others)]
     had = attack.had()
     called[0][had[0]], called[1][had[1]] = attack.members, attack.others
-    inside = {"auc": above, "advantage": called[0], "balanced_accuracy": (1 + called[0]) / 2}
-    outside = {"auc": below - below.mean(), "advantage": -called[1], "balanced_accuracy": -called[1] / 2}
+    inside = {"auc": above, "advantage": called[0], "balanced_accuracy": (1 + called[0]) / 2, "recall": called[0]}
+    outside = {
+        "auc": below - below.mean(),
+        "advantage": -called[1],
+        "balanced_accuracy": -called[1] / 2,
+        "recall": np.full(len(others), np.nan),
+    }
     frames = [
         pd.DataFrame({"part": part, "id": np.arange(n) if names is None else names, **columns})
         for part, n, names, columns in (
@@ -46,6 +52,20 @@ def contributions(
         )
     ]
     return pd.concat(frames, ignore_index=True)
+
+
+def call_table(estimates: Mapping[str, Estimate], base_rate: float, counts: Mapping[str, int]) -> pd.DataFrame:
+    """Precision and recall of the attack, and the base rate beside them, which is no estimate."""
+    rows = [
+        {"share": name, **estimates[name]._asdict(), "n": counts[name], "meaning": meaning}
+        for name, meaning in (
+            ("precision", "of those called members, how many are"),
+            ("recall", "of the members, how many are called (hits)"),
+        )
+    ]
+    guess = {"value": base_rate, "low": base_rate, "high": base_rate, "n": counts["auc"]}
+    rows.append({"share": "base rate", **guess, "meaning": "of the samples given, how many are members: guessing"})
+    return pd.DataFrame(rows)
 
 
 def score_table(inside: Mapping[str, Array], outside: Mapping[str, Array], used: str, level: float) -> pd.DataFrame:

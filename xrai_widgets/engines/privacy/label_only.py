@@ -97,9 +97,10 @@ def label_only(
     Returns
     -------
     Finding
-        The numbers of membership inference: ``advantage`` (TPR − FPR at a threshold chosen on other samples;
-        Newcombe–Wilson interval), ``auc`` (DeLong, at the extremes Newcombe), ``balanced_accuracy``,
-        ``tpr_at_fpr_1pct`` and ``tpr_at_fpr_0_1pct`` (Clopper–Pearson), ``precision``; and ``accuracy_gap``, the
+        The numbers of membership inference: ``advantage`` (TPR − FPR of rules chosen on other samples, given those
+        rules; Newcombe–Wilson interval), ``auc`` (DeLong's variance, exact binomial), ``balanced_accuracy``,
+        ``tpr_at_fpr_1pct`` and ``tpr_at_fpr_0_1pct`` (Clopper–Pearson), ``precision`` and ``recall``; and
+        ``accuracy_gap``, the
         advantage of an outsider who takes every right answer for a member (Newcombe–Wilson). Table ``samples``:
         ``status``, and ``kept``, the share of copies (the sample itself is one of them) that keep the label, or
         ``distance``, how far the nearest other answer is. A wrongly answered sample has 0 by definition: it is on the

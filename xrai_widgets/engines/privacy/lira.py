@@ -81,10 +81,11 @@ def lira(
     Returns
     -------
     Finding
-        The numbers of membership inference, over samples: ``advantage`` (Newcombe–Wilson), ``auc`` (DeLong, at the
-        extremes Newcombe), ``balanced_accuracy``, ``tpr_at_fpr_1pct`` and ``tpr_at_fpr_0_1pct`` (Clopper–Pearson),
-        ``precision``. Table ``scores``: the AUC of every attack. Table ``samples``: every score per sample, the model's
-        log-odds of the true class, their mean over the reference models with and without the sample, and how many
+        The numbers of membership inference, over samples: ``advantage`` (of rules chosen on other samples, given those
+        rules; Newcombe–Wilson), ``auc`` (DeLong's variance, exact binomial), ``balanced_accuracy``,
+        ``tpr_at_fpr_1pct`` and ``tpr_at_fpr_0_1pct`` (Clopper–Pearson), ``precision`` and ``recall``. Table
+        ``scores``: the AUC of every attack. Table ``samples``: every score per sample, the model's log-odds of the true
+        class, their mean over the reference models with and without the sample, and how many
         those are.
 
     Raises

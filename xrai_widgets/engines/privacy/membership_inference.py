@@ -98,13 +98,14 @@ def membership_inference(
     Returns
     -------
     Finding
-        ``advantage`` (TPR − FPR, called by an attack that has not seen the sample; Newcombe–Wilson interval), ``auc``
-        (DeLong, at the extremes Newcombe), ``balanced_accuracy`` (from the advantage), ``precision`` at the base rate
+        ``advantage`` (TPR − FPR of rules chosen on other samples, given those rules, not of the best rule there could
+        be; Newcombe–Wilson interval), ``auc`` (exact binomial interval of as many pairs as DeLong's variance tells),
+        ``balanced_accuracy`` (from the advantage), ``recall`` (the TPR; Wilson) beside ``precision`` at the base rate
         of the data given, ``tpr_at_fpr_1pct`` and ``tpr_at_fpr_0_1pct`` (exact: the rule's false-positive rate is
         uncertain, too, and the interval allows for it), ``largest_class_gap`` (AUC in the most exposed class minus
         that among all others, simultaneous over the classes). All intervals are over samples, never over repeats: a
         trained attack is as certain as the samples that it is tried on in one deal. Tables: ``samples``, ``scores``,
-        ``classes``, ``roc``, ``low_rates``.
+        ``classes``, ``roc``, ``low_rates``, ``calls`` (precision, recall, base rate).
 
     Raises
     ------
