@@ -11,7 +11,7 @@ from xrai_widgets.models.adapted import Adapted, Declared, Refused
 from xrai_widgets.models.differentiable import layers_of
 from xrai_widgets.models.inputs import Inputs
 from xrai_widgets.models.state import digest
-from xrai_widgets.models.trees import FEW_ROWS, FlatForest, flatten, leaf_boxes
+from xrai_widgets.models.trees import FEW_ROWS, FlatForest, flatten, is_flat, leaf_boxes
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,9 +151,17 @@ def _fast(model: Any, inputs: Inputs, rows: Array) -> Probabilities:
     slow = Probabilities(model, inputs)
     steps = getattr(model, "steps", None)
     final = model if steps is None else steps[-1][1]
-    before = None if steps is None or len(steps) < 2 else model[:-1]
-    flat = flatten(final, _before(before, inputs.to_user(rows))) if hasattr(final, "predict_proba") else None
-    return slow if flat is None else Probabilities(model, inputs, before, flat)
+    if not is_flat(final):
+        return slow
+    try:
+        before = None if steps is None or len(steps) < 2 else model[:-1]
+        entering = _before(before, inputs.to_user(rows))
+    except (AttributeError, TypeError, ValueError):
+        return slow  # a sampler, or a step of one's own: only the whole answers
+    flat = flatten(final, entering)
+    fast = slow if flat is None else Probabilities(model, inputs, before, flat)
+    agrees = flat is not None and np.allclose(fast(rows), slow(rows), rtol=0, atol=1e-12)
+    return fast if agrees else slow
 
 
 def _before(steps: Any, rows: Any) -> Any:
@@ -201,7 +209,8 @@ def _gives_several(part: Any) -> bool:
         several = several and getattr(part, "out_activation_", "softmax") != "softmax"
     classes = getattr(part, "classes_", None)
     nested = isinstance(classes, list) and any(isinstance(labels, list | np.ndarray) for labels in classes)
-    marked = type(part).__module__ == "sklearn.multioutput" or bool(getattr(part, "multilabel_", False))
+    family = any(base.__module__ == "sklearn.multioutput" for base in type(part).__mro__)
+    marked = family or bool(getattr(part, "multilabel_", False))
     binarizer = getattr(part, "_label_binarizer", None)
     return several or nested or marked or str(getattr(binarizer, "y_type_", "")).startswith("multilabel")
 
