@@ -1,12 +1,13 @@
 """The nouns: Subject, Assessment, Finding, Outcome; and Step, the handle between engine and runtime."""
 
 from xrai_widgets.core.assessment import Assessment, Gap, Measure, NotApplicable, assessment, find, registered
+from xrai_widgets.core.constraint import Constraint
 from xrai_widgets.core.control import Control
 from xrai_widgets.core.finding import Chart, Finding
 from xrai_widgets.core.outcome import Outcome
 from xrai_widgets.core.parameter import Parameter, Range, Requires, When, closest
 from xrai_widgets.core.step import Cancelled, Step, quiet
-from xrai_widgets.core.subject import Array, Constraint, Gradient, Predict, Subject
+from xrai_widgets.core.subject import Array, Gradient, Predict, Subject
 
 __all__ = [
     "Array",

@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from xrai_widgets.core.constraint import Constraint as Constraint
+
 if TYPE_CHECKING:
     from typing import Self
 
@@ -21,37 +23,6 @@ Gradient = Callable[[Array, Array], Array]
 Decode = Callable[[Array], pd.DataFrame]
 Task = Literal["classification", "regression"]
 Outputs = Literal["probabilities", "labels", "values"]
-_KINDS = ("continuous", "integer", "category")
-
-
-@dataclass(frozen=True)
-class Constraint:
-    """What one column may hold.
-
-    Parameters
-    ----------
-    kind : {"continuous", "integer", "category"}
-    categories : tuple
-        The original labels of the ordinal codes 0, 1, … of a category column.
-    group : str
-        Columns of one one-hot group share this name.
-    immutable : bool
-        The value of a sample must not be changed.
-    monotone : {-1, 0, 1}
-        The value may only fall (-1), only rise (1), or change freely (0).
-    """
-
-    kind: Literal["continuous", "integer", "category"] = "continuous"
-    categories: tuple[Any, ...] = ()
-    group: str = ""
-    immutable: bool = False
-    monotone: Literal[-1, 0, 1] = 0
-
-    def __post_init__(self) -> None:
-        if self.kind not in _KINDS:
-            raise ValueError(f"kind of a Constraint must be one of {', '.join(_KINDS)}, got {self.kind!r}")
-        if self.monotone not in (-1, 0, 1):
-            raise ValueError(f"monotone of a Constraint must be -1, 0 or 1, got {self.monotone!r}")
 
 
 def _says(text: str) -> Any:
@@ -185,7 +156,8 @@ class Subject:
         model : object
             A fitted scikit-learn estimator or pipeline, a torch module, a function of the inputs, or None: then
             ``X`` is the table of class probabilities (or predicted values) itself. Estimators, modules and data are
-            copied: what is done to them afterwards does not change the subject.
+            copied: what is done to them afterwards does not change the subject. A dict or list of models on the same
+            data gives a dict of subjects, by their keys or kinds.
         X, y : DataFrame, Series or array
             Held-out samples and their true labels (or values).
         X_train, y_train : optional
@@ -228,9 +200,12 @@ class Subject:
         ValueError, TypeError
             naming what does not fit, what is allowed and what was given.
         """
-        from xrai_widgets.models.adapt import describe
+        from xrai_widgets.models.adapt import describe, each
 
-        given = {key: value for key, value in locals().items() if key not in {"cls", "describe"}}
+        given = {key: value for key, value in locals().items() if key not in {"cls", "describe", "each"}}
+        if isinstance(model, Mapping | list | tuple):
+            # one model gives one subject, a dict of models a dict of them
+            return {key: cls(**fields) for key, fields in each(given).items()}  # type: ignore[return-value]  # see above
         return cls(**describe(**given))
 
     def __repr__(self) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from xrai_widgets.core.subject import Array, Predict, Task
-from xrai_widgets.models.adapted import Adapted, Declared, Refused
+from xrai_widgets.models.adapted import Adapted, Declared, Refused, normalised
 from xrai_widgets.models.differentiable import layers_of
 from xrai_widgets.models.inputs import Inputs
 from xrai_widgets.models.state import digest
@@ -80,6 +80,28 @@ class Refit:
 
 
 @dataclass(frozen=True, eq=False)
+class Normalised:
+    """One-vs-rest probabilities, which need not sum to 1, divided by their sum."""
+
+    predict: Predict
+
+    def __call__(self, X: Array) -> Array:
+        """Return (n, k)."""
+        return normalised(self.predict(X))
+
+
+@dataclass(frozen=True, eq=False)
+class NormalisedFit:
+    """Training of a model whose probabilities are divided by their sum."""
+
+    fit: Callable[..., Predict]
+
+    def __call__(self, X: Array, y: Array, **words: Any) -> Predict:
+        """Return the predict function of the fresh model."""
+        return Normalised(self.fit(X, y, **words))
+
+
+@dataclass(frozen=True, eq=False)
 class _Aligned:
     """Probabilities in the subject's class order; a class absent from the refit gets 0."""
 
@@ -122,7 +144,8 @@ def adapt_estimator(model: Any, inputs: Inputs, X: Array, outputs: Declared | No
     """
     task = _task(model)
     given = "values" if task == "regression" else "probabilities" if hasattr(model, "predict_proba") else "labels"
-    if outputs is not None and outputs != given and not (outputs == "labels" and given == "probabilities"):
+    may = ("labels", "one-vs-rest") if given == "probabilities" else ()
+    if outputs not in (None, given, *may):
         raise Refused(f"outputs must be {given!r} for a {type(model).__name__}, which says so itself, got {outputs!r}")
     if task == "regression":
         return Adapted(task, "values", Values(model, inputs), fit=Refit(model, inputs, None), state=digest(model))
@@ -132,6 +155,9 @@ def adapt_estimator(model: Any, inputs: Inputs, X: Array, outputs: Declared | No
     fit: Callable[..., Predict] = Refit(model, inputs, classes)
     if not hasattr(model, "predict_proba") or outputs == "labels":
         return Adapted(task, "labels", Answers(model, inputs), classes=classes, state=digest(model), fit=None)
+    if outputs == "one-vs-rest":
+        answer = Normalised(Probabilities(model, inputs))
+        return Adapted(task, given, answer, classes=classes, fit=NormalisedFit(fit), state=digest(model))
     layers = layers_of(model, X[:64], inputs.to_user) if inputs.numeric else None
     return Adapted(
         task,

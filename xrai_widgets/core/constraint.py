@@ -1,0 +1,38 @@
+"""What one column of the samples may hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+_KINDS = ("continuous", "integer", "category")
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """What one column may hold.
+
+    Parameters
+    ----------
+    kind : {"continuous", "integer", "category"}
+    categories : tuple
+        The original labels of the ordinal codes 0, 1, … of a category column.
+    group : str
+        Columns of one one-hot group share this name.
+    immutable : bool
+        The value of a sample must not be changed.
+    monotone : {-1, 0, 1}
+        The value may only fall (-1), only rise (1), or change freely (0).
+    """
+
+    kind: Literal["continuous", "integer", "category"] = "continuous"
+    categories: tuple[Any, ...] = ()
+    group: str = ""
+    immutable: bool = False
+    monotone: Literal[-1, 0, 1] = 0
+
+    def __post_init__(self) -> None:
+        if self.kind not in _KINDS:
+            raise ValueError(f"kind of a Constraint must be one of {', '.join(_KINDS)}, got {self.kind!r}")
+        if self.monotone not in (-1, 0, 1):
+            raise ValueError(f"monotone of a Constraint must be -1, 0 or 1, got {self.monotone!r}")
