@@ -157,7 +157,7 @@ def adapt_estimator(model: Any, inputs: Inputs, X: Array, outputs: Declared | No
         return Adapted(task, "labels", Answers(model, inputs), classes=classes, state=digest(model), fit=None)
     if outputs == "one-vs-rest":
         answer = Normalised(Probabilities(model, inputs))
-        return Adapted(task, given, answer, classes=classes, fit=NormalisedFit(fit), state=digest(model))
+        return Adapted(task, "probabilities", answer, classes=classes, fit=NormalisedFit(fit), state=digest(model))
     layers = layers_of(model, X[:64], inputs.to_user) if inputs.numeric else None
     return Adapted(
         task,

@@ -98,7 +98,7 @@ class TorchModel:
         """
         import torch
 
-        given = getattr(torch, str(self._inputs.dtype), None)
+        given = getattr(torch, str(np.asarray(self._inputs.to_user(rows)).dtype), None)
         fractions = given is None or given.is_floating_point
         own = [dtype for dtype in ((self._own, given) if fractions else (given, self._own)) if dtype is not None]
         whole = [torch.int64] if bool((rows == np.rint(rows)).all()) else []

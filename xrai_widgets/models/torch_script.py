@@ -39,4 +39,5 @@ def unpacked(module: Any) -> Any:
     """Return the module that `packed` has packed."""
     import torch
 
-    return torch.jit.load(io.BytesIO(module)) if isinstance(module, bytes) else module
+    load: Any = torch.jit.load
+    return load(io.BytesIO(module)) if isinstance(module, bytes) else module
