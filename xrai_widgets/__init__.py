@@ -27,6 +27,8 @@ if TYPE_CHECKING:
         quiet,
     )
     from xrai_widgets.data import examples
+    from xrai_widgets.data.prepare import Prepared, prepare
+    from xrai_widgets.io.pictures import Pictures, read_pictures
     from xrai_widgets.models.constrained import constrained
     from xrai_widgets.models.defences import defended
     from xrai_widgets.reporting.compose import Report, report
@@ -67,6 +69,8 @@ _HOMES = {
     "Waiver": "xrai_widgets.results.waiver",
     **dict.fromkeys(("Report", "report"), "xrai_widgets.reporting.compose"),
     "read_subject": "xrai_widgets.runtime.trial",
+    **dict.fromkeys(("Pictures", "read_pictures"), "xrai_widgets.io.pictures"),
+    **dict.fromkeys(("Prepared", "prepare"), "xrai_widgets.data.prepare"),
     "constrained": "xrai_widgets.models.constrained",
     "defended": "xrai_widgets.models.defences",
     "Store": "xrai_widgets.runtime.store",
@@ -86,7 +90,9 @@ __all__ = [
     "Measure",
     "NotApplicable",
     "Outcome",
+    "Pictures",
     "Policy",
+    "Prepared",
     "Range",
     "Report",
     "Requires",
@@ -105,7 +111,9 @@ __all__ = [
     "defended",
     "examples",
     "judge",
+    "prepare",
     "quiet",
+    "read_pictures",
     "read_subject",
     "report",
     "run_plan",

@@ -223,3 +223,15 @@ def test_a_table_cannot_be_attacked_and_says_why() -> None:
 def test_what_a_table_can_tell_is_told() -> None:
     outcome = assess(Subject.of(None, TABLE, THREE, X_train=TABLE[::-1], y_train=THREE), "privacy.shapr")
     assert outcome.status == "ok"
+
+
+def test_a_function_may_change_its_rows_in_place() -> None:
+    def model(rows: Any) -> Any:
+        rows -= 1.0
+        return share(rows)
+
+    subject = Subject.of(model, X, TWO)
+    asked = np.array(X)
+    assert np.array_equal(subject.predict(asked)[:, 1], share(X - 1.0))
+    assert np.array_equal(asked, X)
+    assert np.array_equal(subject.X, X)

@@ -1,4 +1,6 @@
-"""What one column of a table may hold."""
+"""What one column of the samples may hold."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, Literal

@@ -168,7 +168,8 @@ class Subject:
         model : object
             A fitted scikit-learn estimator or pipeline, a torch module, a function of the inputs, or None: then
             ``X`` is the table of class probabilities (or predicted values) itself. Estimators, modules and data are
-            copied: what is done to them afterwards does not change the subject.
+            copied: what is done to them afterwards does not change the subject. A dict or list of models on the same
+            data gives a dict of subjects, by their keys or kinds.
         X, y : DataFrame, Series or array
             Held-out samples and their true labels (or values).
         X_train, y_train : optional
@@ -211,9 +212,12 @@ class Subject:
         ValueError, TypeError
             naming what does not fit, what is allowed and what was given.
         """
-        from xrai_widgets.models.adapt import describe
+        from xrai_widgets.models.adapt import describe, each
 
-        given = {key: value for key, value in locals().items() if key not in {"cls", "describe"}}
+        given = {key: value for key, value in locals().items() if key not in {"cls", "describe", "each"}}
+        if isinstance(model, Mapping | list | tuple):
+            # one model gives one subject, a dict of models a dict of them
+            return {key: cls(**fields) for key, fields in each(given).items()}  # type: ignore[return-value]  # see above
         return cls(**describe(**given))
 
     def answering(

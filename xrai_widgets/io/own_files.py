@@ -170,7 +170,7 @@ class OwnFiles:
             raise ValueError(
                 f"the target {self.target!r} must be filled in every row of {path.name}, got {empty} empty"
             )
-        if target.nunique() < 2:
+        if target.nunique() < 2 and (len(target) > 1 or self.split is not None):
             raise ValueError(
                 f"the target {self.target!r} must hold at least two different values, got only {target.iloc[0]!r} in "
                 f"all {len(target)} rows of {path.name}"

@@ -106,8 +106,7 @@ def _read(file: Path, style: CsvFormat, as_text: Collection[str], words: Mapping
     )
     asked = [name for name in frame.columns if name in as_text or name in words]
     if asked:
-        plain = {"sep": found.delimiter, "dtype": str, "keep_default_na": False, "index_col": False}
-        raw = pd.read_csv(io.StringIO(text), **plain)[asked]
+        raw = pd.read_csv(io.StringIO(text), sep=found.delimiter, dtype=str, keep_default_na=False, index_col=False)
         for name in asked:
             empty = raw[name] == ""
             if name not in as_text:

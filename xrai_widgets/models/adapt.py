@@ -19,7 +19,7 @@ from xrai_widgets.models.columns import aligned
 from xrai_widgets.models.constraints import read_range
 from xrai_widgets.models.estimator import adapt_estimator, check_estimator, is_estimator
 from xrai_widgets.models.function import adapt_function, adapt_table
-from xrai_widgets.models.given import check_constraints, check_given, check_words
+from xrai_widgets.models.given import check_constraints, check_given, check_words, named_models
 from xrai_widgets.models.inputs import Inputs, constrain, learn
 from xrai_widgets.models.onnx import adapt_onnx
 from xrai_widgets.models.onnx_session import is_onnx
@@ -119,6 +119,18 @@ def describe(
     }
     codes = _codes(model, inputs, arrays, said, limits)
     return recoded(made, codes) if codes else made
+
+
+def each(given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the fields of one subject for each of several models on the same data; see `named_models`."""
+    found = {}
+    for key, model in named_models(given["model"]).items():
+        name = f"{given['name']} {key}" if given["name"] else key
+        try:
+            found[key] = describe(**{**given, "model": model, "name": name})
+        except (ValueError, TypeError) as error:
+            raise type(error)(f"the model {key!r}: {error}") from error
+    return found
 
 
 def _codes(

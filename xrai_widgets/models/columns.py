@@ -36,6 +36,8 @@ def aligned(model: Any, inputs: Inputs, X: Any, nameless: bool) -> Inputs:
     ValueError
         naming columns that are missing or too many.
     """
+    if inputs.preprocess is not None:  # what it makes of the columns, only it knows
+        return inputs
     known = _known(model)
     if known is not None and isinstance(X, pd.DataFrame):
         found = matched(list(X.columns), known, _goes_by_place(model))

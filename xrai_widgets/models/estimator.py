@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from xrai_widgets.core.subject import Array, Predict, Task
-from xrai_widgets.models.adapted import Adapted, Declared, Refused
+from xrai_widgets.models.adapted import Adapted, Declared, Refused, normalised
 from xrai_widgets.models.differentiable import layers_of
 from xrai_widgets.models.inputs import Inputs
 from xrai_widgets.models.state import digest
-from xrai_widgets.models.trees import FEW_ROWS, FlatForest, flatten, leaf_boxes
+from xrai_widgets.models.trees import FEW_ROWS, FlatForest, flatten, is_flat, leaf_boxes
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +80,28 @@ class Refit:
 
 
 @dataclass(frozen=True, eq=False)
+class Normalised:
+    """One-vs-rest probabilities, which need not sum to 1, divided by their sum."""
+
+    predict: Predict
+
+    def __call__(self, X: Array) -> Array:
+        """Return (n, k)."""
+        return normalised(self.predict(X))
+
+
+@dataclass(frozen=True, eq=False)
+class NormalisedFit:
+    """Training of a model whose probabilities are divided by their sum."""
+
+    fit: Callable[..., Predict]
+
+    def __call__(self, X: Array, y: Array, **words: Any) -> Predict:
+        """Return the predict function of the fresh model."""
+        return Normalised(self.fit(X, y, **words))
+
+
+@dataclass(frozen=True, eq=False)
 class _Aligned:
     """Probabilities in the subject's class order; a class absent from the refit gets 0."""
 
@@ -132,7 +154,8 @@ def adapt_estimator(model: Any, inputs: Inputs, X: Array, outputs: Declared | No
     """
     task = _task(model)
     given = "values" if task == "regression" else "probabilities" if hasattr(model, "predict_proba") else "labels"
-    if outputs is not None and outputs != given and not (outputs == "labels" and given == "probabilities"):
+    may = ("labels", "one-vs-rest") if given == "probabilities" else ()
+    if outputs not in (None, given, *may):
         raise Refused(f"outputs must be {given!r} for a {type(model).__name__}, which says so itself, got {outputs!r}")
     if task == "regression":
         return Adapted(task, "values", Values(model, inputs), fit=Refit(model, inputs, None), state=digest(model))
@@ -142,6 +165,9 @@ def adapt_estimator(model: Any, inputs: Inputs, X: Array, outputs: Declared | No
     fit: Callable[..., Predict] = Refit(model, inputs, classes)
     if not hasattr(model, "predict_proba") or outputs == "labels":
         return Adapted(task, "labels", Answers(model, inputs), classes=classes, state=digest(model), fit=None)
+    if outputs == "one-vs-rest":
+        answer = Normalised(Probabilities(model, inputs))
+        return Adapted(task, "probabilities", answer, classes=classes, fit=NormalisedFit(fit), state=digest(model))
     layers = layers_of(model, X[:64], inputs.to_user) if inputs.numeric else None
     return Adapted(
         task,
@@ -161,9 +187,17 @@ def _fast(model: Any, inputs: Inputs, rows: Array) -> Probabilities:
     slow = Probabilities(model, inputs)
     steps = getattr(model, "steps", None)
     final = model if steps is None else steps[-1][1]
-    before = None if steps is None or len(steps) < 2 else model[:-1]
-    flat = flatten(final, _before(before, inputs.to_user(rows))) if hasattr(final, "predict_proba") else None
-    return slow if flat is None else Probabilities(model, inputs, before, flat)
+    if not is_flat(final):
+        return slow
+    try:
+        before = None if steps is None or len(steps) < 2 else model[:-1]
+        entering = _before(before, inputs.to_user(rows))
+    except (AttributeError, TypeError, ValueError):
+        return slow  # a sampler, or a step of one's own: only the whole answers
+    flat = flatten(final, entering)
+    fast = slow if flat is None else Probabilities(model, inputs, before, flat)
+    agrees = flat is not None and np.allclose(fast(rows), slow(rows), rtol=0, atol=1e-12)
+    return fast if agrees else slow
 
 
 def _before(steps: Any, rows: Any) -> Any:
@@ -211,7 +245,8 @@ def _gives_several(part: Any) -> bool:
         several = several and getattr(part, "out_activation_", "softmax") != "softmax"
     classes = getattr(part, "classes_", None)
     nested = isinstance(classes, list) and any(isinstance(labels, list | np.ndarray) for labels in classes)
-    marked = type(part).__module__ == "sklearn.multioutput" or bool(getattr(part, "multilabel_", False))
+    family = any(base.__module__ == "sklearn.multioutput" for base in type(part).__mro__)
+    marked = family or bool(getattr(part, "multilabel_", False))
     binarizer = getattr(part, "_label_binarizer", None)
     return several or nested or marked or str(getattr(binarizer, "y_type_", "")).startswith("multilabel")
 

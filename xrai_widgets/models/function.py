@@ -34,7 +34,9 @@ class Call:
 
     def __call__(self, X: Array) -> Array:
         """Return (n,) or (n, k)."""
-        out = self.function(self.inputs.to_user(X))
+        rows = self.inputs.to_user(X)
+        # a copy: the function may change it in place, and torch warns of the subject's locked arrays
+        out = self.function(rows.copy() if isinstance(rows, np.ndarray) and np.may_share_memory(rows, X) else rows)
         return np.asarray(out.detach().cpu().numpy() if hasattr(out, "detach") else out)
 
 

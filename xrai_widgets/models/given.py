@@ -43,3 +43,42 @@ def check_words(task: object, classes: object, outputs: object) -> None:
         raise ValueError(f"task must be one of {', '.join(get_args(Task))}, got {task!r}")
     if classes is not None and (isinstance(classes, str) or not isinstance(classes, Iterable)):
         raise TypeError(f"classes must be a list of labels, got {classes!r}")
+
+
+def named_models(models: Any) -> dict[str, Any]:
+    """Return several models by name.
+
+    Parameters
+    ----------
+    models : mapping, or list of models or of (name, model)
+        Models without a name get that of their kind, with a number where there are several.
+
+    Raises
+    ------
+    ValueError
+        if there are none, or two of the same name.
+    TypeError
+        for a list of anything else.
+    """
+    pairs = list(models.items()) if isinstance(models, Mapping) else [_named(entry) for entry in models]
+    if not pairs:
+        raise ValueError(f"the models must be at least one, got an empty {type(models).__name__}")
+    kinds = [type(model).__name__ for name, model in pairs if name is None]
+    seen: dict[str, int] = {}
+    found: dict[str, Any] = {}
+    for given, model in pairs:
+        if isinstance(model, str | int | float | Mapping | list | tuple | None):
+            raise TypeError(f"each of several models must be a fitted model, got {model!r}")
+        name = type(model).__name__ if given is None else str(given)
+        if given is None and kinds.count(name) > 1:
+            seen[name] = seen.get(name, 0) + 1
+            name = f"{name} {seen[name]}"
+        if name in found:
+            raise ValueError(f"the models must have different names, got {name!r} twice")
+        found[name] = model
+    return found
+
+
+def _named(entry: Any) -> tuple[Any, Any]:
+    pair = isinstance(entry, tuple) and len(entry) == 2 and isinstance(entry[0], str)
+    return (entry[0], entry[1]) if pair else (None, entry)

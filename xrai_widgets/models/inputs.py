@@ -114,8 +114,8 @@ class Inputs:
 
     @property
     def numeric(self) -> bool:
-        """Whether every column is a number."""
-        return all(constraint.kind != "category" for constraint in self.constraints)
+        """Whether every column is a number, and reaches the model as it is."""
+        return self.preprocess is None and all(constraint.kind != "category" for constraint in self.constraints)
 
 
 def learn(
@@ -166,8 +166,11 @@ def _learn_frame(samples: Mapping[str, Any], image_shape: Sequence[int] | None) 
 
 def _empty_cells(frames: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
     """Return how many cells are empty, by column."""
-    counts = sum(frame.isna().sum().set_axis([str(name) for name in frame.columns]) for frame in frames.values())
-    found = {name: int(count) for name, count in counts.items() if count}
+    found: dict[str, int] = {}
+    for frame in frames.values():
+        for name, count in zip(map(str, frame.columns), frame.isna().sum().tolist(), strict=True):
+            if count:
+                found[name] = found.get(name, 0) + count
     told = ", ".join(f"{name} {count:,}" for name, count in list(found.items())[:5])
     return (f"empty cells: {told}{', …' if len(found) > 5 else ''}",) if found else ()
 

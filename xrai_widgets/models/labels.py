@@ -101,7 +101,8 @@ def encode(y: Array, classes: Sequence[Any], role: str) -> Array:
             + (f" ({kinds})" if mixed else "")
         )
     codes = np.array([place[label] for label in y.tolist()], dtype=np.int64)
-    if role in ("y", "y_train") and len(np.unique(codes)) < 2:  # a batch to be judged may be of one class
+    # a batch to be judged may be of one class, and a single sample is
+    if role in ("y", "y_train") and len(codes) > 1 and len(np.unique(codes)) < 2:
         raise ValueError(f"{role} must hold at least two classes of {_listed(classes)}, got only {y.tolist()[0]!r}")
     return codes
 

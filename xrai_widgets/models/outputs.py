@@ -84,7 +84,10 @@ def _seen(given: Sequence[Any], answers: Sequence[Any]) -> tuple[Any, ...]:
     if not set(given) & set(answers):
         few = [sorted(set(part), key=str)[:5] for part in (given, answers)]
         raise ValueError(f"the model must answer with the labels in y, {few[0]}, got {few[1]}")
-    return tuple(sorted(set(given) | set(answers), key=str))
+    known = tuple(sorted(set(given) | set(answers), key=str))
+    if len(known) < 2:
+        raise ValueError(f"the model answers {known[0]!r} alone: pass classes=[…], all of its labels")
+    return known
 
 
 def _check_column(out: Array) -> None:

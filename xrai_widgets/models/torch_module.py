@@ -1,6 +1,5 @@
 """torch modules: probabilities, logits, input gradients and last-layer features."""
 
-import copy
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -25,6 +24,7 @@ from xrai_widgets.models.inputs import Inputs
 from xrai_widgets.models.number_types import as_type
 from xrai_widgets.models.state import digest
 from xrai_widgets.models.telling import answers
+from xrai_widgets.models.torch_script import frozen, packed, unpacked
 
 _BATCH = 512
 _TINY = 1e-12
@@ -53,7 +53,7 @@ class TorchModel:
     """
 
     def __init__(self, module: Any, inputs: Inputs) -> None:
-        self._module = copy.deepcopy(module).eval().requires_grad_(False)
+        self._module = frozen(module)
         self._inputs = inputs
         first = next(iter(self._module.parameters()), None)
         self._device = first.device if first is not None else "cpu"
@@ -61,6 +61,12 @@ class TorchModel:
         self.dtype: Any = self._own
         self.single = False
         self.form = "logits"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_module": packed(self._module)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _module=unpacked(state["_module"]))
 
     def raw(self, X: Array) -> Array:
         """Return the module's outputs, float64 (n, k) or (n,)."""
@@ -92,7 +98,7 @@ class TorchModel:
         """
         import torch
 
-        given = getattr(torch, str(self._inputs.dtype), None)
+        given = getattr(torch, str(np.asarray(self._inputs.to_user(rows)).dtype), None)
         fractions = given is None or given.is_floating_point
         own = [dtype for dtype in ((self._own, given) if fractions else (given, self._own)) if dtype is not None]
         whole = [torch.int64] if bool((rows == np.rint(rows)).all()) else []

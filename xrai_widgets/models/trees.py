@@ -49,13 +49,18 @@ class FlatForest:
         return total / len(self._roots)
 
 
-def flatten(estimator: Any, rows: Array) -> FlatForest | None:
-    """Return the flat form if the model is such an ensemble and both agree on ``rows``."""
+def is_flat(estimator: Any) -> bool:
+    """Whether the model is an ensemble that has a flat form."""
     from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
     from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 
     kinds = (DecisionTreeClassifier, ExtraTreeClassifier, RandomForestClassifier, ExtraTreesClassifier)
-    if type(estimator) not in kinds:
+    return type(estimator) in kinds
+
+
+def flatten(estimator: Any, rows: Array) -> FlatForest | None:
+    """Return the flat form if the model is such an ensemble and both agree on ``rows``."""
+    if not is_flat(estimator):
         return None
     flat = FlatForest(estimator)
     # threads may add the trees in another order, hence not array_equal
