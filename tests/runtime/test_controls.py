@@ -14,7 +14,6 @@ import pytest
 
 from xrai_widgets.core import (
     Array,
-    Assessment,
     Control,
     Finding,
     Measure,
@@ -24,7 +23,6 @@ from xrai_widgets.core import (
     Step,
     Subject,
     assessment,
-    find,
     quiet,
 )
 from xrai_widgets.io.outcomes import outcome_from_dict, outcome_to_dict
@@ -335,27 +333,10 @@ def test_a_control_that_cannot_be_is_refused_by_name() -> None:
 
     with pytest.raises(TypeError, match="made of X_train and y_train, which the engine does not ask for"):
 
-        @assessment(title="No data", measures=[Measure("a", "lower", 0)], controls=[Control("constant", "no leak")])
+        @assessment(title="No data", measures=[Measure("a", "lower", 0)], controls=[Control("memorising", "leak")])
         def without(predict: Predict, X: Array, y: Array, *, step: Step = quiet) -> Finding:
             """Measure nothing."""
             raise NotImplementedError
-
-
-def test_an_assessment_without_controls_is_run_once(forest: Subject) -> None:
-    assert find("robustness.evasion").controls == ()
-    outcome = assess(forest, "robustness.evasion", n_samples=5, max_iter=2)
-    assert "controls" not in outcome.finding.tables  # type: ignore[union-attr]
-
-
-def test_every_assessment_of_privacy_declares_its_controls_or_says_why_not() -> None:
-    entries = [entry for entry in _privacy() if not entry.controls and not entry.no_controls]
-    assert [entry.name for entry in entries] == []
-
-
-def _privacy() -> list[Assessment]:
-    from xrai_widgets.core import registered
-
-    return [entry for entry in registered().values() if entry.family == "privacy"]
 
 
 def test_controls_are_made_without_the_new_samples(forest: Subject) -> None:

@@ -28,8 +28,8 @@ def random_explanation(
     """
     done = finding.arrays["pn_found"]
     index = finding.arrays["index"]
-    samples = X[index[done]].reshape(int(done.sum()), -1).astype(np.float64)
-    changed = finding.arrays["pn"][done].reshape(len(samples), -1).astype(np.float64)
+    samples = X.reshape(len(X), -1)[index[done]].astype(np.float64)
+    changed = finding.arrays["pn"][done].reshape(samples.shape).astype(np.float64)
     change = RandomChange(Space(bounds, constraints, scale), "l2", sparse=True)
     shares = turned_by_chance(predict, X.shape[1:], samples, changed, change, seed, step)
     known = shares[~np.isnan(shares)]

@@ -32,8 +32,8 @@ def random_direction(
     told = finding.tables["samples"]
     found = (told["status"] == "found").to_numpy()
     right = int((told["status"] != "answered wrongly before").sum())
-    samples = X[finding.arrays["index"][found]].reshape(int(found.sum()), -1).astype(np.float64)
-    changed = finding.arrays["nearest"][found].reshape(len(samples), -1).astype(np.float64)
+    samples = X.reshape(len(X), -1)[finding.arrays["index"][found]].astype(np.float64)
+    changed = finding.arrays["nearest"][found].reshape(samples.shape).astype(np.float64)
     change = RandomChange(Space(bounds, constraints, scale), norm, sparse=False)
     shares = turned_by_chance(predict, X.shape[1:], samples, changed, change, seed, step)
     known = ~np.isnan(shares)
