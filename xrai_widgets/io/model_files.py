@@ -41,6 +41,8 @@ def read_model(path: str | Path) -> Any:
     except ModuleNotFoundError as error:
         advice = f": it needs {error.name}, pip install 'xrai-widgets[{extra}]'" if extra else f": {error}"
         raise ValueError(f"the model {file.name} could not be read{advice}") from None
+    except MemoryError:  # ends the cell, with words of its own
+        raise
     except Exception as error:  # noqa: BLE001 - a forged file may raise anything
         raise ValueError(f"the model {file.name} could not be read: {' '.join(str(error).split())}") from None
 

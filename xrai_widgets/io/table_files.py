@@ -17,8 +17,9 @@ _EXECUTABLE = (".pkl", ".pickle", ".p", ".joblib", ".dill", ".cloudpickle", ".np
 _MOST_BYTES = 2**30
 _MOST_TEXT = 2**29  # text takes several times its size while it is read
 _MOST_COLUMNS = 4096
+_BATCH = 4096  # rows of a Parquet file that are unpacked at a time
 _BROKEN = (
-    *(ValueError, OSError, EOFError, zlib.error, NotImplementedError, OverflowError, KeyError, MemoryError),
+    *(ValueError, OSError, EOFError, zlib.error, NotImplementedError, OverflowError, KeyError),
     *(pd.errors.EmptyDataError, zipfile.BadZipFile, TypeError, RuntimeError),
 )
 
@@ -88,6 +89,7 @@ def _unpacked(file: Path) -> bytes:
 
 
 def _read_parquet(file: Path) -> pd.DataFrame:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(file) as parquet:
@@ -96,7 +98,13 @@ def _read_parquet(file: Path) -> pd.DataFrame:
         groups = [told.row_group(index) for index in range(told.num_row_groups)]
         # a long run of one value takes a few bytes in the file
         _check_bytes(max(sum(group.total_byte_size for group in groups), 8 * told.num_rows * told.num_columns))
-    return pd.read_parquet(file)
+        parts, size = [], 0
+        for part in parquet.iter_batches(batch_size=_BATCH):
+            size += part.nbytes
+            _check_bytes(size)  # a long word that stands in every row is declared once
+            parts.append(part)
+        found: pd.DataFrame = pa.Table.from_batches(parts, parquet.schema_arrow).to_pandas()
+    return found
 
 
 def _read_arrays(file: Path) -> pd.DataFrame:
