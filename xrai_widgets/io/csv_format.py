@@ -19,6 +19,7 @@ _COMMA = re.compile(r"[-+]?\d*,\d+(?:[eE][-+]?\d+)?")
 _POINT = re.compile(r"[-+]?\d*\.\d+(?:[eE][-+]?\d+)?")
 _WHOLE = re.compile(r"[-+]?\d+(?:[eE][-+]?\d+)?")
 _EMPTY = {"", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "<NA>", "#N/A"}
+_SEP = re.compile(r'\ufeff?"?sep=([,;\t|])"?[ \t]*(?:\r\n|\n|\r)', re.IGNORECASE)
 _EITHER = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
 
 
@@ -69,7 +70,8 @@ def detect(raw: bytes, wanted: CsvFormat) -> tuple[str, CsvFormat]:
         naming the option to set where the file can be read in more than one way.
     """
     text, encoding = _text(raw, wanted.encoding)
-    delimiter = wanted.delimiter or _delimiter(text)
+    text, said = _without_sep(text)
+    delimiter = wanted.delimiter or said or _delimiter(text)
     records = list(itertools.islice(_records(text, delimiter), _LOOK))
     if not records:
         raise ValueError("it is empty")
@@ -102,6 +104,12 @@ def _text(raw: bytes, encoding: str | None) -> tuple[str, str]:
             "it holds zero bytes, so it is no text: is it another kind of file, or UTF-16 (option encoding)?"
         )
     return text, encoding
+
+
+def _without_sep(text: str) -> tuple[str, str | None]:
+    """Return the text without the line ``sep=;`` with which Excel says the delimiter, and the delimiter."""
+    found = _SEP.match(text)
+    return (text[found.end() :], found[1]) if found else (text, None)
 
 
 def _records(text: str, delimiter: str) -> Iterator[list[str]]:

@@ -4,6 +4,7 @@ import gzip
 import io
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ _BROKEN = (
 )
 
 
-def read_table(path: str | Path, style: CsvFormat | None = None) -> pd.DataFrame:
+def read_table(path: str | Path, style: CsvFormat | None = None, text: Sequence[str] = ()) -> pd.DataFrame:
     """Read a CSV (also gzipped), Parquet or NumPy (.npz) file; nothing in it is ever run.
 
     Delimiter, decimal comma and encoding of a CSV are told from the file, or asked for. The arrays of an ``.npz`` file
@@ -36,6 +37,8 @@ def read_table(path: str | Path, style: CsvFormat | None = None) -> pd.DataFrame
     path : str or Path
     style : CsvFormat, optional
         How a CSV is written, where that cannot be told.
+    text : sequence of str
+        Columns whose cells are text as they stand: 007 and 7 are two words. Empty cells stay empty.
 
     Raises
     ------
@@ -49,7 +52,7 @@ def read_table(path: str | Path, style: CsvFormat | None = None) -> pd.DataFrame
         raise ValueError(f"the table must be a file, got {str(path)!r}, which {what}")
     check_table_name(file.name)
     try:
-        frame = _read(file, style or CsvFormat())
+        frame = _read(file, style or CsvFormat(), text)
     except _BROKEN as error:
         raise ValueError(f"the table {file.name} could not be read: {' '.join(str(error).split())}") from None
     if frame.empty:
@@ -65,18 +68,23 @@ def check_table_name(name: str) -> None:
         raise ValueError(f"the table must be one of {', '.join(TABLES)}, got {name}")
 
 
-def _read(file: Path, style: CsvFormat) -> pd.DataFrame:
+def _read(file: Path, style: CsvFormat, words: Sequence[str]) -> pd.DataFrame:
     name = file.name.lower()
-    if name.endswith(".parquet"):
-        return _read_parquet(file)
-    if name.endswith(".npz"):
-        return _read_arrays(file)
+    if name.endswith((".parquet", ".npz")):
+        frame = _read_parquet(file) if name.endswith(".parquet") else _read_arrays(file)
+        found = {column: frame[column] for column in frame.columns if str(column) in words}
+        return frame.assign(**{str(c): cells.map(str, na_action="ignore").astype(object) for c, cells in found.items()})
     text, found = detect(_unpacked(file) if name.endswith(".gz") else file.read_bytes(), style)
     header = pd.read_csv(io.StringIO(text), sep=found.delimiter, nrows=0, index_col=False)
     _check_columns(len(header.columns))
     # low_memory guesses the type of a column piece by piece, and may find two
     return pd.read_csv(
-        io.StringIO(text), sep=found.delimiter, decimal=found.decimal or ".", index_col=False, low_memory=False
+        io.StringIO(text),
+        sep=found.delimiter,
+        decimal=found.decimal or ".",
+        index_col=False,
+        low_memory=False,
+        dtype=dict.fromkeys(words, str),
     )
 
 
