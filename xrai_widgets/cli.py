@@ -96,7 +96,8 @@ def list_(name: Annotated[str, typer.Argument(help="an assessment, to see its pa
 @app.command()
 def assess(
     model: Annotated[
-        str, typer.Argument(help="a built-in example, or a file (.skops .onnx .safetensors); default: the plan's")
+        str,
+        typer.Argument(help="a built-in example, or a file (.skops .onnx .ubj .json .txt .cbm …); default: the plan's"),
     ] = "",
     data: Annotated[Path | None, typer.Option(help="table of held-out samples (.csv .csv.gz .parquet .npz)")] = None,
     target: Annotated[str, typer.Option(help="column of the true labels in the tables")] = "",
@@ -125,6 +126,11 @@ def assess(
     groups: Annotated[
         str, typer.Option(help="column of subgroups, in which every judged number is measured, too")
     ] = "",
+    classes: Annotated[
+        list[str] | None,
+        typer.Option(help="a label, in the order of the model's outputs, where nothing else tells; repeated for each"),
+    ] = None,
+    text: Annotated[list[str] | None, typer.Option(help="column of codes, read as text; may be repeated")] = None,
     include_rows: Annotated[bool, typer.Option(help="write the samples' own contents into the report, too")] = False,
     store: Annotated[str, typer.Option(help="file or database URL that answers what it knows and keeps the rest")] = "",
     fresh: Annotated[bool, typer.Option(help="run again even what the store knows")] = False,
@@ -152,6 +158,7 @@ def assess(
     keeper = Store(store) if store else None
     style = {"delimiter": "\t" if delimiter == "tab" else delimiter, "decimal": decimal, "encoding": encoding}
     roles = {"target": target, "train": train, "ids": ids, "ignore": ignore or [], "immutable": immutable or []}
+    roles |= {"classes": classes or [], "text": text or []}
     limits = _limits(said.constraints if said else {}, constraint or [])
     subject = _subject(model, data, **roles, **style, split=split, seed=seed, stratify=stratify, groups=groups)
     subject = constrained(subject, limits)
@@ -250,8 +257,9 @@ def _subject(model: str, data: Path | None, **roles: Any) -> "Subject":
     from xrai_widgets.runtime.trial import read_subject
 
     if not model.lower().endswith(MODELS) and not Path(model).exists():
-        if roles["groups"]:
-            raise typer.BadParameter("--groups is for a model from a file; a built-in example has none")
+        for option in ("groups", "classes", "text"):
+            if roles[option]:
+                raise typer.BadParameter(f"--{option} is for a model from a file; a built-in example has none")
         return examples.load(model)
     if data is None or not roles["target"]:
         raise typer.BadParameter("a model from a file needs --data and --target")

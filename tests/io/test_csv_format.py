@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from xrai_widgets.io import table_files
-from xrai_widgets.io.csv_format import CsvFormat
+from xrai_widgets.io.csv_format import CsvFormat, detect
 from xrai_widgets.io.table_files import read_table
 
 FRAME = pd.DataFrame({"age": [30, 40, 50], "income": [0.5, 1.25, -3e-7], "job": ["cook", "smith; or so", "päinter"]})
@@ -201,3 +201,19 @@ def test_a_truncated_npz_file_is_named(share: float, tmp_path: Path) -> None:
     (tmp_path / "t.npz").write_bytes(packed.getvalue()[: int(share * len(packed.getvalue()))])
     with pytest.raises(ValueError, match=r"^the table t.npz could not be read: "):
         read_table(tmp_path / "t.npz")
+
+
+@pytest.mark.parametrize("line", ["sep=;", '"sep=;"', "SEP=;", "sep=; "])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_the_line_with_which_excel_says_the_delimiter_is_no_record(line: str, end: str, mark: bytes) -> None:
+    raw = mark + f"{line}{end}a;b{end}1,5;2{end}".encode()
+    text, found = detect(raw, CsvFormat())
+    assert text.split() == ["a;b", "1,5;2"]
+    assert (found.delimiter, found.decimal) == (";", ",")
+
+
+def test_a_column_called_sep_stays_one() -> None:
+    text, found = detect(b"sep=a,b\n1,2\n", CsvFormat())
+    assert text.startswith("sep=a,b")
+    assert found.delimiter == ","

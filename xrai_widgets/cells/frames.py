@@ -28,12 +28,7 @@ _MODULES = {
     "decimal": {"Decimal"},
     "collections": {"OrderedDict"},
 }
-_PANDAS = (
-    *("pandas.core.dtypes.dtypes", "pandas.core.arrays.boolean", "pandas.core.arrays.integer"),
-    *("pandas.core.arrays.floating", "pandas.core.arrays.string_", "pandas.core.indexes.base"),
-    *("pandas.core.indexes.range", "pandas._libs.missing", "pandas._libs.tslibs.timestamps"),
-)
-_PANDAS_NAMES = ("Dtype", "Index", "_new_Index", "NAType", "_C_NA", "_unpickle_timestamp", "_reconstruct")
+_PANDAS = {"_new_Index", "_unpickle_timestamp", "NAType", "_C_NA", "_nat_unpickle", "Timestamp", "Timedelta"}
 
 
 def send(pipe: IO[bytes], head: Mapping[str, Any], buffers: Sequence[Any] = ()) -> None:
@@ -128,13 +123,21 @@ class _Careful(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         names = _MODULES.get(module, ())
-        plain = module in _PANDAS and name.endswith(_PANDAS_NAMES)
-        if not (plain or names is None or name in names) or "." in name:
-            raise pickle.UnpicklingError(f"the cell may not send {module}.{name}")
-        found = super().find_class(module, name)
-        if names is None and not isinstance(found, type):
-            raise pickle.UnpicklingError(f"the cell may not send {module}.{name}")
-        return found
+        pandas = module.partition(".")[0] == "pandas"
+        if "." not in name and (pandas or names is None or name in names):
+            found = super().find_class(module, name)
+            if (pandas and (name in _PANDAS or _is_plain(found))) or (names is None and isinstance(found, type)):
+                return found
+            if not pandas and names is not None:
+                return found
+        raise pickle.UnpicklingError(f"the cell may not send {module}.{name}")
+
+
+def _is_plain(found: Any) -> bool:
+    """Whether it is a type of columns or of their names."""
+    import pandas as pd
+
+    return isinstance(found, type) and issubclass(found, pd.api.extensions.ExtensionDtype | pd.Index)
 
 
 def careful(data: bytes | bytearray) -> Any:

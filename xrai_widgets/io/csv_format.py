@@ -18,8 +18,8 @@ _THOUSANDS = re.compile(r"[-+]?\d{1,3}(?:(?:\.\d{3})+,\d+|(?:,\d{3})+\.\d+|(?:\.
 _COMMA = re.compile(r"[-+]?\d*,\d+(?:[eE][-+]?\d+)?")
 _POINT = re.compile(r"[-+]?\d*\.\d+(?:[eE][-+]?\d+)?")
 _WHOLE = re.compile(r"[-+]?\d+(?:[eE][-+]?\d+)?")
-_SEP = re.compile(r"\ufeff?\"?sep=([,;\t|])\"?\r?\n", re.IGNORECASE)
 _EMPTY = {"", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "<NA>", "#N/A"}
+_SEP = re.compile(r'\ufeff?"?sep=([,;\t|])"?[ \t]*(?:\r\n|\n|\r)', re.IGNORECASE)
 _EITHER = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
 
 
@@ -70,9 +70,8 @@ def detect(raw: bytes, wanted: CsvFormat) -> tuple[str, CsvFormat]:
         naming the option to set where the file can be read in more than one way.
     """
     text, encoding = _text(raw, wanted.encoding)
-    said = _SEP.match(text)  # a line for Excel, before the header
-    text = text[said.end() :] if said else text
-    delimiter = wanted.delimiter or (said.group(1) if said else None) or _delimiter(text)
+    text, said = _without_sep(text)
+    delimiter = wanted.delimiter or said or _delimiter(text)
     records = list(itertools.islice(_records(text, delimiter), _LOOK))
     if not records:
         raise ValueError("it is empty")
@@ -105,6 +104,12 @@ def _text(raw: bytes, encoding: str | None) -> tuple[str, str]:
             "it holds zero bytes, so it is no text: is it another kind of file, or UTF-16 (option encoding)?"
         )
     return text, encoding
+
+
+def _without_sep(text: str) -> tuple[str, str | None]:
+    """Return the text without the line ``sep=;`` with which Excel says the delimiter, and the delimiter."""
+    found = _SEP.match(text)
+    return (text[found.end() :], found[1]) if found else (text, None)
 
 
 def _records(text: str, delimiter: str) -> Iterator[list[str]]:

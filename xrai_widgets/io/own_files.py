@@ -12,6 +12,7 @@ from xrai_widgets.core import Constraint, Subject, closest
 from xrai_widgets.io.csv_format import CsvFormat
 from xrai_widgets.io.model_files import read_model
 from xrai_widgets.io.table_files import read_table
+from xrai_widgets.models.booster_files import BoosterFile
 from xrai_widgets.models.codes import known_words
 from xrai_widgets.models.frame import few, same_columns
 from xrai_widgets.models.networks import Network
@@ -26,7 +27,7 @@ class OwnFiles:
     Parameters
     ----------
     model : Path
-        ``.skops``, ``.onnx`` or ``.safetensors``.
+        ``.skops``, ``.onnx``, ``.safetensors``, or a booster's ``.ubj``, ``.json``, ``.txt``, ``.cbm``.
     data : Path
         Table of held-out samples, or of all samples where ``split`` is given.
     target : str
@@ -51,6 +52,10 @@ class OwnFiles:
         How CSV tables are written, where that cannot be told.
     groups : str
         Column of subgroups; it may be one that is ignored.
+    classes : tuple of str
+        Labels in the order of the model's outputs, as text; each must be one of the target.
+    text : tuple of str
+        Columns that are read as text.
     name : str
         What the model is called; by default the name of its file.
     """
@@ -67,6 +72,8 @@ class OwnFiles:
     stratify: bool = False
     style: CsvFormat = field(default_factory=CsvFormat)
     groups: str = ""
+    classes: tuple[str, ...] = ()
+    text: tuple[str, ...] = ()
     name: str = ""
 
     def __post_init__(self) -> None:
@@ -114,6 +121,7 @@ class OwnFiles:
         network = getattr(model, "network", None)
         if isinstance(network, Network):
             given |= _arrays(given, network)
+        given |= self._told(model, given)
         made = Subject.of(model, **given, constraints=fixed, name=self.name or self.model.stem)
         return replace(made, source=self.source)
 
@@ -130,11 +138,28 @@ class OwnFiles:
             "seed": self.seed if self.split is not None else 0,
             "stratify": self.stratify,
             "groups": self.groups,
+            "classes": list(self.classes),
+            "text": list(self.text),
             "delimiter": self.style.delimiter,
             "decimal": self.style.decimal,
             "encoding": self.style.encoding,
         }
         return f"xw.read_subject({', '.join([*words, *(f'{k}={v!r}' for k, v in optional.items() if v)])})"
+
+    def _told(self, model: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return task and classes, where the file or the user says them."""
+        told: dict[str, Any] = {}
+        if isinstance(model, BoosterFile):
+            told["task"] = model.task
+            told |= {"classes": list(model.labels)} if model.labels else {}
+        if self.classes:
+            labels = {str(label): label for y in ("y", "y_train") if y in given for label in given[y].tolist()}
+            strange = sorted(set(labels) - set(self.classes))
+            if strange:
+                raise ValueError(f"classes must name every label of {self.target!r}, got none for {few(strange)}")
+            number = all(isinstance(label, int | float) for label in labels.values())
+            told["classes"] = [labels.get(said, _number(said) if number else said) for said in self.classes]
+        return told
 
     def _grouped(self, given: dict[str, Any]) -> dict[str, Any]:
         """Add the subgroups; a column that is ignored otherwise does not go to the model."""
@@ -155,9 +180,10 @@ class OwnFiles:
         return known_words(model) | ({self.target: frozenset(map(str, labels))} if told else {})
 
     def _table(self, path: Path, words: Mapping[str, frozenset[str]]) -> pd.DataFrame:
-        frame = read_table(path, self.style, (self.ids,) if self.ids else (), words)
+        written = (self.ids,) if self.ids and ".csv" in path.name.lower() else ()  # other files say what their ids are
+        frame = read_table(path, self.style, (*self.text, *written), words)
         known = {str(column): column for column in frame.columns}
-        for column in (self.target, self.ids, self.groups, *self.ignore):
+        for column in (self.target, self.ids, self.groups, *self.ignore, *self.text):
             if column and column not in known:
                 near = closest(column, list(known))
                 raise ValueError(f"{path.name} must have the column {column!r}, got {few(list(known))}{near}")
@@ -190,6 +216,16 @@ class OwnFiles:
         by = frame[self.target] if self.stratify else None
         train, test = train_test_split(frame, test_size=self.split, random_state=self.seed, stratify=by)
         return train, test
+
+
+def _number(said: str) -> int | float:
+    try:
+        return int(said)
+    except ValueError:
+        try:
+            return float(said)
+        except ValueError:
+            raise ValueError(f"classes must be numbers, as the labels of the target are, got {said!r}") from None
 
 
 def _arrays(given: Mapping[str, Any], network: Network) -> dict[str, Any]:

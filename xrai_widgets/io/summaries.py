@@ -6,6 +6,7 @@ from pathlib import Path
 from xrai_widgets.io.csv_format import CsvFormat
 from xrai_widgets.io.model_files import read_model
 from xrai_widgets.io.table_files import read_table
+from xrai_widgets.models.booster_files import BoosterFile
 from xrai_widgets.models.networks import Network
 from xrai_widgets.models.onnx_session import OnnxModel
 
@@ -60,6 +61,8 @@ def look_at_model(path: Path) -> ModelSummary:
     if isinstance(model, OnnxModel):
         inputs = tuple(model.inputs)
         return ModelSummary("ONNX model", inputs if len(inputs) > 1 else ())
+    if isinstance(model, BoosterFile):
+        return ModelSummary(f"booster of {model.library}", model.features)
     network = getattr(model, "network", None)
     if isinstance(network, Network):
         return ModelSummary(f"torch network ({network.kind})", network.features)

@@ -35,8 +35,9 @@ _EMPTY = [
     "NA",
 ]
 _EMPTY += ["NULL", "NaN", "None", "n/a", "nan", "null"]
+_BATCH = 4096  # rows of a Parquet file that are unpacked at a time
 _BROKEN = (
-    *(ValueError, OSError, EOFError, zlib.error, NotImplementedError, OverflowError, KeyError, MemoryError),
+    *(ValueError, OSError, EOFError, zlib.error, NotImplementedError, OverflowError, KeyError),
     *(pd.errors.EmptyDataError, zipfile.BadZipFile, TypeError, RuntimeError),
 )
 
@@ -59,7 +60,7 @@ def read_table(
     style : CsvFormat, optional
         How a CSV is written, where that cannot be told.
     text : collection of str, optional
-        Columns of a CSV that are text as it stands there: 00012, 1E5 and 1E05 are three names. Empty cells are missing.
+        Columns that are text as it stands there: 00012, 1E5 and 1E05 are three names. Empty cells are missing.
     words : mapping of column to collection of str, optional
         Columns of a CSV that hold words, and those that the model knows: a cell ``NA`` that it knows is no empty one.
 
@@ -93,10 +94,10 @@ def check_table_name(name: str) -> None:
 
 def _read(file: Path, style: CsvFormat, as_text: Collection[str], words: Mapping[str, Collection[str]]) -> pd.DataFrame:
     name = file.name.lower()
-    if name.endswith(".parquet"):
-        return _read_parquet(file)
-    if name.endswith(".npz"):
-        return _read_arrays(file)
+    if name.endswith((".parquet", ".npz")):
+        frame = _read_parquet(file) if name.endswith(".parquet") else _read_arrays(file)
+        found = {column: frame[column] for column in frame.columns if str(column) in as_text}
+        return frame.assign(**{str(c): cells.map(str, na_action="ignore").astype(object) for c, cells in found.items()})
     text, found = detect(_unpacked(file) if name.endswith(".gz") else file.read_bytes(), style)
     header = pd.read_csv(io.StringIO(text), sep=found.delimiter, nrows=0, index_col=False)
     _check_columns(len(header.columns))
@@ -124,6 +125,7 @@ def _unpacked(file: Path) -> bytes:
 
 
 def _read_parquet(file: Path) -> pd.DataFrame:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(file) as parquet:
@@ -132,7 +134,12 @@ def _read_parquet(file: Path) -> pd.DataFrame:
         groups = [told.row_group(index) for index in range(told.num_row_groups)]
         # a long run of one value takes a few bytes in the file
         _check_bytes(max(sum(group.total_byte_size for group in groups), 8 * told.num_rows * told.num_columns))
-    frame = pd.read_parquet(file)
+        parts, size = [], 0
+        for part in parquet.iter_batches(batch_size=_BATCH):
+            size += part.nbytes
+            _check_bytes(size)  # a long word that stands in every row is declared once
+            parts.append(part)
+        frame: pd.DataFrame = pa.Table.from_batches(parts, parquet.schema_arrow).to_pandas()
     # an index that names no row is none: that of pieces that were joined
     return frame if frame.index.is_unique else frame.reset_index(drop=True)
 

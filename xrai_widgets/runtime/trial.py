@@ -28,6 +28,10 @@ _SKLEARN = ("sklearn.ensemble", "sklearn.pipeline", "sklearn.compose", "sklearn.
 _NEEDED = {
     ".skops": (*_TABLES, *_SKLEARN),
     ".onnx": (*_TABLES, "onnxruntime"),
+    ".ubj": (*_TABLES, "xgboost"),
+    ".json": (*_TABLES, "xgboost"),
+    ".txt": (*_TABLES, "lightgbm"),
+    ".cbm": (*_TABLES, "catboost"),
     ".safetensors": (*_TABLES, "torch", "safetensors.torch"),
 }
 _OWN = (".safetensors",)  # numbers for networks of this package: no code of a stranger's
@@ -49,6 +53,8 @@ def read_subject(
     decimal: Literal[".", ","] | None = None,
     encoding: str | None = None,
     groups: str = "",
+    classes: tuple[str, ...] | list[str] = (),
+    text: tuple[str, ...] | list[str] = (),
     name: str = "",
 ) -> Subject:
     """Make a subject from files, as the app and the command line do.
@@ -56,7 +62,8 @@ def read_subject(
     Parameters
     ----------
     model : str or Path
-        scikit-learn model saved by skops (``.skops``), ``.onnx``, or a network of this package (``.safetensors``).
+        scikit-learn model saved by skops (``.skops``), ``.onnx``, a booster of XGBoost (``.ubj``, ``.json``), LightGBM
+        (``.txt``) or CatBoost (``.cbm``), or a network of this package (``.safetensors``).
     data : str or Path
         Table of held-out samples: ``.csv``, ``.csv.gz``, ``.parquet`` or ``.npz``.
     target : str
@@ -77,6 +84,10 @@ def read_subject(
         How CSV tables are written, where that cannot be told.
     groups : str
         Column of subgroups, in which every judged number is measured, too; it may be one that is ignored.
+    classes : sequence of str
+        Labels in the order of the model's outputs, where neither the file nor the labels of the tables tell.
+    text : sequence of str
+        Columns whose cells are text, although they look like numbers: codes that the model was trained on as words.
     name : str
 
     Raises
@@ -98,6 +109,8 @@ def read_subject(
         stratify,
         style,
         groups,
+        tuple(classes),
+        tuple(text),
         name,
     )
     return load(files)
