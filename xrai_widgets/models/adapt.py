@@ -91,6 +91,7 @@ def describe(
         "gradient": adapted.gradient,
         "embed": adapted.embed,
         "regions": None if adapted.regions is None else _read_only(adapted.regions),
+        **{key: told and tuple(map(_read_only, told)) for key, told in _inside(adapted).items()},
         "fit": trained,
         "bounds": _read_only(bounds_of(bounds, inputs, arrays, constraints or {})) if adapted.queryable else None,
         "feature_names": inputs.names,
@@ -101,6 +102,10 @@ def describe(
         "outputs": adapted.outputs,
         "state": adapted.state if fit is None else f"{adapted.state} trained by {code_digest(fit)}",
     }
+
+
+def _inside(adapted: Adapted) -> dict[str, tuple[Array, ...] | None]:
+    return {"linear": adapted.linear, "thresholds": adapted.thresholds}
 
 
 def _adapt(

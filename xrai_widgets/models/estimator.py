@@ -10,6 +10,8 @@ from xrai_widgets.core.subject import Array, Predict, Task
 from xrai_widgets.models.adapted import Adapted, Refused
 from xrai_widgets.models.differentiable import layers_of
 from xrai_widgets.models.inputs import Inputs
+from xrai_widgets.models.linear import linear_of
+from xrai_widgets.models.splits import thresholds_of
 from xrai_widgets.models.state import digest
 from xrai_widgets.models.trees import FEW_ROWS, FlatForest, flatten, leaf_boxes
 
@@ -118,14 +120,17 @@ def is_estimator(model: object) -> bool:
 def adapt_estimator(model: Any, inputs: Inputs, X: Array) -> Adapted:
     """Adapt a fitted classifier or regressor that `check_estimator` has passed."""
     task = _task(model)
+    linear = linear_of(model, X[:64], inputs) if inputs.numeric else None
+    inside: dict[str, Any] = {"linear": linear, "thresholds": thresholds_of(model, X[:64], inputs)}
     if task == "regression":
-        return Adapted(task, "values", Values(model, inputs), fit=Refit(model, inputs, None), state=digest(model))
+        refit = Refit(model, inputs, None)
+        return Adapted(task, "values", Values(model, inputs), fit=refit, state=digest(model), **inside)
     classes = tuple(np.asarray(model.classes_).tolist())
     if len(classes) < 2:
         raise Refused(f"the model must know at least two classes, got only {classes}")
     fit: Callable[..., Predict] = Refit(model, inputs, classes)
     if not hasattr(model, "predict_proba"):
-        return Adapted(task, "labels", Answers(model, inputs), classes=classes, state=digest(model), fit=None)
+        return Adapted(task, "labels", Answers(model, inputs), classes=classes, state=digest(model), fit=None, **inside)
     layers = layers_of(model, X[:64], inputs.to_user) if inputs.numeric else None
     return Adapted(
         task,
@@ -138,6 +143,7 @@ def adapt_estimator(model: Any, inputs: Inputs, X: Array) -> Adapted:
         regions=leaf_boxes(model, X[:64], inputs) if inputs.numeric else None,
         fit=fit,
         state=digest(model),
+        **inside,
     )
 
 
