@@ -44,7 +44,7 @@ def sources(before: list[Any], X: Array, inputs: Inputs) -> Sources | None:
     numbers = np.array([kind.kind != "category" for kind in inputs.constraints])
     images: Any = inputs.to_user(points)
     for step in before:
-        images = step.transform(images)
+        images = images if step in ("passthrough", None) else step.transform(images)
     if hasattr(images, "columns"):
         images = _numbers(images)
     images = np.asarray(images.toarray() if hasattr(images, "toarray") else images, dtype=np.float64)

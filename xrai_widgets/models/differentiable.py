@@ -80,6 +80,7 @@ def layers_of(estimator: Any, X: Array, to_user: Any) -> Layers | None:
 
 
 def affine(step: Any) -> bool:
+    """Whether a fitted step maps its inputs by weights and offsets."""
     if step in ("passthrough", None):
         return True
     if type(step).__name__ == "ColumnTransformer":
@@ -92,6 +93,7 @@ def affine(step: Any) -> bool:
 
 
 def preprocessing(steps: Any, X: Array, to_user: Any) -> tuple[Array, Array]:
+    """Return (slope (d, m), offset (m,)) of affine steps, from flattened columns of X to the last step's inputs."""
     d = int(np.prod(X.shape[1:]))
     points = np.vstack([np.zeros((1, d)), np.eye(d)]).reshape(d + 1, *X.shape[1:])
     rows = to_user(points)
