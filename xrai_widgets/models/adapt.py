@@ -105,6 +105,7 @@ def describe(
         "gradient": adapted.gradient,
         "embed": adapted.embed,
         "regions": None if adapted.regions is None else _read_only(adapted.regions),
+        **{key: told and tuple(map(_read_only, told)) for key, told in _inside(adapted).items()},
         "fit": trained,
         "bounds": box,
         "feature_names": inputs.names,
@@ -159,6 +160,10 @@ def _codes(
         )
         for column in sorted({*said, *own})
     }
+
+
+def _inside(adapted: Adapted) -> dict[str, tuple[Array, ...] | None]:
+    return {"linear": adapted.linear, "thresholds": adapted.thresholds}
 
 
 def _adapt(

@@ -33,6 +33,8 @@ class Adapted:
     gradient: Gradient | None = None
     embed: Predict | None = None
     regions: Array | None = None
+    linear: tuple[Array, Array] | None = None
+    thresholds: tuple[Array, ...] | None = None
     fit: Callable[..., Predict] | None = None
     state: str | None = None
     queryable: bool = True

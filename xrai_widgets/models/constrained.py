@@ -172,7 +172,7 @@ def _copy(subject: Subject, columns: Tables, constraints: tuple[Constraint, ...]
     named = ", ".join(columns) if len(columns) <= _NAMED else f"{len(columns)} columns"
     kinds = [(old.kind, new.kind) for old, new in zip(subject.constraints, constraints, strict=True)]
     codes = any(old != new == "category" for old, new in kinds)
-    # the leaves of a tree were rounded for whole numbers
+    # what was read of the model holds for whole numbers only
     whole = any(old == "integer" and new == "continuous" for old, new in kinds)
     return replace(
         subject,
@@ -181,6 +181,8 @@ def _copy(subject: Subject, columns: Tables, constraints: tuple[Constraint, ...]
         bounds=bounds,
         gradient=None if codes else subject.gradient,
         regions=None if codes or whole else subject.regions,
+        linear=None if codes or whole else subject.linear,
+        thresholds=None if codes or whole else subject.thresholds,
         source=f"xw.constrained({subject.source or 'subject'}, {said!r})",
     )
 

@@ -57,7 +57,7 @@ def layers_of(estimator: Any, X: Array, to_user: Any) -> Layers | None:
     """
     steps = list(estimator.steps) if hasattr(estimator, "steps") else [("model", estimator)]
     final = steps[-1][1]
-    if not all(_affine(step) for _, step in steps[:-1]):
+    if not all(affine(step) for _, step in steps[:-1]):
         return None
     if type(final).__name__ in _LINEAR:
         coef = final.coef_.toarray() if hasattr(final.coef_, "toarray") else final.coef_
@@ -71,7 +71,7 @@ def layers_of(estimator: Any, X: Array, to_user: Any) -> Layers | None:
         biases[-1] = np.concatenate([[0.0], biases[-1]])
     before = estimator[:-1] if len(steps) > 1 else None
     if before is not None or hasattr(to_user(X[:1]), "columns"):  # a frame may put the columns in another order
-        slope, offset = _preprocessing(before, X, to_user)
+        slope, offset = preprocessing(before, X, to_user)
         biases[0] = offset @ weights[0] + biases[0]
         weights[0] = slope @ weights[0]
     layers = Layers(tuple(weights), tuple(biases), activation)
@@ -79,19 +79,21 @@ def layers_of(estimator: Any, X: Array, to_user: Any) -> Layers | None:
     return layers if agrees else None
 
 
-def _affine(step: Any) -> bool:
+def affine(step: Any) -> bool:
+    """Whether a fitted step maps its inputs by weights and offsets."""
     if step in ("passthrough", None):
         return True
     if type(step).__name__ == "ColumnTransformer":
-        return all(inner == "drop" or _affine(inner) for _, inner, _ in step.transformers_)
+        return all(inner == "drop" or affine(inner) for _, inner, _ in step.transformers_)
     if type(step).__name__ == "Pipeline":
-        return all(_affine(inner) for _, inner in step.steps)
+        return all(affine(inner) for _, inner in step.steps)
     if type(step).__name__ == "FunctionTransformer":  # without a function: what a ColumnTransformer passes through
         return step.func is None
     return type(step).__name__ in _AFFINE and not getattr(step, "clip", False)
 
 
-def _preprocessing(steps: Any, X: Array, to_user: Any) -> tuple[Array, Array]:
+def preprocessing(steps: Any, X: Array, to_user: Any) -> tuple[Array, Array]:
+    """Return (slope (d, m), offset (m,)) of affine steps, from flattened columns of X to the last step's inputs."""
     d = int(np.prod(X.shape[1:]))
     points = np.vstack([np.zeros((1, d)), np.eye(d)]).reshape(d + 1, *X.shape[1:])
     rows = to_user(points)

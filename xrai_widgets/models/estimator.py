@@ -10,6 +10,8 @@ from xrai_widgets.core.subject import Array, Predict, Task
 from xrai_widgets.models.adapted import Adapted, Declared, Refused, normalised
 from xrai_widgets.models.differentiable import layers_of
 from xrai_widgets.models.inputs import Inputs
+from xrai_widgets.models.linear import linear_of
+from xrai_widgets.models.splits import thresholds_of
 from xrai_widgets.models.state import digest
 from xrai_widgets.models.trees import FEW_ROWS, FlatForest, flatten, is_flat, leaf_boxes
 
@@ -157,17 +159,21 @@ def adapt_estimator(model: Any, inputs: Inputs, X: Array, outputs: Declared | No
     may = ("labels", "one-vs-rest") if given == "probabilities" else ()
     if outputs not in (None, given, *may):
         raise Refused(f"outputs must be {given!r} for a {type(model).__name__}, which says so itself, got {outputs!r}")
+    linear = linear_of(model, X[:64], inputs) if inputs.numeric else None
+    inside: dict[str, Any] = {"linear": linear, "thresholds": thresholds_of(model, X[:64], inputs)}
     if task == "regression":
-        return Adapted(task, "values", Values(model, inputs), fit=Refit(model, inputs, None), state=digest(model))
+        refit = Refit(model, inputs, None)
+        return Adapted(task, "values", Values(model, inputs), fit=refit, state=digest(model), **inside)
     classes = tuple(np.asarray(model.classes_).tolist())
     if len(classes) < 2:
         raise Refused(f"the model must know at least two classes, got only {classes}")
     fit: Callable[..., Predict] = Refit(model, inputs, classes)
     if not hasattr(model, "predict_proba") or outputs == "labels":
-        return Adapted(task, "labels", Answers(model, inputs), classes=classes, state=digest(model), fit=None)
+        return Adapted(task, "labels", Answers(model, inputs), classes=classes, state=digest(model), fit=None, **inside)
     if outputs == "one-vs-rest":
         answer = Normalised(Probabilities(model, inputs))
-        return Adapted(task, "probabilities", answer, classes=classes, fit=NormalisedFit(fit), state=digest(model))
+        inside["fit"] = NormalisedFit(fit)
+        return Adapted(task, "probabilities", answer, classes=classes, state=digest(model), **inside)
     layers = layers_of(model, X[:64], inputs.to_user) if inputs.numeric else None
     return Adapted(
         task,
@@ -180,6 +186,7 @@ def adapt_estimator(model: Any, inputs: Inputs, X: Array, outputs: Declared | No
         regions=leaf_boxes(model, X[:64], inputs) if inputs.numeric else None,
         fit=fit,
         state=digest(model),
+        **inside,
     )
 
 

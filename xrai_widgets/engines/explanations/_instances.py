@@ -3,9 +3,9 @@
 import numpy as np
 
 from xrai_widgets.core import Array
+from xrai_widgets.engines._search.contrast import Answers
+from xrai_widgets.engines._search.differences import is_smooth
 from xrai_widgets.engines.explanations._cem_finding import Explained, changed
-from xrai_widgets.engines.explanations._contrast import Answers
-from xrai_widgets.engines.explanations._differences import is_smooth
 
 
 def lead(scores: Array) -> float:

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from xrai_widgets.core import Array, Step
 from xrai_widgets.core.step import Partial
-from xrai_widgets.engines.explanations._contrast import Contrast, Found
-from xrai_widgets.engines.explanations._coordinate_search import Budget, coordinate_search, trim
+from xrai_widgets.engines._search.contrast import Contrast, Found
+from xrai_widgets.engines._search.coordinates import Budget, coordinate_search, trim
+from xrai_widgets.engines._search.leaves import cross_leaves
+from xrai_widgets.engines._search.planes import approach, cross_planes, polish
 from xrai_widgets.engines.explanations._fista import Settings, fista
-from xrai_widgets.engines.explanations._leaves import cross_leaves
-from xrai_widgets.engines.explanations._projection import approach, cross_planes, polish
 
 _APPROACH, _POLISH = 15, 30
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from xrai_widgets.core import Array
+from xrai_widgets.engines._search.contrast import Contrast, Found
 from xrai_widgets.engines.explanations._cem_finding import Explained, changed
-from xrai_widgets.engines.explanations._contrast import Contrast, Found
 
 
 def noisy(contrast: Contrast, noise: float, rng: np.random.Generator) -> Array:

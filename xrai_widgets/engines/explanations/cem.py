@@ -20,17 +20,17 @@ from xrai_widgets.core import (
     quiet,
 )
 from xrai_widgets.core.subject import Decode
+from xrai_widgets.engines._search.contrast import Answers, Contrast, Found, Mode
+from xrai_widgets.engines._search.coordinates import Budget
+from xrai_widgets.engines._search.differences import Differences, is_smooth
+from xrai_widgets.engines._search.planes import planes
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.explanations._autoencoder import Penalty, train_autoencoder
-from xrai_widgets.engines.explanations._boxes import Question, typical
 from xrai_widgets.engines.explanations._calm import calm
 from xrai_widgets.engines.explanations._cem_finding import Explained, cem_finding
-from xrai_widgets.engines.explanations._contrast import Answers, Contrast, Found, Mode
-from xrai_widgets.engines.explanations._coordinate_search import Budget
-from xrai_widgets.engines.explanations._differences import Differences, is_smooth
 from xrai_widgets.engines.explanations._fista import Settings
 from xrai_widgets.engines.explanations._instances import chosen, class_notes, difference_notes, empty_notes, lead
-from xrai_widgets.engines.explanations._projection import planes
+from xrai_widgets.engines.explanations._question import Question, typical
 from xrai_widgets.engines.explanations._random_explanation import CONTROLS
 from xrai_widgets.engines.explanations._search import Means, explain
 from xrai_widgets.engines.explanations._stability import noisy, stability_table

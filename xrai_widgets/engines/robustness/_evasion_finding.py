@@ -9,12 +9,14 @@ from xrai_widgets.core import Array, Chart, Finding
 from xrai_widgets.core.subject import Decode
 from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.engines._problem import Best, Problem
+from xrai_widgets.engines.robustness._evasion_search import Search
 
 _SHOWN_ROWS = 200
 _SHOWN_FEATURES = 10
+_BOUNDED = ("robust_accuracy", "median_distance")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Attacked:
     """The samples, the state of the attack, and the names.
 
@@ -26,6 +28,8 @@ class Attacked:
         Rows of X that were drawn.
     right : bool array
         Which of them the model answers rightly.
+    search : Search, optional
+        What was tried beside the attack; says which distances are exact.
     """
 
     problem: Problem
@@ -38,6 +42,12 @@ class Attacked:
     ids: Array
     classes: tuple[str, ...]
     decode: Decode | None
+    search: Search | None = None
+
+    @property
+    def exact(self) -> bool:
+        """Whether no allowed change is nearer than what was found, for any of the samples."""
+        return self.search is not None and bool(self.search.exact.all())
 
 
 def evasion_finding(attacked: Attacked, notes: list[str], *, finished: bool = True) -> Finding:
@@ -65,6 +75,8 @@ def evasion_finding(attacked: Attacked, notes: list[str], *, finished: bool = Tr
         counts.pop("median_distance")
         why = "nothing was found for half of the samples or more" if len(best.found) else "no sample was attacked"
         notes = [*notes, f"No median distance: {why}."]
+    if not attacked.exact:
+        notes = [*notes, "The intervals cover the choice of the samples only, not what a stronger search would find."]
     samples = _samples(attacked, finished)
     charts = [
         Chart(
@@ -101,8 +113,9 @@ def evasion_finding(attacked: Attacked, notes: list[str], *, finished: bool = Tr
             "contributions": _contributions(attacked),
         },
         charts=tuple(charts),
-        arrays=_nearest(attacked) | _images(attacked),
+        arrays={**_images(attacked), "index": attacked.index, "nearest": _nearest(attacked)},
         notes=tuple(notes),
+        bounds={key: "exact" for key in _BOUNDED if key in estimates} if attacked.exact and finished else {},
     )
 
 
@@ -137,6 +150,9 @@ def _samples(attacked: Attacked, finished: bool) -> pd.DataFrame:
     if len(found) and finished:
         changed = problem.space.to_samples(best.points[found], problem.samples[found])
         becomes[np.flatnonzero(attacked.right)[found]] = names[problem.classes(changed)]
+    found_by = np.full(len(attacked.index), "", dtype=object)
+    if attacked.search is not None:
+        found_by[attacked.right] = np.where(best.found, attacked.search.method, "")
     return pd.DataFrame(
         {
             "part": "X",
@@ -145,8 +161,18 @@ def _samples(attacked: Attacked, finished: bool) -> pd.DataFrame:
             "status": status,
             "distance": distance,
             "becomes": becomes,
+            "found_by": found_by,
         }
     )
+
+
+def _nearest(attacked: Attacked) -> Array:
+    """Return what each sample becomes (n, d), NaN where nothing was found, in the order of the table ``samples``."""
+    problem, best = attacked.problem, attacked.best
+    nearest = np.full((len(attacked.index), problem.samples.shape[1]), np.nan)
+    changed = problem.space.to_samples(best.points, problem.samples)
+    nearest[np.flatnonzero(attacked.right)[best.found]] = changed[best.found]
+    return nearest
 
 
 def _contributions(attacked: Attacked) -> pd.DataFrame:
@@ -189,17 +215,6 @@ def _rows(attacked: Attacked) -> pd.DataFrame:
 
 def _in_units(samples: Array, decode: Decode | None, names: list[str]) -> pd.DataFrame:
     return decode(samples) if decode is not None else pd.DataFrame(samples, columns=names).round(6)
-
-
-def _nearest(attacked: Attacked) -> dict[str, Array]:
-    """The rows of X that were drawn, and the nearest change of each that was found, NaN where there is none."""
-    problem, best = attacked.problem, attacked.best
-    nearest = np.full((len(attacked.index), *problem.shape), np.nan)
-    right = np.flatnonzero(attacked.right)[best.found]
-    if len(right):
-        changed = problem.space.to_samples(best.points[best.found], problem.samples[best.found])
-        nearest[right] = changed.reshape(-1, *problem.shape)
-    return {"index": attacked.index, "nearest": nearest}
 
 
 def _images(attacked: Attacked) -> dict[str, Array]:

@@ -6,10 +6,12 @@ import numpy as np
 
 from xrai_widgets.core import Array, Step
 from xrai_widgets.core.step import Partial
-from xrai_widgets.engines.explanations._contrast import Contrast, Found
+from xrai_widgets.engines._search.contrast import Contrast, Found
+from xrai_widgets.engines._search.levels import Levels, snap
 
 _FRACTIONS = (0.25, 0.5, 0.75, 1.0)  # of the way from the baseline to the instance
 _BACK = (0.0, 0.5, 0.8, 0.95)  # share of a change that is tried instead of all of it
+_CELLS_BACK = (0.0, 0.5, 1.0)  # where thresholds are known; the last one stands for one cell less
 _STARTS, _NEIGHBOURS = 4, 60  # real samples to start from, and among how many they are looked for
 _LEAST = 1e-4  # relative saving below which taking back has ended
 
@@ -26,11 +28,14 @@ class Budget:
         Features changed one after the other.
     rows : int
         Candidates held at once.
+    thresholds : Levels, optional
+        Where the model splits: the values that are tried, instead of those of known samples.
     """
 
     levels: int
     max_changes: int
     rows: int
+    thresholds: Levels | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,21 +60,19 @@ def coordinate_search(
     Two starts: features are changed one after the other, each time the one that raises the margin most for what it
     costs; and real samples that are answered as wanted (PN), or the whole instance (PP). Both are then made cheaper.
     """
-    units, moves = _Units.read(contrast), _moves(contrast, pool, budget.levels)
+    units, moves = _Units.read(contrast), _moves(contrast, pool, budget)
     _forward(contrast, found, moves, budget, step.part(0.0, 0.35), partial)
-    trim(contrast, found, step.part(0.35, 0.5), partial, units=units, rows=budget.rows)
+    cuts = budget.thresholds
+    trim(contrast, found, step.part(0.35, 0.5), partial, units=units, rows=budget.rows, levels=cuts)
     starts = np.repeat(np.arange(len(contrast.samples)), _STARTS if contrast.mode == "PN" else 1)
     wide, second = contrast.part(starts), found.part(starts)
     _start_from_samples(wide, second, pool, budget.rows, step.part(0.5, 0.6))
-    _forward(wide, second, _moves(wide, pool, budget.levels), budget, step.part(0.6, 0.75), partial)
-    trim(wide, second, step.part(0.75, 1.0), partial, units=units, rows=budget.rows)
-    nearer = ~found.done[starts] & (second.margin > found.margin[starts])
-    better = np.flatnonzero((second.done & (second.cost < found.cost[starts])) | nearer)
-    if len(better):
-        found.ask(contrast, second.points[better], starts[better])
+    _forward(wide, second, _moves(wide, pool, budget), budget, step.part(0.6, 0.75), partial)
+    trim(wide, second, step.part(0.75, 1.0), partial, units=units, rows=budget.rows, levels=cuts)
+    found.better(contrast, starts, second)
 
 
-def _moves(contrast: Contrast, pool: Array, levels: int) -> list[tuple[Array, Array]]:
+def _moves(contrast: Contrast, pool: Array, budget: Budget) -> list[tuple[Array, Array]]:
     """Return (columns, values) per move: values (n, columns), NaN where an instance cannot make it."""
     found: list[tuple[Array, Array]] = []
     constraints, n = contrast.space.constraints, len(contrast.samples)
@@ -86,9 +89,7 @@ def _moves(contrast: Contrast, pool: Array, levels: int) -> list[tuple[Array, Ar
         elif kind.kind == "category":
             values = [np.full(n, float(code)) for code in range(len(kind.categories))]
         else:
-            known = pool[:, column]
-            marks = np.quantile(known, np.linspace(0, 1, levels), method="nearest")
-            values = [np.full(n, mark) for mark in np.unique(np.r_[marks, contrast.space.bounds[:, column]])]
+            values = _values(contrast, column, pool, budget)
         for value in values:
             value = np.rint(value) if kind.kind == "integer" else value
             can = (value >= low) & (value <= high) & (value != origin)
@@ -106,6 +107,19 @@ def _moves(contrast: Contrast, pool: Array, levels: int) -> list[tuple[Array, Ar
             if can.any():
                 found.append((columns, np.where(can[:, None], target, np.nan)))
     return found
+
+
+def _values(contrast: Contrast, column: int, pool: Array, budget: Budget) -> list[Array]:
+    """Return the values (n,) that a number may be changed to: those of known samples, or just beyond a threshold."""
+    n, origin = len(contrast.samples), contrast.origins[:, column]
+    cuts = None if budget.thresholds is None else budget.thresholds.values[column]
+    known = pool[:, column] if cuts is None else cuts
+    if cuts is not None and not len(cuts):
+        return []
+    marks = np.quantile(known, np.linspace(0, 1, budget.levels), method="nearest")
+    if budget.thresholds is not None:
+        return [budget.thresholds.after(column, np.full(n, mark), origin) for mark in np.unique(marks)]
+    return [np.full(n, mark) for mark in np.unique(np.r_[marks, contrast.space.bounds[:, column]])]
 
 
 def _forward(
@@ -192,9 +206,16 @@ def trim(
     units: _Units | None = None,
     rows: int = 100_000,
     back: tuple[float, ...] = _BACK,
+    levels: Levels | None = None,
 ) -> None:
-    """Take changes back, wholly or in part, as long as the explanation holds and becomes cheaper."""
+    """Take changes back, wholly or in part, as long as the explanation holds and becomes cheaper.
+
+    Where the thresholds are known, a part ends just beyond one, and the smallest part is one cell.
+    """
     units = units or _Units.read(contrast)
+    if levels is not None:
+        back = _CELLS_BACK
+        snap(contrast, found, levels, np.flatnonzero(found.done & (found.cost > 0)))
     for number, keep in enumerate(back):
         owner = np.flatnonzero(found.done & (found.cost > 0))
         for _ in range(2 * units.count + 20):
@@ -204,14 +225,19 @@ def trim(
             before = found.cost[owner].copy()
             size = max(1, rows // units.count)
             for start in range(0, len(owner), size):
-                _take_back(contrast, found, owner[start : start + size], units, keep)
+                _take_back(contrast, found, owner[start : start + size], units, keep, levels)
             owner = owner[found.cost[owner] < before * (1 - _LEAST)]
 
 
-def _take_back(contrast: Contrast, found: Found, owner: Array, units: _Units, keep: float) -> None:
+def _take_back(
+    contrast: Contrast, found: Found, owner: Array, units: _Units, keep: float, levels: Levels | None
+) -> None:
     """Try every change alone, then the first 2, 4, 8, … of them together, those first that leave the largest margin."""
     points, origins = found.points[owner], contrast.origins[owner]
-    less = contrast.allowed(_towards(contrast, points, origins, keep), owner)
+    less = _towards(contrast, points, origins, keep)
+    if levels is not None and keep > 0:
+        less = levels.snap(points, origins, 1) if keep == 1.0 else levels.snap(less, origins)
+    less = contrast.allowed(less, owner)
     differs = np.zeros((len(owner), units.count), dtype=bool)
     row, column = np.nonzero(less != points)
     differs[row, units.of[column]] = True

@@ -3,7 +3,7 @@
 import numpy as np
 
 from xrai_widgets.core import Array, Step
-from xrai_widgets.engines.explanations._contrast import Contrast, Found
+from xrai_widgets.engines._search.contrast import Contrast, Found
 
 _SLACK = (1e-9, 1e-6, 1e-4)  # beyond the plane, for the rounding of float64 and of float32 models
 _STEPS = (1.0, 0.5, 0.2, 0.05)
@@ -50,6 +50,73 @@ def smallest_change(normal: Array, need: Array, low: Array, high: Array, beta: f
     size = np.where(reached[:, None], np.where(need[:, None] > 0, size, 0.0), np.where(moves, cap, 0.0))
     change: Array = np.sign(normal) * size
     return change, reached
+
+
+def smallest_cube(normal: Array, need: Array, low: Array, high: Array) -> tuple[Array, Array]:
+    """Return argmin ‖δ‖∞ under ``normal · δ ≥ need`` and ``low ≤ δ ≤ high``, row by row, as `smallest_change` does.
+
+    With radius r, δ_i = sign(a_i) · min(r, room_i); what δ gains is linear in r between the rooms, sorted.
+    """
+    weight, room = np.abs(normal), np.where(normal > 0, high, -low)
+    room = np.where(weight > 0, room, 0.0)
+    order = np.argsort(room, axis=1, kind="stable")
+    at, heavy = np.take_along_axis(room, order, axis=1), np.take_along_axis(weight, order, axis=1)
+    done = np.cumsum(heavy * at, axis=1)  # what the columns gain that are at their end at radius ``at``
+    left = np.cumsum(heavy[:, ::-1], axis=1)[:, ::-1] - heavy
+    gain = done + left * at
+    reached = need <= gain[:, -1]
+    place = np.minimum((gain < need[:, None]).sum(axis=1), at.shape[1] - 1)
+    row = np.arange(len(at))
+    before = done[row, place] - heavy[row, place] * at[row, place]
+    rate = left[row, place] + heavy[row, place]
+    radius = np.divide(need - before, rate, out=np.zeros(len(at)), where=rate > 0)
+    radius = np.where(reached, np.maximum(radius, 0.0), np.inf)
+    change: Array = np.sign(normal) * np.minimum(radius[:, None], room)
+    return change, reached
+
+
+def cross_linear(contrast: Contrast, found: Found, weights: Array, bias: Array) -> Array:
+    """Fill ``found`` with the nearest crossings of a linear model whose largest score is the answer.
+
+    Parameters
+    ----------
+    weights, bias : array (k, d), array (k,)
+        As `Subject.linear`.
+
+    Returns
+    -------
+    bool array (n,)
+        For which instances the model confirmed the optimum, or can give no other answer inside the box.
+    """
+    n = len(contrast.samples)
+    if not contrast.smooth:
+        return np.zeros(n, dtype=bool)
+    scores, owner = contrast.samples @ weights.T + bias, np.arange(n)
+    least = np.full(n, np.inf)
+    low, high = _box(contrast, owner)
+    for rival in range(len(weights)):
+        normal = (weights[rival] - weights[contrast.labels]) * contrast.span
+        lead = scores[owner, contrast.labels] - scores[:, rival]
+        waiting = np.flatnonzero(contrast.labels != rival)
+        for slack in (0.0, *_SLACK):
+            if not len(waiting):
+                break
+            need = lead + slack * (np.abs(normal).max(axis=1) + np.abs(lead))
+            corners = (normal[waiting], need[waiting], low[waiting], high[waiting])
+            change, reached = (
+                smallest_cube(*corners) if contrast.price == "linf" else smallest_change(*corners, contrast.beta)
+            )
+            points = contrast.allowed(contrast.origins[waiting] + change * contrast.span, waiting)
+            if slack == 0.0:  # what no point can beat
+                cost = contrast.cost(contrast.origins[waiting] + change * contrast.span, waiting)
+                least[waiting] = np.minimum(least[waiting], np.where(reached, cost, np.inf))
+            if not reached.any():
+                break
+            _, _, success = found.ask(contrast, points[reached], waiting[reached])
+            waiting = waiting[reached][~success]
+    close = found.cost <= least * (1 + 1e-3) + 1e-15
+    told: Array = (scores.argmax(axis=1) == contrast.labels) & (close | ~np.isfinite(least))
+    return told
 
 
 def planes(contrast: Contrast, seed: int) -> tuple[Array, Array] | None:

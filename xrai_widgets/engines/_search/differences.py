@@ -10,7 +10,7 @@ from xrai_widgets.core import Array
 from xrai_widgets.engines._space import Space
 
 if TYPE_CHECKING:
-    from xrai_widgets.engines.explanations._contrast import Answers
+    from xrai_widgets.engines._search.contrast import Answers
 
 _STEP = 1e-3  # of a range: large enough for the rounding of float32 models
 _PROBES, _SHARE = 32, 0.75

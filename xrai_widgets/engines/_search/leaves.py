@@ -4,13 +4,13 @@ import numpy as np
 
 from xrai_widgets.core import Array, Step
 from xrai_widgets.core.step import Partial
-from xrai_widgets.engines.explanations._boxes import groups
-from xrai_widgets.engines.explanations._contrast import Contrast, Found
+from xrai_widgets.engines._search.boxes import groups
+from xrai_widgets.engines._search.contrast import Contrast, Found
 
 _NEWS = 20  # instances between two pieces of news
 
 
-def cross_leaves(contrast: Contrast, found: Found, regions: Array, step: Step, partial: Partial = None) -> None:
+def cross_leaves(contrast: Contrast, found: Found, regions: Array, step: Step, partial: Partial = None) -> Array:
     """Fill ``found`` with the global optimum over all leaves.
 
     Inside a box the objective is a sum over features, so that its smallest point is the origin cut at the box: column
@@ -20,7 +20,13 @@ def cross_leaves(contrast: Contrast, found: Found, regions: Array, step: Step, p
     ----------
     regions : array (2, leaves, d)
         Closed boxes on each of which the model gives one answer, and which cover all samples.
+
+    Returns
+    -------
+    bool array (n,)
+        For which instances the model confirmed the optimum, or no leaf that is answered as wanted can be reached.
     """
+    settled = np.zeros(len(contrast.samples), dtype=bool)
     inside = np.clip(np.zeros(regions.shape[2]), *regions)
     scores = contrast.answers.scores(inside)
     answer = scores.argmax(axis=1)
@@ -39,8 +45,11 @@ def cross_leaves(contrast: Contrast, found: Found, regions: Array, step: Step, p
         elif reached.any():
             chosen = np.flatnonzero(reached)[margin[reached].argmax()]
         else:
+            settled[number] = True
             continue
-        found.ask(contrast, points[[chosen]], np.array([number]))
+        _, _, success = found.ask(contrast, points[[chosen]], np.array([number]))
+        settled[number] = success[0] or not len(good)
+    return settled
 
 
 def _nearest_points(contrast: Contrast, number: int, regions: Array) -> tuple[Array, Array]:

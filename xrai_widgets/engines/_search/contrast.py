@@ -1,20 +1,30 @@
-"""The question of a contrastive explanation: which change alters the answer, which part suffices to keep it?"""
+"""The question of a search: which change alters the answer, which part suffices to keep it, and what does it cost?"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
 from xrai_widgets.core import Array, Predict
 from xrai_widgets.engines._problem import nearest
+from xrai_widgets.engines._search.differences import Differences
 from xrai_widgets.engines._space import Space
-from xrai_widgets.engines.explanations._autoencoder import Penalty
-from xrai_widgets.engines.explanations._differences import Differences
 
 Mode = Literal["PN", "PP"]
+Price = Literal["elastic", "linf"]
 _TINY = 1e-12
+
+
+class Penalty(Protocol):
+    """What is added to the cost of flat samples, and its derivative."""
+
+    def __call__(self, flat: Array) -> Array:
+        """Return (n,)."""
+
+    def slope(self, flat: Array) -> Array:
+        """Return (n, d)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +94,8 @@ class Contrast:
     kappa, beta : float
     penalty : Penalty, optional
         γ times the error of the autoencoder.
+    price : {"elastic", "linf"}
+        What a change costs: β‖δ‖₁ + ‖δ‖₂², or ‖δ‖∞.
     """
 
     mode: Mode
@@ -97,6 +109,7 @@ class Contrast:
     kappa: float
     beta: float
     penalty: Penalty | None = None
+    price: Price = "elastic"
 
     def judge(self, flat: Array, owner: Array) -> tuple[Array, Array, Array]:
         """Return (margin, class of the best rival, success) of samples that belong to the instances ``owner``."""
@@ -115,8 +128,21 @@ class Contrast:
     def cost(self, flat: Array, owner: Array) -> Array:
         """Return β‖δ‖₁ + ‖δ‖₂² + γ‖AE error‖²: the paper's objective but for the term that a success has at its end."""
         size = self.space.share(flat, self.origins[owner])
+        if self.price == "linf":
+            largest: Array = size.max(axis=1)
+            return largest
         total: Array = self.beta * size.sum(axis=1) + (size**2).sum(axis=1)
         return total if self.penalty is None else total + self.penalty(flat)
+
+    def stretch(self, change: Array, cost: Array) -> Array:
+        """Return the factors (r,) by which changes (r, d), in shares of the ranges, cost just ``cost``."""
+        size = np.abs(change)
+        if self.price == "linf":
+            factor: Array = cost / np.maximum(size.max(axis=1), 1e-300)
+            return factor
+        square, length = np.maximum((size**2).sum(axis=1), 1e-300), self.beta * size.sum(axis=1)
+        root: Array = np.sqrt(length**2 + 4 * square * cost)
+        return (root - length) / (2 * square)
 
     def allowed(self, flat: Array, owner: Array) -> Array:
         """Return the nearest samples that are allowed changes of their instances and lie in the box."""
@@ -132,6 +158,13 @@ class Contrast:
         low, high = self.low[owner], self.high[owner]
         outside = (samples < low) | (samples > high)
         return np.where(outside & self._categories, self.samples[owner], np.clip(samples, low, high))
+
+    @cached_property
+    def moving(self) -> Array:
+        """Mask of the columns that hold numbers of their own and may change for some instance."""
+        own = np.array([kind.kind != "category" and not kind.group for kind in self.space.constraints])
+        mask: Array = own & (self.low < self.high).any(axis=0)
+        return mask
 
     @cached_property
     def _categories(self) -> Array:
@@ -179,6 +212,13 @@ class Found:
         """Nothing was looked at yet: margin −∞."""
         n = len(contrast.samples)
         return cls(contrast.origins.copy(), np.full(n, np.inf), np.full(n, -np.inf), contrast.labels.copy())
+
+    def better(self, contrast: Contrast, starts: Array, other: "Found") -> None:
+        """Take what copies of the instances, ``starts`` saying of which, have found."""
+        nearer = ~self.done[starts] & (other.margin > self.margin[starts])
+        some = np.flatnonzero((other.done & (other.cost < self.cost[starts])) | nearer)
+        if len(some):
+            self.ask(contrast, other.points[some], starts[some])
 
     def part(self, rows: slice | Array) -> "Found":
         """Return some of the instances; what is found for those of a slice stands here, too."""

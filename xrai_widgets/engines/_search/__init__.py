@@ -1,0 +1,1 @@
+"""Searches for the nearest change with another answer, shared by the families of engines."""

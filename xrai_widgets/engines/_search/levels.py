@@ -1,0 +1,146 @@
+"""The values at which a model made of trees changes its answer, as places to go to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from xrai_widgets.core import Array
+from xrai_widgets.engines._search.contrast import Contrast, Found
+from xrai_widgets.engines._space import Space
+
+_BEYOND = 2.5e-7  # of the size of a value: scikit-learn and others compare in float32, behind a scaler
+_CELLS, _FIRST = 4000, 64  # combinations of levels that are looked at for one instance, and so many at first
+
+
+@dataclass(frozen=True, eq=False)
+class Levels:
+    """Thresholds of each column, rising; none for categories, members of a group and columns that must not change.
+
+    Parameters
+    ----------
+    values : tuple of arrays
+    beyond : array (d,)
+        How far beyond a threshold one must go.
+    """
+
+    values: tuple[Array, ...]
+    beyond: Array
+
+    @classmethod
+    def of(cls, thresholds: Sequence[Array], space: Space) -> "Levels":
+        """Return the thresholds inside the ranges of a space; between whole numbers where only those occur."""
+        values = []
+        for column, (cuts, kind) in enumerate(zip(thresholds, space.constraints, strict=True)):
+            own = kind.kind != "category" and not kind.group and not space.fixed[column]
+            cuts = np.asarray(cuts, dtype=np.float64) if own else np.empty(0)
+            if kind.kind == "integer":  # on which side of a whole threshold it lies itself depends on the library
+                whole = cuts == np.rint(cuts)
+                cuts = np.unique(np.r_[np.floor(cuts) + 0.5, cuts[whole] - 0.5])
+            values.append(cuts)
+        size = np.maximum(np.abs(space.bounds).max(axis=0), 1e-30)
+        return cls(tuple(values), _BEYOND * size)
+
+    def after(self, column: int, cuts: Array, origin: Array) -> Array:
+        """Return the values just beyond ``cuts``, seen from the origins."""
+        up = cuts >= origin
+        moved: Array = cuts + np.where(up, self.beyond[column], -self.beyond[column])
+        return moved
+
+    def snap(self, points: Array, origins: Array, cells: int = 0) -> Array:
+        """Return the points with every column moved back towards its origin as far as no threshold is crossed.
+
+        Or as far as so many ``cells`` are left behind.
+        """
+        snapped = points.copy()
+        for column, cuts in enumerate(self.values):
+            to, start = points[:, column], origins[:, column]
+            if not len(cuts) or not (to != start).any():
+                continue
+            padded = np.r_[np.full(cells + 1, -np.inf), cuts, np.full(cells + 1, np.inf)]
+            place = np.searchsorted(cuts, to, "left")
+            below, above = padded[place], padded[place + 2 * cells + 1]
+            rises, falls = to > start, to < start
+            beyond = self.beyond[column]
+            up = np.where(below >= start, np.minimum(below + beyond, to), start)
+            down = np.where(above <= start, np.maximum(above - beyond, to), start)
+            snapped[:, column] = np.where(rises, up, np.where(falls, down, to))
+        return snapped
+
+
+def snap(contrast: Contrast, found: Found, levels: Levels, owner: Array) -> None:
+    """Make what is found as small as its cell allows."""
+    if len(owner):
+        points = levels.snap(found.points[owner], contrast.origins[owner])
+        found.ask(contrast, contrast.allowed(points, owner), owner)
+
+
+def enumerate_cells(contrast: Contrast, found: Found, levels: Levels) -> Array:
+    """Try the combinations of levels that cost less than what is found, the cheapest first; fill ``found``.
+
+    Returns
+    -------
+    bool array (n,)
+        For which instances none is left that costs less: what is found is the optimum.
+    """
+    n = len(contrast.samples)
+    settled = np.zeros(n, dtype=bool)
+    if contrast.penalty is not None or any(
+        kind.kind == "category" or kind.group for kind in contrast.space.constraints
+    ):
+        return settled
+    waiting = {}
+    for number in range(n):
+        cells = _cells(contrast, number, levels, float(found.cost[number]))
+        if cells is not None:
+            waiting[number] = cells
+    first, size = 0, _FIRST
+    while waiting:
+        parts = {number: cells[first : first + size] for number, cells in waiting.items()}
+        asked = np.vstack([*parts.values()])
+        owner = np.repeat(np.array([*parts]), [len(part) for part in parts.values()])
+        _, _, success = found.ask(contrast, contrast.allowed(asked, owner), owner)
+        first, size = first + size, 2 * size
+        for number in np.unique(owner[success]):
+            waiting.pop(int(number))
+            settled[number] = True
+        for number in [number for number, cells in waiting.items() if first >= len(cells)]:
+            waiting.pop(number)
+            settled[number] = True
+    return settled
+
+
+def _cells(contrast: Contrast, number: int, levels: Levels, most: float) -> Array | None:
+    """Return the nearest points of the cells around an instance, rising in cost, or None if they are too many."""
+    origin, low, high = contrast.origins[number], contrast.low[number], contrast.high[number]
+    active, sides, count = [], [], 1
+    for column, cuts in enumerate(levels.values):
+        room = np.array([0.0])
+        if len(cuts) and low[column] < high[column]:
+            values = levels.after(column, cuts, np.full(len(cuts), origin[column]))
+            if contrast.space.constraints[column].kind == "integer":
+                values = np.rint(values)
+            values = np.unique(values[(values >= low[column]) & (values <= high[column])])
+            change = (values - origin[column]) / contrast.span[column]
+            near = np.abs(change) if contrast.price == "linf" else contrast.beta * np.abs(change) + change**2
+            room = np.r_[0.0, change[near < most]]
+        if len(room) > 1:
+            active.append(column)
+            sides.append(room)
+            count *= len(room)
+        if count > 4 * _CELLS:
+            return None
+    grid = (
+        np.stack([axis.ravel() for axis in np.meshgrid(*sides, indexing="ij")], axis=1) if sides else np.empty((0, 0))
+    )
+    size = np.abs(grid)
+    if not len(size):
+        return np.empty((0, len(origin)))
+    cost = size.max(axis=1) if contrast.price == "linf" else contrast.beta * size.sum(axis=1) + (size**2).sum(axis=1)
+    order = np.argsort(cost, kind="stable")
+    order = order[(cost[order] > 0) & (cost[order] < most)]
+    if len(order) > _CELLS:
+        return None
+    points = np.tile(origin, (len(order), 1))
+    points[:, active] += grid[order] * contrast.span[active]
+    return points

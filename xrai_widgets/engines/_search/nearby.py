@@ -1,0 +1,120 @@
+"""Random changes around an instance and around what was found for it: they know nothing of the model's form."""
+
+import numpy as np
+
+from xrai_widgets.core import Array, Step
+from xrai_widgets.engines._search.contrast import Contrast, Found
+
+_FLAT = 4  # so many columns are filled evenly
+_ROUNDS = 3
+_TRIES, _LEAST = 16, 0.01  # candidates of a round; relative gain below which refining has ended
+_SMALL = 1e-3  # width of the steps below which it has ended, too
+
+
+def probe(contrast: Contrast, found: Found, count: int, seed: int, step: Step) -> None:
+    """Ask for points that would cost less than what is known, spread over all of them; fill ``found``.
+
+    Few columns are filled evenly (Halton's sequence), in many a few columns move at a time. All instances get the same
+    draws, so that a result does not depend on which others are looked at.
+    """
+    columns = np.flatnonzero(contrast.moving)
+    if not len(columns) or not count:
+        return
+    each = max(1, count // _ROUNDS)
+    draws = _draws(each * _ROUNDS, len(columns), contrast.price, seed)
+    size = max(1, contrast.answers.rows // each)
+    for number in range(_ROUNDS):
+        step(number / _ROUNDS, f"{contrast.mode}: near the sample")
+        change = draws[number * each : (number + 1) * each]
+        for start in range(0, len(found.cost), size):
+            owner = np.arange(start, min(start + size, len(found.cost)))
+            owner = owner[(found.cost[owner] > 0) & (contrast.low[owner] < contrast.high[owner]).any(axis=1)]
+            if len(owner):
+                _ask_around(contrast, found, change, columns, owner)
+
+
+def _ask_around(contrast: Contrast, found: Found, change: Array, columns: Array, owner: Array) -> None:
+    origins = np.repeat(contrast.origins[owner], len(change), axis=0)
+    whose, room = np.repeat(owner, len(change)), np.tile(change, (len(owner), 1))
+    cost, points = found.cost[whose], origins.copy()
+    known = np.isfinite(cost)
+    reach = np.where(known, contrast.stretch(np.eye(1, len(columns)).repeat(len(whose), axis=0), cost), 1.0)
+    low, high = contrast.low[whose][:, columns], contrast.high[whose][:, columns]
+    moved = origins[:, columns] + room * reach[:, None] * contrast.span[columns]
+    anywhere = low + (room + 1) / 2 * (high - low)
+    points[:, columns] = np.where(known[:, None], np.clip(moved, low, high), anywhere)
+    points = contrast.allowed(points, whose)
+    nearer = contrast.cost(points, whose) < cost if contrast.penalty is None else np.ones(len(points), dtype=bool)
+    if nearer.any():
+        found.ask(contrast, points[nearer], whose[nearer])
+
+
+def _draws(count: int, width: int, price: str, seed: int) -> Array:
+    """Return changes (count, width) in the cube from −1 to 1, for few columns without those that lie in its corners."""
+    rng = np.random.default_rng([seed, 4])
+    if width <= _FLAT:
+        from scipy.stats import qmc
+
+        cube: Array = 2 * qmc.Halton(width, seed=np.random.default_rng([seed, 5])).random(3 * count) - 1
+        inside = (cube**2).sum(axis=1) <= 1 if price != "linf" else np.ones(len(cube), dtype=bool)
+        kept: Array = cube[inside]
+        return np.resize(kept, (count, width)) if len(kept) < count else kept[:count]
+    few = np.minimum(2 ** rng.integers(0, int(np.log2(width)) + 1, count), width)
+    rank = rng.random((count, width)).argsort(axis=1)
+    noise = rng.uniform(-1, 1, (count, width)) if price == "linf" else rng.standard_normal((count, width))
+    noise[rank >= few[:, None]] = 0.0
+    length = np.abs(noise).max(axis=1) if price == "linf" else np.linalg.norm(noise, axis=1)
+    spread: Array = noise / length[:, None] * rng.random((count, 1)) ** (1 / np.minimum(few, 4))[:, None]
+    return spread
+
+
+def refine(contrast: Contrast, found: Found, rounds: int, seed: int, step: Step, tries: int = _TRIES) -> None:
+    """Change what is found a little, always to what would cost less, until the gain falls below a hundredth.
+
+    The steps grow after a success and shrink after a failure.
+    """
+    columns = np.flatnonzero(contrast.moving)
+    if not len(columns):
+        return
+    n = len(found.cost)
+    width, idle = np.full(n, 0.3), np.zeros(n, dtype=int)
+    for number in range(rounds):
+        owner = np.flatnonzero(found.done & (found.cost > 0) & (idle < 3) & (width > _SMALL))
+        if not len(owner):
+            return
+        step(number / rounds, f"{contrast.mode}: around the nearest change")
+        rng = np.random.default_rng([seed, 6, number])
+        noise = rng.standard_normal((tries, len(columns)))
+        noise[::2] *= rng.random((len(noise[::2]), len(columns))) < 3 / len(columns)
+        shrink = 1 - 10 ** rng.uniform(-3, -0.5, tries)
+        shrink[0] = 0.5  # and straight back to the origin
+        noise[0] = 0.0
+        before = found.cost[owner].copy()
+        size = max(1, contrast.answers.rows // tries)
+        for start in range(0, len(owner), size):
+            _around(contrast, found, columns, owner[start : start + size], noise, shrink, width)
+        gain = 1 - found.cost[owner] / before
+        width[owner] *= np.where(gain > 0, 1.3, 0.5)
+        idle[owner] = np.where(gain < _LEAST, idle[owner] + (gain > 0), 0)
+
+
+def _around(
+    contrast: Contrast, found: Found, columns: Array, owner: Array, noise: Array, shrink: Array, width: Array
+) -> None:
+    tries, whose = len(noise), np.repeat(owner, len(noise))
+    origins, points = contrast.origins[whose], found.points[whose]
+    change = (points - origins)[:, columns] / contrast.span[columns]
+    length = np.sqrt((change**2).mean(axis=1, keepdims=True)) * width[whose, None]
+    change = change + np.tile(noise, (len(owner), 1)) * length
+    rest = points.copy()
+    rest[:, columns] = origins[:, columns]  # what categories and groups cost stays
+    free = found.cost[whose] * np.tile(shrink, len(owner)) - contrast.cost(rest, whose)
+    free = (
+        np.where(free > 0, free, 0.0)
+        if contrast.price == "elastic"
+        else found.cost[whose] * np.tile(shrink, len(owner))
+    )
+    factor = contrast.stretch(change, free)
+    points[:, columns] = origins[:, columns] + np.minimum(factor, 1e6)[:, None] * change * contrast.span[columns]
+    assert len(points) == tries * len(owner)
+    found.ask(contrast, contrast.allowed(points, whose), whose)

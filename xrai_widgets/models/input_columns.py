@@ -1,0 +1,76 @@
+"""Which column of X each input of a pipeline's last step comes from, and how."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from xrai_widgets.core.subject import Array
+from xrai_widgets.models.inputs import Inputs
+
+_SCALERS = ("StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler", "SimpleImputer", "VarianceThreshold")
+_ENCODERS = ("OneHotEncoder", "OrdinalEncoder", "TargetEncoder")
+
+
+@dataclass(frozen=True, eq=False)
+class Sources:
+    """The inputs of the last step as functions of one column of X each.
+
+    Parameters
+    ----------
+    column : int array (m,)
+        Column of X; −1 for what was made of categories, or of nothing that changes.
+    slope, offset : array (m,)
+        The input is ``slope · column + offset``.
+    """
+
+    column: Array
+    slope: Array
+    offset: Array
+
+
+def sources(before: list[Any], X: Array, inputs: Inputs) -> Sources | None:
+    """Return where the inputs of the last step come from, or None where one is made of several columns.
+
+    Parameters
+    ----------
+    before : list
+        Fitted steps before the last one: scalers, encoders of categories, and transformers of columns made of those.
+    """
+    if not all(_one_by_one(step) for step in before):
+        return None
+    d = int(np.prod(X.shape[1:]))
+    points = np.vstack([np.zeros((1, d)), np.eye(d)]).reshape(d + 1, *X.shape[1:])
+    numbers = np.array([kind.kind != "category" for kind in inputs.constraints])
+    images: Any = inputs.to_user(points)
+    for step in before:
+        images = images if step in ("passthrough", None) else step.transform(images)
+    if hasattr(images, "columns"):
+        images = _numbers(images)
+    images = np.asarray(images.toarray() if hasattr(images, "toarray") else images, dtype=np.float64)
+    images = images.reshape(d + 1, -1)
+    slopes = images[1:] - images[0]
+    moved = (slopes != 0) & numbers[:, None]
+    if (moved.sum(axis=0) > 1).any() or ((slopes[~numbers] != 0).any(axis=0) & moved.any(axis=0)).any():
+        return None
+    column = np.where(moved.any(axis=0), moved.argmax(axis=0), -1)
+    return Sources(column, slopes[np.maximum(column, 0), np.arange(len(column))], images[0])
+
+
+def _numbers(frame: Any) -> Any:
+    """Return a DataFrame whose categories are replaced by zeros: nothing is read of them."""
+    return frame.apply(lambda cells: cells if cells.dtype.kind in "iufb" else 0.0 * np.arange(len(cells)))
+
+
+def _one_by_one(step: Any) -> bool:
+    """Whether a step changes each column alone, numbers by a straight line."""
+    name = type(step).__name__
+    if step in ("passthrough", None):
+        return True
+    if name == "ColumnTransformer":
+        return all(inner == "drop" or _one_by_one(inner) for _, inner, _ in step.transformers_)
+    if name == "Pipeline":
+        return all(_one_by_one(inner) for _, inner in step.steps)
+    if name == "FunctionTransformer":
+        return step.func is None
+    return name in _ENCODERS or (name in _SCALERS and not getattr(step, "clip", False))
