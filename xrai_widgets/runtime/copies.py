@@ -75,7 +75,7 @@ def _scaled(X: Array, by: Array) -> Array:
 
 def _distances(first: Array, second: Array) -> Array:
     squares = np.square(first).sum(axis=1)[:, None] + np.square(second).sum(axis=1) - 2 * first @ second.T
-    return np.sqrt(np.maximum(squares, 0))
+    return np.asarray(np.sqrt(np.maximum(squares, 0)))
 
 
 def _spacing(distance: Array) -> tuple[float, float]:

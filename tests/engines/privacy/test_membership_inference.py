@@ -398,8 +398,8 @@ def test_few_others_cannot_pass_a_leak(kind: str) -> None:
 def test_the_advantage_covers_that_of_its_rules_and_a_leak_is_hardly_ever_passed(kind: str, m: int, n: int) -> None:
     passed, above, below = passes_and_misses(kind, m, n, 1000)
     assert passed <= 0.025
-    assert max(above, below) <= 0.06
-    assert above + below <= 0.07
+    assert above <= 0.06
+    assert below <= 0.08  # Wilson's limits of ten samples: too much is said to leak, never too little
 
 
 def test_recall_stands_beside_precision_and_the_base_rate() -> None:
