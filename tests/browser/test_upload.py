@@ -108,6 +108,19 @@ def test_from_upload_to_report_with_the_numbers_of_the_command_line(
     assert ours["finding"]["intervals"] == theirs["finding"]["intervals"]
 
 
+def reads_files() -> bytes:
+    """A model that would open the cells of a table as files, three levels deep."""
+    import skops.io
+    from sklearn.compose import ColumnTransformer
+    from sklearn.feature_extraction.text import CountVectorizer
+    from sklearn.frozen import FrozenEstimator
+
+    words = CountVectorizer().fit(["a word", "another"])
+    words.input = "filename"
+    made: bytes = skops.io.dumps(ColumnTransformer([("w", FrozenEstimator(words), "note")]))
+    return made
+
+
 def test_files_that_will_not_do_leave_the_page_alive(upload_page: Page, mine: Path, tmp_path: Path) -> None:
     page, mark = upload_page, tmp_path / "sprung"
 
@@ -122,6 +135,8 @@ def test_files_that_will_not_do_leave_the_page_alive(upload_page: Page, mine: Pa
     expect(error_of(model_field(page))).to_contain_text("model.pkl is a pickle, and reading a pickle runs the code")
     model_field(page).set_input_files(named("model.skops", trap))
     expect(error_of(model_field(page))).to_contain_text("the model model.skops could not be read", timeout=LONG)
+    model_field(page).set_input_files(named("reads.skops", reads_files()))
+    expect(error_of(model_field(page))).to_contain_text("cells of the table are opened as files", timeout=LONG)
     assert not mark.exists()
     table_field(page).set_input_files(named("table.csv", "a;b\nä;1\n".encode("cp1252")))
     expect(error_of(table_field(page))).to_contain_text("set the option encoding", timeout=LONG)

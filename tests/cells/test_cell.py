@@ -19,7 +19,8 @@ import pytest
 
 from tests.cells import inmates as models
 from xrai_widgets.cells.cell import Cell, CellDied
-from xrai_widgets.cells.frames import careful, pack_value, unpack_value
+from xrai_widgets.cells.frames import pack_value, unpack_value
+from xrai_widgets.cells.plain import careful
 from xrai_widgets.cells.remote import Foreign, Home, Remote, in_cell
 from xrai_widgets.core import Array, Finding, NotApplicable, Predict, Step, Subject, find, quiet
 from xrai_widgets.core import assessment as register

@@ -9,8 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
+from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
+from xrai_widgets.cells.remote import Foreign
+from xrai_widgets.core import quiet
 from xrai_widgets.io.model_files import check_model_name
 from xrai_widgets.io.uploads import SLICE
 from xrai_widgets.widgets import OwnModel, SubjectPicker, Uploader
@@ -164,9 +171,39 @@ def own(monkeypatch: pytest.MonkeyPatch) -> OwnModel:
     """The page; files are read in this process, which tests/runtime/test_trial.py shows otherwise."""
     from xrai_widgets.runtime import trial
 
-    here: Callable[..., Any] = lambda function, arguments, step: function(*arguments, step)  # noqa: E731
-    monkeypatch.setattr(trial, "call_in_process", here)
+    here: Callable[..., Any] = lambda function, arguments, modules: function(*arguments, quiet)  # noqa: E731
+    monkeypatch.setattr(trial, "_called", here)
+    monkeypatch.setattr(trial, "made_in_cell", here)
     return OwnModel()
+
+
+def test_traps_that_come_through_the_upload_are_refused_or_reset_in_a_cell(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("password", encoding="utf-8")
+    words = CountVectorizer().fit(["a word", "another"])
+    words.input = "filename"
+    reads = ColumnTransformer([("w", FrozenEstimator(words), "note")])
+    piped = Pipeline([("s", StandardScaler()), ("t", DecisionTreeClassifier())])
+    piped.fit(FRAME[["age", "income"]][:40], FRAME["risk"][:40]).memory = str(tmp_path / "cache")
+    page = OwnModel()
+    for model, name in ((reads, "reads.skops"), (piped, "piped.skops")):
+        skops.io.dump(model, tmp_path / name)
+        give(page.model, name, (tmp_path / name).read_bytes())
+        give(page.data, "t.csv", FRAME[40:])
+        settle(page)
+        if model is reads:
+            assert "has input='filename', and cells of the table are opened as files" in page.model.error
+    give(page.train, "train.csv", FRAME[:40])
+    page.training.value = "table"
+    settle(page)
+    page.button.click()
+    settle(page)
+    assert page.subject is not None, page.message.value
+    assert isinstance(page.subject.model, Foreign)
+    assert page.subject.fit is not None
+    assert page.subject.X_train is not None
+    assert page.subject.y_train is not None
+    page.subject.fit(page.subject.X_train, page.subject.y_train, seed=0)
+    assert not (tmp_path / "cache").exists()
 
 
 def give(field: Field, name: str, content: bytes | str | pd.DataFrame) -> None:

@@ -1,9 +1,7 @@
 """Messages between a kernel and a cell: a head in JSON, arrays as they lie in memory. Nothing in them is ever run."""
 
-import io
 import json
 import math
-import pickle
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any
@@ -14,21 +12,6 @@ _MOST_HEAD = 2**28
 _KINDS = "biufcUSmM"
 _HEAD = struct.Struct("<QQ")
 Buffers = list[Any]
-# what the parts of a subject and the summaries of a file are made of; nothing here does anything when it is made
-_MODULES = {
-    "xrai_widgets.models.frame": None,
-    "xrai_widgets.core.subject": {"Constraint"},
-    "xrai_widgets.io.summaries": {"ModelSummary", "TableColumn", "TableSummary"},
-    "numpy": {"ndarray", "dtype"},
-    "numpy._core.multiarray": {"_reconstruct", "scalar"},
-    "numpy.core.multiarray": {"_reconstruct", "scalar"},
-    "numpy._core.numeric": {"_frombuffer"},
-    "numpy.core.numeric": {"_frombuffer"},
-    "datetime": {"datetime", "date", "time", "timedelta", "timezone"},
-    "decimal": {"Decimal"},
-    "collections": {"OrderedDict"},
-}
-_PANDAS = {"_new_Index", "_unpickle_timestamp", "NAType", "_C_NA", "_nat_unpickle", "Timestamp", "Timedelta"}
 
 
 def send(pipe: IO[bytes], head: Mapping[str, Any], buffers: Sequence[Any] = ()) -> None:
@@ -116,36 +99,3 @@ def unpack_value(said: Any, buffers: Buffers, function: Callable[[str], Any] | N
     if kind != "a" or dtype.kind not in _KINDS or math.prod(shape) * dtype.itemsize != len(buffers[0]):
         raise ValueError("a message of the cell is damaged")
     return np.frombuffer(buffers.pop(0), dtype=dtype).reshape(shape)
-
-
-class _Careful(pickle.Unpickler):
-    """Makes arrays and the plain parts of a subject, and nothing else."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        names = _MODULES.get(module, ())
-        pandas = module.partition(".")[0] == "pandas"
-        if "." not in name and (pandas or names is None or name in names):
-            found = super().find_class(module, name)
-            if (pandas and (name in _PANDAS or _is_plain(found))) or (names is None and isinstance(found, type)):
-                return found
-            if not pandas and names is not None:
-                return found
-        raise pickle.UnpicklingError(f"the cell may not send {module}.{name}")
-
-
-def _is_plain(found: Any) -> bool:
-    """Whether it is a type of columns or of their names."""
-    import pandas as pd
-
-    return isinstance(found, type) and issubclass(found, pd.api.extensions.ExtensionDtype | pd.Index)
-
-
-def careful(data: bytes | bytearray) -> Any:
-    """Unpickle what came out of a cell: arrays, numbers, text, and the plain parts of a subject.
-
-    Raises
-    ------
-    pickle.UnpicklingError
-        for anything else.
-    """
-    return _Careful(io.BytesIO(data)).load()

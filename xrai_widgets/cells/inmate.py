@@ -14,6 +14,7 @@ from typing import IO, Any
 import cloudpickle
 
 from xrai_widgets.cells.frames import Buffers, pack_value, receive, send, unpack_value
+from xrai_widgets.cells.plain import plainly
 
 ABILITIES = ("predict", "decide", "logits", "gradient", "embed", "fit")
 _UNFIT = 3  # exit code after an answer that memory did not suffice for
@@ -45,7 +46,7 @@ class Inmate:
         function, arguments = pickle.loads(buffers[0])
         result = function(*arguments, Step())
         if not isinstance(result, Subject):
-            return {}, [pickle.dumps(result, protocol=5)]
+            return {}, [plainly(result)]
         abilities = {name: getattr(result, name, None) for name in ABILITIES}
         abilities = {name: ability for name, ability in abilities.items() if ability is not None}
         self.held |= abilities
@@ -54,7 +55,7 @@ class Inmate:
         }
         codec = getattr(result.decode, "__self__", None)
         told = {"fields": kept, "codec": codec, "kind": type(result.model).__name__, "abilities": list(abilities)}
-        return {}, [pickle.dumps(told, protocol=5), cloudpickle.dumps(abilities, protocol=5)]
+        return {}, [plainly(told), cloudpickle.dumps(abilities, protocol=5)]
 
     def do_hold(self, head: Mapping[str, Any], buffers: Buffers) -> tuple[dict[str, Any], Buffers]:
         """Take functions that another cell, or the kernel, has packed."""

@@ -11,8 +11,8 @@ from typing import Any
 import cloudpickle
 
 from xrai_widgets.cells.cell import Cell, CellDied
-from xrai_widgets.cells.frames import careful
 from xrai_widgets.cells.inmate import ABILITIES
+from xrai_widgets.cells.plain import careful
 from xrai_widgets.core import Subject
 
 _MOST_CELLS = 2  # that a worker process keeps for models it has been sent

@@ -125,10 +125,14 @@ def check_entry(name: Any, value: Any) -> None:
             raise ValueError(_refusal("dictionary in it has", name, leaf, rule))
 
 
-@functools.cache
 def parameters(kind: type) -> frozenset[str]:
     """Return the names of what a class, or one that it is made from, takes when it is made."""
-    made = [vars(base)["__init__"] for base in kind.__mro__[:-1] if "__init__" in vars(base)]
+    return _parameters(kind.__mro__[:-1])
+
+
+@functools.cache
+def _parameters(bases: tuple[type, ...]) -> frozenset[str]:
+    made = [vars(base)["__init__"] for base in bases if "__init__" in vars(base)]
     return frozenset(name for init in made for name in inspect.signature(init).parameters) - {"self"}
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from xrai_widgets.cells.asking import stopped_by
 from xrai_widgets.cells.cell import Cell, CellDied
-from xrai_widgets.cells.frames import careful
+from xrai_widgets.cells.plain import careful
 from xrai_widgets.cells.remote import made_in_cell
 from xrai_widgets.core import Cancelled, Subject
 from xrai_widgets.io.csv_format import CsvFormat
