@@ -461,6 +461,22 @@ def test_fitted_models_of_the_notebook_are_found_with_their_data(notebook: dict[
     assert len(picker.subject.X) == 30
 
 
+def test_models_in_dicts_and_lists_are_found_too(notebook: dict[str, Any]) -> None:
+    model = notebook["model"]
+    notebook["forest"] = {"RF": model, 2: model, "note": "none", "raw": LogisticRegression()}
+    notebook["many"] = [model, 3, [model]]
+    notebook["Out"] = {1: model}
+    picker = SubjectPicker()
+    picker._source.value = "this notebook"
+    assert picker._model.options == ("model", "forest['RF']", "forest[2]", "many[0]")
+    picker._model.value = "forest['RF']"
+    assert picker._data["X"].value == "X_test"
+    picker._use.click()
+    until(lambda: picker.subject, picker._job)
+    assert picker.subject is not None
+    assert picker.subject.name == "forest['RF']"
+
+
 def test_data_that_do_not_fit_are_not_guessed(notebook: dict[str, Any]) -> None:
     notebook["X_test"] = notebook["other"]
     assert namespace.guess(notebook["model"], notebook).X == ""

@@ -50,7 +50,11 @@ class Prepared:
     def subject(self, estimator: Any, **words: Any) -> Subject:
         """Return the subject of such a pipeline; ``words`` are those of `Subject.of`."""
         model = self.pipeline(estimator)
-        given = {"X_train": self.X_train, "y_train": self.y_train, "name": type(estimator).__name__} | words
+        given: dict[str, Any] = {
+            "X_train": self.X_train,
+            "y_train": self.y_train,
+            "name": type(estimator).__name__,
+        } | words
         return Subject.of(model, self.X_test, self.y_test, **given)
 
     def __repr__(self) -> str:

@@ -12,6 +12,8 @@ from xrai_widgets.models.estimator import is_estimator
 from xrai_widgets.models.torch_module import is_torch_module
 
 _TEST = (("X_test", "y_test"), ("X_val", "y_val"), ("X_valid", "y_valid"), ("x_test", "y_test"), ("X", "y"))
+_OWN = ("In", "Out")  # what IPython keeps of the cells
+_MOST_INSIDE = 200  # entries of a dict or list that are looked at
 _TRAIN = (("X_train", "y_train"), ("x_train", "y_train"))
 
 
@@ -34,14 +36,23 @@ def notebook_namespace() -> Mapping[str, Any]:
 
 
 def models(namespace: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the subjects, fitted estimators and torch modules, by variable name."""
+    """Return the subjects, fitted estimators and torch modules, by variable name; also those in dicts and lists."""
     found = {}
     for name, value in namespace.items():
-        if name.startswith("_") or isinstance(value, type):
+        if name.startswith("_") or name in _OWN:
             continue
-        if isinstance(value, Subject) or is_torch_module(value) or (is_estimator(value) and _is_fitted(value)):
+        if _is_model(value):
             found[name] = value
+        elif type(value) in (dict, list, tuple) and 0 < len(value) <= _MOST_INSIDE:
+            inside = value.items() if isinstance(value, dict) else enumerate(value)
+            found |= {f"{name}[{key!r}]": part for key, part in list(inside) if _is_model(part)}
     return found
+
+
+def _is_model(value: Any) -> bool:
+    if isinstance(value, type):
+        return False
+    return isinstance(value, Subject) or is_torch_module(value) or (is_estimator(value) and _is_fitted(value))
 
 
 def tables(namespace: Mapping[str, Any]) -> dict[str, Any]:

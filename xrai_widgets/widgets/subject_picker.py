@@ -113,7 +113,7 @@ class SubjectPicker(w.VBox):  # type: ignore[misc]
     @guarded
     def _guess(self, _: Change | None = None) -> None:
         found = namespace.notebook_namespace()
-        model = found.get(self._model.value or "")
+        model = namespace.models(found).get(self._model.value or "")
         ready = isinstance(model, Subject)
         guess = namespace.guess(model, found)
         for role, control in self._data.items():
@@ -129,7 +129,7 @@ class SubjectPicker(w.VBox):  # type: ignore[misc]
     @guarded
     def _take(self) -> None:
         found = namespace.notebook_namespace()
-        model, name = found.get(self._model.value or ""), self._model.value
+        model, name = namespace.models(found).get(self._model.value or ""), self._model.value
         if model is None or isinstance(model, Subject):
             self.subject = model or self.subject
             return
