@@ -224,7 +224,10 @@ def _tangent(contrast: Contrast, points: Array, owner: Array, goal: Array | None
     normal = contrast.answers.slope(points, first, second) * contrast.span
     now = (points - contrast.origins[owner]) / contrast.span
     need = contrast.kappa + 1e-7 * (1 + np.abs(lead)) - lead + (normal * now).sum(axis=1)
-    change, _ = smallest_change(normal, need, *_box(contrast, owner), contrast.beta)
+    if contrast.price == "linf":
+        change, _ = smallest_cube(normal, need, *_box(contrast, owner))
+    else:
+        change, _ = smallest_change(normal, need, *_box(contrast, owner), contrast.beta)
     return np.where(contrast.still, now, change)
 
 

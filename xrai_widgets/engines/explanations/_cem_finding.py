@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xrai_widgets.core import Array, Chart, Finding
+from xrai_widgets.core import Array, Bound, Chart, Finding
 from xrai_widgets.core.subject import Decode
 from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.engines._search.contrast import Contrast, Found
@@ -45,6 +45,7 @@ class Explained:
     error: Callable[[Array], Array] | None = None
     stability: pd.DataFrame | None = None
     notes: list[str] = field(default_factory=list)
+    bounds: Mapping[str, Bound] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
@@ -76,6 +77,8 @@ def cem_finding(explained: Explained, *, finished: bool = True) -> Finding:
         estimates |= _values(mode, contrast, found, looked, notes)
     if finished:
         estimates["validity"] = _validity(explained)
+    if "PN" in explained.parts and "median_pn_distance" not in explained.bounds:
+        notes.append("The intervals cover the choice of the samples only, not what a stronger search would find.")
     if explained.stability is not None:
         overlap = explained.stability["overlap"].dropna().to_numpy()
         estimates["stability"] = (statistics.wilson(float(overlap.sum()), len(overlap)), len(overlap))
@@ -98,6 +101,7 @@ def cem_finding(explained: Explained, *, finished: bool = True) -> Finding:
         arrays=_arrays(explained),
         shareable=("index", *(f"{mode.lower()}_found" for mode in explained.parts)),
         notes=tuple(notes),
+        bounds={key: bound for key, bound in explained.bounds.items() if key in estimates} if finished else {},
     )
 
 
@@ -251,7 +255,8 @@ def _charts(tables: Mapping[str, pd.DataFrame], pictures: bool) -> tuple[Chart, 
 def _arrays(explained: Explained) -> dict[str, Array]:
     """The instances beside their explanations, or the nearest attempts, in the order of the table ``samples``.
 
-    ``pn_change`` and ``pp_change``: by how much each feature differs from the origin; 0 where it does not.
+    ``pn_change`` and ``pp_change``: by how much each feature differs from the origin; 0 where it does not. ``nearest``:
+    the pertinent negatives (n, d), NaN where none was found.
     """
     first = next(iter(explained.parts.values()))[0]
     arrays = {"index": explained.index, "original": first.samples.reshape(-1, *explained.shape)}
@@ -259,6 +264,8 @@ def _arrays(explained: Explained) -> dict[str, Array]:
         arrays[mode.lower()] = found.points.reshape(-1, *explained.shape)
         arrays[f"{mode.lower()}_found"] = found.done
         arrays[f"{mode.lower()}_change"] = sizes(contrast, found).reshape(-1, *explained.shape)
+        if mode == "PN":
+            arrays["nearest"] = np.where(found.done[:, None], found.points, np.nan)
         if mode == "PP":
             arrays["baseline"] = contrast.origins.reshape(-1, *explained.shape)
     return arrays

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from xrai_widgets.core import Array
-from xrai_widgets.engines._search.contrast import Answers
+from xrai_widgets.core import Array, Bound
+from xrai_widgets.engines._search.contrast import Answers, Contrast
 from xrai_widgets.engines._search.differences import is_smooth
 from xrai_widgets.engines.explanations._cem_finding import Explained, changed
 
@@ -75,3 +75,13 @@ def empty_notes(explained: Explained) -> list[str]:
     if not empty:
         return []
     return [f"For {empty} instances the baseline alone is answered as they are: their pertinent positive is empty."]
+
+
+def exact_bounds(contrast: Contrast, adds: bool) -> dict[str, Bound]:
+    """Return which numbers an exact search makes exact.
+
+    A lead that is asked for, a weight of the absolute change or a PN that only adds keeps nearer changes out.
+    """
+    if contrast.kappa > 0 or adds:
+        return {}
+    return {"pn_share": "exact"} if contrast.beta > 0 else {"pn_share": "exact", "median_pn_distance": "exact"}

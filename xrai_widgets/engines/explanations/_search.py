@@ -2,15 +2,22 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from xrai_widgets.core import Array, Step
 from xrai_widgets.core.step import Partial
 from xrai_widgets.engines._search.contrast import Contrast, Found
 from xrai_widgets.engines._search.coordinates import Budget, coordinate_search, trim
 from xrai_widgets.engines._search.leaves import cross_leaves
+from xrai_widgets.engines._search.levels import Levels, enumerate_cells, snap
+from xrai_widgets.engines._search.nearby import probe, refine
 from xrai_widgets.engines._search.planes import approach, cross_planes, polish
 from xrai_widgets.engines.explanations._fista import Settings, fista
 
 _APPROACH, _POLISH = 15, 30
+_FLAT, _WIDE, _ROUNDS = 2400, 120, 40  # random points where there are few columns, and many; rounds of refining
+_AMONG_CELLS = 6  # rounds where taking back from threshold to threshold has done most
+_FEW = 4  # columns
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,34 +31,43 @@ class Means:
     budget: Budget
     pool: Array
     rows: int
+    seed: int
+    levels: Levels | None = None
+    known_linear: bool = False  # told by the subject, not guessed from its answers
 
 
-def explain(contrast: Contrast, found: Found, means: Means, step: Step, partial: Partial) -> None:
-    """Fill ``found``, as many instances at a time as memory allows."""
+def explain(contrast: Contrast, found: Found, means: Means, step: Step, partial: Partial) -> Array:
+    """Fill ``found``, as many instances at a time as memory allows; return for which the optimum is known (n,)."""
     n = len(contrast.samples)
+    settled = np.zeros(n, dtype=bool)
     size = max(1, means.rows // means.settings.binary_steps)
     for start in range(0, n, size):
         part = slice(start, min(start + size, n))
         here = step.part(start / n, part.stop / n)
-        _explain_part(contrast.part(part), found.part(part), means, here, partial)
+        settled[part] = _explain_part(contrast.part(part), found.part(part), means, here, partial)
+    return settled
 
 
-def _explain_part(contrast: Contrast, found: Found, means: Means, step: Step, partial: Partial) -> None:
+def _explain_part(contrast: Contrast, found: Found, means: Means, step: Step, partial: Partial) -> Array:
     step(0.0, contrast.mode, partial)
     found.begin(contrast)
+    settled = np.zeros(len(contrast.samples), dtype=bool)
     linear = means.plane is not None and (contrast.mode == "PN" or means.plane[0].shape[1] == 2)
     if linear and means.plane is not None:
         cross_planes(contrast, found, *means.plane)
-    elif means.regions is not None and contrast.penalty is None:
-        cross_leaves(contrast, found, means.regions, step, partial)
-    elif means.search != "coordinate" and contrast.answers.gradient is not None:
+        return found.done if means.known_linear else settled
+    if means.regions is not None and contrast.penalty is None:
+        return cross_leaves(contrast, found, means.regions, step, partial)
+    if means.search != "coordinate" and contrast.answers.gradient is not None:
         fista(contrast, found, means.settings, step.part(0.0, 0.88), partial)
-        _refine(contrast, found, means, step.part(0.88, 1.0), partial)
-    elif contrast.answers.differences is None:
-        coordinate_search(contrast, found, means.pool, means.budget, step, partial)
-    else:
-        coordinate_search(contrast, found, means.pool, means.budget, step.part(0.0, 0.7), partial)
-        _refine(contrast, found, means, step.part(0.7, 1.0), partial)
+        _refine(contrast, found, means, step.part(0.88, 0.95), partial)
+        return _around(contrast, found, means, step.part(0.95, 1.0))
+    if contrast.answers.differences is None:
+        coordinate_search(contrast, found, means.pool, means.budget, step.part(0.0, 0.8), partial)
+        return _around(contrast, found, means, step.part(0.8, 1.0))
+    coordinate_search(contrast, found, means.pool, means.budget, step.part(0.0, 0.6), partial)
+    _refine(contrast, found, means, step.part(0.6, 0.85), partial)
+    return _around(contrast, found, means, step.part(0.85, 1.0))
 
 
 def _refine(contrast: Contrast, found: Found, means: Means, step: Step, partial: Partial) -> None:
@@ -59,3 +75,19 @@ def _refine(contrast: Contrast, found: Found, means: Means, step: Step, partial:
     approach(contrast, found, _APPROACH, step.part(0.0, 0.4))
     polish(contrast, found, _POLISH, step.part(0.4, 0.8))
     trim(contrast, found, step.part(0.8, 1.0), partial, rows=means.rows, back=(0.0,))
+
+
+def _around(contrast: Contrast, found: Found, means: Means, step: Step) -> Array:
+    """Look for narrow regions near the instance, and around what was found; return for which the optimum is known."""
+    settled = np.zeros(len(contrast.samples), dtype=bool)
+    if means.levels is not None:
+        settled = enumerate_cells(contrast, found, means.levels)
+    if settled.all():
+        return settled
+    few = int(contrast.moving.sum()) <= _FEW
+    probe(contrast, found, _FLAT if few else _WIDE, means.seed, step.part(0.0, 0.5))
+    rounds = _ROUNDS if means.levels is None or few else _AMONG_CELLS
+    refine(contrast, found, rounds, means.seed, step.part(0.5, 1.0))
+    if means.levels is not None:
+        snap(contrast, found, means.levels, np.flatnonzero(found.done & (found.cost > 0)))
+    return settled

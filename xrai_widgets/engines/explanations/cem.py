@@ -23,13 +23,21 @@ from xrai_widgets.core.subject import Decode
 from xrai_widgets.engines._search.contrast import Answers, Contrast, Found, Mode
 from xrai_widgets.engines._search.coordinates import Budget
 from xrai_widgets.engines._search.differences import Differences, is_smooth
+from xrai_widgets.engines._search.levels import Levels
 from xrai_widgets.engines._search.planes import planes
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.explanations._autoencoder import Penalty, train_autoencoder
 from xrai_widgets.engines.explanations._calm import calm
 from xrai_widgets.engines.explanations._cem_finding import Explained, cem_finding
 from xrai_widgets.engines.explanations._fista import Settings
-from xrai_widgets.engines.explanations._instances import chosen, class_notes, difference_notes, empty_notes, lead
+from xrai_widgets.engines.explanations._instances import (
+    chosen,
+    class_notes,
+    difference_notes,
+    empty_notes,
+    exact_bounds,
+    lead,
+)
 from xrai_widgets.engines.explanations._question import Question, typical
 from xrai_widgets.engines.explanations._random_explanation import CONTROLS
 from xrai_widgets.engines.explanations._search import Means, explain
@@ -47,12 +55,14 @@ _MOST_CHANGES = 30
         Measure(
             "pn_share",
             "lower",
+            bound="lower",
             meaning="Samples whose answer some allowed change turns over: the fewer, the firmer the model. Where there "
             "are many, look at the features that they hang on.",
         ),
         Measure(
             "median_pn_distance",
             "higher",
+            bound="upper",
             meaning="How far the typical sample is from another answer (L2, in shares of the columns' ranges unless "
             "scale is raw). Where it is short, attack with robustness.evasion, and smooth the model.",
         ),
@@ -69,7 +79,9 @@ def cem(
     X_train: Array | None = None,
     logits: Predict | None = None,
     gradient: Gradient | None = None,
+    linear: tuple[Array, Array] | None = None,
     regions: Array | None = None,
+    thresholds: tuple[Array, ...] | None = None,
     feature_names: tuple[str, ...] = (),
     ids: Array | None = None,
     classes: tuple[Any, ...] = (),
@@ -127,8 +139,12 @@ def cem(
         is 0.
     logits, gradient : callable, optional
         Used where the model has them.
+    linear : (array (k, d), array (k,)), optional
+        Says that the model is linear, so that the closed form is exact.
     regions : array (2, leaves, d), optional
         Boxes on which a single tree gives one answer each.
+    thresholds : tuple of arrays, optional
+        Where an ensemble of trees splits: the values that are tried.
     feature_names, ids, classes, decode : optional
         Names, and the way back to the user's own units.
 
@@ -212,14 +228,18 @@ def cem(
     explained.notes += [f"An explanation counts if its answer leads by kappa = {question.kappa:.3g}."]
     explained.notes += class_notes(explained, pool)
     exact = search == "automatic"
+    levels = None if thresholds is None else Levels.of(thresholds, space)
     means = Means(
         plane=planes(first, seed) if exact else None,
         regions=regions if exact else None,
         search=search,
         settings=Settings(max_iter, binary_steps, c),
-        budget=Budget(_LEVELS, min(len(bounds[0]), _MOST_CHANGES), rows),
+        budget=Budget(_LEVELS, min(len(bounds[0]), _MOST_CHANGES), rows, levels),
         pool=pool,
         rows=rows,
+        seed=seed,
+        levels=levels,
+        known_linear=linear is not None,
     )
     if means.plane is None:
         explained.notes += difference_notes(search, answers, pool, seed)
@@ -249,7 +269,9 @@ def _run(explained: Explained, question: Question, means: Means, noise: float, s
     end = len(explained.parts) / (len(explained.parts) + again)
     for number, (part, found) in enumerate(explained.parts.values()):
         share = end / len(explained.parts)
-        explain(part, found, means, step.part(number * share, (number + 1) * share), partial)
+        settled = explain(part, found, means, step.part(number * share, (number + 1) * share), partial)
+        if part.mode == "PN" and settled.all():
+            explained.bounds = exact_bounds(part, question.adds)
     if again:
         part, found = explained.parts["PN"]
         copy, other = _fresh(question.about("PN", noisy(part, noise, np.random.default_rng([seed, 1]))))

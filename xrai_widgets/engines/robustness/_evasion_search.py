@@ -1,20 +1,21 @@
 """The searches that evasion runs beside the chosen attack, and the methods that are exact."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from xrai_widgets.core import Array, Step
+from xrai_widgets.core import Array, Gradient, Step
 from xrai_widgets.core.step import Partial
 from xrai_widgets.engines._problem import Best, Problem, settle
 from xrai_widgets.engines._search.boxes import negative_box
 from xrai_widgets.engines._search.contrast import Answers, Contrast, Found
-from xrai_widgets.engines._search.coordinates import Budget, coordinate_search
+from xrai_widgets.engines._search.coordinates import Budget, coordinate_search, trim
 from xrai_widgets.engines._search.cube import shrink_cube
+from xrai_widgets.engines._search.differences import Differences, is_smooth
 from xrai_widgets.engines._search.leaves import cross_leaves
 from xrai_widgets.engines._search.levels import Levels, enumerate_cells, snap
 from xrai_widgets.engines._search.nearby import probe, refine
-from xrai_widgets.engines._search.planes import cross_linear
+from xrai_widgets.engines._search.planes import approach, cross_linear, polish
 from xrai_widgets.engines._search.towards import towards_samples
 
 _FINAL = 1e-5
@@ -23,6 +24,8 @@ _GAIN = 1e-3  # relative: what is nearer by less was found already
 _MOVES, _LEVELS, _CHANGES = 500, 16, 30  # candidates for one change; values per number; numbers changed
 _MOST_COLUMNS = 200  # beyond, feature after feature costs more than it finds
 _WIDE = 4  # columns
+_AMONG_CELLS = 10  # real samples gone towards, where the splits are known
+_APPROACH, _POLISH = 15, 30  # steps from tangent plane to tangent plane
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,13 @@ class Knowledge:
 
     Parameters
     ----------
-    linear, regions, thresholds : optional
+    gradient, linear, regions, thresholds : optional
         As in a Subject.
     pool, classes : array (r, d), int array (r,)
         Real samples and the model's answers for them.
     """
 
+    gradient: Gradient | None
     linear: tuple[Array, Array] | None
     regions: Array | None
     thresholds: tuple[Array, ...] | None
@@ -81,7 +85,7 @@ class Search:
         low, high = negative_box(problem.samples, problem.space, None)
         self.contrast = Contrast(
             mode="PN",
-            answers=Answers(problem.predict, None, None, problem.shape, problem.rows),
+            answers=Answers(problem.predict, None, self.known.gradient, problem.shape, problem.rows),
             space=problem.space,
             samples=problem.samples,
             labels=problem.labels,
@@ -122,9 +126,9 @@ class Search:
         contrast, found, step = self.contrast, self.found, self.step
         levels = None if self.known.thresholds is None else Levels.of(self.known.thresholds, self.problem.space)
         columns = int(contrast.moving.sum())
-        owner, second = towards_samples(
-            contrast, found, self.known.pool, self.known.classes, step.part(0.0, 0.15), effort.near
-        )
+        near = effort.near if levels is None else min(effort.near, _AMONG_CELLS)
+        pool, classes = self.known.pool, self.known.classes
+        owner, second = towards_samples(contrast, found, pool, classes, step.part(0.0, 0.15), near)
         wide = contrast.part(owner)
         if levels is not None:
             snap(wide, second, levels, np.flatnonzero(second.done))
@@ -132,7 +136,9 @@ class Search:
             refine(wide, second, 6, self.seed, step.part(0.15, 0.2), 8)
         found.better(contrast, owner, second)
         self._note("towards real samples")
-        if effort.coordinates and len(self.contrast.span) <= _MOST_COLUMNS and len(self.problem.shape) == 1:
+        table = len(contrast.span) <= _MOST_COLUMNS and len(self.problem.shape) == 1
+        smooth = table and levels is None and self._along_slopes(step.part(0.2, 0.6))
+        if table and effort.coordinates and not smooth:
             self._feature_by_feature(levels, step.part(0.2, 0.7))
         if levels is not None:
             snap(contrast, found, levels, np.flatnonzero(found.done & (found.cost > 0)))
@@ -152,14 +158,31 @@ class Search:
             settle(self.problem, self.best, self.best.points[owner], owner, _FINAL)
 
     def _feature_by_feature(self, levels: Levels | None, step: Step) -> None:
-        problem, price = self.problem, self.contrast.price
-        count = max(2, min(_LEVELS, _MOVES // max(1, len(self.contrast.span))))
-        budget = Budget(count, min(len(self.contrast.span), _CHANGES), problem.rows, levels)
-        if price == "elastic":
-            coordinate_search(self.contrast, self.found, self.known.pool, budget, step, self.partial)
+        contrast, found, width = self.contrast, self.found, len(self.contrast.span)
+        if contrast.price == "elastic":
+            count = max(2, min(_LEVELS, _MOVES // max(1, width)))
+            budget = Budget(count, min(width, _CHANGES), self.problem.rows, levels)
+            fresh = Found.untouched(contrast)  # it begins at the samples, whatever was found before
+            fresh.begin(contrast)
+            coordinate_search(contrast, fresh, self.known.pool, budget, step.part(0.0, 0.8), self.partial)
+            found.better(contrast, np.arange(len(found.cost)), fresh)
+            trim(contrast, found, step.part(0.8, 1.0), rows=self.problem.rows, levels=levels)
         else:
-            shrink_cube(self.contrast, self.found, _CHANGES, step)
+            shrink_cube(contrast, found, _CHANGES, step)
         self._note("feature by feature")
+
+    def _along_slopes(self, step: Step) -> bool:
+        """Walk from tangent plane to tangent plane, where the model's answers are smooth; return whether they are."""
+        contrast, answers, space = self.contrast, self.contrast.answers, self.problem.space
+        if answers.gradient is None:
+            differences = Differences.of(space)
+            if not is_smooth(answers, differences, self.known.pool, self.seed):
+                return False
+            contrast = replace(contrast, answers=replace(answers, differences=differences))
+        approach(contrast, self.found, _APPROACH, step.part(0.0, 0.5))
+        polish(contrast, self.found, _POLISH, step.part(0.5, 1.0))
+        self._note("along slopes")
+        return True
 
     def _note(self, method: str) -> None:
         """Put what is found into ``best``, under the name of the method that found it."""

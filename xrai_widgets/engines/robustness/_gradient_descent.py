@@ -28,10 +28,14 @@ def projected_gradient_descent(
     seed: int,
     step: Step,
     partial: Partial = None,
+    *,
+    n_classes: int = 2,
 ) -> Array:
     """Climb the loss inside balls of growing radius (Madry et al. 2018, arXiv:1706.06083).
 
-    A sample broken at one radius is not attacked at larger ones: it stays broken, so accuracy can only fall with ε.
+    A sample broken at one radius is not attacked at larger ones: it stays broken, so accuracy can only fall with ε. The
+    list of radii ends where nothing stands any more. Of several classes each rival is also climbed to by itself: the
+    loss alone leads to the likeliest one, which need not be the nearest.
     What is found is pulled back towards the original, so distances are not tied to the list of radii.
 
     Parameters
@@ -47,31 +51,42 @@ def projected_gradient_descent(
         Norm of the gradient at the original: where it is 0 the attack is blind.
     """
     owner = np.arange(len(problem.samples))
-    blind: Array = np.linalg.norm(_slope(problem, gradient, problem.origins, owner), axis=1)
-    radii = sorted(settings.epsilons)
-    total = len(radii) * settings.restarts
-    for number, (radius, restart) in enumerate((r, k) for r in radii for k in range(settings.restarts)):
-        left = np.flatnonzero(best.distance > radius)
-        step(number / total, f"PGD at ε = {radius:g}, start {restart + 1}", partial)
-        if len(left):
-            streams = [np.random.default_rng([seed, restart, int(problem.numbers[i])]) for i in left]
-            points = _start(problem, left, radius, streams, restart)
-            _climb(
-                problem,
-                best,
-                gradient,
-                points,
-                left,
-                radius,
-                settings.steps,
-                step.part(number / total, (number + 1) / total),
-            )
+    blind: Array = np.linalg.norm(_slope(problem, gradient, problem.origins, owner, None), axis=1)
+    radii, goals = sorted(settings.epsilons), _goals(n_classes, settings.restarts)
+    total = len(radii) * len(goals)
+    for place, radius in enumerate(radii):
+        left = np.flatnonzero(best.distance > radius)  # by each goal: a nearer rival may come after a farther one
+        if not len(left):
+            break
+        for number, (restart, rival) in enumerate(goals, place * len(goals)):
+            step(number / total, f"PGD at ε = {radius:g}, start {number % len(goals) + 1}", partial)
+            some = left if rival is not None else left[best.distance[left] > radius]
+            some = some[problem.labels[some] != rival] if rival is not None else some
+            if not len(some):
+                continue
+            streams = [np.random.default_rng([seed, restart, int(problem.numbers[i])]) for i in some]
+            points = _start(problem, some, radius, streams, restart)
+            climb = _Climb(gradient, radius, settings.steps, rival)
+            _climb(problem, best, climb, points, some, step.part(number / total, (number + 1) / total))
     return blind
 
 
-def _climb(
-    problem: Problem, best: Best, gradient: Gradient, points: Array, owner: Array, radius: float, steps: int, step: Step
-) -> None:
+def _goals(n_classes: int, restarts: int) -> list[tuple[int, int | None]]:
+    """Return (start, rival class): any other class from every start, and of several each one from the sample itself."""
+    each = [(0, rival) for rival in range(n_classes)] if n_classes > 2 else []
+    return [*each, *((restart, None) for restart in range(restarts))]
+
+
+@dataclass(frozen=True)
+class _Climb:
+    gradient: Gradient
+    radius: float
+    steps: int
+    rival: int | None
+
+
+def _climb(problem: Problem, best: Best, climb: _Climb, points: Array, owner: Array, step: Step) -> None:
+    radius, steps = climb.radius, climb.steps
     size = 2.5 * radius / steps
     active = np.arange(len(owner))
     for t in range(steps + 1):
@@ -82,7 +97,7 @@ def _climb(
             active = active[~hit]
         if not len(active) or t == steps:
             break
-        slope = _slope(problem, gradient, points[active], owner[active])
+        slope = _slope(problem, climb.gradient, points[active], owner[active], climb.rival)
         points[active] = _project(problem, points[active] + size * _unit(slope, problem.norm), owner[active], radius)
         step((t + 1) / (steps + 1), f"PGD at ε = {radius:g}")
     broken = np.setdiff1d(np.arange(len(owner)), active)
@@ -102,13 +117,17 @@ def _start(problem: Problem, owner: Array, radius: float, streams: list[np.rando
     return _project(problem, origins + radius * noise, owner, radius)
 
 
-def _slope(problem: Problem, gradient: Gradient, points: Array, owner: Array) -> Array:
+def _slope(problem: Problem, gradient: Gradient, points: Array, owner: Array, rival: int | None) -> Array:
+    """Return the direction (r, D) in which the answer, or its lead over a rival, loses most."""
     space = problem.space
     samples = points * space.slopes + space.bounds[0]
-    parts = [
-        gradient(samples[a : a + problem.rows].reshape(-1, *problem.shape), problem.labels[owner[a : a + problem.rows]])
-        for a in range(0, len(samples), problem.rows)
-    ]
+    parts = []
+    for start in range(0, len(samples), problem.rows):
+        X = samples[start : start + problem.rows].reshape(-1, *problem.shape)
+        own = problem.labels[owner[start : start + problem.rows]]
+        flow = gradient(X, own)
+        # the cross-entropy of class j is logsumexp − score j: in the difference the first part drops out
+        parts.append(flow if rival is None else flow - gradient(X, np.full_like(own, rival)))
     slope: Array = np.concatenate(parts).reshape(len(points), -1) * space.slopes * space.free
     return slope
 

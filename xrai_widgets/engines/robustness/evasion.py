@@ -26,15 +26,15 @@ from xrai_widgets.engines._problem import Best, Problem
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.robustness import _gradient_descent as pgd
 from xrai_widgets.engines.robustness._evasion_finding import Attacked, evasion_finding, unsteady_finding
+from xrai_widgets.engines.robustness._evasion_notes import beaten, blind, noise_note, still_falling
 from xrai_widgets.engines.robustness._evasion_search import Effort, Knowledge, Search, near_hits
 from xrai_widgets.engines.robustness._random_direction import CONTROLS
 
 _POOL = 1000  # real samples among which starting points are looked for
 _UNSTEADY = 0.01  # difference of answers for the same sample from which a change of answer says nothing
 _NOISE = 20  # draws of plain noise per sample that was not broken
-_ITERATIONS, _ON_TABLES, _AMONG_TREES = 25, 12, 4  # of HopSkipJump
-_LIGHT = Effort(near=10, coordinates=False, flat=600, wide=60, rounds=10)  # beside an attack with gradients
-_NEARER = 0.01
+_ITERATIONS, _ON_TABLES, _AMONG_TREES = 24, 12, 4  # of HopSkipJump
+_LIGHT = Effort(near=10, coordinates=False, flat=600, wide=60, rounds=10)  # beside gradients, and on images
 _NAMES = {"hop_skip_jump": "HopSkipJump", "pgd": "projected gradient descent"}
 
 
@@ -81,7 +81,7 @@ def evasion(
         int | None,
         Range(1, 1000),
         When("attack", "hop_skip_jump"),
-        "steps along the decision boundary; automatic: 25 for images, 12 for tables, 4 where the splits are known",
+        "steps along the decision boundary; automatic: 24 for images, 12 for tables, 4 where the splits are known",
     ] = None,
     init_eval: Annotated[
         int,
@@ -99,7 +99,10 @@ def evasion(
         "random starts tried where no real sample of another class is known",
     ] = 100,
     epsilons: Annotated[
-        tuple[float, ...], Range(1e-6, 1000), When("attack", "pgd"), "sizes at which the attack is run"
+        tuple[float, ...],
+        Range(1e-6, 1000),
+        When("attack", "pgd"),
+        "sizes at which the attack is run, until nothing stands",
     ] = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8),
     steps: Annotated[int, Range(1, 10_000), When("attack", "pgd"), "gradient steps per start"] = 40,
     restarts: Annotated[
@@ -202,7 +205,7 @@ def evasion(
     notes = [f"{said} Distances are no surer than that."] if unstable else []
     others = flat if X_train is None else X_train.reshape(len(X_train), -1).astype(np.float64)
     pool = others[rng.permutation(len(others))[:_POOL]]
-    known = Knowledge(linear, regions, thresholds, pool)
+    known = Knowledge(gradient, linear, regions, thresholds, pool)
     notes += _run(attacked, budget, attack, implementation, gradient, known, step.part(0.02, 0.97))
     return evasion_finding(attacked, notes)
 
@@ -245,18 +248,19 @@ def _run(
     known.classes = problem.classes(known.pool)
     here = step.part(0.02, 0.6)
     if gradient is not None and attack == "pgd":
-        slope = pgd.projected_gradient_descent(problem, best, gradient, budget.pgd, budget.seed, here, partial)
-        notes, effort = _blind(slope, best), _LIGHT
+        k, seed = budget.n_classes, budget.seed
+        slope = pgd.projected_gradient_descent(problem, best, gradient, budget.pgd, seed, here, partial, n_classes=k)
+        notes, effort = blind(slope, best), _LIGHT
     else:
         settings = replace(budget.hsj, max_iter=budget.max_iter or _iterations(problem, known))
         history = hsj.hop_skip_jump(problem, best, known.pool, known.classes, settings, budget.seed, here, partial)
-        notes, effort = _still_falling(history), Effort()
+        notes, effort = still_falling(history), Effort() if len(problem.shape) == 1 else _LIGHT
     search.attacked(_NAMES[attack])
     after = best.distance.copy()
     search.run(effort)
     search.finish()
-    notes += _beaten(after, best, _NAMES[attack])
-    return notes + _noise_hits(attacked, budget.seed)
+    notes += beaten(after, best, _NAMES[attack])
+    return notes + noise_note(attacked, near_hits(problem, best, attacked.epsilon, _NOISE, budget.seed))
 
 
 def _art(
@@ -279,48 +283,3 @@ def _iterations(problem: Problem, known: Knowledge) -> int:
     if known.thresholds is not None:
         return _AMONG_TREES
     return _ON_TABLES if len(problem.shape) == 1 else _ITERATIONS
-
-
-def _still_falling(history: Array) -> list[str]:
-    if len(history) < 10:
-        return []
-    early, late = (np.median(history[i]) for i in (-max(2, len(history) // 5), -1))
-    if np.isfinite(early) and late < 0.95 * early:
-        return [
-            f"The median distance still fell by {1 - late / early:.0%} in the last fifth of the attack: raise max_iter."
-        ]
-    return []
-
-
-def _blind(slope: Array, best: Best) -> list[str]:
-    zero = slope < 1e-10
-    if len(zero) and zero.mean() > 0.1:
-        lost = int((zero & ~best.found).sum())
-        return [
-            f"The gradient vanishes for {zero.mean():.0%} of the samples ({lost} of them not broken by it): "
-            "try attack='hop_skip_jump'."
-        ]
-    return []
-
-
-def _beaten(after: Array, best: Best, name: str) -> list[str]:
-    """Say for how many samples other searches came nearer than the chosen attack."""
-    nearer = best.found & (best.distance < after * (1 - _NEARER))
-    count = int(nearer.sum())
-    if not count:
-        return []
-    return [
-        f"For {count} of {len(after)} samples another search found a change that is nearer by more than "
-        f"{_NEARER:.0%} than what {name} found: the column found_by names it."
-    ]
-
-
-def _noise_hits(attacked: Attacked, seed: int) -> list[str]:
-    """Let plain noise of size ε have a try at what still stands."""
-    count = int(near_hits(attacked.problem, attacked.best, attacked.epsilon, _NOISE, seed).sum())
-    if not count:
-        return []
-    return [
-        f"Plain noise of size {attacked.epsilon:g} broke {count} samples that every search had left standing; they "
-        "count as broken. Raise the budget: there are more."
-    ]
