@@ -1,6 +1,7 @@
 """Every notebook runs from top to bottom, offline, and is committed without outputs."""
 
 import json
+from inspect import getsource
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import nbclient
 import nbformat
 import pytest
 
+from tests import notebook_claims
 from xrai_widgets.io.notebooks import notebook_folder, read_cards
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
@@ -26,7 +28,12 @@ def test_the_notebooks_that_were_promised_are_there() -> None:
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
 def test_a_notebook_runs_without_an_error_or_a_warning(path: Path) -> None:
+    """What it says in words holds for what it shows: see `notebook_claims`."""
     notebook = nbformat.read(path, as_version=4)
+    claims = getattr(notebook_claims, f"of_{path.stem}", None)
+    if claims is not None:
+        said = f"from typing import Any\n\n{getsource(claims)}\n\n{claims.__name__}(globals())"
+        notebook.cells.append(nbformat.v4.new_code_cell(said))
     nbclient.NotebookClient(
         notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}
     ).execute()
@@ -34,6 +41,12 @@ def test_a_notebook_runs_without_an_error_or_a_warning(path: Path) -> None:
     said = [output.text for output in outputs if output.output_type == "stream" and output.name == "stderr"]
     assert said == []
     assert any(WIDGET in output.get("data", {}) for output in outputs), "a notebook must show a widget"
+
+
+def test_every_claim_belongs_to_a_notebook() -> None:
+    claimed = {name.removeprefix("of_") for name in vars(notebook_claims) if name.startswith("of_")}
+    assert claimed
+    assert claimed <= {path.stem for path in NOTEBOOKS}
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)

@@ -1,0 +1,155 @@
+"""What the notebooks say in words, as assertions about what they show.
+
+Each function runs in the notebook's own kernel, after its last cell, on the names that its cells have made. It must not
+use anything from this module.
+"""
+
+from typing import Any
+
+
+def of_01_privacy_of_a_credit_model(shown: dict[str, Any]) -> None:
+    """Claims of the notebook on the privacy of a credit model."""
+    import numpy as np
+    from scipy.stats import binomtest
+
+    from xrai_widgets.results.policy import Policy, judge
+
+    def interval(outcome: Any, key: str = "advantage") -> tuple[float, float]:
+        low, high = outcome.finding.intervals[key]
+        return low, high
+
+    def wilson(hits: Any) -> tuple[float, float]:
+        limits = binomtest(int(hits.sum()), len(hits)).proportion_ci(method="wilson")
+        return limits.low, limits.high
+
+    subject, y_test, answers = shown["subject"], shown["y_test"].to_numpy(), shown["answers"]
+    assert len(shown["X"]) == 1000
+    assert len(subject.X_train) == 600, "15 of the 600"
+    threshold = Policy.default().threshold("privacy.membership_inference", "advantage")
+    assert threshold is not None
+    assert threshold.value == 0.10, "the policy allows 0.10"
+    assert {"constant model", "memorising model"} <= set(shown["membership"].table("controls")["control"])
+    assert interval(shown["membership"])[0] > 0.10, "it tells anyone who was in the training data"
+    assert interval(shown["lira"])[0] > 0, "a few references are enough to see the direction"
+    assert interval(shown["labels"])[0] > 0, "hiding the probabilities does not close the leak"
+    assert judge(shown["exposure"]).status == "not judged", "its mean is not judged"
+    twice = [shown["logistic"].fit(subject.X_train, subject.y_train, seed=seed)(subject.X) for seed in (0, 1)]
+    assert np.allclose(*twice), "a logistic regression is the same every time"
+    forests = [subject.fit(subject.X_train, subject.y_train, seed=seed)(subject.X) for seed in (0, 1)]
+    assert not np.allclose(*forests), "a forest says something else after every training"
+
+    full, pruned, logistic = shown["defences"]
+    assert interval(full)[0] > max(interval(pruned)[1], interval(logistic)[1]), "both defences close most of the leak"
+    for outcome in (pruned, logistic):
+        low, high = interval(outcome)
+        assert low <= 0.05, "near 0"
+        assert high < 0.2
+    apart = abs(pruned.finding.values["advantage"] - logistic.finding.values["advantage"])
+    assert apart < 0.1, "the logistic regression gives away as little"
+
+    right = {name: given == y_test for name, given in answers.items()}
+    bad = y_test == "bad"
+    named = {name: (given == "bad")[bad] for name, given in answers.items()}
+    assert np.mean(y_test == "good") > 0.6, "most applicants are good"
+    assert not (answers["everybody is good"] == "bad").any()
+    low, high = wilson(right["pruned forest"])
+    assert low <= np.mean(right["everybody is good"]) <= high, "right about as often as who never looks"
+    assert np.mean(answers["pruned forest"] == "bad") < 0.05, "hardly anybody is called bad"
+    assert wilson(named["pruned forest"])[1] < wilson(named["fully grown forest"])[0], "few of the bad ones are named"
+    for per_sample in (right, named):
+        first, second = (per_sample[name].astype(float) for name in ("fully grown forest", "logistic regression"))
+        difference = second - first
+        half = 1.96 * difference.std(ddof=1) / np.sqrt(len(difference))
+        assert abs(difference.mean()) <= half, "the logistic regression pays no price that shows"
+        assert half < 0.12, "and a large one would show"
+
+
+def of_02_evasion_of_a_tabular_model(shown: dict[str, Any]) -> None:
+    """Claims of the notebook on evasion."""
+    import numpy as np
+
+    assert shown["forest"].X.shape[1] == 30, "thirty measurements"
+    assert shown["forest"].gradient is None, "trees have no gradients"
+    assert shown["logistic"].gradient is not None
+    for name in ("attack", "by_answers", "by_gradient"):
+        samples = shown[name].table("samples")
+        assert samples.loc[samples["status"] != "found", "distance"].isna().all(), "not found is never a distance"
+        assert set(shown[name].table("rows")) >= {"feature", "original", "adversarial"}
+    by_gradient = shown["by_gradient"].table("samples").set_index("id")["distance"].to_numpy()
+    by_answers = shown["by_answers"].table("samples").set_index("id")["distance"].to_numpy()
+    both = np.isfinite(by_gradient) & np.isfinite(by_answers)
+    assert both.sum() >= 15
+    apart = np.abs(by_gradient[both] / by_answers[both] - 1)
+    assert np.median(apart) < 0.03, "they come to nearly the same distance"
+    assert np.quantile(apart, 0.9) < 0.1
+    for distance in (by_gradient, by_answers):
+        found = np.isfinite(distance)
+        assert (distance[found] >= shown["exact"][found] * (1 - 1e-6)).all(), "no attack can come out below the truth"
+        assert np.median(distance[found] / shown["exact"][found]) < 1.05, "and what is found lies just above"
+
+
+def of_03_membership_of_a_regression_model(shown: dict[str, Any]) -> None:
+    """Claims of the notebook on a regression."""
+    import numpy as np
+
+    import xrai_widgets as xw
+
+    tree, ridge = shown["tree"], shown["ridge"]
+    assert ridge.X.shape[1] == 10, "ten numbers"
+    assert len(ridge.X_train) == 221, "221 patients"
+    assert len(ridge.X_train) + len(ridge.X) == 442, "442 patients, half of them members"
+    inside = np.abs(tree.predict(tree.X_train) - tree.y_train).mean()
+    assert inside < np.abs(tree.predict(tree.X) - tree.y).mean(), "patients who were trained on are predicted better"
+    plain = xw.assess(ridge, "privacy.membership_inference").finding
+    assert plain is not None
+    low, high = plain.intervals["advantage"]
+    assert low <= 0 <= high, "the interval covers 0"
+    by_tree, by_ridge = (outcome.finding.intervals["advantage"] for outcome in shown["strong"])
+    error = shown["by_error"].finding
+    assert error.intervals["advantage"][0] > 0
+    assert by_tree[0] <= error.values["advantage"] <= by_tree[1], "finds about as much as the plain error does"
+    assert by_ridge[0] <= 0, "nothing that chance would not"
+    assert shown["left_out"].finding.values["worst_shift"] > 0
+
+
+def of_04_compare_two_models(shown: dict[str, Any]) -> None:
+    """Claims of the notebook that compares two models."""
+    import numpy as np
+
+    import xrai_widgets as xw
+
+    deep, pruned, before, after = (shown[name] for name in ("deep", "pruned", "before", "after"))
+    assert deep.parts == pruned.parts, "trained and tested on the same applicants"
+    board = xw.compare(before, after).table()
+    mine = board[(board["measure"] == "advantage") & board["difference"].notna()].iloc[0]
+    assert mine["pairs"] == 1000
+    assert mine["reading"] == "lower, better", "it gives away less"
+
+    def called_bad(model: Any, group: str) -> Any:
+        bad = model.classes.index("bad")
+        return model.predict(model.X)[model.y == model.classes.index(group)].argmax(axis=1) == bad
+
+    assert called_bad(pruned, "bad").mean() < 0.15, "names hardly any of the bad applicants"
+    assert called_bad(deep, "bad").mean() > 2 * called_bad(pruned, "bad").mean(), "that is the price"
+
+    rounded, silent = (xw.run_plan(shown[name], shown["plan"]) for name in ("rounded", "silent"))
+    board = xw.compare(before, rounded, silent).table()
+    found = board[board["difference"].notna()].set_index(["measure", "subject"])
+    by_rounding, by_silence = shown["rounded"].name, shown["silent"].name
+    advantage = found.loc[("advantage", by_rounding)]
+    assert advantage["reading"] == "no difference shown", "no less of the advantage is left"
+    assert advantage["difference_low"] > -0.05, "and a large difference would show"
+    tail = rounded[0].finding
+    low, high = tail.intervals["tpr_at_fpr_1pct"]
+    if ("tpr_at_fpr_1pct", by_rounding) in found.index:
+        assert found.loc[("tpr_at_fpr_1pct", by_rounding), "reading"] == "no difference shown"
+    assert high - low > 0.1, "the interval of that number is wide"
+    scores = shown["rounded"].predict(deep.X_train)[np.arange(len(deep.y_train)), deep.y_train]
+    outside = shown["rounded"].predict(deep.X)[np.arange(len(deep.y)), deep.y]
+    assert np.mean(outside == scores.max()) > 0.01, "no threshold accuses as few as one in a hundred"
+    assert found.loc[("advantage", by_silence), "reading"] == "lower, better", "takes part of the advantage away"
+    left = silent[0].finding.intervals["advantage"]
+    assert left[0] > 0, "and not all"
+    assert left[0] > after[0].finding.intervals["advantage"][1], "the pruned model does not have it to hide"
+    assert np.mean(deep.predict(deep.X_train).argmax(axis=1) == deep.y_train) > 0.99, "right about its training data"
+    assert np.mean(deep.predict(deep.X).argmax(axis=1) == deep.y) < 0.85

@@ -1,0 +1,88 @@
+"""Every judged number of every engine stands beside something of which the answer is known, and that can stop it."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from xrai_widgets.core import Assessment, Finding, Step, Subject, quiet, registered
+from xrai_widgets.core.control import CONTROLS, OWN_MODEL
+from xrai_widgets.data import examples
+from xrai_widgets.results.policy import Policy, judge
+from xrai_widgets.results.threshold import Threshold
+from xrai_widgets.runtime import run
+from xrai_widgets.runtime.control_subjects import name_of
+from xrai_widgets.runtime.control_warnings import Wrong, unjudged_by
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+CATALOG = [entry for entry in registered().values() if entry.family != "custom"]
+SMALL: dict[str, dict[str, Any]] = {
+    "explanations.cem": {"n_samples": 4, "max_iter": 20, "binary_steps": 3},
+    "privacy.lira": {"n_references": 4, "repeats": 2},
+    "privacy.attribute_inference": {"n_samples": 60, "repeats": 1, "attack_model": "linear"},
+    "privacy.label_only": {"n_samples": 60, "copies": 3, "repeats": 2},
+    "privacy.pdtp": {"n_samples": 4, "repeats": 1, "null_draws": 5},
+    "robustness.evasion": {"n_samples": 12, "max_iter": 5},
+}
+every_engine = pytest.mark.parametrize("entry", CATALOG, ids=[entry.name for entry in CATALOG])
+
+
+def subject_for(entry: Assessment) -> Subject:
+    found = map(examples.load, ("breast_cancer_logistic", "german_credit_forest"))
+    return next(subject for subject in found if entry.gap(subject) is None)
+
+
+@every_engine
+def test_an_assessment_has_controls_or_says_why_not(entry: Assessment) -> None:
+    assert entry.controls or entry.no_controls
+
+
+@every_engine
+def test_every_judged_measure_has_a_control_that_can_come_out_wrong(entry: Assessment) -> None:
+    if entry.no_controls:
+        return
+    for measure in entry.measures:
+        mine = [control for control in entry.controls if not control.about or measure.key in control.about]
+        assert any(control.expect != "anything" for control in mine), f"nothing can stop {measure.key} of {entry.name}"
+    for control in entry.controls:
+        known = {measure.key for measure in entry.measures}
+        assert not entry.measures or {*control.about} <= known, f"{name_of(control)} is about what is not judged"
+
+
+@every_engine
+def test_every_judged_number_stands_beside_its_controls(entry: Assessment) -> None:
+    outcome = run(subject_for(entry), entry, SMALL.get(entry.name, {}))
+    assert outcome.status == "ok", outcome.reason
+    assert outcome.finding is not None
+    if entry.no_controls:
+        return
+    table = outcome.finding.tables[CONTROLS]
+    others = table[table["control"] != OWN_MODEL]
+    assert (others["note"] != "").all(), "each one says what a reader should see"
+    assert not others["note"].str.startswith("failed").any()
+    for measure in entry.measures:
+        assert measure.key in set(others["measure"]), measure.key
+    assert others["value"].notna().any()
+    assert {name_of(control) for control in entry.controls} == set(others["control"])
+    assert outcome.finding.unjudged == {}, "no control of a plain example is wrong"
+
+
+@every_engine
+def test_a_control_that_comes_out_wrong_stops_every_verdict_that_it_is_about(entry: Assessment) -> None:
+    values = {measure.key: 0.0 for measure in entry.measures}
+    finding = Finding(values, tables={}, bounds={})
+    limits = {measure.key: Threshold("max" if measure.better == "lower" else "min", 0.0) for measure in entry.measures}
+    outcome = run(subject_for(entry), _silent(entry, finding), {})
+    assert judge(outcome, Policy({entry.name: limits})).status != "not judged" or not values
+    for control in entry.controls:
+        stopped = unjudged_by([Wrong(control, "leak 1", "why")], finding, entry)
+        allowed = {*control.about} or set(values)
+        assert set(stopped) == (allowed & set(values) if control.kind != "blind" else set())
+        assert all(name_of(control) in reason for reason in stopped.values())
+
+
+def _silent(entry: Assessment, finding: Finding) -> Assessment:
+    def nothing(*, step: Step = quiet) -> Finding:
+        return finding
+
+    return replace(entry, engine=nothing, controls=())
