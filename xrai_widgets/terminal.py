@@ -61,7 +61,7 @@ def show(made: Report, outcomes: Sequence[Outcome]) -> None:
                 table.add_row(*row)
             if rows:
                 console.print(table)
-        for line in said.waiver_lines(verdict):
+        for line in said.doubt_lines(verdict) + said.waiver_lines(verdict):
             console.print(line, highlight=False, soft_wrap=True)
 
 

@@ -8,20 +8,10 @@ from pathlib import Path
 
 from xrai_widgets.core import Finding, Outcome
 from xrai_widgets.io.outcomes import ROWS
+from xrai_widgets.results.families import FamilySummary, families
 from xrai_widgets.results.html import entry_of
 from xrai_widgets.results.policy import Policy, Verdict, judge
 from xrai_widgets.results.threshold import WORST_FIRST, Status
-
-
-@dataclass(frozen=True)
-class FamilySummary:
-    """The worst verdict of one family of assessments."""
-
-    family: str
-    status: Status
-    judged: int
-    total: int
-    waived: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,10 +55,7 @@ class Report:
     @property
     def families(self) -> list[FamilySummary]:
         """One line per family: how bad the worst judged result is."""
-        found: dict[str, list[Verdict]] = {}
-        for outcome, verdict in zip(self.outcomes, self.verdicts, strict=True):
-            found.setdefault(outcome.assessment.partition(".")[0], []).append(verdict)
-        return [_summary(name, verdicts) for name, verdicts in found.items()]
+        return families(self.outcomes, self.verdicts)
 
     @property
     def recommendations(self) -> list[Recommendation]:
@@ -137,12 +124,6 @@ def redacted(outcome: Outcome) -> Outcome:
         return outcome
     number = re.search(r"\(error \w+; .*\)$", outcome.reason)
     return replace(outcome, reason=f"the assessment failed {number.group() if number else '(no details)'}")
-
-
-def _summary(family: str, verdicts: list[Verdict]) -> FamilySummary:
-    worst = min((verdict.status for verdict in verdicts), key=WORST_FIRST.index)
-    waived = worst == "fail" and not any(verdict.failed for verdict in verdicts)
-    return FamilySummary(family, worst, sum(v.status != "not judged" for v in verdicts), len(verdicts), waived)
 
 
 def report(

@@ -3,6 +3,7 @@
 from xrai_widgets.results import words
 from xrai_widgets.results.html import said_of_waiver
 from xrai_widgets.results.policy import Verdict
+from xrai_widgets.results.verdict_words import doubt
 
 VALUES = ("measure", "value", "95 % interval", "n", "threshold", "verdict")
 GROUPS = ("subgroup", "measure", "value", "95 % interval", "n", "by itself", "together (Holm)")
@@ -38,9 +39,16 @@ def waiver_lines(verdict: Verdict) -> list[str]:
     return [f"{words.label(check.key)}: {plain(said_of_waiver(check))}" for check in noted]
 
 
+def doubt_lines(verdict: Verdict) -> list[str]:
+    """Return a sentence for each value that is a bound or that is not judged although it has a threshold."""
+    doubts = {check.key: doubt(check) for check in verdict.checks if doubt(check)}
+    doubts |= {key: f"Not judged: {verdict.unjudged[key]}." for key in verdict.missing}
+    return [f"{words.label(key)}: {plain(said)}" for key, said in doubts.items()]
+
+
 def coloured(status: str) -> str:
     """Return a verdict or an ending with its shape and colour."""
-    colour = {"pass": "green", "warn": "yellow", "fail": "red"}.get(status, "dim")
+    colour = {"pass": "green", "not refuted": "blue", "warn": "yellow", "fail": "red"}.get(status, "dim")
     return f"[{colour}]{words.SHAPES.get(status, '○')} {status}[/]"
 
 

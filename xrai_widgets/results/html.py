@@ -11,8 +11,9 @@ from markupsafe import Markup
 
 from xrai_widgets.core import Assessment, Chart, Finding, Measure, Outcome, registered
 from xrai_widgets.core.control import CONTROLS
-from xrai_widgets.results import as_code, run_as_code, words, zones
+from xrai_widgets.results import as_code, run_as_code, verdict_words, words, zones
 from xrai_widgets.results.describe import describe
+from xrai_widgets.results.families import families
 from xrai_widgets.results.policy import Check, Policy, Verdict, judge
 
 _BAR = 140.0  # width of an interval bar
@@ -36,7 +37,8 @@ def environment() -> jinja2.Environment:
         "cell": cell,
     }
     found.globals |= {"shapes": words.SHAPES, "interval": words.interval, "bar": bar, "said_of_waiver": said_of_waiver}
-    found.globals |= {"chance_of": zones.chance_of, "measure_of": measure_of}
+    found.globals |= {"chance_of": zones.chance_of, "measure_of": measure_of, "doubt": verdict_words.doubt}
+    found.globals |= {"meant": verdict_words.MEANT}
     return found
 
 
@@ -84,7 +86,9 @@ def scoreboard(outcomes: Iterable[Outcome], policy: Policy, quality: Finding | N
     """Return the scoreboard: the model's own quality, then one row per value, grouped by assessment."""
     rows = [(outcome, judge(outcome, policy), entry_of(outcome)) for outcome in outcomes]
     several = len({outcome.subject for outcome, _, _ in rows}) > 1
-    return render("scoreboard.html", rows=rows, quality=quality, title=title, several=several)
+    found = families([outcome for outcome, _, _ in rows], [verdict for _, verdict, _ in rows])
+    doubts = [family for family in found if family.reason]
+    return render("scoreboard.html", rows=rows, quality=quality, title=title, several=several, doubts=doubts)
 
 
 def head(outcome: Outcome, verdict: Verdict) -> str:

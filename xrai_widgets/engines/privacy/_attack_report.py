@@ -20,10 +20,10 @@ __all__ = ["FEWEST", "LOW_RATES", "Scored", "attack_report", "check_enough", "lo
 
 FEWEST = 10
 MEASURES = (
-    Measure("advantage", "lower", 0.0),
-    Measure("auc", "lower", 0.5),
-    Measure("balanced_accuracy", "lower", 0.5),
-    Measure("tpr_at_fpr_1pct", "lower", 0.01),
+    Measure("advantage", "lower", 0.0, attacker=True),
+    Measure("auc", "lower", 0.5, attacker=True),
+    Measure("balanced_accuracy", "lower", 0.5, attacker=True),
+    Measure("tpr_at_fpr_1pct", "lower", 0.01, attacker=True),
 )
 
 

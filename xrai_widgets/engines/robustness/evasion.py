@@ -33,8 +33,8 @@ _NOISE = 20  # draws of plain noise per sample that the attack did not break
 @assessment(
     title="Evasion attack and security curve",
     measures=(
-        Measure("robust_accuracy", "higher"),
-        Measure("median_distance", "higher"),
+        Measure("robust_accuracy", "higher", bound="upper"),
+        Measure("median_distance", "higher", bound="upper"),
         Measure("accuracy", "higher"),
     ),
     reference="Chen, Jordan, Wainwright 2020, arXiv:1904.02144; Madry et al. 2018, arXiv:1706.06083",
