@@ -58,6 +58,7 @@ ONLY_INSIDE_FUNCTIONS = {
 }
 # a broad `except` stands only where a thread, a process, a callback or somebody else's code ends
 BROAD_EXCEPT = {
+    "cli.py",
     "io/model_files.py",
     "models/adapt.py",
     "models/state.py",
@@ -65,6 +66,7 @@ BROAD_EXCEPT = {
     "runtime/run.py",
     "runtime/run_step.py",
     "runtime/worker.py",
+    "terminal.py",
     "widgets/download.py",
     "widgets/parts.py",
 }

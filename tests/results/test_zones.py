@@ -39,7 +39,7 @@ def with_controls(given: Outcome, *rows: tuple[object, ...]) -> Outcome:
             -0.02,
             0.03,
             0.08,
-            "That is what this attacker gets; a stronger one may get more. Guessing gives 0, which the interval contains.",
+            "a stronger one may get more. Guessing gives 0, which the interval contains.",
         ),
         (0.02, 0.09, 0.16, "The interval lies in both zones"),
         (0.12, 0.2, 0.28, "The whole interval lies in the unsafe zone. Guessing gives 0, which the interval excludes."),

@@ -33,7 +33,7 @@ def outcome_to_dict(outcome: Outcome, *, include_rows: bool = False) -> dict[str
     data["seconds"] = _number(outcome.seconds)
     data["params"] = params_to_dict(outcome.params)
     data["versions"], data["parts"] = dict(outcome.versions), dict(outcome.parts)
-    data["finding"] = None if outcome.finding is None else _finding_to_dict(outcome.finding, include_rows)
+    data["finding"] = None if outcome.finding is None else finding_to_dict(outcome.finding, include_rows=include_rows)
     return data
 
 
@@ -51,16 +51,18 @@ def outcome_from_dict(data: Mapping[str, Any]) -> Outcome:
         if something is missing or of the wrong kind.
     """
     try:
-        rest = {key: value for key, value in data.items() if key not in {"finding", "params"}}
+        known = {f.name for f in fields(Outcome)} - {"finding", "params"}  # what a newer program adds is left out
+        rest = {key: value for key, value in data.items() if key in known}
         params = {key: tuple(value) if isinstance(value, list) else value for key, value in data["params"].items()}
-        finding = None if data["finding"] is None else _finding_from_dict(data["finding"])
+        finding = None if data["finding"] is None else finding_from_dict(data["finding"])
         return Outcome(**{**rest, "seconds": float(data["seconds"])}, params=params, finding=finding)
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         said = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"this is no outcome as xrai-widgets writes it: {said}") from None
 
 
-def _finding_to_dict(finding: Finding, include_rows: bool) -> dict[str, Any]:
+def finding_to_dict(finding: Finding, *, include_rows: bool = False) -> dict[str, Any]:
+    """Return a finding as JSON-ready types; ``include_rows`` as for an outcome."""
     tables = {key: _table_to_dict(frame) for key, frame in finding.tables.items() if include_rows or key != ROWS}
     return {
         "values": {key: _number(value) for key, value in finding.values.items()},
@@ -77,7 +79,8 @@ def _finding_to_dict(finding: Finding, include_rows: bool) -> dict[str, Any]:
     }
 
 
-def _finding_from_dict(data: Mapping[str, Any]) -> Finding:
+def finding_from_dict(data: Mapping[str, Any]) -> Finding:
+    """Return the finding that `finding_to_dict` wrote; fields that are not known are left out."""
     return Finding(
         values={key: float(value) for key, value in data["values"].items()},
         intervals={key: (float(low), float(high)) for key, (low, high) in data["intervals"].items()},
@@ -93,7 +96,9 @@ def _finding_from_dict(data: Mapping[str, Any]) -> Finding:
 
 def _chart_from_dict(data: Mapping[str, Any]) -> Chart:
     cut = data.get("cut")
-    return Chart(**{**data, "cut": None if cut is None else float(cut)})
+    known = {f.name for f in fields(Chart)}
+    rest = {key: value for key, value in data.items() if key in known}
+    return Chart(**{**rest, "cut": None if cut is None else float(cut)})
 
 
 def _table_to_dict(frame: pd.DataFrame) -> dict[str, Any]:

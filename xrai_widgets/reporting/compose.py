@@ -38,6 +38,8 @@ class Report:
         The model's own accuracy, AUROC and calibration.
     created : str
         ISO 8601, UTC.
+    named : tuple of str
+        Assessments that somebody asked for by name: one that does not end is no fine ending.
     """
 
     outcomes: Sequence[Outcome]
@@ -46,6 +48,7 @@ class Report:
     include_rows: bool
     quality: Finding | None
     created: str
+    named: tuple[str, ...] = ()
 
     @property
     def verdicts(self) -> list[Verdict]:
@@ -133,6 +136,7 @@ def report(
     title: str = "",
     include_rows: bool = False,
     quality: Finding | None = None,
+    named: Iterable[str] = (),
 ) -> Report:
     """Compose a report.
 
@@ -146,6 +150,8 @@ def report(
         Also write the samples' own contents; without it they are named by id only.
     quality : Finding, optional
         The model's own quality, as `xrai_widgets.runtime.model_quality` gives it.
+    named : iterable of str
+        Assessments that were asked for by name; the exit code of the command line depends on how they end.
     """
     given = list(outcomes)
     if not given:
@@ -154,4 +160,5 @@ def report(
     if not include_rows:
         given = [redacted(outcome) for outcome in given]
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    return Report(given, policy or Policy.default(), title or f"Audit of {names}", include_rows, quality, created)
+    heading = title or f"Audit of {names}"
+    return Report(given, policy or Policy.default(), heading, include_rows, quality, created, tuple(named))
