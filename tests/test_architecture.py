@@ -176,6 +176,22 @@ def test_apps_compose_in_sixty_lines() -> None:
         assert sum(_length(node) for node in classes_and_functions) <= 60, path.name
 
 
+def test_a_subject_gets_another_predict_through_one_door_only() -> None:
+    """`Subject.answering` drops what sees inside the old model; a copy by `replace` would keep it."""
+    for path in MODULES:
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.Call) and "replace" in ast.unparse(node.func):
+                words = {keyword.arg for keyword in node.keywords} | {
+                    key.value
+                    for keyword in node.keywords
+                    if keyword.arg is None
+                    for part in ast.walk(keyword.value)
+                    for key in ([*part.keys] if isinstance(part, ast.Dict) else [])
+                    if isinstance(key, ast.Constant)
+                }
+                assert "predict" not in words, f"{path.relative_to(PACKAGE)}:{node.lineno}"
+
+
 def test_the_top_level_is_what_was_agreed() -> None:
     tracked = {".gitignore", ".github", ".ci"}
     found = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}

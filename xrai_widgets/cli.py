@@ -1,4 +1,4 @@
-"""The command line: serve, list, assess, report, doctor. Its exit codes stand in `xrai_widgets.reporting.exit_codes`."""
+"""The command line: serve, list, assess, report, doctor. The exit codes stand in `reporting.exit_codes`."""
 
 import sys
 import traceback
@@ -98,7 +98,7 @@ def list_(name: Annotated[str, typer.Argument(help="an assessment, to see its pa
     console.print(table)
 
 
-@app.command()
+@app.command(epilog=listed())
 def assess(
     model: Annotated[
         str, typer.Argument(help="a built-in example, or a file (.skops .onnx .safetensors); default: the plan's")
@@ -170,7 +170,7 @@ def assess(
     raise typer.Exit(exit_code(made, interrupted=interrupted, allow_unjudged=allow_unjudged))
 
 
-@app.command()
+@app.command(epilog=listed())
 def report(
     source: Annotated[Path, typer.Argument(help="a report saved as JSON")],
     out: Annotated[list[Path], typer.Option(help="file to write (.html .json .md); may be repeated")],

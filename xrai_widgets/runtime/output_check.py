@@ -54,6 +54,6 @@ class OutputCheck:
         given = ", ".join(f"{value:.4g}" for value in out[first].ravel()[:8])
         more = f"; so are {int(bad.sum()) - 1} more of these {asked}" if bad.sum() > 1 else ""
         raise ValueError(
-            f"{self.what} {wanted}, got [{given}] for row {start + first} of the {total} that were asked at once{more}: "
+            f"{self.what} {wanted}, got [{given}] for row {start + first} of the {total} asked at once{more}; "
             "a number made of such answers would be wrong"
         )
