@@ -182,12 +182,13 @@ def report(
     """Judge saved results again, by another policy if given, and write them in another form."""
     import xrai_widgets.engines  # noqa: F401 - fills the catalog
     from xrai_widgets.reporting.compose import report as compose
-    from xrai_widgets.reporting.export import read_named, read_policy, read_quality, read_report
+    from xrai_widgets.reporting.export import read_combined, read_named, read_policy, read_quality, read_report
     from xrai_widgets.results.policy import Policy
     from xrai_widgets.terminal import show
 
     judged_by = Policy.load(policy) if policy else read_policy(source)
-    made = compose(read_report(source), judged_by, quality=read_quality(source), named=read_named(source))
+    kept = {"quality": read_quality(source), "named": read_named(source), "read_together": read_combined(source)}
+    made = compose(read_report(source), judged_by, **kept)
     show(made, made.outcomes)
     for file in out:
         typer.echo(f"wrote {made.save(file)}")

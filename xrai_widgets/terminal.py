@@ -112,6 +112,8 @@ def _sum_up(console: Console, made: Report) -> None:
         ending = said.coloured(family.status) + (" (waived)" if family.waived else "")
         table.add_row(family.family, ending, family.counted, plain(family.reason))
     console.print("", table)
+    for line in said.reading_lines(made.readings):
+        console.print(line, highlight=False, soft_wrap=True)
     for line in unjudged(made):
         console.print(plain(line), highlight=False, soft_wrap=True)
 

@@ -66,6 +66,7 @@ def _two_to_three(report: dict[str, Any]) -> None:
             check.setdefault("reason", "")
     report.setdefault("named", [])
     report.setdefault("families", [])
+    report.setdefault("combined", [])
     report.setdefault("quality", None)
 
 

@@ -63,7 +63,7 @@ def outcome_from_dict(data: Mapping[str, Any]) -> Outcome:
 
 def finding_to_dict(finding: Finding, *, include_rows: bool = False) -> dict[str, Any]:
     """Return a finding as JSON-ready types; ``include_rows`` as for an outcome."""
-    tables = {key: _table_to_dict(frame) for key, frame in finding.tables.items() if include_rows or key != ROWS}
+    tables = {key: table_to_dict(frame) for key, frame in finding.tables.items() if include_rows or key != ROWS}
     return {
         "values": {key: _number(value) for key, value in finding.values.items()},
         "intervals": {key: [_number(low), _number(high)] for key, (low, high) in finding.intervals.items()},
@@ -85,7 +85,7 @@ def finding_from_dict(data: Mapping[str, Any]) -> Finding:
         values={key: float(value) for key, value in data["values"].items()},
         intervals={key: (float(low), float(high)) for key, (low, high) in data["intervals"].items()},
         counts=data["counts"],
-        tables={key: _table_from_dict(table) for key, table in data["tables"].items()},
+        tables={key: table_from_dict(table) for key, table in data["tables"].items()},
         charts=tuple(_chart_from_dict(chart) for chart in data["charts"]),
         arrays={key: _array_from_dict(array) for key, array in data["arrays"].items()},
         notes=tuple(data["notes"]),
@@ -101,7 +101,8 @@ def _chart_from_dict(data: Mapping[str, Any]) -> Chart:
     return Chart(**{**rest, "cut": None if cut is None else float(cut)})
 
 
-def _table_to_dict(frame: pd.DataFrame) -> dict[str, Any]:
+def table_to_dict(frame: pd.DataFrame) -> dict[str, Any]:
+    """Return a table as JSON-ready types."""
     columns = []
     for name in frame.columns:
         kind, values = _column_to_list(frame[name])
@@ -117,7 +118,8 @@ def _column_to_list(column: pd.Series) -> tuple[str, list[Any]]:
     return "integer", column.tolist()
 
 
-def _table_from_dict(data: Mapping[str, Any]) -> pd.DataFrame:
+def table_from_dict(data: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the table that `table_to_dict` wrote."""
     made = {}
     for column in data["columns"]:
         if column["type"] == "number":

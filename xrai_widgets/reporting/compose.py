@@ -8,9 +8,10 @@ from pathlib import Path
 
 from xrai_widgets.core import Finding, Outcome
 from xrai_widgets.io.outcomes import ROWS
+from xrai_widgets.results.combined import Combined, combined
 from xrai_widgets.results.families import FamilySummary, families
 from xrai_widgets.results.html import entry_of
-from xrai_widgets.results.policy import Policy, Verdict, judge
+from xrai_widgets.results.policy import Check, Policy, Verdict, judge
 from xrai_widgets.results.threshold import WORST_FIRST, Status
 
 
@@ -40,6 +41,8 @@ class Report:
         ISO 8601, UTC.
     named : tuple of str
         Assessments that somebody asked for by name: one that does not end is no fine ending.
+    combined : tuple of Combined
+        What several searches on one subject say together.
     """
 
     outcomes: Sequence[Outcome]
@@ -49,6 +52,7 @@ class Report:
     quality: Finding | None
     created: str
     named: tuple[str, ...] = ()
+    combined: tuple[Combined, ...] = ()
 
     @property
     def verdicts(self) -> list[Verdict]:
@@ -58,7 +62,12 @@ class Report:
     @property
     def families(self) -> list[FamilySummary]:
         """One line per family: how bad the worst judged result is."""
-        return families(self.outcomes, self.verdicts)
+        return families(self.outcomes, self.verdicts, [check for _, check in self.readings])
+
+    @property
+    def readings(self) -> list[tuple[Combined, Check]]:
+        """What several searches say together, each with its verdict."""
+        return [(reading, reading.check(self.policy, self.outcomes)) for reading in self.combined]
 
     @property
     def recommendations(self) -> list[Recommendation]:
@@ -73,7 +82,7 @@ class Report:
     @property
     def failed(self) -> bool:
         """Whether anything fails that is not waived."""
-        return any(verdict.failed for verdict in self.verdicts)
+        return any(verdict.failed for verdict in self.verdicts) or any(check.failed for _, check in self.readings)
 
     def to_html(self) -> str:
         """Return one self-contained HTML page."""
@@ -137,6 +146,7 @@ def report(
     include_rows: bool = False,
     quality: Finding | None = None,
     named: Iterable[str] = (),
+    read_together: Iterable[Combined] | None = None,
 ) -> Report:
     """Compose a report.
 
@@ -152,13 +162,16 @@ def report(
         The model's own quality, as `xrai_widgets.runtime.model_quality` gives it.
     named : iterable of str
         Assessments that were asked for by name; the exit code of the command line depends on how they end.
+    read_together : iterable of Combined, optional
+        What several searches say together, where the outcomes do not hold the points that they found any more.
     """
     given = list(outcomes)
     if not given:
         raise ValueError("a report needs at least one outcome, got none")
+    together = tuple(combined(given) if read_together is None else read_together)
     names = ", ".join(dict.fromkeys(outcome.subject_name for outcome in given))
     if not include_rows:
         given = [redacted(outcome) for outcome in given]
     created = datetime.now(UTC).isoformat(timespec="seconds")
     heading = title or f"Audit of {names}"
-    return Report(given, policy or Policy.default(), heading, include_rows, quality, created, tuple(named))
+    return Report(given, policy or Policy.default(), heading, include_rows, quality, created, tuple(named), together)

@@ -1,8 +1,11 @@
 """Verdicts as the rows of tables in a terminal, in the markup of the library rich."""
 
+from collections.abc import Sequence
+
 from xrai_widgets.results import words
+from xrai_widgets.results.combined import Combined
 from xrai_widgets.results.html import said_of_waiver
-from xrai_widgets.results.policy import Verdict
+from xrai_widgets.results.policy import Check, Verdict
 from xrai_widgets.results.verdict_words import doubt
 
 VALUES = ("measure", "value", "95 % interval", "n", "threshold", "verdict")
@@ -44,6 +47,19 @@ def doubt_lines(verdict: Verdict) -> list[str]:
     doubts = {check.key: doubt(check) for check in verdict.checks if doubt(check)}
     doubts |= {key: f"Not judged: {verdict.unjudged[key]}." for key in verdict.missing}
     return [f"{words.label(key)}: {plain(said)}" for key, said in doubts.items()]
+
+
+def reading_lines(readings: Sequence[tuple[Combined, Check]]) -> list[str]:
+    """Return a sentence for what several searches say together."""
+    found = []
+    for reading, check in readings:
+        numbers = f"{words.number(check.value)} {plain(words.interval(check.low, check.high))}, n = {check.count}"
+        by = ", ".join(f"{method} for {count}" for method, count in reading.counted.items())
+        told = f"{words.label(check.key)} {numbers}, at ε = {reading.epsilon:g}; nearest by {plain(by) or 'none'}"
+        ending = coloured(check.status) + (" (waived)" if check.waived else "")
+        found.append(f"All searches together on {plain(reading.subject_name)}: {ending} {told}. {doubt(check)}")
+        found += [plain(note) for note in reading.notes]
+    return found
 
 
 def coloured(status: str) -> str:

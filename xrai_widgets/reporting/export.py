@@ -12,9 +12,18 @@ from markupsafe import Markup
 from xrai_widgets.core import Finding, Outcome
 from xrai_widgets.core.finding import FOR_PAIRS
 from xrai_widgets.io.migrations import REPORTS, migrated
-from xrai_widgets.io.outcomes import ROWS, finding_from_dict, finding_to_dict, outcome_from_dict, outcome_to_dict
+from xrai_widgets.io.outcomes import (
+    ROWS,
+    finding_from_dict,
+    finding_to_dict,
+    outcome_from_dict,
+    outcome_to_dict,
+    table_from_dict,
+    table_to_dict,
+)
 from xrai_widgets.reporting.compose import Report
 from xrai_widgets.results import contrast_html, html, words
+from xrai_widgets.results.combined import Combined
 from xrai_widgets.results.families import FamilySummary
 from xrai_widgets.results.policy import Check, Policy, Verdict
 
@@ -37,11 +46,12 @@ def to_html(report: Report) -> str:
         }
         for outcome, verdict in zip(report.outcomes, report.verdicts, strict=True)
     ]
-    board = html.scoreboard(report.outcomes, report.policy, report.quality)
+    board = html.scoreboard(report.outcomes, report.policy, report.quality, families_too=False)
     return _template("report.html").render(
         report=report,
         sections=sections,
         board=Markup(board),
+        together=Markup(html.together(report.readings)),
         style=Markup(html.style()),
         policy=report.policy.to_toml(),
         blocks=html.run_blocks(report.outcomes, report.policy),
@@ -58,6 +68,7 @@ def to_json(report: Report) -> str:
         "include_rows": report.include_rows,
         "quality": None if report.quality is None else finding_to_dict(report.quality),
         "named": list(report.named),
+        "combined": [_combined(*reading) for reading in report.readings],
         "families": [_family(family) for family in report.families],
         "outcomes": [outcome_to_dict(outcome, include_rows=report.include_rows) for outcome in report.outcomes],
         "verdicts": [
@@ -100,6 +111,16 @@ def read_quality(path: str | Path) -> Finding | None:
     """Return the model's own quality in a report that was saved as JSON, if it is there."""
     found = _read(path).get("quality")
     return None if found is None else finding_from_dict(found)
+
+
+def read_combined(path: str | Path) -> list[Combined]:
+    """Return what several searches said together in a report that was saved as JSON."""
+    found = []
+    for entry in _read(path).get("combined", []):
+        plain = {key: entry[key] for key in _COMBINED}
+        lists = {key: tuple(entry[key]) for key in ("methods", "notes")}
+        found.append(Combined(**plain, **lists, samples=table_from_dict(entry["samples"])))
+    return found
 
 
 def _read(path: str | Path) -> dict[str, Any]:
@@ -170,6 +191,15 @@ def _verdict(outcome: Outcome, verdict: Verdict) -> dict[str, Any]:
     }
 
 
+def _combined(reading: Combined, check: Check) -> dict[str, Any]:
+    plain = {key: getattr(reading, key) for key in _COMBINED}
+    lists = {"methods": list(reading.methods), "notes": list(reading.notes)}
+    return {**plain, **lists, "samples": table_to_dict(reading.samples), **_check(check)}
+
+
+_COMBINED = ("subject", "subject_name", "norm", "scale", "epsilon", "value", "low", "high", "count", "bound")
+
+
 def _family(family: FamilySummary) -> dict[str, Any]:
     return {
         "family": family.family,
@@ -190,7 +220,7 @@ def _check(check: Check) -> dict[str, Any]:
         said = {"who": waiver.who, "why": waiver.why, "until": until, "subject": waiver.subject, "holds": check.waived}
     return {
         "measure": check.key,
-        "threshold": str(check.threshold),
+        "threshold": str(check.threshold or ""),
         "status": check.status,
         "bound": check.bound,
         "reason": check.reason,

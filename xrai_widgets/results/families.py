@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from xrai_widgets.core import Outcome, registered
-from xrai_widgets.results.policy import Verdict
+from xrai_widgets.results.combined import EVASION
+from xrai_widgets.results.policy import Check, Verdict
 from xrai_widgets.results.threshold import WORST_FIRST, Status
 
 
@@ -41,22 +42,28 @@ class FamilySummary:
         return ", ".join(f"{count} {status}" for status, count in self.counts.items())
 
 
-def families(outcomes: Sequence[Outcome], verdicts: Sequence[Verdict]) -> list[FamilySummary]:
-    """Return one line per family: how bad the worst judged result is."""
+def families(
+    outcomes: Sequence[Outcome], verdicts: Sequence[Verdict], together: Sequence[Check] = ()
+) -> list[FamilySummary]:
+    """Return one line per family: how bad the worst judged result is; ``together`` are the combined readings."""
     found: dict[str, list[tuple[Outcome, Verdict]]] = {}
     for outcome, verdict in zip(outcomes, verdicts, strict=True):
         found.setdefault(outcome.assessment.partition(".")[0], []).append((outcome, verdict))
-    return [_summary(name, pairs) for name, pairs in found.items()]
+    family = EVASION.partition(".")[0]
+    return [_summary(name, pairs, together if name == family else ()) for name, pairs in found.items()]
 
 
-def _summary(family: str, pairs: Sequence[tuple[Outcome, Verdict]]) -> FamilySummary:
+def _summary(family: str, pairs: Sequence[tuple[Outcome, Verdict]], together: Sequence[Check]) -> FamilySummary:
     verdicts = [verdict for _, verdict in pairs]
-    worst: Status = min((verdict.status for verdict in verdicts), key=WORST_FIRST.index)
-    waived = worst == "fail" and not any(verdict.failed for verdict in verdicts)
+    alone: Status = min((verdict.status for verdict in verdicts), key=WORST_FIRST.index)
+    worst = min([alone, *(check.status for check in together)], key=WORST_FIRST.index)
+    waived = worst == "fail" and not any(judged.failed for judged in (*verdicts, *together))
     counts = {status: sum(v.status == status for v in verdicts) for status in WORST_FIRST}
     known = {status: count for status, count in counts.items() if count}
     reason = "; ".join(dict.fromkeys(_stronger(pairs))) if worst in ("pass", "not refuted") else ""
     status = "not refuted" if reason else worst
+    if WORST_FIRST.index(worst) < WORST_FIRST.index(alone):
+        reason = "all searches together find more than each alone"
     return FamilySummary(family, status, len(pairs) - counts["not judged"], len(pairs), waived, known, reason)
 
 
