@@ -1,12 +1,13 @@
-"""``python -m tests.readme`` writes the generated part of the README."""
+"""``python -m tests.readme`` writes the generated parts of the README."""
 
 from pathlib import Path
 
 import xrai_widgets.engines  # noqa: F401 - fills the catalog
 from xrai_widgets.core import registered
+from xrai_widgets.reporting import exit_codes
 
 README = Path(__file__).parent.parent / "README.md"
-START, END = "<!-- assessments", "<!-- end of assessments -->"
+PARTS = ("assessments", "exit codes")
 
 
 def table() -> str:
@@ -21,11 +22,14 @@ def table() -> str:
 
 
 def written() -> str:
-    """Return the README with the generated part made anew."""
+    """Return the README with the generated parts made anew."""
     text = README.read_text(encoding="utf-8")
-    head, rest = text.split(START, 1)
-    comment, rest = rest.split("-->", 1)
-    return f"{head}{START}{comment}-->\n{table()}\n{END}{rest.split(END, 1)[1]}"
+    for part, made in zip(PARTS, (table(), exit_codes.table()), strict=True):
+        start, end = f"<!-- {part}", f"<!-- end of {part} -->"
+        head, rest = text.split(start, 1)
+        comment, rest = rest.split("-->", 1)
+        text = f"{head}{start}{comment}-->\n{made}\n{end}{rest.split(end, 1)[1]}"
+    return text
 
 
 if __name__ == "__main__":

@@ -63,6 +63,7 @@ BROAD_EXCEPT = {
     "cells/cell.py",
     "cells/inmate.py",
     "cells/remote.py",
+    "cli.py",
     "io/model_files.py",
     "models/adapt.py",
     "models/asking.py",
@@ -73,6 +74,7 @@ BROAD_EXCEPT = {
     "runtime/run.py",
     "runtime/run_step.py",
     "runtime/worker.py",
+    "terminal.py",
     "widgets/download.py",
     "widgets/parts.py",
 }
@@ -182,6 +184,22 @@ def test_apps_compose_in_sixty_lines() -> None:
     for path in (PACKAGE / "apps").glob("*.py"):
         classes_and_functions = [n for n in parsed(path).body if isinstance(n, ast.ClassDef | ast.FunctionDef)]
         assert sum(_length(node) for node in classes_and_functions) <= 60, path.name
+
+
+def test_a_subject_gets_another_predict_through_one_door_only() -> None:
+    """`Subject.answering` drops what sees inside the old model; a copy by `replace` would keep it."""
+    for path in MODULES:
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.Call) and "replace" in ast.unparse(node.func):
+                words = {keyword.arg for keyword in node.keywords} | {
+                    key.value
+                    for keyword in node.keywords
+                    if keyword.arg is None
+                    for part in ast.walk(keyword.value)
+                    for key in ([*part.keys] if isinstance(part, ast.Dict) else [])
+                    if isinstance(key, ast.Constant)
+                }
+                assert "predict" not in words, f"{path.relative_to(PACKAGE)}:{node.lineno}"
 
 
 def test_the_top_level_is_what_was_agreed() -> None:

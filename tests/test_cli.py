@@ -100,8 +100,11 @@ def test_a_model_from_a_file_is_assessed_on_its_tables(saved: Path, table: str) 
 def test_a_plan_and_a_policy_are_read_from_toml(tmp_path: Path) -> None:
     (tmp_path / "plan.toml").write_text('["privacy.shapr"]\nn_neighbors = 3\n')
     (tmp_path / "policy.toml").write_text('["privacy.membership_inference"]\nadvantage = {max = 0.9}\n')
-    said = xrai("assess", "breast_cancer_forest", "--plan", "plan.toml", "--policy", "policy.toml", cwd=tmp_path)
-    assert said.returncode == 0
+    arguments = ("assess", "breast_cancer_forest", "--plan", "plan.toml", "--policy", "policy.toml")
+    said = xrai(*arguments, cwd=tmp_path)
+    assert said.returncode == 4, "nothing is judged"
+    assert "nothing was judged" in said.stdout
+    assert xrai(*arguments, "--allow-unjudged", cwd=tmp_path).returncode == 0
     assert "privacy.shapr" in said.stdout
     assert "membership_inference" not in said.stdout
 

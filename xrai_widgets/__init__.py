@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from xrai_widgets.runtime.store import Store
     from xrai_widgets.runtime.trial import read_subject
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _CORE = "xrai_widgets.core"
 _HOMES = {

@@ -1,9 +1,7 @@
-"""The command line: serve, list, assess, report, doctor.
-
-Exit codes: 0 nothing failed, 1 a verdict is "fail" and not waived, 2 bad usage, 3 an error, or something was not saved.
-"""
+"""The command line: serve, list, assess, report, doctor. The exit codes stand in `reporting.exit_codes`."""
 
 import sys
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from xrai_widgets.io.store_place import StoreError
+from xrai_widgets.reporting.exit_codes import BROKEN, FAILED, MISUSED, exit_code, listed
 
 if TYPE_CHECKING:
     from xrai_widgets.core import Subject
-    from xrai_widgets.reporting.compose import Report
 
 app = typer.Typer(
     name="xrai-widgets",
@@ -22,9 +20,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Audit one fitted model: robustness, privacy leakage, with an interval on every number.",
-    epilog="Exit codes: 0 nothing failed, 1 an unwaived fail, 2 bad usage, 3 an error, or something was not saved.",
+    epilog=listed(),
 )
-FAILED, MISUSED, BROKEN = 1, 2, 3
+_ALLOW = "end with 0 where something is not judged, too"
 
 
 def main() -> None:
@@ -32,12 +30,19 @@ def main() -> None:
     try:
         app()
     except (ValueError, TypeError, StoreError) as error:
-        from rich.console import Console
-
-        from xrai_widgets.terminal import plain
-
-        Console(stderr=True).print(f"[bold red]error[/] {plain(str(error))}", highlight=False)
+        _say(error)
         sys.exit(MISUSED)
+    except Exception:  # noqa: BLE001 - the program ends here; Python's own ending, 1, would mean that a verdict fails
+        traceback.print_exc()
+        sys.exit(BROKEN)
+
+
+def _say(error: Exception) -> None:
+    from rich.console import Console
+
+    from xrai_widgets.terminal import plain
+
+    Console(stderr=True).print(f"[bold red]error[/] {plain(str(error))}", highlight=False)
 
 
 @app.command()
@@ -93,7 +98,7 @@ def list_(name: Annotated[str, typer.Argument(help="an assessment, to see its pa
     console.print(table)
 
 
-@app.command()
+@app.command(epilog=listed())
 def assess(
     model: Annotated[
         str,
@@ -134,6 +139,7 @@ def assess(
     include_rows: Annotated[bool, typer.Option(help="write the samples' own contents into the report, too")] = False,
     store: Annotated[str, typer.Option(help="file or database URL that answers what it knows and keeps the rest")] = "",
     fresh: Annotated[bool, typer.Option(help="run again even what the store knows")] = False,
+    allow_unjudged: Annotated[bool, typer.Option("--allow-unjudged", help=_ALLOW)] = False,
 ) -> None:
     """Assess a model and print the verdicts."""
     import xrai_widgets.engines  # noqa: F401 - fills the catalog
@@ -141,9 +147,8 @@ def assess(
     from xrai_widgets.models.constrained import constrained
     from xrai_widgets.reporting.compose import report as compose
     from xrai_widgets.results.policy import Policy
-    from xrai_widgets.runtime import model_quality
     from xrai_widgets.runtime.store import Store
-    from xrai_widgets.terminal import run_here, show
+    from xrai_widgets.terminal import quality_of, run_here, show
 
     said = read_plan_file(plan) if plan else None
     judged_by = Policy.load(policy) if policy else Policy.default()
@@ -162,34 +167,39 @@ def assess(
     limits = _limits(said.constraints if said else {}, constraint or [])
     subject = _subject(model, data, **roles, **style, split=split, seed=seed, stratify=stratify, groups=groups)
     subject = constrained(subject, limits)
-    outcomes = run_here(subject, work, store=keeper, fresh=fresh)
-    made = compose(outcomes, judged_by, include_rows=include_rows, quality=model_quality(subject))
+    outcomes, interrupted = run_here(subject, work, store=keeper, fresh=fresh)
+    named = [name for name, _ in work] if run or plan else []
+    quality = None if interrupted else quality_of(subject)
+    made = compose(outcomes, judged_by, include_rows=include_rows, quality=quality, named=named)
     show(made, outcomes)
     for file in out or []:
         typer.echo(f"wrote {made.save(file)}")
-    _exit(made)
+    raise typer.Exit(exit_code(made, interrupted=interrupted, allow_unjudged=allow_unjudged))
 
 
-@app.command()
+@app.command(epilog=listed())
 def report(
     source: Annotated[Path, typer.Argument(help="a report saved as JSON")],
     out: Annotated[list[Path], typer.Option(help="file to write (.html .json .md); may be repeated")],
     policy: Annotated[
         Path | None, typer.Option(help="TOML file with thresholds and waivers; default: those of the report")
     ] = None,
+    allow_unjudged: Annotated[bool, typer.Option("--allow-unjudged", help=_ALLOW)] = False,
 ) -> None:
     """Judge saved results again, by another policy if given, and write them in another form."""
     import xrai_widgets.engines  # noqa: F401 - fills the catalog
     from xrai_widgets.reporting.compose import report as compose
-    from xrai_widgets.reporting.export import read_policy, read_report
+    from xrai_widgets.reporting.export import read_combined, read_named, read_policy, read_quality, read_report
     from xrai_widgets.results.policy import Policy
     from xrai_widgets.terminal import show
 
-    made = compose(read_report(source), Policy.load(policy) if policy else read_policy(source))
+    judged_by = Policy.load(policy) if policy else read_policy(source)
+    kept = {"quality": read_quality(source), "named": read_named(source), "read_together": read_combined(source)}
+    made = compose(read_report(source), judged_by, **kept)
     show(made, made.outcomes)
     for file in out:
         typer.echo(f"wrote {made.save(file)}")
-    _exit(made)
+    raise typer.Exit(exit_code(made, allow_unjudged=allow_unjudged))
 
 
 @app.command()
@@ -263,14 +273,10 @@ def _subject(model: str, data: Path | None, **roles: Any) -> "Subject":
         return examples.load(model)
     if data is None or not roles["target"]:
         raise typer.BadParameter("a model from a file needs --data and --target")
-    return read_subject(model, data, **roles)
-
-
-def _exit(made: "Report") -> None:
-    if made.failed:
-        raise typer.Exit(FAILED)
-    if any(outcome.status == "error" or outcome.unsaved for outcome in made.outcomes):
-        raise typer.Exit(BROKEN)
+    try:
+        return read_subject(model, data, **roles)
+    except SystemExit as error:  # the model's own, which would end the program as if all were well
+        raise ValueError(f"{model} ended the program with sys.exit({error.code!r}) when it was asked") from None
 
 
 def _check_target(file: Path) -> None:

@@ -1,5 +1,6 @@
 """What the command line shows: progress while it runs, then every verdict."""
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,21 +8,29 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from xrai_widgets.core import Outcome, Subject
+from xrai_widgets.core import Finding, Outcome, Subject
 from xrai_widgets.reporting import console as said
 from xrai_widgets.reporting.compose import Report
+from xrai_widgets.reporting.exit_codes import unjudged
 from xrai_widgets.results import words
-from xrai_widgets.runtime import Job, PlanProgress, run_plan
+from xrai_widgets.runtime import Job, PlanProgress, model_quality, run_plan
+from xrai_widgets.runtime.run_step import plainly
+
+_PATIENCE = 5.0  # seconds that Ctrl-C waits for the call under way
 
 
-def run_here(subject: Subject, work: list[tuple[str, dict[str, Any]]], **kept: Any) -> list[Outcome]:
-    """Run a plan with a progress bar for each assessment; Ctrl-C keeps what is done."""
+def run_here(subject: Subject, work: list[tuple[str, dict[str, Any]]], **kept: Any) -> tuple[list[Outcome], bool]:
+    """Run a plan with a progress bar for each assessment; return the outcomes, and whether Ctrl-C ended it.
+
+    Every outcome is taken the moment it is there: a model that does not come back from a call costs its own run only.
+    """
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f} %"),
         TimeRemainingColumn(),
     )
+    ended: list[Outcome] = []
     with Progress(*columns, transient=True) as progress:
         bars = {name: progress.add_task(name, total=1.0, start=False) for name, _ in work}
 
@@ -32,15 +41,44 @@ def run_here(subject: Subject, work: list[tuple[str, dict[str, Any]]], **kept: A
             elif isinstance(news, Outcome):
                 progress.update(bars[news.assessment], completed=1.0)
 
-        job = Job(lambda job: run_plan(subject, work, cancel=job.cancel_event, each=job.post, **kept), hear).start()
+        def go(job: Job[list[Outcome]]) -> list[Outcome]:
+            def each(news: Any) -> None:
+                if isinstance(news, Outcome):
+                    ended.append(news)
+                job.post(news)
+
+            return run_plan(subject, work, cancel=job.cancel_event, each=each, **kept)
+
+        job, interrupted = Job(go, hear).start(), False
         try:
             job.wait()
-        except KeyboardInterrupt:  # what is done is kept and reported
+        except KeyboardInterrupt:
+            interrupted = True
             job.cancel()
-            job.wait(5)
+            with contextlib.suppress(KeyboardInterrupt):  # pressed again: no more waiting
+                job.wait(_PATIENCE)
     if job.error is not None:
-        raise job.error
-    return job.result or []
+        raise plainly(job.error)
+    done = list(ended)
+    return [*done, *(_cut_off(subject, name, params) for name, params in work[len(done) :])], interrupted
+
+
+def _cut_off(subject: Subject, name: str, params: dict[str, Any]) -> Outcome:
+    """Return what is said of an assessment that had not ended when the program was to end."""
+    reason = f"cancelled by Ctrl-C; the model did not come back within {_PATIENCE:g} s, or it was not started"
+    return Outcome(
+        name, subject.fingerprint, subject.name, params, "cancelled", reason=reason, subject_source=subject.source
+    )
+
+
+def quality_of(subject: Subject) -> Finding | None:
+    """Return the model's own quality; a model that fails at that costs no outcome."""
+    try:
+        return model_quality(subject)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - somebody else's model; everything else is done
+        said = f"{type(error).__name__}: {error}"
+        Console(stderr=True).print(f"the model's own quality was not measured: {plain(said)}", highlight=False)
+        return None
 
 
 def show(made: Report, outcomes: Sequence[Outcome]) -> None:
@@ -61,8 +99,23 @@ def show(made: Report, outcomes: Sequence[Outcome]) -> None:
                 table.add_row(*row)
             if rows:
                 console.print(table)
-        for line in said.waiver_lines(verdict):
+        for line in said.doubt_lines(verdict) + said.waiver_lines(verdict):
             console.print(line, highlight=False, soft_wrap=True)
+
+    _sum_up(console, made)
+
+
+def _sum_up(console: Console, made: Report) -> None:
+    """Print how many outcomes of each family have which verdict, and what was to be judged and is not."""
+    table = Table("family", "worst verdict", "verdicts", "")
+    for family in made.families:
+        ending = said.coloured(family.status) + (" (waived)" if family.waived else "")
+        table.add_row(family.family, ending, family.counted, plain(family.reason))
+    console.print("", table)
+    for line in said.reading_lines(made.readings):
+        console.print(line, highlight=False, soft_wrap=True)
+    for line in unjudged(made):
+        console.print(plain(line), highlight=False, soft_wrap=True)
 
 
 def plain(text: str) -> str:

@@ -35,7 +35,12 @@ def with_controls(given: Outcome, *rows: tuple[object, ...]) -> Outcome:
 @pytest.mark.parametrize(
     ("low", "value", "high", "said"),
     [
-        (-0.02, 0.03, 0.08, "The whole interval lies in the safe zone. Guessing gives 0, which the interval contains."),
+        (
+            -0.02,
+            0.03,
+            0.08,
+            "a stronger one may get more. Guessing gives 0, which the interval contains.",
+        ),
         (0.02, 0.09, 0.16, "The interval lies in both zones"),
         (0.12, 0.2, 0.28, "The whole interval lies in the unsafe zone. Guessing gives 0, which the interval excludes."),
     ],

@@ -17,7 +17,6 @@ import pandas as pd
 import pytest
 from sqlalchemy import create_engine, text
 
-import xrai_widgets as xw
 from xrai_widgets.core import Finding, Outcome, Step, Subject, quiet
 from xrai_widgets.core import assessment as register
 from xrai_widgets.core.assessment import _registry
@@ -26,6 +25,7 @@ from xrai_widgets.io.store_place import chosen_store, own_store
 from xrai_widgets.runtime import assess, run_plan
 from xrai_widgets.runtime.store import Store, StoreError
 from xrai_widgets.runtime.store_tables import address
+from xrai_widgets.runtime.versions import CODE, versions
 
 
 def outcome(**changes: Any) -> Outcome:
@@ -46,7 +46,7 @@ def outcome(**changes: Any) -> Outcome:
             arrays={"images": np.arange(12.0).reshape(1, 1, 3, 4)},
         ),
         "seconds": 1.5,
-        "versions": {"xrai-widgets": xw.__version__},
+        "versions": versions(),
         "started": "2026-01-02T03:04:05+00:00",
     }
     return Outcome(**{**given, **changes})
@@ -99,9 +99,10 @@ def test_every_ending_is_kept_and_only_a_finished_one_answers(place: str) -> Non
         {"subject": "b" * 64},
         {"assessment": "privacy.membership_inference"},
         {"params": {**outcome().params, "n_neighbors": 2}},
-        {"versions": {"xrai-widgets": "0.0.9"}},
+        {"versions": {**versions(), "xrai-widgets": "0.0.9"}},
+        {"versions": {**versions(), CODE: "other"}},
     ],
-    ids=["subject", "assessment", "parameter", "package version"],
+    ids=["subject", "assessment", "parameter", "package version", "code"],
 )
 def test_another_question_is_not_answered(tmp_path: Path, other: dict[str, Any]) -> None:
     store = Store(tmp_path / "s.sqlite")

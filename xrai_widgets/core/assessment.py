@@ -43,6 +43,8 @@ class Measure:
         What the value is of the quantity that it names: an attack finds an ``upper`` bound of robustness, a certificate
         a ``lower`` one. A bound that can only be too favourable may fail a model, never pass it. None: the value is
         defined by how it is measured, as the advantage of one attacker. A finding may say otherwise for its run.
+    attacker : bool
+        The value is what one named attacker gets: it may pass, and says nothing of a stronger attacker.
     """
 
     key: str
@@ -50,6 +52,7 @@ class Measure:
     chance: float | None = None
     meaning: str = ""
     bound: Bound | None = None
+    attacker: bool = False
 
     def __post_init__(self) -> None:
         if self.better not in {"lower", "higher"}:
@@ -81,6 +84,7 @@ class Assessment:
     isolated: bool = False
     controls: tuple[Control, ...] = ()
     no_controls: str = ""
+    stronger: str = ""
 
     @property
     def family(self) -> str:
@@ -161,6 +165,7 @@ def assessment(
     labels_suffice: bool = False,
     isolated: bool = False,
     controls: Iterable[Control] | str = (),
+    stronger: str = "",
 ) -> Callable[[Engine], Engine]:
     """Register the decorated function as an assessment; the function itself is returned unchanged.
 
@@ -180,6 +185,8 @@ def assessment(
         The engine cannot stop within a second, so it runs in a process of its own that can be killed.
     controls : iterable of Control, or str
         What is measured beside the user's model, so that a reader sees where its number sits; or why nothing is.
+    stronger : str
+        The assessment whose attacker is stronger where it applies: without its run, a pass here is none of the family.
     """
 
     def register(engine: Engine) -> Engine:
@@ -197,6 +204,7 @@ def assessment(
             isolated=isolated,
             controls=() if isinstance(controls, str) else tuple(controls),
             no_controls=controls if isinstance(controls, str) else "",
+            stronger=stronger,
         )
         _check(entry)
         _registry[entry.name] = entry

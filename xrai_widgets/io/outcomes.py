@@ -31,7 +31,7 @@ def outcome_to_dict(outcome: Outcome, *, include_rows: bool = False) -> dict[str
     data["seconds"] = _number(outcome.seconds)
     data["params"] = params_to_dict(outcome.params)
     data["versions"], data["parts"] = dict(outcome.versions), dict(outcome.parts)
-    data["finding"] = _finding_to_dict(outcome.finding, include_rows)
+    data["finding"] = None if outcome.finding is None else finding_to_dict(outcome.finding, include_rows=include_rows)
     return data
 
 
@@ -49,24 +49,24 @@ def outcome_from_dict(data: Mapping[str, Any]) -> Outcome:
         if something is missing or of the wrong kind.
     """
     try:
-        rest = {key: value for key, value in data.items() if key not in {"finding", "params"}}
+        known = {f.name for f in fields(Outcome)} - {"finding", "params"}  # what a newer program adds is left out
+        rest = {key: value for key, value in data.items() if key in known}
         params = {key: tuple(value) if isinstance(value, list) else value for key, value in data["params"].items()}
-        finding = None if data["finding"] is None else _finding_from_dict(data["finding"])
+        finding = None if data["finding"] is None else finding_from_dict(data["finding"])
         return Outcome(**{**rest, "seconds": float(data["seconds"])}, params=params, finding=finding)
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         said = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"this is no outcome as xrai-widgets writes it: {said}") from None
 
 
-def _finding_to_dict(finding: Finding | None, include_rows: bool) -> dict[str, Any] | None:
-    if finding is None:
-        return None
+def finding_to_dict(finding: Finding, *, include_rows: bool = False) -> dict[str, Any]:
+    """Return a finding as JSON-ready types; ``include_rows`` as for an outcome."""
     finding = finding if include_rows else finding.without_contents()
     return {
         "values": {key: _number(value) for key, value in finding.values.items()},
         "intervals": {key: [_number(low), _number(high)] for key, (low, high) in finding.intervals.items()},
         "counts": dict(finding.counts),
-        "tables": {key: _table_to_dict(frame) for key, frame in finding.tables.items()},
+        "tables": {key: table_to_dict(frame) for key, frame in finding.tables.items()},
         "charts": [{**asdict(chart), "cut": _plain(chart.cut)} for chart in finding.charts],
         "arrays": {key: _array_to_dict(array) for key, array in finding.arrays.items()},
         "shareable": list(finding.shareable),
@@ -76,12 +76,13 @@ def _finding_to_dict(finding: Finding | None, include_rows: bool) -> dict[str, A
     }
 
 
-def _finding_from_dict(data: Mapping[str, Any]) -> Finding:
+def finding_from_dict(data: Mapping[str, Any]) -> Finding:
+    """Return the finding that `finding_to_dict` wrote; fields that are not known are left out."""
     return Finding(
         values={key: float(value) for key, value in data["values"].items()},
         intervals={key: (float(low), float(high)) for key, (low, high) in data["intervals"].items()},
         counts=data["counts"],
-        tables={key: _table_from_dict(table) for key, table in data["tables"].items()},
+        tables={key: table_from_dict(table) for key, table in data["tables"].items()},
         charts=tuple(_chart_from_dict(chart) for chart in data["charts"]),
         arrays={key: _array_from_dict(array) for key, array in data["arrays"].items()},
         notes=tuple(data["notes"]),
@@ -94,10 +95,13 @@ def _finding_from_dict(data: Mapping[str, Any]) -> Finding:
 
 def _chart_from_dict(data: Mapping[str, Any]) -> Chart:
     cut = data.get("cut")
-    return Chart(**{**data, "cut": None if cut is None else float(cut)})
+    known = {f.name for f in fields(Chart)}
+    rest = {key: value for key, value in data.items() if key in known}
+    return Chart(**{**rest, "cut": None if cut is None else float(cut)})
 
 
-def _table_to_dict(frame: pd.DataFrame) -> dict[str, Any]:
+def table_to_dict(frame: pd.DataFrame) -> dict[str, Any]:
+    """Return a table as JSON-ready types."""
     columns = []
     for name in frame.columns:
         kind, values = _column_to_list(frame[name])
@@ -113,7 +117,8 @@ def _column_to_list(column: pd.Series) -> tuple[str, list[Any]]:
     return "integer", column.tolist()
 
 
-def _table_from_dict(data: Mapping[str, Any]) -> pd.DataFrame:
+def table_from_dict(data: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the table that `table_to_dict` wrote."""
     made = {}
     for column in data["columns"]:
         if column["type"] == "number":

@@ -7,20 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from xrai_widgets.core import Finding, Outcome
+from xrai_widgets.results.combined import Combined, combined
+from xrai_widgets.results.families import FamilySummary, families
 from xrai_widgets.results.html import entry_of
-from xrai_widgets.results.policy import Policy, Verdict, judge
+from xrai_widgets.results.policy import Check, Policy, Verdict, judge
 from xrai_widgets.results.threshold import WORST_FIRST, Status
-
-
-@dataclass(frozen=True)
-class FamilySummary:
-    """The worst verdict of one family of assessments."""
-
-    family: str
-    status: Status
-    judged: int
-    total: int
-    waived: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,6 +38,10 @@ class Report:
         The model's own accuracy, AUROC and calibration.
     created : str
         ISO 8601, UTC.
+    named : tuple of str
+        Assessments that somebody asked for by name: one that does not end is no fine ending.
+    combined : tuple of Combined
+        What several searches on one subject say together.
     """
 
     outcomes: Sequence[Outcome]
@@ -55,6 +50,8 @@ class Report:
     include_rows: bool
     quality: Finding | None
     created: str
+    named: tuple[str, ...] = ()
+    combined: tuple[Combined, ...] = ()
 
     @property
     def verdicts(self) -> list[Verdict]:
@@ -64,10 +61,12 @@ class Report:
     @property
     def families(self) -> list[FamilySummary]:
         """One line per family: how bad the worst judged result is."""
-        found: dict[str, list[Verdict]] = {}
-        for outcome, verdict in zip(self.outcomes, self.verdicts, strict=True):
-            found.setdefault(outcome.assessment.partition(".")[0], []).append(verdict)
-        return [_summary(name, verdicts) for name, verdicts in found.items()]
+        return families(self.outcomes, self.verdicts, [check for _, check in self.readings])
+
+    @property
+    def readings(self) -> list[tuple[Combined, Check]]:
+        """What several searches say together, each with its verdict."""
+        return [(reading, reading.check(self.policy, self.outcomes)) for reading in self.combined]
 
     @property
     def recommendations(self) -> list[Recommendation]:
@@ -82,7 +81,7 @@ class Report:
     @property
     def failed(self) -> bool:
         """Whether anything fails that is not waived."""
-        return any(verdict.failed for verdict in self.verdicts)
+        return any(verdict.failed for verdict in self.verdicts) or any(check.failed for _, check in self.readings)
 
     def to_html(self) -> str:
         """Return one self-contained HTML page."""
@@ -134,12 +133,6 @@ def redacted(outcome: Outcome) -> Outcome:
     return replace(outcome, reason=f"the assessment failed {number.group() if number else '(no details)'}")
 
 
-def _summary(family: str, verdicts: list[Verdict]) -> FamilySummary:
-    worst = min((verdict.status for verdict in verdicts), key=WORST_FIRST.index)
-    waived = worst == "fail" and not any(verdict.failed for verdict in verdicts)
-    return FamilySummary(family, worst, sum(v.status != "not judged" for v in verdicts), len(verdicts), waived)
-
-
 def report(
     outcomes: Iterable[Outcome],
     policy: Policy | None = None,
@@ -147,6 +140,8 @@ def report(
     title: str = "",
     include_rows: bool = False,
     quality: Finding | None = None,
+    named: Iterable[str] = (),
+    read_together: Iterable[Combined] | None = None,
 ) -> Report:
     """Compose a report.
 
@@ -160,12 +155,18 @@ def report(
         Also write the samples' own contents; without it they are named by id only.
     quality : Finding, optional
         The model's own quality, as `xrai_widgets.runtime.model_quality` gives it.
+    named : iterable of str
+        Assessments that were asked for by name; the exit code of the command line depends on how they end.
+    read_together : iterable of Combined, optional
+        What several searches say together, where the outcomes do not hold the points that they found any more.
     """
     given = list(outcomes)
     if not given:
         raise ValueError("a report needs at least one outcome, got none")
+    together = tuple(combined(given) if read_together is None else read_together)
     names = ", ".join(dict.fromkeys(outcome.subject_name for outcome in given))
     if not include_rows:
         given = [redacted(outcome) for outcome in given]
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    return Report(given, policy or Policy.default(), title or f"Audit of {names}", include_rows, quality, created)
+    heading = title or f"Audit of {names}"
+    return Report(given, policy or Policy.default(), heading, include_rows, quality, created, tuple(named), together)

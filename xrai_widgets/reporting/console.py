@@ -1,8 +1,12 @@
 """Verdicts as the rows of tables in a terminal, in the markup of the library rich."""
 
+from collections.abc import Sequence
+
 from xrai_widgets.results import words
+from xrai_widgets.results.combined import Combined
 from xrai_widgets.results.html import said_of_waiver
-from xrai_widgets.results.policy import Verdict
+from xrai_widgets.results.policy import Check, Verdict
+from xrai_widgets.results.verdict_words import doubt
 
 VALUES = ("measure", "value", "95 % interval", "n", "threshold", "verdict")
 GROUPS = ("subgroup", "measure", "value", "95 % interval", "n", "by itself", "together (Holm)")
@@ -38,9 +42,29 @@ def waiver_lines(verdict: Verdict) -> list[str]:
     return [f"{words.label(check.key)}: {plain(said_of_waiver(check))}" for check in noted]
 
 
+def doubt_lines(verdict: Verdict) -> list[str]:
+    """Return a sentence for each value that is a bound or that is not judged although it has a threshold."""
+    doubts = {check.key: doubt(check) for check in verdict.checks if doubt(check)}
+    doubts |= {key: f"Not judged: {verdict.unjudged[key]}." for key in verdict.missing}
+    return [f"{words.label(key)}: {plain(said)}" for key, said in doubts.items()]
+
+
+def reading_lines(readings: Sequence[tuple[Combined, Check]]) -> list[str]:
+    """Return a sentence for what several searches say together."""
+    found = []
+    for reading, check in readings:
+        numbers = f"{words.number(check.value)} {plain(words.interval(check.low, check.high))}, n = {check.count}"
+        by = ", ".join(f"{method} for {count}" for method, count in reading.counted.items())
+        told = f"{words.label(check.key)} {numbers}, at ε = {reading.epsilon:g}; nearest by {plain(by) or 'none'}"
+        ending = coloured(check.status) + (" (waived)" if check.waived else "")
+        found.append(f"All searches together on {plain(reading.subject_name)}: {ending} {told}. {doubt(check)}")
+        found += [plain(note) for note in reading.notes]
+    return found
+
+
 def coloured(status: str) -> str:
     """Return a verdict or an ending with its shape and colour."""
-    colour = {"pass": "green", "warn": "yellow", "fail": "red"}.get(status, "dim")
+    colour = {"pass": "green", "not refuted": "blue", "warn": "yellow", "fail": "red"}.get(status, "dim")
     return f"[{colour}]{words.SHAPES.get(status, '○')} {status}[/]"
 
 

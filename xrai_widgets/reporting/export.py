@@ -9,15 +9,24 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from xrai_widgets.core import Outcome
+from xrai_widgets.core import Finding, Outcome
 from xrai_widgets.core.finding import FOR_PAIRS, ROWS
-from xrai_widgets.io.outcomes import outcome_from_dict, outcome_to_dict
+from xrai_widgets.io.migrations import REPORTS, migrated
+from xrai_widgets.io.outcomes import (
+    finding_from_dict,
+    finding_to_dict,
+    outcome_from_dict,
+    outcome_to_dict,
+    table_from_dict,
+    table_to_dict,
+)
 from xrai_widgets.reporting.compose import Report
 from xrai_widgets.results import contrast_html, html, words
+from xrai_widgets.results.combined import Combined
+from xrai_widgets.results.families import FamilySummary
 from xrai_widgets.results.policy import Check, Policy, Verdict
 
-SCHEMA = "xrai-widgets/report/2"
-_OLDER = ("xrai-widgets/report/1",)  # what it lacks has defaults
+SCHEMA = "xrai-widgets/report/3"
 _EXPOSED = 20
 
 
@@ -36,11 +45,12 @@ def to_html(report: Report) -> str:
         }
         for outcome, verdict in zip(report.outcomes, report.verdicts, strict=True)
     ]
-    board = html.scoreboard(report.outcomes, report.policy, report.quality)
+    board = html.scoreboard(report.outcomes, report.policy, report.quality, families_too=False)
     return _template("report.html").render(
         report=report,
         sections=sections,
         board=Markup(board),
+        together=Markup(html.together(report.readings)),
         style=Markup(html.style()),
         policy=report.policy.to_toml(),
         blocks=html.run_blocks(report.outcomes, report.policy),
@@ -55,6 +65,10 @@ def to_json(report: Report) -> str:
         "created": report.created,
         "policy": report.policy.to_toml(),
         "include_rows": report.include_rows,
+        "quality": None if report.quality is None else finding_to_dict(report.quality),
+        "named": list(report.named),
+        "combined": [_combined(*reading) for reading in report.readings],
+        "families": [_family(family) for family in report.families],
         "outcomes": [outcome_to_dict(outcome, include_rows=report.include_rows) for outcome in report.outcomes],
         "verdicts": [
             _verdict(outcome, verdict) for outcome, verdict in zip(report.outcomes, report.verdicts, strict=True)
@@ -87,6 +101,27 @@ def read_policy(path: str | Path) -> Policy:
     return Policy.parse(text, f"the policy in {Path(path).name}")
 
 
+def read_named(path: str | Path) -> list[str]:
+    """Return the assessments that were asked for by name in the run of a report that was saved as JSON."""
+    return [str(name) for name in _read(path).get("named", [])]
+
+
+def read_quality(path: str | Path) -> Finding | None:
+    """Return the model's own quality in a report that was saved as JSON, if it is there."""
+    found = _read(path).get("quality")
+    return None if found is None else finding_from_dict(found)
+
+
+def read_combined(path: str | Path) -> list[Combined]:
+    """Return what several searches said together in a report that was saved as JSON."""
+    found = []
+    for entry in _read(path).get("combined", []):
+        plain = {key: entry[key] for key in _COMBINED}
+        lists = {key: tuple(entry[key]) for key in ("methods", "notes")}
+        found.append(Combined(**plain, **lists, samples=table_from_dict(entry["samples"])))
+    return found
+
+
 def _read(path: str | Path) -> dict[str, Any]:
     file = Path(path)
     if not file.is_file():
@@ -95,11 +130,7 @@ def _read(path: str | Path) -> dict[str, Any]:
         data = json.loads(file.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"the report {file.name} must be JSON: {error}") from None
-    written = data.get("schema") if isinstance(data, dict) else None
-    if written not in (SCHEMA, *_OLDER):
-        raise ValueError(f"the report {file.name} must have the schema {SCHEMA!r} or an older one, got {written!r}")
-    found: dict[str, Any] = data
-    return found
+    return migrated(data, SCHEMA, REPORTS, f"the report {file.name}")
 
 
 def schema() -> dict[str, Any]:
@@ -151,10 +182,32 @@ def _verdict(outcome: Outcome, verdict: Verdict) -> dict[str, Any]:
         "waived": verdict.waived,
         "reason": verdict.reason,
         "checks": checks,
+        "missing": list(verdict.missing),
         "subgroups": [
             {"group": group.group, "measure": group.key, "status": group.status, "together": group.together}
             for group in verdict.groups
         ],
+    }
+
+
+def _combined(reading: Combined, check: Check) -> dict[str, Any]:
+    plain = {key: getattr(reading, key) for key in _COMBINED}
+    lists = {"methods": list(reading.methods), "notes": list(reading.notes)}
+    return {**plain, **lists, "samples": table_to_dict(reading.samples), **_check(check)}
+
+
+_COMBINED = ("subject", "subject_name", "norm", "scale", "epsilon", "value", "low", "high", "count", "bound")
+
+
+def _family(family: FamilySummary) -> dict[str, Any]:
+    return {
+        "family": family.family,
+        "status": family.status,
+        "waived": family.waived,
+        "judged": family.judged,
+        "total": family.total,
+        "counts": dict(family.counts),
+        "reason": family.reason,
     }
 
 
@@ -164,4 +217,11 @@ def _check(check: Check) -> dict[str, Any]:
     if waiver is not None:
         until = waiver.until.isoformat()
         said = {"who": waiver.who, "why": waiver.why, "until": until, "subject": waiver.subject, "holds": check.waived}
-    return {"measure": check.key, "threshold": str(check.threshold), "status": check.status, "waiver": said}
+    return {
+        "measure": check.key,
+        "threshold": str(check.threshold or ""),
+        "status": check.status,
+        "bound": check.bound,
+        "reason": check.reason,
+        "waiver": said,
+    }

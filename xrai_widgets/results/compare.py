@@ -110,8 +110,9 @@ def compare(*runs: Outcome | Iterable[Outcome], policy: Policy | None = None, pa
     notes: list[str] = []
     for question in dict.fromkeys(_question(outcome) for run in given for outcome in run):
         matched = [next((o for o in run if _question(o) == question), None) for run in given]
-        rows += _rows(matched, policy or Policy.default(), paired)
-        notes += _notes(given, matched)
+        found = _rows(matched, policy or Policy.default(), paired)
+        rows += found
+        notes += [*_notes(given, matched), *_bounds(found)]
     return Comparison(_names(given), tuple(rows), tuple(dict.fromkeys(notes)))
 
 
@@ -163,6 +164,20 @@ def _notes(runs: list[list[Outcome]], matched: Sequence[Outcome | None]) -> list
             said = "was not run" if other is None else f"was run with other parameters: {_changes(known, other)}"
             notes.append(f"{known.assessment} on {name} {said}")
     return notes
+
+
+def _bounds(rows: Sequence[Row]) -> list[str]:
+    """Say which differences are those of bounds: how good a search is may differ from model to model."""
+    found = []
+    for row in rows:
+        kinds = {check.bound for check in row.checks if check is not None} - {None, "exact"}
+        if kinds and any(apart is not None for apart in row.differences):
+            kind = " or ".join(sorted(str(kind) for kind in kinds))
+            found.append(
+                f"{words.label(row.key)} of {row.assessment} is an {kind} bound: the difference is that of what was "
+                "found, and the search may be better on one model than on the other".replace("an lower", "a lower")
+            )
+    return found
 
 
 def _changes(first: Outcome, second: Outcome) -> str:

@@ -11,8 +11,10 @@ from markupsafe import Markup
 
 from xrai_widgets.core import Assessment, Chart, Finding, Measure, Outcome, registered
 from xrai_widgets.core.control import CONTROLS
-from xrai_widgets.results import as_code, run_as_code, words, zones
+from xrai_widgets.results import as_code, run_as_code, verdict_words, words, zones
+from xrai_widgets.results.combined import Combined, combined
 from xrai_widgets.results.describe import describe
+from xrai_widgets.results.families import families
 from xrai_widgets.results.policy import Check, Policy, Verdict, judge
 
 _BAR = 140.0  # width of an interval bar
@@ -36,7 +38,8 @@ def environment() -> jinja2.Environment:
         "cell": cell,
     }
     found.globals |= {"shapes": words.SHAPES, "interval": words.interval, "bar": bar, "said_of_waiver": said_of_waiver}
-    found.globals |= {"chance_of": zones.chance_of, "measure_of": measure_of}
+    found.globals |= {"chance_of": zones.chance_of, "measure_of": measure_of, "doubt": verdict_words.doubt}
+    found.globals |= {"meant": verdict_words.MEANT}
     return found
 
 
@@ -80,11 +83,32 @@ def picture(chart: Chart, finding: Finding) -> Markup:
     return svg(draw(chart, finding), describe(chart, finding))
 
 
-def scoreboard(outcomes: Iterable[Outcome], policy: Policy, quality: Finding | None = None, title: str = "") -> str:
-    """Return the scoreboard: the model's own quality, then one row per value, grouped by assessment."""
-    rows = [(outcome, judge(outcome, policy), entry_of(outcome)) for outcome in outcomes]
-    several = len({outcome.subject for outcome, _, _ in rows}) > 1
-    return render("scoreboard.html", rows=rows, quality=quality, title=title, several=several)
+def scoreboard(
+    outcomes: Iterable[Outcome],
+    policy: Policy,
+    quality: Finding | None = None,
+    title: str = "",
+    *,
+    families_too: bool = True,
+) -> str:
+    """Return the scoreboard: the model's own quality, then one row per value, grouped by assessment.
+
+    ``families_too``: also what stands in the way of a family's pass, and what several searches say together.
+    """
+    given = list(outcomes)
+    verdicts = [judge(outcome, policy) for outcome in given]
+    rows = [(outcome, verdict, entry_of(outcome)) for outcome, verdict in zip(given, verdicts, strict=True)]
+    readings = [(reading, reading.check(policy, given)) for reading in combined(given)] if families_too else []
+    found = families(given, verdicts, [check for _, check in readings]) if families_too else []
+    doubts = [family for family in found if family.reason]
+    several = len({outcome.subject for outcome in given}) > 1
+    told = {"rows": rows, "quality": quality, "title": title, "several": several, "doubts": doubts}
+    return render("scoreboard.html", **told, readings=readings)
+
+
+def together(readings: Sequence[tuple[Combined, Check]]) -> str:
+    """Return what several searches say together."""
+    return render("combined.html", readings=readings) if readings else ""
 
 
 def head(outcome: Outcome, verdict: Verdict) -> str:

@@ -20,7 +20,7 @@ class Check:
 
     The status is the true one, waived or not. ``waiver`` is what the policy says about this measure, in force or not;
     ``waived`` whether it is in force and there is something to waive. ``bound`` says whether the value is a bound of
-    what it names; ``reason`` why a value that has a threshold is not judged.
+    what it names, ``attacker`` that it is what one attacker gets; ``reason`` why one with a threshold is not judged.
     """
 
     key: str
@@ -34,6 +34,7 @@ class Check:
     waived: bool = False
     bound: Bound | None = None
     reason: str = ""
+    attacker: bool = False
 
     @property
     def failed(self) -> bool:
@@ -46,12 +47,21 @@ class Verdict:
     """An outcome against a policy: the worst of its checks.
 
     A subgroup that fails when all are read together fails the outcome, too; one that is too small to tell does not.
+    ``missing`` are the measures that have a threshold and no value in this outcome.
     """
 
     status: Status
     checks: tuple[Check, ...] = ()
     reason: str = ""
     groups: tuple[GroupCheck, ...] = ()
+    missing: tuple[str, ...] = ()
+
+    @property
+    def unjudged(self) -> dict[str, str]:
+        """Measures with a threshold that are not judged although the run ended well, and why."""
+        held = [check for check in self.checks if check.threshold is not None and check.status == "not judged"]
+        said = {check.key: check.reason or "it is no number" for check in held}
+        return said | dict.fromkeys(self.missing, "this run gives no such number")
 
     @property
     def failed(self) -> bool:
@@ -178,12 +188,13 @@ def judge(outcome: Outcome, policy: Policy | None = None, today: date | None = N
         waiver = policy.waiver(outcome, key, today) if threshold else None
         waived = waiver is not None and (status in ("fail", "warn") or key in bad) and waiver.in_force(today)
         count, bound = finding.counts.get(key), bounds.get(key)
-        checks.append(Check(key, value, low, high, count, threshold, status, waiver, waived, bound, reason))
+        attacker = key in measures and measures[key].attacker
+        checks.append(Check(key, value, low, high, count, threshold, status, waiver, waived, bound, reason, attacker))
     found: list[Status] = [check.status for check in checks] + ["fail" for _ in bad]
     worst: Status = min(found, key=WORST_FIRST.index, default="not judged")
-    why = "; ".join(dict.fromkeys(check.reason for check in checks if check.reason))
-    reason = "" if worst != "not judged" else why or "the policy has no threshold for it"
-    return Verdict(worst, tuple(checks), reason, groups)
+    made = Verdict(worst, tuple(checks), "", groups, tuple(key for key in thresholds if key not in finding.values))
+    why = "; ".join(dict.fromkeys(made.unjudged.values())) or "the policy has no threshold for it"
+    return made if worst != "not judged" else replace(made, reason=why)
 
 
 def _tables(text: str, source: str) -> dict[str, object]:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from xrai_widgets.core import Outcome, closest
 from xrai_widgets.results.policy import Policy, judge
+from xrai_widgets.results.verdict_words import doubt
 
 
 def outcome_table(outcome: Outcome, name: str = "values") -> pd.DataFrame:
@@ -60,10 +61,13 @@ def scoreboard_table(outcomes: Iterable[Outcome], policy: Policy | None = None) 
                     "threshold": str(check.threshold),
                     "verdict": check.status,
                     "waived": check.waiver.says if check.waiver is not None and check.waived else "",
-                    "reason": "",
+                    "reason": doubt(check),
                 }
             )
-        if not judged:
+        for key in verdict.missing:
+            said = f"Not judged: {verdict.unjudged[key]}."
+            rows.append({**base, "measure": key, "verdict": "not judged", "waived": "", "reason": said})
+        if not judged and not verdict.missing:
             rows.append({**base, "measure": "", "verdict": "not judged", "waived": "", "reason": verdict.reason})
     numbers = ["value", "low", "high", "n", "threshold"]
     return pd.DataFrame(rows, columns=["subject", "assessment", "measure", *numbers, "verdict", "waived", "reason"])

@@ -6,12 +6,6 @@ from dataclasses import dataclass
 from xrai_widgets.results.threshold import Status, Threshold
 from xrai_widgets.results.words import interval, label, number
 
-_SAID: dict[Status, str] = {
-    "pass": "The whole interval lies in the safe zone.",
-    "fail": "The whole interval lies in the unsafe zone.",
-    "warn": "The interval lies in both zones: this many samples cannot tell which of them it is.",
-}
-
 
 @dataclass(frozen=True)
 class Row:
@@ -48,7 +42,9 @@ class Zone:
         Without one there are no zones.
     chance : float, optional
         What guessing gives.
-    status : {"pass", "warn", "fail", "not judged"}
+    status : Status
+    verdict : str
+        What the status says, in one or two sentences.
     """
 
     key: str
@@ -58,6 +54,7 @@ class Zone:
     threshold: Threshold | None
     chance: float | None
     status: Status
+    verdict: str
 
     def at(self, x: float) -> float:
         """Return where a number stands; what lies outside stands at the end."""
@@ -104,7 +101,7 @@ class Zone:
     @property
     def says(self) -> str:
         """What the picture shows, in one or two sentences."""
-        said = [_SAID[self.status]] if self.status in _SAID else []
+        said = [self.verdict] if self.verdict else []
         own = self.rows[0]
         if self.chance is not None:
             reach = "contains" if own.low <= self.chance <= own.high else "excludes"

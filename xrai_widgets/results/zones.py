@@ -9,6 +9,7 @@ import pandas as pd
 from xrai_widgets.core import Outcome, registered
 from xrai_widgets.core.control import CONTROLS, OWN_MODEL
 from xrai_widgets.results.policy import Check, Verdict
+from xrai_widgets.results.verdict_words import sentence
 from xrai_widgets.results.words import label
 from xrai_widgets.results.zone_axis import Row, Zone
 
@@ -31,7 +32,7 @@ def zone(check: Check, outcome: Outcome, within: tuple[float, float] | None = No
     known = [x for row in rows for x in (row.low, row.value, row.high)] + list(within or ())
     known += [check.threshold.value] if check.threshold else []
     low, high = _axis([*known, *([] if chance is None else [chance])])
-    return Zone(check.key, rows, low, high, check.threshold, chance, check.status)
+    return Zone(check.key, rows, low, high, check.threshold, chance, check.status, sentence(check))
 
 
 def zones(outcome: Outcome, verdict: Verdict) -> tuple[list[Zone], list[Zone]]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from xrai_widgets.cells.asking import stopped_by
 from xrai_widgets.core import Array, Cancelled
+from xrai_widgets.runtime.output_check import OutputCheck
 
 _SLICE = 0.25  # seconds that one call of the model should take at most
 _FIRST = 256
@@ -63,11 +64,14 @@ class Meter:
 class Guard:
     """A model function that answers in slices of about a quarter of a second and asks the meter before each.
 
+    What it answers is checked, if a check is given.
     Pickled, it loses its meter: in a worker it counts on its own, and `Counted` brings the count home.
     """
 
-    def __init__(self, call: Callable[..., Array], meter: Meter | None = None) -> None:
-        self._call, self._meter = call, meter
+    def __init__(
+        self, call: Callable[..., Array], meter: Meter | None = None, check: OutputCheck | None = None
+    ) -> None:
+        self._call, self._meter, self._check = call, meter, check
         self._rows = _FIRST
 
     def __call__(self, X: Array, *others: Array) -> Array:
@@ -81,11 +85,13 @@ class Guard:
             begun = time.perf_counter()
             parts.append(self._ask(taken, *(other[start:stop] for other in others)))
             self._adapt(len(taken), time.perf_counter() - begun)
+            if self._check is not None:
+                self._check(parts[-1], len(taken), start, len(X))
             start = stop
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_call": self._call, "_meter": None, "_rows": self._rows}
+        return {"_call": self._call, "_meter": None, "_rows": self._rows, "_check": self._check}
 
     def _ask(self, *arrays: Array) -> Array:
         if self._meter is None:

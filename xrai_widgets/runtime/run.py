@@ -1,6 +1,7 @@
 """Run one assessment on one subject. Whatever happens, the answer is an Outcome."""
 
 import logging
+import threading
 import time
 import uuid
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from typing import Any
 from xrai_widgets.core import Assessment, Cancelled, Finding, NotApplicable, Outcome, Subject, find
 from xrai_widgets.runtime.controls import with_controls
 from xrai_widgets.runtime.guard import Guard
+from xrai_widgets.runtime.output_check import OutputCheck
 from xrai_widgets.runtime.run_step import RunStep
 from xrai_widgets.runtime.versions import versions
 
@@ -72,7 +74,12 @@ def run(
 def call_engine(subject: Subject, entry: Assessment, params: Mapping[str, Any], step: RunStep) -> Finding:
     """Call the engine with guarded model functions, in this thread and process."""
     fields = entry.inputs_of(subject)
-    guarded = {key: Guard(fields[key], step.meter) for key in _GUARDED if fields.get(key) is not None}
+    checks = {
+        "predict": OutputCheck(probabilities=subject.task == "classification"),
+        "logits": OutputCheck("the model's logits"),
+        "embed": OutputCheck("the features of the last hidden layer"),
+    }
+    guarded = {key: Guard(fields[key], step.meter, checks.get(key)) for key in _GUARDED if fields.get(key) is not None}
     finding: Finding = entry.engine(**(fields | guarded), **params, step=step)
     step(1.0, "done")
     return finding
@@ -97,7 +104,11 @@ def _ending(
             extra = f"pip install 'xrai-widgets[{_EXTRAS[package]}]'"
             return {"status": "not applicable", "reason": f"needs the package {package}: {extra}"}
         return _failed(missing, entry, strict, step)
-    except Exception as error:  # noqa: BLE001 - the one place where an engine's failure becomes an outcome
+    except KeyboardInterrupt as error:
+        if threading.current_thread() is threading.main_thread():
+            raise  # it is the user's
+        return _failed(error, entry, strict, step)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the one place where an engine's failure becomes an outcome
         return _failed(error, entry, strict, step)
 
 
@@ -109,7 +120,7 @@ def _partial(step: RunStep, entry: Assessment) -> Finding | None:
         return None
 
 
-def _failed(error: Exception, entry: Assessment, strict: bool, step: RunStep) -> dict[str, Any]:
+def _failed(error: BaseException, entry: Assessment, strict: bool, step: RunStep) -> dict[str, Any]:
     if strict:
         raise error
     number = uuid.uuid4().hex[:8]

@@ -46,6 +46,15 @@ class Progress:
     partial: Finding | None = None
 
 
+def plainly(error: BaseException) -> BaseException:
+    """Return what a worker raised; one that would end or interrupt the process that waits as an error in words."""
+    if isinstance(error, Exception):
+        return error
+    made = RuntimeError(f"a worker ended with {type(error).__name__}{f' ({error})' if str(error) else ''}")
+    made.__cause__ = error
+    return made
+
+
 def active_backend() -> tuple[Any, int]:
     """Return joblib's active backend and number of jobs in this thread, to be entered again in another one."""
     backend, n_jobs = joblib.parallel.get_active_backend()
@@ -180,4 +189,4 @@ class RunStep(Step):
                         results.put(("result", result))
             results.put(("end", None))
         except BaseException as error:  # noqa: BLE001 - whatever a worker raised is raised again where the engine waits
-            results.put(("error", error))
+            results.put(("error", plainly(error)))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from xrai_widgets.core import Outcome
 from xrai_widgets.io.outcomes import outcome_from_dict, outcome_to_dict, params_to_dict
 from xrai_widgets.io.store_place import StoreError, own_store
-from xrai_widgets.runtime.versions import versions
+from xrai_widgets.runtime.versions import CODE, versions
 
 if TYPE_CHECKING:
     from xrai_widgets.runtime.store_database import Database
@@ -82,16 +82,16 @@ class Store:
     def save(self, outcome: Outcome) -> int:
         """Write an outcome in one transaction and return its number."""
         whole = outcome_to_dict(replace(outcome, recalled=False, unsaved=""), include_rows=True)
-        package = outcome.versions.get("xrai-widgets", "")
         row = {
-            "question": _question(outcome.subject, outcome.assessment, outcome.params, package),
+            "question": _question(outcome.subject, outcome.assessment, outcome.params, outcome.versions),
             "subject": outcome.subject,
             "assessment": outcome.assessment,
             "status": outcome.status,
             "partial": outcome.status == "cancelled" and outcome.finding is not None,
             "started": outcome.started,
             "seconds": outcome.seconds,
-            "package": package,
+            "package": outcome.versions.get("xrai-widgets", ""),
+            "code": outcome.versions.get(CODE, ""),
             "summary": json.dumps(_summary(whole), allow_nan=False),
             "content": zlib.compress(json.dumps(whole, allow_nan=False).encode("ascii")),
         }
@@ -106,7 +106,7 @@ class Store:
             Fingerprint.
         assessment : str
         params : mapping
-            All parameters, checked. An answer counts only if this version of the package gave it.
+            All parameters, checked. An answer counts only if this version of the package and its code gave it.
         """
         return self._newest(subject, assessment, params, partial=False)
 
@@ -117,7 +117,7 @@ class Store:
     def _newest(self, subject: str, assessment: str, params: Mapping[str, Any], *, partial: bool) -> Outcome | None:
         if assessment.startswith("custom."):
             return None  # the engine's code is the user's own and may have changed under the same name
-        asked = _question(subject, assessment, params, versions().get("xrai-widgets", ""))
+        asked = _question(subject, assessment, params, versions())
         content = self._database().newest_answer(asked, partial=partial)
         return None if content is None else _read(content, "that answers this")
 
@@ -177,8 +177,9 @@ class Store:
             return self._opened
 
 
-def _question(subject: str, assessment: str, params: Mapping[str, Any], package: str) -> str:
-    asked = json.dumps([subject, assessment, params_to_dict(params), package], sort_keys=True)
+def _question(subject: str, assessment: str, params: Mapping[str, Any], made_by: Mapping[str, str]) -> str:
+    code = [made_by.get("xrai-widgets", ""), made_by.get(CODE, "")]
+    asked = json.dumps([subject, assessment, params_to_dict(params), *code], sort_keys=True)
     return hashlib.sha256(asked.encode()).hexdigest()
 
 

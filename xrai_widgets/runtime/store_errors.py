@@ -6,6 +6,7 @@ if TYPE_CHECKING:
     from sqlalchemy.exc import SQLAlchemyError
 
 
+READ_ONLY = "is read-only"
 _WORDS = {
     "BUSY": "is locked by another program that writes to it: try again, or end that program",
     "LOCKED": "is locked by another program that writes to it: try again, or end that program",

@@ -3,19 +3,27 @@
 import time
 
 from sqlalchemy import Connection, Engine, insert, inspect, select, text
+from sqlalchemy.exc import SQLAlchemyError
 
 import xrai_widgets
 from xrai_widgets.io.store_place import StoreError
+from xrai_widgets.runtime.store_errors import READ_ONLY, explain
 from xrai_widgets.runtime.store_tables import ABOUT, META, SCHEMA, in_memory, writing
 
+# from version 1, 2, …: what makes the next one
+MIGRATIONS: tuple[tuple[int, tuple[str, ...]], ...] = (
+    (1, ("ALTER TABLE xrai_outcomes ADD COLUMN code VARCHAR(64) NOT NULL DEFAULT ''",)),
+)
 _LOCK = 0x78726169  # PostgreSQL: held while the tables are made
 
 
 def prepare(engine: Engine, patience: float) -> None:
     """Check the schema version, or make the tables."""
     with engine.connect() as connection:
-        if inspect(connection).has_table(ABOUT.name):
-            return _check_version(connection)
+        known = inspect(connection).has_table(ABOUT.name)
+        version = _version(connection) if known else 0
+    if known:
+        return _migrate(engine) if version < SCHEMA else None
     sqlite = engine.dialect.name == "sqlite"
     if sqlite and not in_memory(engine.url):
         _write_ahead(engine, patience)
@@ -25,8 +33,25 @@ def prepare(engine: Engine, patience: float) -> None:
         META.create_all(connection)
         if connection.execute(select(ABOUT.c.schema_version)).first() is None:
             connection.execute(insert(ABOUT).values(schema_version=SCHEMA, written_by=xrai_widgets.__version__))
-        _check_version(connection)
-    return None
+        version = _version(connection)
+    return _migrate(engine) if version < SCHEMA else None
+
+
+def _migrate(engine: Engine) -> None:
+    """Bring an older store to the schema of today; one that nobody may write to stays as it is and can be read."""
+    try:
+        with writing(engine).begin() as connection:
+            if engine.dialect.name == "postgresql":
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+            begun = _version(connection)  # another program may have done it meanwhile
+            for _, statements in MIGRATIONS[begun - 1 :]:
+                for statement in statements:
+                    connection.execute(text(statement))
+            if begun < SCHEMA:
+                connection.execute(insert(ABOUT).values(schema_version=SCHEMA, written_by=xrai_widgets.__version__))
+    except SQLAlchemyError as error:
+        if not explain(error).startswith(READ_ONLY):
+            raise
 
 
 def _write_ahead(engine: Engine, patience: float) -> None:
@@ -45,7 +70,8 @@ def _write_ahead(engine: Engine, patience: float) -> None:
             raw.close()
 
 
-def _check_version(connection: Connection) -> None:
+def _version(connection: Connection) -> int:
+    """Return the version of the schema that the store has."""
     row = connection.execute(select(ABOUT).order_by(ABOUT.c.schema_version.desc())).first()
     if row is None:
         raise StoreError("is damaged: it does not say which version wrote it")
@@ -54,3 +80,4 @@ def _check_version(connection: Connection) -> None:
             f"was written by a newer xrai-widgets ({row.written_by}, schema {row.schema_version}); this one "
             f"({xrai_widgets.__version__}) knows schema {SCHEMA}: update it with pip, or choose another store"
         )
+    return int(row.schema_version)

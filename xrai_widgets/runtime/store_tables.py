@@ -28,7 +28,7 @@ from sqlalchemy.pool import NullPool, StaticPool
 
 from xrai_widgets.io.store_place import StoreError
 
-SCHEMA = 1
+SCHEMA = 2
 
 META = MetaData()
 ABOUT = Table(
@@ -50,6 +50,7 @@ RUNS = Table(
     Column("started", String(40), nullable=False),
     Column("seconds", Float, nullable=False),
     Column("package", String(40), nullable=False),
+    Column("code", String(64), nullable=False, server_default=""),  # digest; a default lets older programs write on
     Column("summary", Text, nullable=False),  # the outcome as JSON, without tables, charts and arrays
     Column("content", LargeBinary, nullable=False),  # the whole outcome as JSON, compressed by zlib
     Index("xrai_outcomes_question", "owner", "question"),

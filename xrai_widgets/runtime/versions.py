@@ -1,19 +1,42 @@
 """The versions that a result depends on."""
 
+import hashlib
 import platform
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
-_RECORDED = ("xrai-widgets", "numpy", "scikit-learn", "scipy", "torch", "adversarial-robustness-toolbox")
+import xrai_widgets
+
+CODE = "xrai-widgets code"
+_NUMBERS = ("engines/**/*.py", "models/**/*.py", "runtime/*control*.py", "runtime/subgroups.py")  # what makes them
+_RECORDED = ("numpy", "scikit-learn", "scipy", "torch", "adversarial-robustness-toolbox")
 
 
 @cache
 def versions() -> dict[str, str]:
     """Return Python's version and those of the installed libraries that compute."""
-    found = {"python": platform.python_version()}
+    # the version of the code that runs: an editable installation's own record may be an older one
+    found = {"python": platform.python_version(), "xrai-widgets": xrai_widgets.__version__, CODE: code_digest()[:16]}
     for package in _RECORDED:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
             continue
     return found
+
+
+@cache
+def code_digest() -> str:
+    """Return the SHA-256 over the code that makes numbers: a fix makes new answers, whatever the version says."""
+    return digest_of(Path(xrai_widgets.__file__).parent)
+
+
+def digest_of(package: Path) -> str:
+    """Return the digest of the files that make numbers below a package's folder, by name and content."""
+    digest = hashlib.sha256()
+    for file in sorted({file for pattern in _NUMBERS for file in package.glob(pattern)}):
+        content = file.read_bytes()
+        digest.update(f"{file.relative_to(package).as_posix()}:{len(content)}:".encode())
+        digest.update(content)
+    return digest.hexdigest()

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import signal
 import sys
 import time
 from pathlib import Path
@@ -11,11 +12,12 @@ import cloudpickle
 from xrai_widgets.core import Finding
 from xrai_widgets.core.step import Partial
 from xrai_widgets.runtime.isolated import unpack
-from xrai_widgets.runtime.run_step import RunStep
+from xrai_widgets.runtime.run_step import RunStep, plainly
 
 
 def main() -> None:
     """Call one function. Messages are pickles (kind, value); anything the model prints goes to the error stream."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this process if it is to end
     pipe = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
 
@@ -42,7 +44,7 @@ def main() -> None:
         function, arguments = unpack(Path(sys.argv[1]))
         result = function(*arguments, step)
     except BaseException as error:  # noqa: BLE001 - every ending must reach the parent
-        send("raised", _sendable(error))
+        send("raised", _sendable(plainly(error)))
     else:
         send("queries", step.meter.queries)
         send("result", result)

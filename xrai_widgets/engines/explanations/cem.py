@@ -55,16 +55,16 @@ _MOST_CHANGES = 30
         Measure(
             "pn_share",
             "lower",
-            bound="lower",
             meaning="Samples whose answer some allowed change turns over: the fewer, the firmer the model. Where there "
             "are many, look at the features that they hang on.",
+            bound="lower",
         ),
         Measure(
             "median_pn_distance",
             "higher",
-            bound="upper",
             meaning="How far the typical sample is from another answer (L2, in shares of the columns' ranges unless "
             "scale is raw). Where it is short, attack with robustness.evasion, and smooth the model.",
+            bound="upper",
         ),
     ),
     reference="Dhurandhar et al. 2018, arXiv:1802.07623",

@@ -31,6 +31,7 @@ MEASURES = (
         "advantage",
         "lower",
         0.0,
+        attacker=True,
         meaning="How much more often this attacker calls a member a member than somebody else, by a rule chosen on "
         "other samples: 0 is guessing, 1 gives everybody away. Others may attack better; to lower it, regularise.",
     ),
@@ -38,18 +39,21 @@ MEASURES = (
         "auc",
         "lower",
         0.5,
+        attacker=True,
         meaning="How often a member scores higher than somebody else: 0.5 is guessing, 1 gives everybody away.",
     ),
     Measure(
         "balanced_accuracy",
         "lower",
         0.5,
+        attacker=True,
         meaning="How often this attacker is right where members and others are equally many: 0.5 is guessing.",
     ),
     Measure(
         "tpr_at_fpr_1pct",
         "lower",
         0.01,
+        attacker=True,
         meaning="Members found while one in a hundred others is accused wrongly: shows whether a few are exposed "
         "although the average looks harmless. Guessing finds one in a hundred.",
     ),

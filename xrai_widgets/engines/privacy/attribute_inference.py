@@ -31,7 +31,7 @@ _MOST = 20
 
 @assessment(
     title="Attribute inference",
-    measures=(Measure("gain", "lower", 0.0), Measure("member_gap", "lower", 0.0)),
+    measures=(Measure("gain", "lower", 0.0, attacker=True), Measure("member_gap", "lower", 0.0, attacker=True)),
     tasks=("classification", "regression"),
     inputs=("tabular",),
     reference="Yeom et al. 2018, arXiv:1709.01604; Jayaraman and Evans 2022, arXiv:2209.01292",

@@ -34,6 +34,7 @@ _NOISE, _BOUNDARY = When("attack", "noise"), When("attack", "boundary distance")
         Control("chance", "no leak", params={"n_samples": 100}),
         Control("blind", "no leak"),
     ),
+    stronger="privacy.lira",
 )
 def label_only(
     predict: Predict,

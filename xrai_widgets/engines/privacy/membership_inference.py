@@ -46,6 +46,7 @@ _CHANCE = "member probability"
         Control("chance", "no leak"),
         Control("blind", "no leak"),
     ),
+    stronger="privacy.lira",
 )
 def membership_inference(
     predict: Predict,

@@ -1,0 +1,189 @@
+"""What older versions wrote is read: `older/` holds files that the code of their time made."""
+
+import json
+import shutil
+import sqlite3
+import threading
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+import xrai_widgets as xw
+from xrai_widgets.core import Outcome
+from xrai_widgets.io.migrations import REPORTS, migrated
+from xrai_widgets.io.outcomes import outcome_from_dict, outcome_to_dict
+from xrai_widgets.reporting.compose import report
+from xrai_widgets.reporting.export import SCHEMA, read_named, read_policy, read_quality, read_report, schema
+from xrai_widgets.runtime.store import Store
+from xrai_widgets.runtime.store_schema import MIGRATIONS
+from xrai_widgets.runtime.store_tables import SCHEMA as STORE_SCHEMA
+
+OLDER = Path(__file__).parent / "older"
+VERSIONS = [name.rpartition("/")[2] for name, _ in REPORTS]
+
+
+def raw(version: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((OLDER / f"report_{version}.json").read_text(encoding="utf-8"))
+    return found
+
+
+def test_there_is_a_migration_from_every_version_to_the_next() -> None:
+    assert [str(number) for number in range(1, int(SCHEMA.rpartition("/")[2]))] == VERSIONS
+    assert [begun for begun, _ in MIGRATIONS] == list(range(1, STORE_SCHEMA))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_an_older_report_is_brought_to_the_schema_of_today(version: str) -> None:
+    old = raw(version)
+    assert old["schema"].endswith(f"/{version}")
+    found = migrated(raw(version), SCHEMA, REPORTS, "the report")
+    jsonschema.validate(found, schema())
+    for before, after in zip(old["verdicts"], found["verdicts"], strict=True):
+        assert {key: after[key] for key in before if key != "checks"} == {
+            key: value for key, value in before.items() if key != "checks"
+        }
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_an_older_report_gives_the_numbers_it_gave_and_todays_verdicts(version: str) -> None:
+    file = OLDER / f"report_{version}.json"
+    outcomes, old = read_report(file), raw(version)
+    for outcome, entry in zip(outcomes, old["outcomes"], strict=True):
+        assert outcome.finding is not None
+        assert outcome_to_dict(outcome)["finding"]["values"] == entry["finding"]["values"]
+        assert outcome_to_dict(outcome)["finding"]["tables"] == entry["finding"]["tables"]
+        assert (outcome.finding.bounds, outcome.finding.unjudged) == ({}, {})
+    assert (read_named(file), read_quality(file)) == ([], None)
+    made = report(outcomes, read_policy(file))
+    assert "old model" in made.to_html()
+    before = {verdict["assessment"]: verdict["status"] for verdict in old["verdicts"]}
+    for outcome, verdict in zip(outcomes, made.verdicts, strict=True):
+        expected = before[outcome.assessment]
+        if outcome.assessment == "robustness.evasion" and expected == "pass":
+            expected = "not refuted"  # the value was a bound then, too
+        assert verdict.status == expected
+
+
+def everywhere_more(data: dict[str, Any]) -> dict[str, Any]:
+    """Return a report in which a newer program wrote a field more at every level."""
+    data = json.loads(json.dumps(data))
+    for part in (
+        data,
+        *data["outcomes"],
+        *(outcome["finding"] for outcome in data["outcomes"] if outcome["finding"]),
+        *(chart for outcome in data["outcomes"] if outcome["finding"] for chart in outcome["finding"]["charts"]),
+        *(table for outcome in data["outcomes"] for table in outcome["finding"]["tables"].values()),
+        *data["verdicts"],
+        *(check for verdict in data["verdicts"] for check in verdict["checks"]),
+    ):
+        part["of_tomorrow"] = {"x": 1}
+    return data
+
+
+def test_fields_that_are_not_known_are_left_out(tmp_path: Path) -> None:
+    made = report(read_report(OLDER / "report_2.json"))
+    data = everywhere_more(json.loads(made.to_json()))
+    jsonschema.validate(data, schema())
+    file = tmp_path / "r.json"
+    file.write_text(json.dumps(data), encoding="utf-8")
+    again = report(read_report(file), read_policy(file))
+    assert json.loads(again.to_json())["outcomes"] == json.loads(made.to_json())["outcomes"]
+
+
+def test_a_row_of_a_newer_program_is_not_hidden(tmp_path: Path) -> None:
+    store = Store(tmp_path / "s.sqlite")
+    outcome = read_report(OLDER / "report_2.json")[0]
+    store.save(outcome)
+    newer = {**outcome_to_dict(outcome), "of_tomorrow": 1}
+    with sqlite3.connect(tmp_path / "s.sqlite") as other:
+        other.execute("UPDATE xrai_outcomes SET summary = ?", (json.dumps(newer),))
+    other.close()
+    assert [kept.outcome.assessment for kept in store.history()] == [outcome.assessment]
+    assert outcome_from_dict(newer).key == outcome.key
+
+
+def test_the_quality_and_what_was_asked_for_come_back(tmp_path: Path) -> None:
+    outcomes = read_report(OLDER / "report_2.json")
+    quality = xw.Finding({"accuracy": 0.5}, {"accuracy": (0.4, 0.6)}, {"accuracy": 30})
+    made = report(outcomes, quality=quality, named=["privacy.shapr"])
+    jsonschema.validate(json.loads(made.to_json()), schema())
+    file = made.save(tmp_path / "r.json")
+    found = read_quality(file)
+    assert found is not None
+    assert (found.values, found.intervals) == (quality.values, quality.intervals)
+    assert read_named(file) == ["privacy.shapr"]
+
+
+@pytest.mark.parametrize("written", ["xrai-widgets/report/4", "another/1", None])
+def test_a_newer_or_another_schema_is_refused(written: str | None) -> None:
+    with pytest.raises(ValueError, match="a newer one takes a newer xrai-widgets"):
+        migrated({"schema": written}, SCHEMA, REPORTS, "the report r.json")
+
+
+@pytest.mark.parametrize("broken", [{"outcomes": 3}, {"verdicts": [1]}, {"outcomes": [None]}])
+def test_an_older_report_that_is_none_is_refused(broken: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="is no report of the schema"):
+        migrated({"schema": REPORTS[0][0], **broken}, SCHEMA, REPORTS, "the report r.json")
+
+
+def old_store(tmp_path: Path) -> Path:
+    return Path(shutil.copy(OLDER / "store_1.sqlite", tmp_path / "old.sqlite"))
+
+
+def columns(file: Path) -> tuple[set[str], int]:
+    connection = sqlite3.connect(file)
+    names = {row[1] for row in connection.execute("PRAGMA table_info(xrai_outcomes)")}
+    version = connection.execute("SELECT max(schema_version) FROM xrai_store").fetchone()[0]
+    connection.close()
+    return names, version
+
+
+def test_an_older_store_is_brought_to_the_schema_of_today_and_keeps_its_runs(tmp_path: Path) -> None:
+    file = old_store(tmp_path)
+    before = sqlite3.connect(file).execute("SELECT number, content FROM xrai_outcomes").fetchall()
+    assert columns(file) == (columns(file)[0] - {"code"}, 1)
+    store = Store(file)
+    assert columns(file) == (columns(file)[0] | {"code"}, 2)
+    assert [kept.number for kept in store.history()] == [number for number, _ in reversed(before)]
+    subject = store.load(1).subject
+    assert [outcome.status for outcome in store.outcomes(subject)] == ["ok"] * len(before)
+    again = store.save(store.load(1))
+    assert again == len(before) + 1
+    assert Store(file).load(again).finding is not None
+
+
+def test_yesterdays_numbers_are_shown_and_answer_nothing(tmp_path: Path) -> None:
+    store = Store(old_store(tmp_path))
+    for kept in store.history():
+        outcome: Outcome = store.load(kept.number)
+        assert outcome.finding is not None
+        assert store.answer(outcome.subject, outcome.assessment, outcome.params) is None
+        assert store.unfinished(outcome.subject, outcome.assessment, outcome.params) is None
+
+
+def test_an_older_store_that_nobody_may_write_to_is_still_read(tmp_path: Path) -> None:
+    file = old_store(tmp_path)
+    store = Store(f"sqlite:///file:{file}?mode=ro&uri=true")
+    assert len(store.history()) == 3
+    assert store.load(1).status == "ok"
+    assert columns(file)[1] == 1
+
+
+def test_several_programs_may_open_an_older_store_at_once(tmp_path: Path) -> None:
+    file, wrong = old_store(tmp_path), list[BaseException]()
+
+    def opened() -> None:
+        try:
+            assert len(Store(file, patience=20).history()) == 3
+        except BaseException as error:  # noqa: BLE001 - of a thread
+            wrong.append(error)
+
+    threads = [threading.Thread(target=opened) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    assert columns(file)[1] == 2

@@ -1,0 +1,76 @@
+"""Older reports, brought to the schema of today step by step."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+Migration = tuple[str, Callable[[dict[str, Any]], None]]
+
+
+def migrated(data: Any, current: str, steps: Sequence[Migration], what: str) -> dict[str, Any]:
+    """Return what a file of the current or of an older schema says, as one of the current schema.
+
+    Parameters
+    ----------
+    data : object
+        As JSON gives it; a dict is changed in place.
+    current : str
+    steps : sequence of (schema, function)
+        Oldest first; each function turns what is of its schema into the next one.
+    what : str
+        What the file is, for the message.
+
+    Raises
+    ------
+    ValueError
+        for another schema, a newer one included.
+    """
+    written = data.get("schema") if isinstance(data, dict) else None
+    names = [name for name, _ in steps]
+    if written not in (current, *names):
+        raise ValueError(
+            f"{what} must have the schema {current!r} or an older one, got {written!r}; a newer one takes a newer "
+            "xrai-widgets"
+        )
+    for name, step in steps[names.index(written) if written in names else len(names) :]:
+        try:
+            step(data)
+        except (TypeError, AttributeError) as error:
+            raise ValueError(f"{what} is no report of the schema {name!r}: {error}") from None
+    data["schema"] = current
+    found: dict[str, Any] = data
+    return found
+
+
+def _one_to_two(report: dict[str, Any]) -> None:
+    """Waivers, subgroups, and the digests of the data."""
+    for outcome in report.get("outcomes", []):
+        outcome.setdefault("parts", {})
+    for verdict in report.get("verdicts", []):
+        verdict.setdefault("waived", False)
+        verdict.setdefault("subgroups", [])
+        for check in verdict.get("checks", []):
+            check.setdefault("waiver", None)
+
+
+def _two_to_three(report: dict[str, Any]) -> None:
+    """Bounds and values that nobody may judge; families, what was asked for by name, and the model's own quality."""
+    for outcome in report.get("outcomes", []):
+        finding = outcome.get("finding")
+        if finding is not None:
+            finding.setdefault("bounds", {})
+            finding.setdefault("unjudged", {})
+    for verdict in report.get("verdicts", []):
+        verdict.setdefault("missing", [])
+        for check in verdict.get("checks", []):
+            check.setdefault("bound", None)
+            check.setdefault("reason", "")
+    report.setdefault("named", [])
+    report.setdefault("families", [])
+    report.setdefault("combined", [])
+    report.setdefault("quality", None)
+
+
+REPORTS: tuple[Migration, ...] = (
+    ("xrai-widgets/report/1", _one_to_two),
+    ("xrai-widgets/report/2", _two_to_three),
+)

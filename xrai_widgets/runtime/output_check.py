@@ -1,0 +1,58 @@
+"""What a model answers while it is assessed: every answer is looked at, not the first ones only."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from xrai_widgets.core import Array
+
+_SUM, _BELOW = 1.1e-4, 1e-6  # what rounding in single precision may do to a sum, and to a zero
+
+
+@dataclass(frozen=True)
+class OutputCheck:
+    """Raise where outputs are not what the model gave at the start.
+
+    Parameters
+    ----------
+    what : str
+        What they are called in the message.
+    probabilities : bool
+        Rows must be at least 0 and sum to 1; else they must be finite.
+    """
+
+    what: str = "the model's outputs"
+    probabilities: bool = False
+
+    def __call__(self, out: Array, asked: int, start: int, total: int) -> None:
+        """Check the answer to ``asked`` rows, which begin at ``start`` of ``total``.
+
+        Raises
+        ------
+        ValueError
+            naming the first bad row and what was given for it.
+        """
+        if len(out) != asked:
+            raise ValueError(f"{self.what} must be one row for each of the {asked} that were asked, got {len(out)}")
+        if not asked or not out.size:
+            return
+        if self.probabilities:
+            sums = out @ np.ones(out.shape[1])  # a tenth of the time of out.sum(axis=1)
+            if sums.min() >= 1 - _SUM and sums.max() <= 1 + _SUM and out.min() >= -_BELOW:  # NaN is neither
+                return
+            bad = ~(np.abs(sums - 1.0) <= _SUM) | ~(out.min(axis=1) >= -_BELOW)
+            wanted = "must be ≥ 0 and sum to 1"
+        else:
+            if np.isfinite(out.sum()):  # one pass; a sum of large numbers may overflow where each is finite
+                return
+            bad = ~np.isfinite(out).reshape(len(out), -1).all(axis=1)
+            if not bad.any():
+                return
+            wanted = "must be finite"
+        first = int(bad.argmax())
+        given = ", ".join(f"{value:.4g}" for value in out[first].ravel()[:8])
+        more = f"; so are {int(bad.sum()) - 1} more of these {asked}" if bad.sum() > 1 else ""
+        raise ValueError(
+            f"{self.what} {wanted}, got [{given}] for row {start + first} of the {total} asked at once{more}; "
+            "a number made of such answers would be wrong"
+        )
