@@ -171,7 +171,7 @@ def own(monkeypatch: pytest.MonkeyPatch) -> OwnModel:
     """The page; files are read in this process, which tests/runtime/test_trial.py shows otherwise."""
     from xrai_widgets.runtime import trial
 
-    here: Callable[..., Any] = lambda function, arguments, modules: function(*arguments, quiet)  # noqa: E731
+    here: Callable[..., Any] = lambda function, arguments, _: function(*arguments, quiet)  # noqa: E731
     monkeypatch.setattr(trial, "_called", here)
     monkeypatch.setattr(trial, "made_in_cell", here)
     return OwnModel()
