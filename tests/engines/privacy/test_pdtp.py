@@ -93,7 +93,7 @@ def test_the_hat_matrix_is_the_refit(model: Any) -> None:
         KNeighborsClassifier(3, weights=lambda d: 1 / (1 + d)),
         DecisionTreeClassifier(),
     ],
-    ids=str,
+    ids=("scaled k-NN", "weighted classes", "liblinear", "k-NN with a function", "tree"),
 )
 def test_what_has_no_exact_closed_form_is_refitted(model: Any, cancer: tuple[Array, Array]) -> None:
     X, y = cancer
