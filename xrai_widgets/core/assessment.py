@@ -15,7 +15,6 @@ Engine = TypeVar("Engine", bound=Callable[..., Finding])
 _PACKAGE = "xrai_widgets.engines."
 _TASKS = {"classification", "regression"}
 _INPUTS = {"tabular", "image"}
-_OF_MEMBERS = ("memorising", "chance", "shuffled", "blind")  # controls that are made of the training samples
 
 
 class NotApplicable(Exception):
@@ -263,10 +262,8 @@ def _check_control(entry: Assessment, control: Control) -> None:
     entry.check({**control.at_most, **control.params})
     if control.measured is not None:
         _check_measured(entry, control.measured, who)
-    elif not {"X_train", "y_train"} <= set(entry.uses):
-        if control.kind in _OF_MEMBERS or not {"X", "y"} <= set(entry.uses):
-            made = "X_train and y_train" if control.kind in _OF_MEMBERS else "X and y"
-            raise TypeError(f"{who} is made of {made}, which the engine does not ask for")
+    elif not any(set(parts) <= set(entry.uses) for parts in (made := control.made_of)):
+        raise TypeError(f"{who} is made of {' and '.join(made[0])}, which the engine does not ask for")
     leak = control.expect in ("no leak", "leak")
     if leak and (not entry.measures or entry.measures[0].chance is None):
         raise TypeError(f"{who} expects {control.expect!r}, so the first measure must say which value is chance")
