@@ -262,8 +262,9 @@ def _check_control(entry: Assessment, control: Control) -> None:
     entry.check({**control.at_most, **control.params})
     if control.measured is not None:
         _check_measured(entry, control.measured, who)
-    elif not any(set(parts) <= set(entry.uses) for parts in (made := control.made_of)):
-        raise TypeError(f"{who} is made of {' and '.join(made[0])}, which the engine does not ask for")
+    elif not any({*parts} <= {*entry.uses} for parts in control.made_of):
+        made = " and ".join(control.made_of[-1])
+        raise TypeError(f"{who} is made of {made}, which the engine does not ask for")
     leak = control.expect in ("no leak", "leak")
     if leak and (not entry.measures or entry.measures[0].chance is None):
         raise TypeError(f"{who} expects {control.expect!r}, so the first measure must say which value is chance")
