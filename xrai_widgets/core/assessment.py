@@ -15,7 +15,6 @@ Engine = TypeVar("Engine", bound=Callable[..., Finding])
 _PACKAGE = "xrai_widgets.engines."
 _TASKS = {"classification", "regression"}
 _INPUTS = {"tabular", "image"}
-_OF_MEMBERS = ("memorising", "chance", "shuffled", "blind")  # controls that are made of the training samples
 
 
 class NotApplicable(Exception):
@@ -271,11 +270,9 @@ def _check_control(entry: Assessment, control: Control) -> None:
     entry.check({**control.at_most, **control.params})
     if control.measured is not None:
         _check_measured(entry, control.measured, who)
-    elif not {"X_train", "y_train"} <= set(entry.uses):
-        if control.kind in _OF_MEMBERS:
-            raise TypeError(f"{who} is made of X_train and y_train, which the engine does not ask for")
-        if not {"X", "y"} <= set(entry.uses):
-            raise TypeError(f"{who} is made of X and y, which the engine does not ask for")
+    elif not any({*parts} <= {*entry.uses} for parts in control.made_of):
+        made = " and ".join(control.made_of[-1])
+        raise TypeError(f"{who} is made of {made}, which the engine does not ask for")
     leak = control.expect in ("no leak", "leak")
     if leak and (not entry.measures or entry.measures[0].chance is None):
         raise TypeError(f"{who} expects {control.expect!r}, so the first measure must say which value is chance")
@@ -284,13 +281,12 @@ def _check_control(entry: Assessment, control: Control) -> None:
 
 
 def _check_measured(entry: Assessment, measured: Callable[..., Finding], who: str) -> None:
-    arguments = list(inspect.signature(measured).parameters.values())
+    arguments = inspect.signature(measured).parameters
     known = {"finding", *entry.uses}, {"step", *(parameter.name for parameter in entry.parameters)}
-    for argument in arguments:
-        allowed = known[argument.kind is argument.KEYWORD_ONLY]
-        if argument.name not in allowed:
-            raise TypeError(f"{who} asks for {argument.name!r}, which the engine does not have: {sorted(allowed)}")
-    if not arguments or arguments[0].name != "finding" or "step" not in (argument.name for argument in arguments):
+    for name, argument in arguments.items():
+        if name not in (allowed := known[argument.kind is argument.KEYWORD_ONLY]):
+            raise TypeError(f"{who} asks for {name!r}, which the engine does not have: {sorted(allowed)}")
+    if next(iter(arguments), "") != "finding" or "step" not in arguments:
         raise TypeError(f"{who} must take finding first and the keyword-only argument step, got {measured!r}")
 
 

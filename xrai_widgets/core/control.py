@@ -13,6 +13,7 @@ SPLIT_LEAKS = "the split leaks by itself"  # begins the reason why a number that
 ControlKind = Literal["constant", "memorising", "chance", "shuffled", "blind", "dealt"]
 Expected = Literal["no leak", "leak", "anything"]
 Right = Mapping[str, tuple[float, float]]
+_OF_MEMBERS = ("memorising", "chance", "shuffled", "blind")
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,12 @@ class Control:
             raise ValueError(f"the control {self.kind!r} expects {what}, so it must say what a reader should see")
         if not isinstance(self.expect, str) and not self.wrong:
             raise ValueError(f"the control {self.kind!r} expects values, so wrong= must say what others mean")
+
+    @property
+    def made_of(self) -> tuple[tuple[str, str], ...]:
+        """The samples and labels that its model is made of: those of the first pair that an engine asks for."""
+        training, held_out = ("X_train", "y_train"), ("X", "y")
+        return (training,) if self.kind in _OF_MEMBERS else (training, held_out)
 
     def given(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return the parameters of the engine for it, told from those of the user's own run."""

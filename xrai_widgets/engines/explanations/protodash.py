@@ -61,7 +61,7 @@ def protodash(
     n_criticisms: Annotated[int, Range(0, 100), "explained samples to name that the prototypes stand for badly"] = 5,
     scale: Annotated[
         Literal["automatic", "columns", "none"],
-        "bring columns to comparable units; automatic: tables, but not pictures and bare arrays",
+        "bring columns to comparable units; automatic: tables, but not pictures, nor arrays without constraints=",
     ] = "automatic",
     implementation: Annotated[Literal["native", "aix360"], "whose code chooses; aix360 is a slow second opinion"] = (
         "native"
