@@ -194,7 +194,11 @@ def report(
     from xrai_widgets.terminal import show
 
     judged_by = Policy.load(policy) if policy else read_policy(source)
-    kept = {"quality": read_quality(source), "named": read_named(source), "read_together": read_combined(source)}
+    kept: dict[str, Any] = {
+        "quality": read_quality(source),
+        "named": read_named(source),
+        "read_together": read_combined(source),
+    }
     made = compose(read_report(source), judged_by, **kept)
     show(made, made.outcomes)
     for file in out:

@@ -108,7 +108,7 @@ class Cell:
     ) -> Any:
         """Call a function that it holds, or that it gets from ``hold``; a returned function goes to ``made``."""
         out: Buffers = []
-        head = {"op": "ask", "key": key, "args": [pack_value(value, out) for value in args]}
+        head: dict[str, Any] = {"op": "ask", "key": key, "args": [pack_value(value, out) for value in args]}
         head["named"] = {name: pack_value(value, out) for name, value in named.items()}
         said, buffers = self.tell(head, out)
         if "unknown" in said:

@@ -209,5 +209,5 @@ def in_cell(subject: Subject, *, budget: int | None = None) -> Subject:
     return replace(subject, model=Foreign(home), **_remotes(home, list(abilities)))
 
 
-def _remotes(home: Home, names: list[str]) -> dict[str, Remote]:
+def _remotes(home: Home, names: list[str]) -> dict[str, Any]:
     return {name: Remote(home, name) for name in names if name in ABILITIES}

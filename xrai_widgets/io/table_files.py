@@ -96,8 +96,10 @@ def _read(file: Path, style: CsvFormat, as_text: Collection[str], words: Mapping
     name = file.name.lower()
     if name.endswith((".parquet", ".npz")):
         frame = _read_parquet(file) if name.endswith(".parquet") else _read_arrays(file)
-        found = {column: frame[column] for column in frame.columns if str(column) in as_text}
-        return frame.assign(**{str(c): cells.map(str, na_action="ignore").astype(object) for c, cells in found.items()})
+        for column in frame.columns:
+            if str(column) in as_text:
+                frame[column] = frame[column].map(str, na_action="ignore").astype(object)
+        return frame
     text, found = detect(_unpacked(file) if name.endswith(".gz") else file.read_bytes(), style)
     header = pd.read_csv(io.StringIO(text), sep=found.delimiter, nrows=0, index_col=False)
     _check_columns(len(header.columns))

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xrai_widgets.core.subject import Array, Constraint, Task
+from xrai_widgets.core.constraint import Constraint
+from xrai_widgets.core.subject import Array, Task
 from xrai_widgets.models import labels
 from xrai_widgets.models.adapted import Adapted, Declared
 from xrai_widgets.models.asking import ask

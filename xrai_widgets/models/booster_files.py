@@ -148,7 +148,7 @@ class BoosterFile:
         return said.partition("=")[2].split(" ")[0]
 
     def _catboost(self) -> str:
-        import catboost
+        import catboost  # type: ignore[import-untyped]  # it has no types
 
         booster = catboost.CatBoost()
         booster.load_model(blob=self.content)

@@ -72,7 +72,7 @@ def probes(X: Array, inputs: Inputs, seed: int = 0) -> Array:
     whole = np.array([kind.kind != "continuous" for kind in inputs.constraints])
     drawn[:, whole] = np.rint(drawn[:, whole])
     for group in {kind.group for kind in inputs.constraints if kind.group}:
-        members = [column for column, kind in enumerate(inputs.constraints) if kind.group == group]
+        members = np.flatnonzero([kind.group == group for kind in inputs.constraints])
         drawn[:, members] = flat[np.ix_(rng.integers(0, len(flat), _PROBES), members)]
     rows: Array = np.vstack([flat[:_PROBES], drawn]).reshape(-1, *X.shape[1:])
     return rows

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xrai_widgets.core import Subject
-from xrai_widgets.core.subject import Array, Constraint, Predict
+from xrai_widgets.core import Constraint, Subject
+from xrai_widgets.core.subject import Array, Predict
 
 _SAMPLES = ("X", "X_train", "X_new")
 _ANSWERS = ("predict", "logits", "embed", "decide")

@@ -108,7 +108,7 @@ def _hold(model: Any, thresholds: tuple[Array, ...], X: Array, inputs: Inputs) -
         moved[:, column] = np.where(near & (kind.kind != "integer"), at, to)
     ask = model.predict_proba if hasattr(model, "predict_proba") else model.predict
     asked = inputs.to_user(rows), inputs.to_user(moved.reshape(rows.shape).astype(rows.dtype))
-    told = [np.asarray(ask(part)) for part in asked]
-    if told[0].dtype.kind not in "fiub":
-        return bool(np.array_equal(*told))
-    return bool(np.allclose(*told, rtol=1e-6, atol=1e-9))
+    before, after = (np.asarray(ask(part)) for part in asked)
+    if before.dtype.kind not in "fiub":
+        return bool(np.array_equal(before, after))
+    return bool(np.allclose(before, after, rtol=1e-6, atol=1e-9))

@@ -117,7 +117,7 @@ def read_combined(path: str | Path) -> list[Combined]:
     found = []
     for entry in _read(path).get("combined", []):
         plain = {key: entry[key] for key in _COMBINED}
-        lists = {key: tuple(entry[key]) for key in ("methods", "notes")}
+        lists: dict[str, Any] = {key: tuple(entry[key]) for key in ("methods", "notes")}
         found.append(Combined(**plain, **lists, samples=table_from_dict(entry["samples"])))
     return found
 

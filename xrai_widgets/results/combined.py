@@ -66,8 +66,8 @@ class Combined:
     @property
     def counted(self) -> dict[str, int]:
         """For how many samples each search found the nearest change; most first."""
-        found: dict[str, int] = self.samples.loc[self.samples["method"] != "", "method"].value_counts().to_dict()
-        return found
+        found = self.samples.loc[self.samples["method"] != "", "method"].value_counts().to_dict()
+        return {str(method): int(count) for method, count in found.items()}
 
 
 def combined(outcomes: Iterable[Outcome]) -> list[Combined]:
@@ -132,7 +132,7 @@ def _read_together(first: Outcome, others: Sequence[Outcome]) -> Combined | None
         low=float(low),
         high=float(high),
         count=n,
-        bound=first.finding.bounds.get(KEY, declared) or "upper",
+        bound=first.finding.bounds.get(KEY) or declared or "upper",
         samples=best.assign(id=table["id"]),
         methods=tuple(methods),
         notes=tuple(notes),

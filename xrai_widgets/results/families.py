@@ -57,7 +57,7 @@ def _summary(family: str, pairs: Sequence[tuple[Outcome, Verdict]], together: Se
     verdicts = [verdict for _, verdict in pairs]
     alone: Status = min((verdict.status for verdict in verdicts), key=WORST_FIRST.index)
     worst = min([alone, *(check.status for check in together)], key=WORST_FIRST.index)
-    waived = worst == "fail" and not any(judged.failed for judged in (*verdicts, *together))
+    waived = worst == "fail" and not (any(v.failed for v in verdicts) or any(check.failed for check in together))
     counts = {status: sum(v.status == status for v in verdicts) for status in WORST_FIRST}
     known = {status: count for status, count in counts.items() if count}
     reason = "; ".join(dict.fromkeys(_stronger(pairs))) if worst in ("pass", "not refuted") else ""

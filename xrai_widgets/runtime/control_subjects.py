@@ -44,9 +44,8 @@ def control_subject(subject: Subject, control: Control, seed: int, ask: Predict 
     if control.kind == "blind":
         return subject.answering(blind(subject, seed), name=name, source=subject.source)
     fit = Learner(control.kind == "memorising", subject.n_classes, subject.outputs == "labels")
-    known = subject.X_train is not None and subject.y_train is not None
-    X, y = (subject.X_train, subject.y_train) if known else (subject.X, subject.y)
-    predict = fit(X, y)  # type: ignore[arg-type] - of the training samples both or none are known
+    X, y = subject.X_train, subject.y_train
+    predict = fit(subject.X, subject.y) if X is None or y is None else fit(X, y)
     inside = predict.inside(subject) if isinstance(predict, Constant) else {}
     return subject.answering(predict, name=name, fit=fit, source=subject.source, **inside)
 

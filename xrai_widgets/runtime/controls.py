@@ -99,7 +99,7 @@ def _add(
         title=f"{keys[0].replace('_', ' ').capitalize()} beside its controls",
     )
     wrong = wrong_of(found, entry)
-    said = {
+    said: dict[str, Any] = {
         "notes": (*finding.notes, *(one.note for one in wrong), *overlap_of(subject, entry)),
         "unjudged": {
             **split_leak(finding, found, wrong, entry),

@@ -121,7 +121,8 @@ def load(files: OwnFiles, cancel: threading.Event | None = None) -> Subject:
 
     A network of this package is numbers and no code: once that went well, it is read here.
     """
-    files = replace(files, **{name: _absolute(getattr(files, name)) for name in ("model", "data", "train")})
+    paths: dict[str, Any] = {name: _absolute(getattr(files, name)) for name in ("model", "data", "train")}
+    files = replace(files, **paths)
     if files.model.suffix.lower() in _OWN:
         _in_cell(files.model, cancel, lambda modules: _called(_ask, (files,), modules))
         return files.subject()

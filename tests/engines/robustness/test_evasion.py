@@ -488,7 +488,7 @@ def test_pgd_on_a_model_whose_gradient_vanishes_says_so(logistic: Subject) -> No
 def test_noise_that_breaks_what_the_searches_did_not_counts(logistic: Subject) -> None:
     """No search is run: plain noise of twice the exact distances breaks most samples, and they are broken for good."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Search, "run", lambda *args: None)
+        patch.setattr(Search, "run", lambda *_: None)
         settings = {"attack": "pgd", "n_samples": 20, "epsilons": (1e-6,), "steps": 1, "restarts": 1, "epsilon": 2.0}
         finding = run(guessing(logistic), **settings)
     table = found(finding)

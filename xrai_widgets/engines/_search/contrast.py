@@ -142,7 +142,8 @@ class Contrast:
             return factor
         square, length = np.maximum((size**2).sum(axis=1), 1e-300), self.beta * size.sum(axis=1)
         root: Array = np.sqrt(length**2 + 4 * square * cost)
-        return (root - length) / (2 * square)
+        share: Array = (root - length) / (2 * square)
+        return share
 
     def allowed(self, flat: Array, owner: Array) -> Array:
         """Return the nearest samples that are allowed changes of their instances and lie in the box."""
