@@ -1,9 +1,10 @@
 """The nouns: Subject, Assessment, Finding, Outcome; and Step, the handle between engine and runtime."""
 
-from xrai_widgets.core.assessment import Assessment, Gap, Measure, NotApplicable, assessment, find, registered
+from xrai_widgets.core.assessment import Assessment, Gap, NotApplicable, assessment, find, registered
 from xrai_widgets.core.constraint import Constraint
 from xrai_widgets.core.control import Control
 from xrai_widgets.core.finding import Bound, Chart, Finding
+from xrai_widgets.core.measure import Measure
 from xrai_widgets.core.outcome import Outcome
 from xrai_widgets.core.parameter import Parameter, Range, Requires, When, closest
 from xrai_widgets.core.step import Cancelled, Step, quiet

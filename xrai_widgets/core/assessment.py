@@ -4,10 +4,11 @@ import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from xrai_widgets.core.control import Control
-from xrai_widgets.core.finding import Bound, Finding, check_bounds
+from xrai_widgets.core.finding import Finding
+from xrai_widgets.core.measure import Measure
 from xrai_widgets.core.parameter import Parameter, check_parameters, closest, parameters_of
 from xrai_widgets.core.subject import Subject, explain
 
@@ -23,41 +24,6 @@ class NotApplicable(Exception):
     def __init__(self, reason: str, instead: str = "") -> None:
         super().__init__(reason)
         self.reason, self.instead = reason, instead
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A value that a policy may judge.
-
-    Parameters
-    ----------
-    key : str
-        Its name in `Finding.values`.
-    better : {"lower", "higher"}
-    chance : float, optional
-        The value that means "nothing found".
-    meaning : str
-        One line for the scoreboard: what the value says, and what to do about it.
-    bound : {"upper", "lower", "exact"}, optional
-        What the value is of the quantity that it names: an attack finds an ``upper`` bound of robustness, a certificate
-        a ``lower`` one. A bound that can only be too favourable may fail a model, never pass it. None: the value is
-        defined by how it is measured, as the advantage of one attacker. A finding may say otherwise for its run.
-    attacker : bool
-        The value is what one named attacker gets: it may pass, and says nothing of a stronger attacker.
-    """
-
-    key: str
-    better: Literal["lower", "higher"]
-    chance: float | None = None
-    meaning: str = ""
-    bound: Bound | None = None
-    attacker: bool = False
-
-    def __post_init__(self) -> None:
-        if self.better not in {"lower", "higher"}:
-            raise ValueError(f"better of the measure {self.key!r} must be 'lower' or 'higher', got {self.better!r}")
-        if self.bound is not None:
-            check_bounds({self.key: self.bound})
 
 
 @dataclass(frozen=True)

@@ -76,5 +76,9 @@ class Control:
 
     def given(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return the parameters of the engine for it, told from those of the user's own run."""
-        lowered = {key: min(most, params[key]) for key, most in self.at_most.items() if key in params}
+        lowered = {
+            key: most if params[key] is None else min(most, params[key])  # None: automatic
+            for key, most in self.at_most.items()
+            if key in params
+        }
         return {**params, **lowered, **self.params}

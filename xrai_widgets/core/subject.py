@@ -216,8 +216,7 @@ class Subject:
 
         given = {key: value for key, value in locals().items() if key not in {"cls", "describe", "each"}}
         if isinstance(model, Mapping | list | tuple):
-            # one model gives one subject, a dict of models a dict of them
-            return {key: cls(**fields) for key, fields in each(given).items()}  # type: ignore[return-value]  # see above
+            return {key: cls(**fields) for key, fields in each(given).items()}  # type: ignore[return-value]  # of several
         return cls(**describe(**given))
 
     def answering(
@@ -253,10 +252,10 @@ class Subject:
         unknown = [key for key in passed if key not in known]
         if unknown:
             raise TypeError(f"a Subject has no fields {unknown}; it has {known}")
-        inside = {f.name: None for f in fields(self) if f.metadata.get("sees_inside")}
-        own = {"model": predict if model is None else model, "predict": predict, "fit": fit, "source": source}
-        kept = {"name": self.name if name is None else name, "outputs": self.outputs if outputs is None else outputs}
-        return replace(self, **{**inside, **own, **kept, **passed})
+        new: dict[str, Any] = {f.name: None for f in fields(self) if f.metadata.get("sees_inside")}
+        new |= {"model": predict if model is None else model, "predict": predict, "fit": fit, "source": source}
+        new |= {"name": name or self.name, "outputs": outputs or self.outputs}
+        return replace(self, **{**new, **passed})
 
     def __repr__(self) -> str:
         return f"Subject({self.describe()})"
@@ -290,10 +289,8 @@ class Subject:
         parts = [f"{self.name} ({kind})" if self.model is not None else self.name]
         train = f"{len(self.X_train)} train / " if self.X_train is not None else ""
         parts.append(f"{train}{len(self.X)} test samples")
-        if self.image_shape:
-            parts.append("images " + "×".join(map(str, self.image_shape)))
-        else:
-            parts.append(f"{self.X.shape[1]} features")
+        size = "×".join(map(str, self.image_shape or ()))
+        parts.append(f"images {size}" if size else f"{self.X.shape[1]} features")
         parts.append(f"{self.n_classes} classes" if self.task == "classification" else "regression")
         return " · ".join([*parts, *self.notes])
 
