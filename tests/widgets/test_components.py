@@ -97,10 +97,10 @@ def test_a_list_of_numbers_is_read_from_text() -> None:
 def test_options_of_another_choice_are_greyed() -> None:
     form = ParameterForm("robustness.evasion")
     assert form.control("steps").disabled
-    assert not form.control("max_iter").disabled
+    assert not form.control("init_eval").disabled
     form.control("attack").value = "pgd"
     assert not form.control("steps").disabled
-    assert form.control("max_iter").disabled
+    assert form.control("init_eval").disabled
 
 
 def test_a_choice_that_does_not_fit_the_subject_names_the_alternative(forest: Subject) -> None:
@@ -328,6 +328,7 @@ def test_the_view_shows_every_side_of_an_outcome(membership: Outcome) -> None:
         "roc",
         "classes",
         "low false-positive rates",
+        "calls",
         "controls",
     ]
     assert "What this does not show" in view._pages[2].children[0].value
@@ -419,7 +420,7 @@ def test_a_download_sends_the_report(membership: Outcome) -> None:
     buttons.download.send = lambda content, buffers=None: sent.append((content, buffers))
     buttons.download._asked(None, {"kind": "JSON"}, [])
     assert sent[0][0] == {"name": "report.json", "type": "application/json"}
-    assert b"xrai-widgets/report/2" in sent[0][1][0]
+    assert b"xrai-widgets/report/3" in sent[0][1][0]
 
 
 # --- subject picker ---------------------------------------------------------------------------------------------------

@@ -51,7 +51,8 @@ def _agrees(model: Any, weights: Array, bias: Array, classes: Any, X: Array, inp
     told = rows.reshape(len(rows), -1) @ weights.T + bias
     size = 1.0 + np.abs(told).max()
     if classes is None:
-        return bool(np.allclose(np.asarray(model.predict(inputs.to_user(rows))).ravel(), told[:, 0], atol=1e-6 * size))
+        values = np.asarray(model.predict(inputs.to_user(rows))).ravel()
+        return values.shape == told[:, 0].shape and bool(np.allclose(values, told[:, 0], atol=1e-6 * size))
     if hasattr(model, "decision_function"):
         scores = np.asarray(model.decision_function(inputs.to_user(rows)), dtype=np.float64)
         scores = np.column_stack([np.zeros(len(rows)), scores]) if scores.ndim == 1 else scores

@@ -92,8 +92,12 @@ def enumerate_cells(contrast: Contrast, found: Found, levels: Levels) -> Array:
     waiting = {}
     for number in range(n):
         cells = _cells(contrast, number, levels, float(found.cost[number]))
-        if cells is not None:
+        if cells is None:
+            continue
+        if len(cells):
             waiting[number] = cells
+        else:  # nothing that is nearer could be answered otherwise
+            settled[number] = True
     first, size = 0, _FIRST
     while waiting:
         parts = {number: cells[first : first + size] for number, cells in waiting.items()}

@@ -78,30 +78,6 @@ def evasion_finding(attacked: Attacked, notes: list[str], *, finished: bool = Tr
     if not attacked.exact:
         notes = [*notes, "The intervals cover the choice of the samples only, not what a stronger search would find."]
     samples = _samples(attacked, finished)
-    charts = [
-        Chart(
-            "curve",
-            "line",
-            "epsilon",
-            y="accuracy",
-            low="low",
-            high="high",
-            title="Security curve: accuracy under attack",
-        ),
-    ]
-    if best.found.any():
-        cut = attacked.epsilon
-        charts.append(
-            Chart(
-                "samples",
-                "histogram",
-                "distance",
-                by="class",
-                title="Distance to another answer",
-                cut=cut,
-                beyond="below",
-            )
-        )
     return Finding(
         values={key: estimate.value for key, estimate in estimates.items()},
         intervals={key: (estimate.low, estimate.high) for key, estimate in estimates.items()},
@@ -112,11 +88,20 @@ def evasion_finding(attacked: Attacked, notes: list[str], *, finished: bool = Tr
             "rows": _rows(attacked),
             "contributions": _contributions(attacked),
         },
-        charts=tuple(charts),
+        charts=_charts(attacked),
         arrays={**_images(attacked), "index": attacked.index, "nearest": _nearest(attacked)},
         notes=tuple(notes),
         bounds={key: "exact" for key in _BOUNDED if key in estimates} if attacked.exact and finished else {},
     )
+
+
+def _charts(attacked: Attacked) -> tuple[Chart, ...]:
+    title = "Security curve: accuracy under attack"
+    curve = Chart("curve", "line", "epsilon", y="accuracy", low="low", high="high", title=title)
+    if not attacked.best.found.any():
+        return (curve,)
+    title, cut = "Distance to another answer", attacked.epsilon
+    return curve, Chart("samples", "histogram", "distance", by="class", title=title, cut=cut, beyond="below")
 
 
 def unsteady_finding(attacked: Attacked, note: str) -> Finding:
