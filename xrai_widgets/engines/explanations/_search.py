@@ -87,7 +87,9 @@ def _around(contrast: Contrast, found: Found, means: Means, step: Step) -> Array
     few = int(contrast.moving.sum()) <= _FEW
     probe(contrast, found, _FLAT if few else _WIDE, means.seed, step.part(0.0, 0.5))
     rounds = _ROUNDS if means.levels is None or few else _AMONG_CELLS
-    refine(contrast, found, rounds, means.seed, step.part(0.5, 1.0))
+    refine(contrast, found, rounds, means.seed, step.part(0.5, 0.9))
+    # random steps leave small changes of features that do not matter
+    trim(contrast, found, step.part(0.9, 1.0), rows=means.rows, back=(0.0,))
     if means.levels is not None:
         snap(contrast, found, means.levels, np.flatnonzero(found.done & (found.cost > 0)))
     return settled
