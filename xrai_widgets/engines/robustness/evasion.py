@@ -243,6 +243,7 @@ def _run(
         return _art(attacked, budget, attack, gradient, step, partial)
     search = Search(problem, best, known, budget.seed, step.part(0.6, 0.97), partial)
     attacked.search = search
+    step(0.0, "exact distances, where the model's form gives them", partial)
     if search.solve():
         return ["All distances are exact: the model is linear, or a single tree."]
     known.classes = problem.classes(known.pool)
