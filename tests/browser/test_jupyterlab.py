@@ -101,6 +101,7 @@ def test_run_slide_and_cancel_in_jupyterlab(page: Page, lab: str) -> None:
     expect(row).to_contain_text("pass")
     area.get_by_role("checkbox", name="Evasion attack").check()
     area.get_by_text("Parameters: Evasion attack").click()
+    area.get_by_role("checkbox", name="automatic").first.uncheck()
     area.get_by_label("iterations").fill("1000")
     area.get_by_label("iterations").press("Enter")
     run.click()
