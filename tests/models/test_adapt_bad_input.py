@@ -926,7 +926,11 @@ MODEL_CASES: list[Case] = [
     ),
     ("a path", lambda: Subject.of("model.skops", X, Y), KIND + " .* got an object of type str"),
     ("a number", lambda: Subject.of(5, X, Y), KIND + " .* got an object of type int"),
-    ("a mapping of words", lambda: Subject.of({"model": "logistic"}, X, Y), "^each of several models must be a fitted model, got 'logistic'"),
+    (
+        "a mapping of words",
+        lambda: Subject.of({"model": "logistic"}, X, Y),
+        "^each of several models must be a fitted model, got 'logistic'",
+    ),
 ]
 
 

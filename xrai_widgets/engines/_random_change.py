@@ -1,9 +1,12 @@
 """Changes drawn at random that are no larger than given ones: what turns answers by chance?"""
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from xrai_widgets.core import Array, NotApplicable, Predict, Step
+from xrai_widgets.core import Array, Finding, NotApplicable, Predict, Step
 from xrai_widgets.engines._space import Norm, Space
+from xrai_widgets.engines._statistics import Estimate
 
 _DRAWS = 8  # of each change
 _CELLS = 1_000_000  # numbers that are drawn at once
@@ -137,3 +140,13 @@ def turned_by_chance(
             counted += other
         share[part] = np.where(counted > 0, turned / np.maximum(counted, 1), np.nan)
     return share
+
+
+def finding_of(estimates: Mapping[str, tuple[Estimate, int]]) -> Finding:
+    """Return estimates, each with its count, as a finding; those of no sample are left out."""
+    known = {key: told for key, told in estimates.items() if told[1]}
+    return Finding(
+        values={key: estimate.value for key, (estimate, _) in known.items()},
+        intervals={key: (estimate.low, estimate.high) for key, (estimate, _) in known.items()},
+        counts={key: count for key, (_, count) in known.items()},
+    )

@@ -6,7 +6,7 @@ import numpy as np
 
 from xrai_widgets.core import Array, Constraint, Control, Finding, Predict, Step
 from xrai_widgets.engines import _statistics as statistics
-from xrai_widgets.engines._random_change import RandomChange, turned_by_chance
+from xrai_widgets.engines._random_change import RandomChange, finding_of, turned_by_chance
 from xrai_widgets.engines._space import Space
 
 
@@ -35,12 +35,7 @@ def random_explanation(
     known = shares[~np.isnan(shares)]
     n = len(index) - len(shares) + len(known)
     counts = {"pn_share": n, "turned_share": len(known)}
-    estimates = {key: statistics.wilson(float(known.sum()), count) for key, count in counts.items() if count}
-    return Finding(
-        {key: estimate.value for key, estimate in estimates.items()},
-        {key: (estimate.low, estimate.high) for key, estimate in estimates.items()},
-        {key: counts[key] for key in estimates},
-    )
+    return finding_of({key: (statistics.wilson(float(known.sum()), count), count) for key, count in counts.items()})
 
 
 CONTROLS = (

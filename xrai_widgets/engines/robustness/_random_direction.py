@@ -6,7 +6,7 @@ import numpy as np
 
 from xrai_widgets.core import Array, Constraint, Control, Finding, Predict, Step
 from xrai_widgets.engines import _statistics as statistics
-from xrai_widgets.engines._random_change import RandomChange, turned_by_chance
+from xrai_widgets.engines._random_change import RandomChange, finding_of, turned_by_chance
 from xrai_widgets.engines._space import Norm, Space
 
 
@@ -43,12 +43,7 @@ def random_direction(
         "robust_accuracy": (statistics.wilson(right - int((~known).sum()) - float(shares[within].sum()), n), n),
         "turned_share": (statistics.wilson(float(shares[known].sum()), int(known.sum())), int(known.sum())),
     }
-    estimates = {key: told for key, told in estimates.items() if told[1]}
-    return Finding(
-        {key: estimate.value for key, (estimate, _) in estimates.items()},
-        {key: (estimate.low, estimate.high) for key, (estimate, _) in estimates.items()},
-        {key: count for key, (_, count) in estimates.items()},
-    )
+    return finding_of(estimates)
 
 
 CONTROLS = (

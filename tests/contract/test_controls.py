@@ -1,35 +1,15 @@
 """Every judged number of every engine stands beside something of which the answer is known, and that can stop it."""
 
 from dataclasses import replace
-from typing import Any
 
-import pytest
-
-from xrai_widgets.core import Assessment, Finding, Step, Subject, quiet, registered
+from tests.contract.catalog import every_engine, example_for, first, subject_for
+from xrai_widgets.core import Assessment, Finding, Step, quiet
 from xrai_widgets.core.control import CONTROLS, OWN_MODEL
-from xrai_widgets.data import examples
 from xrai_widgets.results.policy import Policy, judge
 from xrai_widgets.results.threshold import Threshold
 from xrai_widgets.runtime import run
 from xrai_widgets.runtime.control_subjects import name_of
 from xrai_widgets.runtime.control_warnings import Wrong, unjudged_by
-
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-CATALOG = [entry for entry in registered().values() if entry.family != "custom"]
-SMALL: dict[str, dict[str, Any]] = {
-    "explanations.cem": {"n_samples": 4, "max_iter": 20, "binary_steps": 3},
-    "privacy.lira": {"n_references": 4, "repeats": 2},
-    "privacy.attribute_inference": {"n_samples": 60, "repeats": 1, "attack_model": "linear"},
-    "privacy.label_only": {"n_samples": 60, "copies": 3, "repeats": 2},
-    "privacy.pdtp": {"n_samples": 4, "repeats": 1, "null_draws": 5},
-    "robustness.evasion": {"n_samples": 12, "max_iter": 5},
-}
-every_engine = pytest.mark.parametrize("entry", CATALOG, ids=[entry.name for entry in CATALOG])
-
-
-def subject_for(entry: Assessment) -> Subject:
-    found = map(examples.load, ("breast_cancer_logistic", "german_credit_forest"))
-    return next(subject for subject in found if entry.gap(subject) is None)
 
 
 @every_engine
@@ -51,7 +31,7 @@ def test_every_judged_measure_has_a_control_that_can_come_out_wrong(entry: Asses
 
 @every_engine
 def test_every_judged_number_stands_beside_its_controls(entry: Assessment) -> None:
-    outcome = run(subject_for(entry), entry, SMALL.get(entry.name, {}))
+    outcome = first(entry, example_for(entry)).outcome
     assert outcome.status == "ok", outcome.reason
     assert outcome.finding is not None
     if entry.no_controls:
