@@ -1,6 +1,10 @@
 """How slow this machine is at the moment: what is judged by a clock is judged against that."""
 
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 
 def slowness(seconds: float = 0.1) -> float:
@@ -9,3 +13,35 @@ def slowness(seconds: float = 0.1) -> float:
     while time.thread_time() - spent < seconds:
         pass
     return max(1.0, (time.monotonic() - began) / seconds)
+
+
+@dataclass
+class Stretch:
+    """How long something took, and how slow the machine was while it did."""
+
+    seconds: float = 0.0
+    slowness: float = 1.0
+
+
+@contextmanager
+def stretch(burst: float = 0.02, pause: float = 0.02) -> Iterator[Stretch]:
+    """Time what other processes do: a load that comes and goes within it is seen, before or after it is not.
+
+    Not for work of this process: its own threads would count as load.
+    """
+    done, shares, found = threading.Event(), [1.0], Stretch()
+
+    def sample() -> None:
+        while not done.wait(pause):
+            shares.append(slowness(burst))
+
+    sampler = threading.Thread(target=sample)
+    began = time.monotonic()
+    sampler.start()
+    try:
+        yield found
+    finally:
+        found.seconds = time.monotonic() - began
+        done.set()
+        sampler.join()
+        found.slowness = sum(shares) / len(shares)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.pace import slowness
+from tests.pace import slowness, stretch
 
 LONG = 120_000
 
@@ -73,12 +73,13 @@ def test_cancel_lands_within_a_second_and_the_page_answers_meanwhile(start_here:
     expect(cancel).to_be_visible()
     expect(start_here.get_by_text(re.compile(r"HopSkipJump iteration \d+ of 500"))).to_be_visible(timeout=LONG)
     expect(start_here.get_by_text("So far, not finished:")).to_be_visible(timeout=LONG)
-    answered = [click_time(start_here) for _ in range(6)]
-    assert sorted(answered)[3] < 0.2 * slowness(), answered
-    began = time.monotonic()
-    cancel.click()
-    expect(start_here.get_by_role("button", name=re.compile("^Run"))).to_be_visible()
-    assert time.monotonic() - began < 1.0 * slowness()
+    with stretch() as clicking:
+        answered = [click_time(start_here) for _ in range(6)]
+    assert sorted(answered)[3] < 0.2 * clicking.slowness, answered
+    with stretch() as cancelling:  # spare kernels may be made meanwhile
+        cancel.click()
+        expect(start_here.get_by_role("button", name=re.compile("^Run"))).to_be_visible()
+    assert cancelling.seconds < 1.0 * cancelling.slowness
     expect(start_here.locator(".xrai-scoreboard")).to_contain_text("cancelled by the user")
     expect(start_here.locator(".xrai-scoreboard")).to_contain_text("membership advantage")
     expect(start_here.get_by_text("The attack was not finished").first).to_be_visible()
