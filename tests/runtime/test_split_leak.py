@@ -11,6 +11,7 @@ from sklearn.tree import DecisionTreeClassifier
 from xrai_widgets.core import Control, Finding, Outcome, Subject, find
 from xrai_widgets.results.policy import Policy, judge
 from xrai_widgets.runtime import assess
+from xrai_widgets.runtime.control_warnings import wrong_of
 from xrai_widgets.runtime.split_control import split_leak
 
 MIA = "privacy.membership_inference"
@@ -36,7 +37,9 @@ def outcome(low: float, high: float, blind: tuple[float, float], key: str = "adv
     ends = {"advantage": beyond, key: blind}
     its = Finding({name: sum(both) / 2 for name, both in ends.items()}, ends)
     rows = [{"control": "no model, the data alone", "measure": key, "low": blind[0], "high": blind[1]}]
-    full = replace(own, tables={"controls": pd.DataFrame(rows)}, unjudged=split_leak(own, [(BLIND, its, "")], entry))
+    found = [(BLIND, its, "")]
+    unjudged = split_leak(own, found, wrong_of(found, entry), entry)
+    full = replace(own, tables={"controls": pd.DataFrame(rows)}, unjudged=unjudged)
     return Outcome(MIA, "a", "a", {}, "ok", full)
 
 

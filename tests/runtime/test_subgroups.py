@@ -27,17 +27,17 @@ def planted(seed: int = 0, per_group: int = 150, leak: float = 1.0) -> Subject:
     sizes = (per_group, per_group, per_group, 6)
     group = np.repeat(np.arange(4), sizes)
 
-    def part(member: bool) -> tuple[Array, Array]:
-        sure = rng.normal(0, 1, len(group)) + leak * 2 * (member & (group == 2))
-        y = rng.integers(0, 2, len(group))
-        return np.column_stack([sure, y]), y
+    def part() -> tuple[Array, Array]:
+        sure, y = rng.normal(0, 1, len(group)), rng.integers(0, 2, len(group))
+        return np.column_stack([sure, y, rng.random(len(group))]), y
 
     def predict(rows: Array) -> Array:
-        right = 1 / (1 + np.exp(-rows[:, 0]))
+        remembered = np.isin(rows[:, 2], X_train[group == 2, 2])  # the model knows them, the data do not tell them
+        right = 1 / (1 + np.exp(-rows[:, 0] - leak * 2 * remembered))
         first = np.where(rows[:, 1] == 0, right, 1 - right)
         return np.column_stack([first, 1 - first])
 
-    (X_train, y_train), (X, y) = part(True), part(False)
+    (X_train, y_train), (X, y) = part(), part()
     names = np.array(GROUPS)[group]
     return Subject.of(predict, X, y, X_train=X_train, y_train=y_train, groups=names, train_groups=names)
 

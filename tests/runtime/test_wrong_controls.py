@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from xrai_widgets.core import Array, Control, Finding, Measure, Predict, Range, Step, Subject, assessment, find, quiet
+from xrai_widgets.core.control import SPLIT_LEAKS
 from xrai_widgets.results.policy import Policy, judge
 from xrai_widgets.runtime import assess, run
 
@@ -104,11 +105,12 @@ def test_chance_says_nothing_about_a_value_that_is_exact() -> None:
 
 
 def test_samples_that_tell_members_by_themselves_have_a_rule_of_their_own() -> None:
-    """What lies above the leak of the split can still fail, so this control does not stop the verdict here."""
+    """What lies above the leak of the split can still fail, so the reason is that of the split alone."""
     outcome = assess(subject(), _blunt(Control("blind", "no leak")), offset=0.3)
     assert outcome.finding is not None
     assert any("Control failed" in note for note in outcome.finding.notes)
-    assert not outcome.finding.unjudged
+    assert set(outcome.finding.unjudged) == {"leak"}
+    assert outcome.finding.unjudged["leak"].startswith(SPLIT_LEAKS)
 
 
 def test_the_reason_that_the_engine_gives_itself_stays() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 # what the parts of a subject and the summaries of a file are made of; nothing here does anything when it is made
 _MODULES = {
     "xrai_widgets.models.frame": None,
-    "xrai_widgets.core.subject": {"Constraint"},
+    "xrai_widgets.core.constraint": {"Constraint"},
     "xrai_widgets.cells.plain": {"remade_index", "remade_category"},
     "xrai_widgets.io.summaries": {"ModelSummary", "TableColumn", "TableSummary"},
     "numpy": {"ndarray", "dtype"},

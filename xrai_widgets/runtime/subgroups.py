@@ -88,7 +88,8 @@ def only(subject: Subject, group: Any) -> Subject:
 def _gap(subject: Subject, entry: Assessment, count: int) -> str:
     if count > MOST:
         return f"No subgroups: {count} are too many, at most {MOST} are measured; pass coarser groups to Subject.of."
-    if "X_train" in entry.uses and subject.X_train is not None and subject.train_groups is None:
+    # where they are a help only, as real samples towards which is searched, all of them may serve each subgroup
+    if "X_train" in entry.needs and subject.X_train is not None and subject.train_groups is None:
         return "No subgroups: those of the training samples are not known; pass train_groups= to Subject.of."
     if "fit" in entry.uses:
         return "No subgroups: the model would be trained on one of them alone, which says nothing about this model."
