@@ -142,8 +142,10 @@ def test_a_job_works_on_behind_a_blocking_cell_and_nothing_it_says_is_lost(kerne
 def test_cancel_works_while_a_cell_blocks(kernel: Kernel) -> None:
     kernel.run("jobs.append(Job(lambda job: job.cancel_event.wait(90) and time.monotonic(), listen).start())")
     subshell = kernel.subshell()
-    comm = button_of(kernel, subshell, "lambda _: jobs[0].cancel()")
-    kernel.run_in(None, "began = time.monotonic(); blocks(); ended = time.monotonic()")
+    # the two shells answer in any order: the click waits until the cell runs
+    kernel.run("import threading; begun = threading.Event()")
+    comm = button_of(kernel, subshell, "lambda _: begun.wait(60) and jobs[0].cancel()")
+    kernel.run_in(None, "began = time.monotonic(); begun.set(); blocks(); ended = time.monotonic()")
     kernel.comm(comm, {"method": "custom", "content": {"event": "click"}}, subshell)
     assert kernel.value("began < jobs[0].result < ended < began + 60"), "Cancel must not wait for the cell"
 
