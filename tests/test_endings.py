@@ -152,13 +152,14 @@ def test_a_worker_that_ends_or_is_interrupted_does_not_end_the_program(logistic:
     assert f"a worker ended with {type(error).__name__}" in made.reason
 
 
-def answers(bad: Any) -> Any:
-    """A model that is right about the first samples and answers something else far out."""
+def answers(bad: Any, later: list[bool]) -> Any:
+    """A model that answers something else far out, but not before there is something in ``later``."""
 
     def predict(rows: Array) -> Array:
         p = 1 / (1 + np.exp(-rows[:, 0]))
         out = np.c_[1 - p, p]
-        out[rows[:, 1] > 5] = bad
+        if later:
+            out[rows[:, 1] > 5] = bad
         return out
 
     return predict
@@ -176,20 +177,23 @@ def answers(bad: Any) -> Any:
 def test_an_answer_that_is_wrong_later_ends_the_run_and_names_the_row(bad: Any, said: str, rng: Any) -> None:
     X = rng.standard_normal((600, 2)).clip(-3, 3)
     y = (X[:, 0] > 0).astype(int)
-    X[400, 1] = 9.0  # beyond the first rows, which are looked at when the subject is made
-    subject = Subject.of(answers(bad), X, y, X_train=X[:300], y_train=y[:300], classes=[0, 1])
+    X[400, 1] = 9.0
+    later: list[bool] = []  # all rows are looked at when the subject is made
+    subject = Subject.of(answers(bad, later), X, y, X_train=X[:300], y_train=y[:300], classes=[0, 1])
+    later.append(True)
     made = xw.assess(subject, "privacy.membership_inference")
     assert made.status == "error"
     assert made.finding is None
     import re
 
     assert re.search(rf"the model's outputs {said} for row 400 of the 600 asked at once", made.reason)
-    fine = Subject.of(answers(bad), X[:400], y[:400], X_train=X[:300], y_train=y[:300], classes=[0, 1])
+    fine = Subject.of(answers(bad, later), X[:400], y[:400], X_train=X[:300], y_train=y[:300], classes=[0, 1])
     assert xw.assess(fine, "privacy.membership_inference").status == "ok"
 
 
 SCRIPT = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests in the background ignores it
 import numpy as np
 import xrai_widgets as xw
 from xrai_widgets import cli
@@ -246,13 +250,17 @@ def endings(folder: Path) -> dict[str, str]:
 def test_ctrl_c_loses_nothing_while_the_model_does_not_come_back(tmp_path: Path, presses: int) -> None:
     child = started("sleep", tmp_path)
     assert child.stdout is not None
-    for line in child.stdout:
-        if "asking" in line:
-            break
-    for _ in range(presses):
-        child.send_signal(signal.SIGINT)
-        time.sleep(1.0)
-    said, _ = child.communicate(timeout=60)
+    try:
+        for line in child.stdout:
+            if "asking" in line:
+                break
+        for _ in range(presses):
+            child.send_signal(signal.SIGINT)
+            time.sleep(1.0)
+        said, _ = child.communicate(timeout=60)
+    finally:
+        child.kill()
+        child.communicate()
     assert child.returncode == 130, said
     assert endings(tmp_path) == {
         "privacy.membership_inference": "ok",

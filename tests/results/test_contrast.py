@@ -310,7 +310,9 @@ def test_how_often_a_pixel_is_part_of_an_explanation_is_shown_for_all_pictures_t
     grey = np.asarray(Image.open(io.BytesIO(base64.b64decode(encoded[0]))))
     assert np.abs(grey - 255 * share).max() <= 0.5 + 1e-9
     assert f"share of the {done.sum()} pertinent negatives that hold a pixel: at most {share.max():.0%}" in shown
-    assert [chart.table for chart in finding.charts] == ["samples", "samples"], "a pixel's name says nothing"
+    assert [chart.table for chart in finding.charts] == ["samples", "samples", "controls"], (
+        "a pixel's name says nothing"
+    )
 
 
 # --- reports and findings that hold less ------------------------------------------------------------------------------

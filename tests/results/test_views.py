@@ -26,7 +26,7 @@ EVIL = '<script>alert("x")</script><img src=x onerror=alert(1)>'
 
 @pytest.fixture(scope="module")
 def outcomes(forest: Subject, regression: Subject) -> list[Outcome]:
-    evasion = assess(forest, "robustness.evasion", n_samples=8, max_iter=3)
+    evasion = assess(forest, "robustness.evasion", n_samples=8, max_iter=3)  # an attack shows an upper bound
     return [assess(forest, "privacy.membership_inference"), evasion, assess(regression, "privacy.shapr")]
 
 
@@ -102,7 +102,7 @@ def test_a_figure_has_axes_with_names_and_no_global_state(outcomes: list[Outcome
 
 
 def test_a_figure_number_that_is_not_there_is_refused(outcomes: list[Outcome]) -> None:
-    with pytest.raises(ValueError, match=r"has 2 figures, numbered from 0, got 7"):
+    with pytest.raises(ValueError, match=r"has 3 figures, numbered from 0, got 7"):
         outcomes[1].figure(7)
 
 
@@ -178,7 +178,7 @@ def test_nothing_from_outside_becomes_markup(evil: Outcome) -> None:
 
 def test_verdicts_are_said_in_words_and_shapes(outcomes: list[Outcome], forest: Subject) -> None:
     board = html.scoreboard(outcomes, Policy.default(), model_quality(forest))
-    for status in ("pass", "warn"):
+    for status in ("not refuted", "warn"):
         assert f"{words.SHAPES[status]}</span>{status}" in board
     assert "AUROC" in board
     assert "calibration error" in board

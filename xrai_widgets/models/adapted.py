@@ -99,14 +99,13 @@ def still_shares(shares: Array) -> Array:
 
     Parameters
     ----------
-    shares : array (n,) or (n, k)
-        Each in [0, 1]; rows of (n, k), k ≥ 2, sum to 1.
+    shares : array (n,), (n, 1) or (n, k)
+        Each in [0, 1]. Rows of several columns are left to the runtime, which looks at every one of them and names it.
     """
-    if not shares.size or not np.isfinite(shares).all():
-        return shares
     wide = shares.ndim == 2 and shares.shape[1] > 1
-    off = shares.min() < -_SLACK or shares.max() > 1 + _SLACK
-    if off or (wide and np.abs(shares.sum(axis=1) - 1.0).max() > _SLACK):
+    if wide or not shares.size or not np.isfinite(shares).all():
+        return shares
+    if shares.min() < -_SLACK or shares.max() > 1 + _SLACK:
         raise ValueError(
             "the model's outputs looked like probabilities on the data, but for a changed sample it answers with "
             f"values in [{shares.min():.3g}, {shares.max():.3g}]: pass outputs='logits' to Subject.of if they are "
