@@ -27,7 +27,7 @@ def test_a_second_call_is_answered_from_the_store_and_fresh_runs_again(tmp_path:
     call = CliRunner().invoke
     assert "from the store" not in call(app, arguments).output
     files = [tmp_path / "report.json", tmp_path / "report.html"]
-    again = call(app, [*arguments, "--out", str(files[0]), "--out", str(files[1])])
+    again = call(app, [*arguments, "--allow-unjudged", "--out", str(files[0]), "--out", str(files[1])])
     assert "from the store, computed 20" in again.output
     assert again.exit_code == 0
     assert "from the store" not in call(app, [*arguments, "--fresh"]).output
@@ -41,13 +41,13 @@ def test_a_second_call_is_answered_from_the_store_and_fresh_runs_again(tmp_path:
 def test_a_store_of_a_newer_version_is_bad_usage_and_nothing_is_run(tmp_path: Path) -> None:
     Store(tmp_path / "s.sqlite").close()
     connection = sqlite3.connect(tmp_path / "s.sqlite")
-    connection.execute("UPDATE xrai_store SET schema_version = 2, written_by = '9.1'")
+    connection.execute("UPDATE xrai_store SET schema_version = 99, written_by = '9.1'")
     connection.commit()
     connection.close()
     for command in (ASSESS, ("serve", "--no-browser", "--store", "s.sqlite")):
         said = xrai(*command, cwd=tmp_path)
         assert said.returncode == 2
-        assert "was written by a newer xrai-widgets (9.1, schema 2)" in told(said)
+        assert "was written by a newer xrai-widgets (9.1, schema 99)" in told(said)
         assert said.stdout == ""
 
 
@@ -76,9 +76,9 @@ def test_an_outcome_that_could_not_be_saved_is_printed_and_exits_with_3(
         ("None", "127.0.0.1", "none"),
         ("postgresql://h/d", "0.0.0.0", "postgresql://h/d"),
         ("sqlite://", "0.0.0.0", "sqlite://"),
-        ("s.sqlite", "0.0.0.0", str(Path("s.sqlite").absolute())),
-        ("sqlite:///s.sqlite", "0.0.0.0", f"sqlite:///{Path('s.sqlite').absolute()}"),
+        ("s.sqlite", "0.0.0.0", "{here}/s.sqlite"),
+        ("sqlite:///s.sqlite", "0.0.0.0", "sqlite:///{here}/s.sqlite"),
     ],
 )
 def test_where_a_gallery_keeps_its_visitors_outcomes(setting: str, host: str, place: str) -> None:
-    assert gallery_store(setting, host) == place
+    assert gallery_store(setting, host) == place.replace("{here}", str(Path.cwd()))

@@ -48,4 +48,9 @@ def test_a_defended_tree_has_no_exact_leaves(full: Subject, defence: str) -> Non
 @pytest.mark.parametrize("kind", ["constant", "memorising", "blind"])
 def test_a_control_has_nothing_of_the_users_model(full: Subject, kind: Any) -> None:
     made = control_subject(full, Control(kind, "anything", "test"), 0)
-    assert [name for name in INSIDE if getattr(made, name) is not None] == []
+    of_the_user = [name for name in INSIDE if getattr(made, name) is getattr(full, name) is not None]
+    assert of_the_user == []
+    if made.linear is not None:  # the constant model knows its own inside
+        assert kind == "constant"
+        assert not np.any(made.linear[0])
+        assert not any(len(values) for values in made.thresholds or ())

@@ -41,7 +41,7 @@ def test_a_meaning_is_told_once_for_all_models() -> None:
     assert said.count("no threshold: set one") == 4
 
 
-@pytest.mark.parametrize(("least", "status"), [(0.2, "pass"), (0.4, "warn"), (0.6, "fail")])
+@pytest.mark.parametrize(("least", "status"), [(0.2, "not refuted"), (0.4, "warn"), (0.6, "fail")])
 def test_what_the_board_says_to_write_judges_the_measure(least: float, status: str) -> None:
     editor = PolicyEditor()
     board = Scoreboard([outcome()], policy=editor.policy)

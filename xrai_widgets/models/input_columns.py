@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from xrai_widgets.core.subject import Array
 from xrai_widgets.models.inputs import Inputs
@@ -45,8 +46,8 @@ def sources(before: list[Any], X: Array, inputs: Inputs) -> Sources | None:
     images: Any = inputs.to_user(points)
     for step in before:
         images = images if step in ("passthrough", None) else step.transform(images)
-    if hasattr(images, "columns"):
-        images = _numbers(images)
+    if hasattr(images, "columns") or getattr(images, "dtype", None) == object:
+        images = _numbers(pd.DataFrame(images).infer_objects())
     images = np.asarray(images.toarray() if hasattr(images, "toarray") else images, dtype=np.float64)
     images = images.reshape(d + 1, -1)
     slopes = images[1:] - images[0]
