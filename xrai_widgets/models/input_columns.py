@@ -46,7 +46,7 @@ def sources(before: list[Any], X: Array, inputs: Inputs) -> Sources | None:
     images: Any = inputs.to_user(points)
     for step in before:
         images = images if step in ("passthrough", None) else step.transform(images)
-    if hasattr(images, "columns") or getattr(images, "dtype", None) == object:
+    if hasattr(images, "columns") or getattr(getattr(images, "dtype", None), "kind", "") == "O":
         images = _numbers(pd.DataFrame(images).infer_objects())
     images = np.asarray(images.toarray() if hasattr(images, "toarray") else images, dtype=np.float64)
     images = images.reshape(d + 1, -1)
