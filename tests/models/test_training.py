@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +89,25 @@ def test_pdtp_of_a_network_uses_fresh_seeds_in_both_arms_also_on_workers(
         spread = assess(subject, "privacy.pdtp", **options).finding
     assert spread is not None
     assert spread.tables["samples"].equals(alone.tables["samples"])
+
+
+def test_one_training_at_a_time_has_the_generators_that_all_threads_share(cancer: tuple[Array, Array]) -> None:
+    inside: list[int] = []
+    most: list[int] = []
+
+    def slow(X: Array, y: Array, seed: int) -> Any:
+        inside.append(seed)
+        most.append(len(inside))
+        time.sleep(0.02)
+        inside.remove(seed)
+        return GaussianNB().fit(X, y)
+
+    subject = subject_of(cancer, slow)
+    fit = subject.fit
+    assert fit is not None
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda seed: fit(subject.X_train, subject.y_train, seed=seed), range(8)))
+    assert max(most) == 1
 
 
 def test_seeds_are_fresh_in_both_arms(cancer: tuple[Array, Array]) -> None:

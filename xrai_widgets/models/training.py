@@ -1,6 +1,7 @@
 """A training function of the user's own: how a model that cannot be cloned is trained anew."""
 
 import inspect
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ from xrai_widgets.models.inputs import Inputs
 from xrai_widgets.models.number_types import as_type
 from xrai_widgets.models.torch_module import TorchModel, is_torch_module
 
+# Functions seed the generators of their libraries, which all threads of a process share.
+_ONE_AT_A_TIME = threading.RLock()
 _WANTED = "fit must be a function (X, y, seed) that trains a model anew and returns it, or its predict function"
 
 
@@ -51,7 +54,9 @@ class Training:
         samples = samples if self.dtype is None else as_type(samples, self.dtype)
         target = np.array(self.classes)[y] if self.classes else np.array(y)
         named = {"seed": seed} if self.by_name else {}
-        return self._answer(self.function(samples, target, *(() if self.by_name else (seed,)), **named), X)
+        with _ONE_AT_A_TIME:
+            trained = self.function(samples, target, *(() if self.by_name else (seed,)), **named)
+        return self._answer(trained, X)
 
     def _answer(self, trained: Any, X: Array) -> Predict:
         if is_torch_module(trained):
