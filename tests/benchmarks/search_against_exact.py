@@ -1,6 +1,6 @@
 """Print how far the searches of evasion and CEM stay from the truth.
 
-``python -m tests.benchmarks.search_against_exact``, with kinds of model by name; without any, all run (an hour). The
+``python -m tests.benchmarks.search_against_exact``, with kinds of model by name; without any, all run (minutes). The
 truth is by enumeration where the leaves of a tree or the weights of a linear model tell it, else the nearer of a fine
 grid and of what the search found itself.
 """

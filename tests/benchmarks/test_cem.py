@@ -20,6 +20,7 @@ REFERENCE = Path(__file__).parent.parent / "engines" / "explanations" / "cem_ref
 
 def inputs(subject: Subject) -> dict[str, object]:
     names = ("predict", "X", "y", "bounds", "constraints", "X_train", "logits", "gradient", "decode", "classes")
+    names += ("linear", "regions", "thresholds")
     return {name: getattr(subject, name) for name in names}
 
 

@@ -225,6 +225,11 @@ class Found:
         """Return some of the instances; what is found for those of a slice stands here, too."""
         return Found(self.points[rows], self.cost[rows], self.margin[rows], self.answer[rows])
 
+    def beside(self, other: "Found") -> "Found":
+        """Return these instances, then the other ones."""
+        names = ("points", "cost", "margin", "answer")
+        return Found(*(np.concatenate([getattr(self, name), getattr(other, name)]) for name in names))
+
     def copy(self) -> "Found":
         """Return the same state, to be changed without changing this one."""
         return Found(self.points.copy(), self.cost.copy(), self.margin.copy(), self.answer.copy())

@@ -12,6 +12,7 @@ from xrai_widgets.engines._search.levels import Levels, snap
 _FRACTIONS = (0.25, 0.5, 0.75, 1.0)  # of the way from the baseline to the instance
 _BACK = (0.0, 0.5, 0.8, 0.95)  # share of a change that is tried instead of all of it
 _CELLS_BACK = (0.0, 0.5, 1.0)  # where thresholds are known; the last one stands for one cell less
+_CELLS = (1, 12)  # that are left behind in one round
 _STARTS, _NEIGHBOURS = 4, 60  # real samples to start from, and among how many they are looked for
 _LEAST = 1e-4  # relative saving below which taking back has ended
 
@@ -62,14 +63,15 @@ def coordinate_search(
     """
     units, moves = _Units.read(contrast), _moves(contrast, pool, budget)
     _forward(contrast, found, moves, budget, step.part(0.0, 0.35), partial)
-    cuts = budget.thresholds
-    trim(contrast, found, step.part(0.35, 0.5), partial, units=units, rows=budget.rows, levels=cuts)
-    starts = np.repeat(np.arange(len(contrast.samples)), _STARTS if contrast.mode == "PN" else 1)
+    n = len(contrast.samples)
+    starts = np.repeat(np.arange(n), _STARTS if contrast.mode == "PN" else 1)
     wide, second = contrast.part(starts), found.part(starts)
-    _start_from_samples(wide, second, pool, budget.rows, step.part(0.5, 0.6))
-    _forward(wide, second, _moves(wide, pool, budget), budget, step.part(0.6, 0.75), partial)
-    trim(wide, second, step.part(0.75, 1.0), partial, units=units, rows=budget.rows, levels=cuts)
-    found.better(contrast, starts, second)
+    _start_from_samples(wide, second, pool, budget.rows, step.part(0.35, 0.45))
+    _forward(wide, second, _moves(wide, pool, budget), budget, step.part(0.45, 0.65), partial)
+    whose, both = np.r_[np.arange(n), starts], found.beside(second)
+    cuts = budget.thresholds
+    trim(contrast.part(whose), both, step.part(0.65, 1.0), partial, units=units, rows=budget.rows, levels=cuts)
+    found.better(contrast, whose, both)
 
 
 def _moves(contrast: Contrast, pool: Array, budget: Budget) -> list[tuple[Array, Array]]:
@@ -234,25 +236,27 @@ def _take_back(
 ) -> None:
     """Try every change alone, then the first 2, 4, 8, … of them together, those first that leave the largest margin."""
     points, origins = found.points[owner], contrast.origins[owner]
-    less = _towards(contrast, points, origins, keep)
-    if levels is not None and keep > 0:
-        less = levels.snap(points, origins, 1) if keep == 1.0 else levels.snap(less, origins)
-    less = contrast.allowed(less, owner)
-    differs = np.zeros((len(owner), units.count), dtype=bool)
-    row, column = np.nonzero(less != points)
-    differs[row, units.of[column]] = True
-    place, unit = np.nonzero(differs)
+    farther: list[Array] = []
+    if levels is not None and keep == 1.0:
+        less, *farther = (contrast.allowed(levels.snap(points, origins, cells), owner) for cells in _CELLS)
+    else:
+        less = _towards(contrast, points, origins, keep)
+        less = contrast.allowed(less if levels is None or keep == 0 else levels.snap(less, origins), owner)
+    tried, place, differs = _singly(points, less, units)
     if not len(place):
         return
-    tried = np.where(units.of[None] == unit[:, None], less[place], points[place])
-    margin, rival, success = contrast.judge(tried, owner[place])
-    found.take(contrast, tried, owner[place], margin, rival, success)
+    more = [_singly(points, far, units, than)[:2] for than, far in zip([less, *farther], farther, strict=False)]
+    asked = np.vstack([tried, *(rows for rows, _ in more)])
+    whose = owner[np.concatenate([place, *(places for _, places in more)])]
+    margin, rival, success = contrast.judge(asked, whose)
+    found.take(contrast, asked, whose, margin, rival, success)
+    margin = margin[: len(place)]
     order = np.lexsort((-margin, place))
     rank = np.empty(len(order), dtype=np.intp)
     starts = np.r_[0, np.cumsum(np.bincount(place, minlength=len(owner)))]
     rank[order] = np.arange(len(order)) - starts[place[order]]
     ranks = np.full((len(owner), units.count), units.count)
-    ranks[place, unit] = rank
+    ranks[place, np.nonzero(differs)[1]] = rank
     count = 2
     while count <= differs.sum(axis=1).max():
         several = np.where(ranks[:, units.of] < count, less, points)
@@ -260,6 +264,18 @@ def _take_back(
         if not success.any():
             break
         count *= 2
+
+
+def _singly(points: Array, less: Array, units: _Units, than: Array | None = None) -> tuple[Array, Array, Array]:
+    """Return the points with one change each taken back, whose they are, and the mask (n, units) of what differs.
+
+    Where the same was done before (``than``) it is left out.
+    """
+    differs = np.zeros((len(points), units.count), dtype=bool)
+    row, column = np.nonzero((less != points) if than is None else (less != than))
+    differs[row, units.of[column]] = True
+    place, unit = np.nonzero(differs)
+    return np.where(units.of[None] == unit[:, None], less[place], points[place]), place, differs
 
 
 def _towards(contrast: Contrast, points: Array, origins: Array, keep: float) -> Array:

@@ -33,8 +33,8 @@ from xrai_widgets.engines.robustness._random_direction import CONTROLS
 _POOL = 1000  # real samples among which starting points are looked for
 _UNSTEADY = 0.01  # difference of answers for the same sample from which a change of answer says nothing
 _NOISE = 20  # draws of plain noise per sample that was not broken
-_ITERATIONS, _ON_TABLES, _AMONG_TREES = 24, 12, 4  # of HopSkipJump
-_LIGHT = Effort(near=10, coordinates=False, flat=600, wide=60, rounds=10)  # beside gradients, and on images
+_ITERATIONS, _ON_TABLES, _AMONG_TREES = 24, 12, 3  # of HopSkipJump
+_LIGHT = Effort(near=10, coordinates=False, flat=600, wide=40, rounds=10)  # beside gradients, and on images
 _NAMES = {"hop_skip_jump": "HopSkipJump", "pgd": "projected gradient descent"}
 
 
