@@ -139,7 +139,7 @@ class Subject:
         cls,
         model: object,
         X: Any,
-        y: Any,
+        y: Any = None,
         *,
         X_train: Any = None,
         y_train: Any = None,
@@ -171,7 +171,8 @@ class Subject:
             copied: what is done to them afterwards does not change the subject. A dict or list of models on the same
             data gives a dict of subjects, by their keys or kinds.
         X, y : DataFrame, Series or array
-            Held-out samples and their true labels (or values).
+            Held-out samples and their true labels (or values). An outlier detector needs no labels: without them its
+            own answers (1: inlier, -1: outlier) stand for the truth.
         X_train, y_train : optional
             The training samples.
         X_new, y_new : optional

@@ -11,14 +11,14 @@ import pandas as pd
 from xrai_widgets.core.constraint import Constraint
 from xrai_widgets.core.subject import Array, Task
 from xrai_widgets.models import labels
-from xrai_widgets.models.adapted import Adapted, Declared
+from xrai_widgets.models.adapted import Adapted, Declared, Refused
 from xrai_widgets.models.asking import ask
 from xrai_widgets.models.bounds import bounds_of
 from xrai_widgets.models.code import code_digest
 from xrai_widgets.models.codes import coded_columns
 from xrai_widgets.models.columns import aligned
 from xrai_widgets.models.constraints import read_range
-from xrai_widgets.models.estimator import adapt_estimator, check_estimator, is_estimator
+from xrai_widgets.models.estimator import adapt_estimator, check_estimator, is_detector, is_estimator
 from xrai_widgets.models.function import adapt_function, adapt_table
 from xrai_widgets.models.given import check_constraints, check_given, check_words, named_models
 from xrai_widgets.models.inputs import Inputs, constrain, learn
@@ -64,6 +64,7 @@ def describe(
     """Return the fields of a subject; see `Subject.of` for the arguments."""
     if model is None:
         X, X_train, X_new = (_as_column(part) for part in (X, X_train, X_new))
+    y, y_train, own = _labelled(model, (X, y), (X_train, y_train))
     given = {"X": X, "X_train": X_train, "X_new": X_new}
     check_given(given, {"X": y, "X_train": y_train, "X_new": y_new}, {"X_train": train_ids, "X_new": new_ids})
     check_words(task, classes, outputs)
@@ -116,11 +117,27 @@ def describe(
         **_groups(groups, train_groups, given, arrays),
         "outputs": adapted.outputs,
         "unstable": steady.largest,
-        "notes": (*inputs.notes, *adapted.notes, *steady.notes),
+        "notes": (*own, *inputs.notes, *adapted.notes, *steady.notes),
         "state": state if fit is None else f"{state} trained by {code_digest(fit)}",
     }
     codes = _codes(model, inputs, arrays, said, limits)
     return recoded(made, codes) if codes else made
+
+
+def _labelled(model: Any, held: tuple[Any, Any], trained: tuple[Any, Any]) -> tuple[Any, Any, tuple[str, ...]]:
+    """Return y and y_train; of a detector without labels its own answers stand for them, and a note says so."""
+    (X, y), (X_train, y_train) = held, trained
+    if y is not None or X is None or not is_detector(model):
+        return y, y_train, ()
+    check_estimator(model)
+    if not hasattr(model, "predict"):
+        raise Refused(
+            f"a {type(model).__name__} like this answers for its training samples only: pass novelty=True, fit again"
+        )
+    y = model.predict(X)
+    if X_train is not None and y_train is None:
+        y_train = model.predict(X_train)
+    return y, y_train, ("labels: the detector's own answers, of which it gets all right",)
 
 
 def each(given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

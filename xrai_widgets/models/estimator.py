@@ -164,7 +164,7 @@ def adapt_estimator(model: Any, inputs: Inputs, X: Array, outputs: Declared | No
     if task == "regression":
         refit = Refit(model, inputs, None)
         return Adapted(task, "values", Values(model, inputs), fit=refit, state=digest(model), **inside)
-    classes = tuple(np.asarray(model.classes_).tolist())
+    classes = (-1, 1) if is_detector(model) else tuple(np.asarray(model.classes_).tolist())
     if len(classes) < 2:
         raise Refused(f"the model must know at least two classes, got only {classes}")
     fit: Callable[..., Predict] = Refit(model, inputs, classes)
@@ -219,7 +219,16 @@ def _task(model: Any) -> Task:
         return "classification"
     if is_regressor(model):
         return "regression"
-    raise Refused(f"the model must be a classifier or a regressor, got {type(model).__name__}")
+    if is_detector(model):
+        return "classification"  # of inliers (1) and outliers (-1)
+    raise Refused(f"the model must be a classifier, a regressor or an outlier detector, got {type(model).__name__}")
+
+
+def is_detector(model: Any) -> bool:
+    """Whether the estimator tells outliers (-1) from inliers (1)."""
+    from sklearn.base import is_outlier_detector
+
+    return not isinstance(model, type) and hasattr(model, "__sklearn_tags__") and bool(is_outlier_detector(model))
 
 
 def check_estimator(model: Any) -> None:

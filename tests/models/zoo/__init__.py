@@ -1,0 +1,1 @@
+"""Ordinary models of every library: each is taken, answers as itself, and is assessed."""
