@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from xrai_widgets.core.constraint import Constraint
+from xrai_widgets.core.missing import one_nan
 from xrai_widgets.core.subject import Array
 
 _LARGEST = 2**53  # float64 holds every integer up to here
@@ -29,20 +30,21 @@ class Column:
     numbers: Any = None
 
     def encode(self, series: pd.Series, role: str) -> Array:
-        """Return float64 numbers; ordinal codes for categories."""
+        """Return float64 numbers, NaN where one is missing; ordinal codes for categories."""
         if self.kind == "category":
             place = {label: code for code, label in enumerate(self.categories)}
             return np.array([place[cell] for cell in _cells(series, self.dtype)], dtype=np.float64)
         values: Array = series.to_numpy(dtype=np.float64, na_value=np.nan)
-        bad = ~np.isfinite(values)
+        values = one_nan(values)
+        bad = np.isinf(values)
         if bad.any():
             where = series.index[bad][:3].tolist()
             raise ValueError(
-                f"column {self.name!r} of {role} must hold finite numbers, got {int(bad.sum())} missing or infinite "
-                f"(rows {where}{', …' if bad.sum() > 3 else ''}): impute them or drop those rows"
+                f"column {self.name!r} of {role} must hold finite numbers or missing ones, got {int(bad.sum())} infinite "
+                f"(rows {where}{', …' if bad.sum() > 3 else ''}): replace them or drop those rows"
             )
         if self.kind == "integer" and (np.abs(values) > _LARGEST).any():
-            got = int(values[np.abs(values).argmax()])
+            got = int(values[np.nanargmax(np.abs(values))])
             raise ValueError(
                 f"column {self.name!r} of {role} must hold integers between -2**53 and 2**53, which float64 tells "
                 f"apart, got about {got}: if it numbers the rows, drop it, else scale it"

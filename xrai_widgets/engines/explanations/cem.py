@@ -20,6 +20,7 @@ from xrai_widgets.core import (
     quiet,
 )
 from xrai_widgets.core.subject import Decode
+from xrai_widgets.engines._missing import Blanks
 from xrai_widgets.engines._search.contrast import Answers, Contrast, Found, Mode
 from xrai_widgets.engines._search.coordinates import Budget
 from xrai_widgets.engines._search.differences import Differences, is_smooth
@@ -68,6 +69,7 @@ _MOST_CHANGES = 30
         ),
     ),
     reference="Dhurandhar et al. 2018, arXiv:1802.07623",
+    missing="kept",
     controls=CONTROLS,
 )
 def cem(
@@ -194,7 +196,13 @@ def cem(
     samples, known = (
         part.reshape(len(part), -1).astype(np.float64) for part in (X[index], X if X_train is None else X_train)
     )
-    space, images = Space(bounds, constraints, scale), X.ndim > 2
+    blanks, images = Blanks.of(bounds, samples, known), X.ndim > 2
+    space = Space(bounds, constraints, scale, blanks)
+    base = np.zeros(len(bounds[0])) if images else typical(known, space)
+    if blanks is not None:
+        samples, known = blanks.fill(samples), blanks.fill(known)
+        predict, gradient = blanks.asking(predict), blanks.slopes(gradient)
+        logits = None if logits is None else blanks.asking(logits)
     width = samples.shape[1] + sum(len(kind.categories) for kind in constraints)
     rows = max(64, int(memory_limit * 1e9 / 8 / (16 * width)))
     pool = known[rng.permutation(len(known))[:_POOL]]
@@ -207,7 +215,7 @@ def cem(
     question = Question(
         answers,
         space,
-        base=np.clip(np.zeros(len(bounds[0])) if images else typical(known, space), *bounds),
+        base=np.clip(base, *bounds),
         adds=images if classic is None else classic,
         kappa=kappa if kappa is not None else lead(answers.scores(samples)) if images and logits is not None else 0.2,
         beta=beta,
@@ -226,7 +234,7 @@ def cem(
     )
     first = next(iter(explained.parts.values()))[0]
     explained.notes += [f"An explanation counts if its answer leads by kappa = {question.kappa:.3g}."]
-    explained.notes += class_notes(explained, pool)
+    explained.notes += class_notes(explained, pool) + ([] if blanks is None else [blanks.note(samples)])
     exact = search == "automatic"
     levels = None if thresholds is None else Levels.of(thresholds, space)
     means = Means(

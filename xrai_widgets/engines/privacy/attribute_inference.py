@@ -36,6 +36,7 @@ _MOST = 20
     inputs=("tabular",),
     reference="Yeom et al. 2018, arXiv:1709.01604; Jayaraman and Evans 2022, arXiv:2209.01292",
     labels_suffice=True,
+    missing="own value",
     controls=(
         Control("constant", "no leak"),
         Control("memorising", "anything", "what the labels alone give away; an attacker who knows them gains nothing"),
