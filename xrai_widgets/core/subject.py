@@ -275,7 +275,7 @@ class Subject:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of arrays, names, outputs and state: it identifies a run, and proves nothing about the model's origin."""
+        """SHA-256 of arrays, names, outputs and state: it identifies a run, and proves nothing about its origin."""
         return fingerprint_of(self)
 
     @cached_property

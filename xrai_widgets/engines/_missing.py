@@ -55,10 +55,11 @@ class Blanks:
         """Return the gradient at samples with marks: 0 along what is missing."""
         return None if gradient is None else _Slopes(gradient, self)
 
-    def note(self, samples: Array) -> str:
-        """Return what the reader must know about flat samples, with marks or without."""
-        some = int((self.marked(samples) | np.isnan(samples)).any(axis=1).sum())
-        return f"{some} of {len(samples)} samples lack numbers: these cells stay missing, and no change touches them."
+    def notes(self, samples: Array) -> list[str]:
+        """Return what the reader must know about flat samples with marks."""
+        some = int(self.marked(samples).any(axis=1).sum())
+        said = f"{some} of {len(samples)} samples lack numbers: these cells stay missing, and no change touches them."
+        return [said] if some else []
 
 
 @dataclass(frozen=True, eq=False)

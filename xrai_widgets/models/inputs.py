@@ -71,7 +71,9 @@ class Inputs:
             return self.codec.encode(frame, role)
         array = _numeric(X, role)
         if self.image_shape is not None and np.isnan(array).any():
-            raise ValueError(f"pixels of {role} must be finite numbers, got {int(np.isnan(array).sum())} NaN: fill them")
+            raise ValueError(
+                f"pixels of {role} must be finite numbers, got {int(np.isnan(array).sum())} NaN: fill them"
+            )
         if array.shape[1:] != self.sample_shape:
             raise ValueError(
                 f"each sample of {role} must have shape {self.sample_shape}, as in X, got {array.shape[1:]}"
@@ -118,10 +120,18 @@ class Inputs:
         at = {name: place for place, name in enumerate(self.codec.names)}
         return np.array([at[name] for name in self.order], dtype=np.intp)
 
+    def only_seems_whole(self, name: str) -> bool:
+        """Whether a column holds whole numbers, in a type of fractions that missing ones have made of it."""
+        return self.codec is not None and self.codec.columns[self.names.index(name)].whole
+
     @property
     def numeric(self) -> bool:
         """Whether every column is a number in every row, and reaches the model as it is."""
-        return not self.holes and self.preprocess is None and all(constraint.kind != "category" for constraint in self.constraints)
+        return (
+            not self.holes
+            and self.preprocess is None
+            and all(constraint.kind != "category" for constraint in self.constraints)
+        )
 
 
 def learn(
@@ -228,7 +238,7 @@ def constrain(found: Inputs, wanted: Mapping[str, Constraint | Mapping[str, Any]
         constraint = changed(name, learned, given) if isinstance(given, Mapping) else given
         if learned.kind == "category":
             constraint = replace(constraint, kind="category", categories=learned.categories)
-        elif learned.kind == "integer" and constraint.kind == "continuous":
+        elif learned.kind == "integer" and constraint.kind == "continuous" and not found.only_seems_whole(name):
             constraint = replace(constraint, kind="integer")
         elif constraint.kind == "category" and not constraint.categories:
             raise ValueError(f"the category {name!r} must have categories=(…), the words for 0, 1, …, got none")

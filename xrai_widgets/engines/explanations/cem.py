@@ -234,7 +234,7 @@ def cem(
     )
     first = next(iter(explained.parts.values()))[0]
     explained.notes += [f"An explanation counts if its answer leads by kappa = {question.kappa:.3g}."]
-    explained.notes += class_notes(explained, pool) + ([] if blanks is None else [blanks.note(samples)])
+    explained.notes += class_notes(explained, pool) + ([] if blanks is None else blanks.notes(samples))
     exact = search == "automatic"
     levels = None if thresholds is None else Levels.of(thresholds, space)
     means = Means(

@@ -140,6 +140,8 @@ def attribute_inference(
     people = People.drawn((X_train, y_train, train_ids), (X, y, ids), n_samples, classes, task, seed)
     if implementation == "art" and attack != "output":
         raise NotApplicable("ART's attribute inference looks at the output alone", "attack='output'")
+    if implementation == "art" and np.isnan(people.samples).any():
+        raise NotApplicable("ART's attribute inference takes no missing numbers", "implementation='native'")
     step(0.0, "outputs of the model")
     outputs = predict(people.samples)
     found, notes = _to_guess(people, names, chosen, constraints, seed)
@@ -182,6 +184,8 @@ def _to_guess(
     if not found:
         raise NotApplicable("no feature has anything to guess: " + next(iter(nothing.values())))
     notes += [f"{name} was not tried: {why}." for name, why in nothing.items()]
+    if np.isnan(people.samples).any():
+        notes.append("That a number is missing is known to the attacker; who lacks a feature is not guessed about it.")
     return found, notes
 
 

@@ -210,7 +210,7 @@ def evasion(
         return unsteady_finding(attacked, f"{said} Nothing was attacked: an answer would change by chance alone.")
     notes = [f"{said} Distances are no surer than that."] if unstable else []
     if blanks is not None:
-        notes.append(blanks.note(flat[index]))
+        notes += blanks.notes(flat[index])
     pool = others[rng.permutation(len(others))[:_POOL]]
     known = Knowledge(gradient, linear, regions, thresholds, pool)
     notes += _run(attacked, budget, attack, implementation, gradient, known, step.part(0.02, 0.97))
