@@ -93,7 +93,12 @@ def contents(found: Sequence[Found], shown: Contents) -> pd.DataFrame:
 
 
 def _texts(frame: pd.DataFrame) -> list[list[str]]:
-    return [[str(cell) for cell in row] for row in frame.itertuples(index=False)]
+    return [[_text(cell) for cell in row] for row in frame.itertuples(index=False)]
+
+
+def _text(cell: object) -> str:
+    missing = cell is pd.NA or (isinstance(cell, float) and np.isnan(cell))
+    return "missing" if missing else str(cell)
 
 
 def _alike(samples: Array, prototype: Array, spread: Array, words: Array) -> Array:
