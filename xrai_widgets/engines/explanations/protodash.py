@@ -181,7 +181,11 @@ def _notes(kernel: Kernel, scaled: bool, shown: Contents, sigma: float | None) -
     if len(kernel.holes):
         few = ", ".join(shown.columns[column] for column in kernel.numeric[kernel.holes][:5])
         more = f" and {len(kernel.holes) - 5} more" if len(kernel.holes) > 5 else ""
-        how = ", as far from a number as two numbers are from each other in the mean" if scaled else ""
+        how = (
+            ", as far from a number as two numbers are from each other in the mean"
+            if scaled and kernel.kind == "gaussian"
+            else ""
+        )
         notes.append(f"A missing number is a value of its own{how}: {few}{more}.")
     left = kernel.numeric[kernel.scale == 0]
     if scaled and len(left):
