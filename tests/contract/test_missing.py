@@ -112,6 +112,20 @@ def test_the_search_for_the_boundary_holds_missing_cells_too() -> None:
 
     params = {"attack": "boundary distance", "n_samples": 20, "max_iter": 2, "repeats": 2}
     assert run(replace(subject, predict=watching), "privacy.label_only", params, strict=True).status == "ok"
+    outcome = run(subject, "privacy.label_only", {**params, "implementation": "art"})
+    assert (outcome.status, outcome.instead) == ("not applicable", "implementation='native'")
+
+
+def test_the_second_opinion_on_evasion_holds_missing_cells_too() -> None:
+    pytest.importorskip("art")
+    params = {"implementation": "art", "n_samples": 6, "max_iter": 2, "init_eval": 10, "max_eval": 20}
+    outcome = run(load(GAPS), "robustness.evasion", params, strict=True)
+    assert outcome.finding is not None
+    arrays, table = outcome.finding.arrays, outcome.finding.tables["samples"]
+    found = (table["status"] == "found").to_numpy()
+    gone = np.isnan(load(GAPS).X[arrays["index"]])[found]
+    assert gone.any()
+    assert np.array_equal(np.isnan(arrays["nearest"][found]), gone)
 
 
 def test_an_engine_that_does_not_say_keeps_finite_samples() -> None:

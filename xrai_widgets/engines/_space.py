@@ -116,7 +116,8 @@ class Space:
         """Coordinates below which a mark lies; −∞ for categories."""
         assert self.blanks is not None
         edges = ((self.blanks.edges - self._low) / self._span)[self._numeric]
-        return np.r_[edges, np.full(sum(block.stop - block.start for _, block in self._blocks), -np.inf)]
+        every: Array = np.r_[edges, np.full(sum(block.stop - block.start for _, block in self._blocks), -np.inf)]
+        return every
 
     @property
     def span(self) -> Array:
