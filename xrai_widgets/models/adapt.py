@@ -73,8 +73,7 @@ def describe(
     said, limits = declared(inputs.names, inputs.constraints, constraints or {})
     inputs = constrain(inputs, limits)
     arrays = {role: _read_only(inputs.encode(part, role)) for role, part in samples.items()}
-    inputs = with_holes(inputs, arrays)
-    check_constraints(inputs, arrays, limits)
+    check_constraints(inputs := with_holes(inputs, arrays), arrays, limits)
     vectors = {
         _FIELDS[role]: labels.vector(part, _FIELDS[role], len(arrays[role]))
         for role, part in (("X", y), ("X_train", y_train), ("X_new", y_new))

@@ -14,8 +14,9 @@ from xrai_widgets.engines.explanations._autoencoder import Penalty
 def typical(known: Array, space: Space) -> Array:
     """Return the median of each number, the most frequent category, and the most frequent member of a group.
 
-    Missing numbers (NaN) are left out; where all are missing it is the lowest number that is allowed.
+    Missing numbers are left out; where all are missing it is the lowest number that is allowed.
     """
+    known = space.empty(known)
     base: Array = np.median(known, axis=0)
     for column in np.flatnonzero(np.isnan(base)):
         there = known[~np.isnan(known[:, column]), column]

@@ -193,20 +193,15 @@ def cem(
     rng = np.random.default_rng(seed)
     names = np.arange(len(X)) if ids is None else ids
     index = chosen(instances, names, rng, n_samples)
-    samples, known = (
-        part.reshape(len(part), -1).astype(np.float64) for part in (X[index], X if X_train is None else X_train)
-    )
-    blanks, images = Blanks.of(bounds, samples, known), X.ndim > 2
-    space = Space(bounds, constraints, scale, blanks)
-    base = np.zeros(len(bounds[0])) if images else typical(known, space)
-    if blanks is not None:
-        samples, known = blanks.fill(samples), blanks.fill(known)
-        predict, gradient = blanks.asking(predict), blanks.slopes(gradient)
-        logits = None if logits is None else blanks.asking(logits)
+    samples, known = (_flat(part) for part in (X[index], X if X_train is None else X_train))
+    blanks = Blanks.of(bounds, samples, known)
+    samples, known = (part if blanks is None else blanks.fill(part) for part in (samples, known))
+    space, images = Space(bounds, constraints, scale, blanks), X.ndim > 2
     width = samples.shape[1] + sum(len(kind.categories) for kind in constraints)
     rows = max(64, int(memory_limit * 1e9 / 8 / (16 * width)))
     pool = known[rng.permutation(len(known))[:_POOL]]
-    answers = _asked(Answers(predict, logits, gradient, X.shape[1:], rows), search, space, pool, seed)
+    answers = _of_marks(Answers(predict, logits, gradient, X.shape[1:], rows), blanks)
+    answers = _asked(answers, search, space, pool, seed)
     penalty = None
     if autoencoder:
         learn = step.part(0.0, 0.2)
@@ -215,7 +210,7 @@ def cem(
     question = Question(
         answers,
         space,
-        base=np.clip(base, *bounds),
+        base=np.clip(np.zeros(len(bounds[0])) if images else typical(known, space), *bounds),
         adds=images if classic is None else classic,
         kappa=kappa if kappa is not None else lead(answers.scores(samples)) if images and logits is not None else 0.2,
         beta=beta,
@@ -255,6 +250,20 @@ def cem(
         _run(explained, question, means, noise, seed, step.part(0.2 if autoencoder else 0.0, 0.98))
     explained.notes += empty_notes(explained)
     return cem_finding(explained)
+
+
+def _flat(samples: Array) -> Array:
+    return samples.reshape(len(samples), -1).astype(np.float64)
+
+
+def _of_marks(answers: Answers, blanks: Blanks | None) -> Answers:
+    """Return the answers for samples in which marks stand for missing numbers."""
+    if blanks is None:
+        return answers
+    logits = None if answers.logits is None else blanks.asking(answers.logits)
+    return replace(
+        answers, predict=blanks.asking(answers.predict), logits=logits, gradient=blanks.slopes(answers.gradient)
+    )
 
 
 def _asked(answers: Answers, search: str, space: Space, pool: Array, seed: int) -> Answers:
