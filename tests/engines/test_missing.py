@@ -304,3 +304,23 @@ def test_who_lacks_a_feature_is_not_guessed_about_it_and_is_known_to_lack_the_ot
     X[95:, 0] = np.nan
     few = withhold("x0", (0,), X, member, ())
     assert few == "fewer than 10 members or 10 non-members have it, it is missing in the others"
+
+
+def test_forms_that_speak_of_numbers_make_no_distance_exact_where_some_are_missing() -> None:
+    """A subject made by hand may hold the weights of a model that fills the gaps before."""
+    weights = (np.array([[0.0, 0.0, 0.0], [1.0, 0.2, 1.0]]), np.array([0.0, -0.3]))
+
+    def linear(rows: Array) -> Array:
+        p = 1 / (1 + np.exp(-(np.where(np.isnan(rows), 0.5, rows) @ weights[0][1] - 0.3)))
+        return np.column_stack([1 - p, p])
+
+    X, bounds = samples(20, share=0.0)[:, :3], BOUNDS[:, :3]
+    y = linear(X).argmax(axis=1)
+    whole = evasion(linear, X, y, bounds, linear=weights, n_samples=20)
+    assert whole.bounds == {"robust_accuracy": "exact", "median_distance": "exact"}
+    X[0, 1] = np.nan
+    y = linear(X).argmax(axis=1)
+    gaps = evasion(linear, X, y, bounds, linear=weights, n_samples=20)
+    assert gaps.bounds == {}
+    found = (gaps.tables["samples"]["status"] == "found").to_numpy()
+    assert np.array_equal(np.isnan(gaps.arrays["nearest"][found]), np.isnan(X[found]))
