@@ -171,7 +171,7 @@ class Subject:
             copied: what is done to them afterwards does not change the subject. A dict or list of models on the same
             data gives a dict of subjects, by their keys or kinds.
         X, y : DataFrame, Series or array
-            Held-out samples and their true labels (or values).
+            Held-out samples, NaN where a number is missing, and their true labels (or values).
         X_train, y_train, X_new, y_new : optional
             The training samples; a batch to be judged.
         name : str, optional
