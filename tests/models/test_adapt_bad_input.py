@@ -344,7 +344,8 @@ VALUE_CASES: list[Case] = [
     (
         "a model that takes no NaN in X",
         lambda: Subject.of(logistic(), with_cell(np.nan), Y),
-        r"(?s)Input X contains NaN.*LogisticRegression does not accept missing values",
+        r"^the model could not answer for X, in which numbers are missing \(empty cells: 1\): ValueError: Input X "
+        r"contains NaN; pass the whole pipeline, with the imputer",
     ),
     (
         "an infinite cell",
