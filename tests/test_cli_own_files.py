@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 
 import xrai_widgets as xw
 from xrai_widgets.results.as_code import as_command
@@ -78,6 +80,23 @@ def test_a_network_is_assessed(folder: Path) -> None:
     )
     assert said.returncode in (0, 1), said.stderr
     assert values(folder / "net.json")["values"]
+
+
+def test_empty_cells_of_numbers_are_taken_as_in_python(folder: Path) -> None:
+    import skops.io
+
+    gaps = FRAME.assign(a=FRAME["a"].where(FRAME["b"] > -0.5)).drop(columns="junk")
+    model = make_pipeline(SimpleImputer(), LogisticRegression()).fit(gaps[["a", "b", "c"]], gaps["y"])
+    skops.io.dump(model, folder / "gaps.skops")
+    gaps.to_csv(folder / "gaps.csv", index=False)
+    subject = xw.read_subject(folder / "gaps.skops", folder / "gaps.csv", target="y", split=0.5)
+    outcome = xw.assess(subject, "robustness.evasion", n_samples=10, max_iter=2)
+    assert outcome.finding is not None, outcome.reason
+    said = xrai(f"{as_command(outcome).removeprefix('xrai-widgets ')} --out gaps.json", folder)
+    assert said.returncode in (0, 1), said.stderr
+    found = values(folder / "gaps.json")
+    assert found["subject"] == outcome.subject
+    assert found["values"] == outcome.finding.values
 
 
 WRONG = {

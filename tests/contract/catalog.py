@@ -8,7 +8,9 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier
 
 from xrai_widgets.core import Assessment, Outcome, Subject, registered
 from xrai_widgets.data import examples
@@ -24,8 +26,27 @@ SMALL: dict[str, dict[str, Any]] = {
     "privacy.pdtp": {"n_samples": 4, "repeats": 1, "null_draws": 5},
     "robustness.evasion": {"n_samples": 12, "max_iter": 5},
 }
-SUBJECTS = ("breast_cancer_logistic", "german_credit_forest", "digits_network", "diabetes_tree")
-load = examples.load
+GAPS = "boosting_with_missing_cells"
+SUBJECTS = ("breast_cancer_logistic", "german_credit_forest", "digits_network", "diabetes_tree", GAPS)
+
+
+@cache
+def load(name: str) -> Subject:
+    """Return an example, or the subject with missing cells."""
+    return with_gaps(HistGradientBoostingClassifier(max_iter=10)) if name == GAPS else examples.load(name)
+
+
+def with_gaps(model: Any) -> Subject:
+    """Return a model trained and judged on a table in which a quarter of two numeric columns is missing."""
+    rng = np.random.default_rng(0)
+    n, half = 240, 140
+    table = pd.DataFrame({name: rng.normal(size=n) for name in ("debt", "rate", "score")})
+    table["age"] = rng.integers(18, 80, n).astype(float)
+    y = (table["debt"] + table["score"] + table["age"] / 30 + 0.5 * rng.normal(size=n) > 1.6).astype(int).to_numpy()
+    for column in ("debt", "age"):
+        table.loc[rng.choice(n, n // 4, replace=False), column] = np.nan
+    model.fit(table[:half], y[:half])
+    return Subject.of(model, table[half:], y[half:], X_train=table[:half], y_train=y[:half], name=GAPS)
 
 
 every_engine = pytest.mark.parametrize("entry", CATALOG, ids=NAMES)
@@ -99,7 +120,7 @@ def watched(subject: Subject, entry: Assessment, params: dict[str, Any], seed: i
         moved = [name for name, state in _states().items() if name in states and not _same(state, states[name])]
     finally:
         _put_back(kept)
-    changed = [name for name, array in before.items() if not np.array_equal(array, getattr(subject, name))]
+    changed = [name for name, array in before.items() if not _equal(array, getattr(subject, name))]
     return Run(outcome, found, changed, moved)
 
 
@@ -140,6 +161,10 @@ def _put_back(states: dict[str, Any]) -> None:
     if "torch" in states:
         torch = sys.modules["torch"]
         torch.random.set_rng_state(torch.as_tensor(states["torch"]))
+
+
+def _equal(a: Any, b: Any) -> bool:
+    return np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -342,29 +342,35 @@ VALUE_CASES: list[Case] = [
         "^pixels of X must be at most 3.4e38, the largest float32, got 1e\\+39",
     ),
     (
-        "NaN in X",
+        "a model that takes no NaN in X",
         lambda: Subject.of(logistic(), with_cell(np.nan), Y),
-        r"^X must hold finite numbers, got 1 NaN or infinite, the first at \(3, 1\)",
+        r"^the model could not answer for X, in which numbers are missing \(empty cells: 1\): ValueError: Input X "
+        r"contains NaN; pass the whole pipeline, with the imputer",
     ),
     (
         "an infinite cell",
         lambda: Subject.of(logistic(), with_cell(np.inf), Y),
-        "^X must hold finite numbers, got 1 NaN",
+        r"^X must hold finite numbers or NaN, got 1 infinite, the first at \(3, 1\)",
     ),
     (
-        "NaN in X_train",
-        lambda: Subject.of(logistic(), X, Y, X_train=with_cell(np.nan), y_train=Y),
-        "^X_train must hold finite numbers",
+        "an infinite cell in X_train",
+        lambda: Subject.of(logistic(), X, Y, X_train=with_cell(-np.inf), y_train=Y),
+        "^X_train must hold finite numbers or NaN, got 1 infinite",
     ),
     (
-        "an empty numeric cell",
-        lambda: Subject.of(forest(), FRAME.assign(income=with_cell(np.nan)[:, 1]), Y),
-        r"^column 'income' of X must hold finite numbers, got 1 missing or infinite \(rows \[3\]\): impute them or",
+        "an infinite cell of a table",
+        lambda: Subject.of(forest(), FRAME.assign(income=with_cell(np.inf)[:, 1]), Y),
+        r"^column 'income' of X must hold finite numbers or missing ones, got 1 infinite \(rows \[3\]\): replace",
     ),
     (
-        "many empty numeric cells",
-        lambda: Subject.of(forest(), FRAME, Y, X_new=FRAME.assign(income=np.nan)),
-        rf"^column 'income' of X_new must hold finite numbers, got {N} missing .*\(rows \[0, 1, 2\], …\)",
+        "many infinite cells",
+        lambda: Subject.of(forest(), FRAME, Y, X_new=FRAME.assign(income=np.inf)),
+        rf"^column 'income' of X_new must hold finite numbers or missing ones, got {N} infinite \(rows \[0, 1, 2\], …",
+    ),
+    (
+        "a missing pixel",
+        lambda: Subject.of(half, np.full((4, 2, 2), np.nan), [0, 1] * 2),
+        "^pixels of X must be finite numbers, got 16 NaN: fill them",
     ),
     (
         "a masked cell",
@@ -877,7 +883,7 @@ TABLE_CASES: list[Case] = [
         r"^the columns of the table must be named by the labels, got the columns \['p_no', 'p_yes'\] and the labels "
         r"\['no', 'yes'\]: rename the columns, or pass classes=",
     ),
-    ("NaN", lambda: Subject.of(None, HALF * np.nan, Y), "^X must hold finite numbers, got 120 NaN or infinite"),
+    ("NaN", lambda: Subject.of(None, HALF * np.nan, Y), "^X must hold finite numbers, got 120 NaN: without a model"),
     (
         "more labels than columns",
         lambda: Subject.of(None, HALF, np.arange(N) % 3),

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine, make_classification
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
 from xrai_widgets.core import Subject
@@ -94,3 +95,33 @@ def test_near_copies_between_the_parts_are_said_with_their_number() -> None:
     subject = Subject.of(model, X[300:], y[300:], X_train=X[:300], y_train=y[:300])
     (said,) = overlap_of(subject, find(MIA))
     assert said.startswith("45 of 300 held-out samples are near copies of a training sample")
+
+
+def test_a_missing_number_is_near_to_no_number_and_equal_to_a_missing_one(rng: np.random.Generator) -> None:
+    X = rng.normal(size=(60, 4))
+    X[10] = X[0]
+    X[10, 1] = np.nan
+    X[0, 1] = 0.0  # as far as what stands in for a missing number in other places
+    X[20] = X[10] + np.array([1e-4, 0, 0, 0])
+    groups = copy_groups(X)
+    assert groups[0] != groups[10]
+    assert groups[10] == groups[20]
+    held, known = rng.normal(size=(100, 4)), rng.normal(size=(100, 4))
+    held[:20, 2] = known[:20, 2] = np.nan
+    assert near_copies(held, known) == (0, 100)
+    held[:20] = known[:20] + np.where(np.isnan(known[:20]), 0.0, 1e-4)
+    assert near_copies(held, known)[0] == 20
+    held[:20, 2] = 0.0
+    assert near_copies(held, known)[0] == 0
+
+
+def test_a_split_that_leaks_by_what_is_missing_is_told(rng: np.random.Generator) -> None:
+    X = rng.normal(size=(400, 3))
+    X[rng.random(400) < 0.5, 1] = 0.0
+    X[:200][X[:200, 1] == 0.0, 1] = np.nan  # the members lack what is 0 in the others
+    y = (X[:, 0] > 0).astype(int)
+    model = HistGradientBoostingClassifier(max_iter=3).fit(X[:200], y[:200])
+    finding = assess(Subject.of(model, X[200:], y[200:], X_train=X[:200], y_train=y[:200]), MIA).finding
+    assert finding is not None
+    table = finding.tables["controls"].set_index(["control", "measure"])
+    assert table.loc[("no model, the data alone", "advantage")]["value"] > 0.3

@@ -1,5 +1,6 @@
 """The field for a file, and the page for a model of one's own, without a browser."""
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 import skops.io
 from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
@@ -20,7 +22,8 @@ from xrai_widgets.cells.remote import Foreign
 from xrai_widgets.core import quiet
 from xrai_widgets.io.model_files import check_model_name
 from xrai_widgets.io.uploads import SLICE
-from xrai_widgets.widgets import OwnModel, SubjectPicker, Uploader
+from xrai_widgets.runtime import run
+from xrai_widgets.widgets import ConstraintEditor, OwnModel, SubjectPicker, Uploader
 from xrai_widgets.widgets import uploader as module
 from xrai_widgets.widgets.uploader import Uploader as Field
 
@@ -243,6 +246,36 @@ def test_from_files_to_a_subject(own: OwnModel, model_bytes: bytes) -> None:
     assert len(own.subject.X_train) == 40
     assert own.subject.constraints[0].immutable
     assert own.button.description == "Use this model"
+
+
+def test_empty_cells_of_numbers_come_through_the_upload_and_its_cell(tmp_path: Path) -> None:
+    table = FRAME.assign(age=FRAME["age"].where(FRAME["id"] % 4 > 0), income=FRAME["income"].where(FRAME["id"] % 5 > 0))
+    model = HistGradientBoostingClassifier(max_iter=3, min_samples_leaf=5).fit(table[["age", "income"]], table["risk"])
+    skops.io.dump(model, tmp_path / "gaps.skops")
+    page = OwnModel()
+    give(page.model, "gaps.skops", (tmp_path / "gaps.skops").read_bytes())
+    give(page.data, "all.csv", table)
+    settle(page)
+    page.training.value = "split"
+    page.button.click()
+    settle(page)
+    subject = page.subject
+    assert subject is not None, page.message.value
+    assert isinstance(subject.model, Foreign)
+    assert subject.X_train is not None
+    assert "empty cells: age 15, income 12" in subject.notes
+    assert int(subject.missing.sum() + np.isnan(subject.X_train).sum()) == 27
+    assert subject.constraints[0].kind == "integer"
+    ids = subject.ids.astype(int)
+    assert np.array_equal(subject.predict(subject.X), model.predict_proba(table.loc[ids, ["age", "income"]]))
+    outcome = run(subject, "robustness.evasion", {"n_samples": 5, "max_iter": 2}, strict=True)
+    assert outcome.status == "ok"
+    editor = ConstraintEditor(subject)
+    editor.edit("age", kind="category")
+    row = editor._row("age")
+    assert row["codes"]
+    assert "nan" not in json.dumps(row, allow_nan=False)
+    assert editor.ready, editor.status
 
 
 def test_one_table_is_split(own: OwnModel, model_bytes: bytes) -> None:

@@ -4,11 +4,12 @@ import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from xrai_widgets.core.control import Control
 from xrai_widgets.core.finding import Finding
 from xrai_widgets.core.measure import Measure
+from xrai_widgets.core.missing import Missing, refusal
 from xrai_widgets.core.parameter import Parameter, check_parameters, closest, parameters_of
 from xrai_widgets.core.subject import Subject, explain
 
@@ -46,6 +47,7 @@ class Assessment:
     inputs: frozenset[str]
     reference: str
     labels_suffice: bool = False
+    missing: Missing = "refused"
     isolated: bool = False
     controls: tuple[Control, ...] = ()
     no_controls: str = ""
@@ -95,6 +97,8 @@ class Assessment:
             return Gap("needs " + " and ".join(explain(name) for name in missing))
         if subject.outputs == "labels" and not self.labels_suffice:
             return Gap("needs class probabilities, and this model gives labels only (it has no predict_proba)")
+        if self.missing == "refused" and (refused := refusal(subject, self.uses)):
+            return Gap(*refused)
         return self._choice_gap(subject, params or {})
 
     def inputs_of(self, subject: Subject) -> dict[str, Any]:
@@ -128,6 +132,7 @@ def assessment(
     inputs: Iterable[str] = ("tabular", "image"),
     reference: str = "",
     labels_suffice: bool = False,
+    missing: Missing = "refused",
     isolated: bool = False,
     controls: Iterable[Control] | str = (),
     stronger: str = "",
@@ -146,6 +151,9 @@ def assessment(
         The paper.
     labels_suffice : bool
         The engine works for a model that gives labels and no probabilities.
+    missing : {"refused", "own value", "kept"}
+        What becomes of missing numbers (NaN) in the samples: the engine does not apply to them; it counts missing as a
+        value of its own; or they stay missing whatever it does, and reach the model as they are.
     isolated : bool
         The engine cannot stop within a second, so it runs in a process of its own that can be killed.
     controls : iterable of Control, or str
@@ -166,6 +174,7 @@ def assessment(
             inputs=frozenset([inputs] if isinstance(inputs, str) else inputs),
             reference=reference,
             labels_suffice=labels_suffice,
+            missing=missing,
             isolated=isolated,
             controls=() if isinstance(controls, str) else tuple(controls),
             no_controls=controls if isinstance(controls, str) else "",
@@ -198,6 +207,8 @@ def _check(entry: Assessment) -> None:
         raise TypeError(f"{entry.name} asks for {unknown}, which a Subject does not have; it has {sorted(known)}")
     if not entry.summary:
         raise TypeError(f"{entry.name} needs a docstring: its first line is shown to the user")
+    if entry.missing not in get_args(Missing):
+        raise ValueError(f"missing of {entry.name} must be one of {list(get_args(Missing))}, got {entry.missing!r}")
     for role, allowed, got in (("tasks", _TASKS, entry.tasks), ("inputs", _INPUTS, entry.inputs)):
         if not got or not got <= allowed:
             raise ValueError(f"{role} of {entry.name} must be among {sorted(allowed)}, got {sorted(got)}")

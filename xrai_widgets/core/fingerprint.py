@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from xrai_widgets.core.missing import one_nan
+
 if TYPE_CHECKING:
     from xrai_widgets.core.subject import Array, Subject
 
@@ -47,4 +49,4 @@ def _bytes_of(name: str, array: Array | None) -> bytes:
     if array is None:
         return f"{name}:none".encode()
     head = f"{name}:{array.dtype.str}:{array.shape}".encode()
-    return head + np.ascontiguousarray(array).tobytes()
+    return head + np.ascontiguousarray(one_nan(array)).tobytes()

@@ -12,6 +12,7 @@ import pandas as pd
 
 from xrai_widgets.core.constraint import Constraint
 from xrai_widgets.core.fingerprint import fingerprint_of, parts_of
+from xrai_widgets.core.missing import holes
 
 if TYPE_CHECKING:
     from typing import Self
@@ -47,7 +48,8 @@ class Subject:
         (n, …) → float64 (n, k) class probabilities, or (n,) values in regression.
     X, y : array
         Held-out samples of the distribution the model was made for. ``X`` is float64 (n, d) with one column per
-        original column, or float32 (n, channels, height, width). ``y`` is int 0…k−1, or float in regression.
+        original column and NaN where a number is missing, or float32 (n, channels, height, width). ``y`` is int 0…k−1,
+        or float in regression.
     ids : array
         Names of the samples.
     X_train, y_train, train_ids : array, optional
@@ -84,10 +86,8 @@ class Subject:
     groups, train_groups : array, optional
         Subgroup of each row of X and of X_train.
     outputs : {"probabilities", "labels", "values"}
-    state : str, optional
-        Digest of the model's parameters, where they can be read.
-    source : str
-        Python expression that makes the subject, where it is known; else empty.
+    state, source : str
+        Digest of the model's parameters, and the Python expression that makes the subject, where they are known.
     unstable : float
         Largest difference between answers for the same sample, asked twice, in another order and alone; 0 if none.
     notes : tuple of str
@@ -171,12 +171,10 @@ class Subject:
             copied: what is done to them afterwards does not change the subject. A dict or list of models on the same
             data gives a dict of subjects, by their keys or kinds.
         X, y : DataFrame, Series or array
-            Held-out samples and their true labels (or values). An outlier detector needs no labels: without them its
-            own answers (1: inlier, -1: outlier) stand for the truth.
-        X_train, y_train : optional
-            The training samples.
-        X_new, y_new : optional
-            A batch to be judged.
+            Held-out samples, NaN where a number is missing, and their true labels (or values). An outlier detector needs
+            none: without them its own answers (1: inlier, -1: outlier) stand for the truth.
+        X_train, y_train, X_new, y_new : optional
+            The training samples; a batch to be judged.
         name : str, optional
             What the model is called in tables; by default its class name.
         task : {"classification", "regression"}, optional
@@ -271,12 +269,14 @@ class Subject:
         """Number of classes; 0 in regression."""
         return len(self.classes) if self.task == "classification" else 0
 
+    @property
+    def missing(self) -> Array:
+        """Mask of the cells of X that hold no number, in its shape."""
+        return holes(self.X)
+
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over the arrays, all names, the outputs for the first 256 samples and the model's state.
-
-        It identifies a run. It proves nothing about where the model came from.
-        """
+        """SHA-256 of arrays, names, outputs and state: it identifies a run, and proves nothing about its origin."""
         return fingerprint_of(self)
 
     @cached_property

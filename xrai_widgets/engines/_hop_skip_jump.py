@@ -98,9 +98,10 @@ def _start(
 
     def real(number: int) -> tuple[Array, Array]:
         origin, other = problem.origins[number], np.flatnonzero(pool_classes != problem.labels[number])
-        size = np.abs((coordinates[other] - origin)[:, free]).sum(axis=1)
-        chosen = other[_in_turn(size, pool_classes[other])[:_CANDIDATES]]
-        return np.where(free, coordinates[chosen], origin), pool_classes[chosen]
+        there = problem.space.held(coordinates[other], origin)
+        size = np.abs((there - origin)[:, free]).sum(axis=1)
+        chosen = _in_turn(size, pool_classes[other])[:_CANDIDATES]
+        return np.where(free, there[chosen], origin), pool_classes[other[chosen]]
 
     def anywhere(number: int) -> tuple[Array, Array]:
         low, high = problem.space.box_around(problem.origins[number])

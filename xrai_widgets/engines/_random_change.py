@@ -1,10 +1,12 @@
 """Changes drawn at random that are no larger than given ones: what turns answers by chance?"""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from xrai_widgets.core import Array, Finding, NotApplicable, Predict, Step
+from xrai_widgets.engines._missing import Blanks
 from xrai_widgets.engines._space import Norm, Space
 from xrai_widgets.engines._statistics import Estimate
 
@@ -113,7 +115,7 @@ def turned_by_chance(
     shape : tuple of int
         Shape of one sample for ``predict``.
     samples, changed : array (m, d)
-        Flat samples and their changes.
+        Flat samples and their changes; missing numbers (NaN) stand in both, or in neither.
 
     Raises
     ------
@@ -122,6 +124,9 @@ def turned_by_chance(
     """
     if change.freedom < 2:
         raise NotApplicable("where a single column can change there is no other direction")
+    if (blanks := Blanks.of(change.space.bounds, samples)) is not None:
+        change = RandomChange(replace(change.space, blanks=blanks), change.norm, sparse=change.sparse)
+        samples, changed, predict = blanks.fill(samples), blanks.fill(changed), blanks.asking(predict)
     rng = np.random.default_rng([seed, 4])
     rows = max(64, _CELLS // max(samples.shape[1], 1))
     share = np.full(len(samples), np.nan)

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from xrai_widgets.core import Array, Constraint
+from xrai_widgets.engines._missing import Blanks
 
 Norm = Literal["l2", "linf"]
 
@@ -28,11 +29,14 @@ class Space:
         One per column; empty if every column is a free number.
     scale : {"range", "raw"}
         Distances as shares of each column's range, or in raw units.
+    blanks : Blanks, optional
+        The marks of missing numbers: they stay, sample by sample, and nothing becomes one.
     """
 
     bounds: Array
     constraints: Sequence[Constraint]
     scale: Literal["range", "raw"] = "range"
+    blanks: Blanks | None = None
     _low: Array = field(init=False)
     _span: Array = field(init=False)
     _blocks: list[tuple[int, slice]] = field(init=False)
@@ -87,8 +91,33 @@ class Space:
 
     def box_around(self, points: Array) -> tuple[Array, Array]:
         """Return the box (n, D) for changes of originals, which may lie outside the ranges themselves."""
-        low, high = self.box
-        return np.minimum(low, points), np.maximum(high, points)
+        low, high = (np.minimum(self.box[0], points), np.maximum(self.box[1], points))
+        if self.blanks is None:
+            return low, high
+        gone = points < self._edges
+        return np.where(gone, points, low), np.where(gone, points, high)
+
+    def held(self, points: Array, origins: Array) -> Array:
+        """Return the coordinates of other samples as changes: what is missing here or there stays as in the origins."""
+        if self.blanks is None:
+            return points
+        return np.where((points < self._edges) | (origins < self._edges), origins, points)
+
+    def empty(self, samples: Array) -> Array:
+        """Return flat samples as the user has them, with missing numbers instead of their marks."""
+        return samples if self.blanks is None else self.blanks.empty(samples)
+
+    def missing(self, samples: Array) -> Array:
+        """Return the mask (n, d) of what is missing in flat samples."""
+        return np.zeros(samples.shape, dtype=bool) if self.blanks is None else self.blanks.marked(samples)
+
+    @cached_property
+    def _edges(self) -> Array:
+        """Coordinates below which a mark lies; −∞ for categories."""
+        assert self.blanks is not None
+        edges = ((self.blanks.edges - self._low) / self._span)[self._numeric]
+        every: Array = np.r_[edges, np.full(sum(block.stop - block.start for _, block in self._blocks), -np.inf)]
+        return every
 
     @property
     def span(self) -> Array:
@@ -127,6 +156,10 @@ class Space:
                 samples[:, column] = np.minimum(samples[:, column], origins[:, column])
             if self.fixed[column]:
                 samples[:, column] = origins[:, column]
+        if self.blanks is not None:
+            still = self.missing(origins)
+            still[:, self._numeric] |= raw < self.blanks.edges[self._numeric]
+            samples[still] = origins[still]
         return samples
 
     def _one_of(self, group: Array, proposed: Array, origins: Array) -> Array:

@@ -21,7 +21,7 @@ from xrai_widgets.models.constraints import read_range
 from xrai_widgets.models.estimator import adapt_estimator, check_estimator, is_detector, is_estimator
 from xrai_widgets.models.function import adapt_function, adapt_table
 from xrai_widgets.models.given import check_constraints, check_given, check_words, named_models
-from xrai_widgets.models.inputs import Inputs, constrain, learn
+from xrai_widgets.models.inputs import Inputs, constrain, learn, with_holes
 from xrai_widgets.models.onnx import adapt_onnx
 from xrai_widgets.models.onnx_session import is_onnx
 from xrai_widgets.models.outputs import in_classes
@@ -74,7 +74,7 @@ def describe(
     said, limits = declared(inputs.names, inputs.constraints, constraints or {})
     inputs = constrain(inputs, limits)
     arrays = {role: _read_only(inputs.encode(part, role)) for role, part in samples.items()}
-    check_constraints(inputs, arrays, limits)
+    check_constraints(inputs := with_holes(inputs, arrays), arrays, limits)
     vectors = {
         _FIELDS[role]: labels.vector(part, _FIELDS[role], len(arrays[role]))
         for role, part in (("X", y), ("X_train", y_train), ("X_new", y_new))

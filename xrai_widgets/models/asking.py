@@ -21,6 +21,12 @@ def ask(question: Callable[[], Answer], inputs: Inputs) -> Answer:
         raise
     except Exception as error:
         said = f"{type(error).__name__}: {first_line(str(error))}"
+        if inputs.holes and "NaN" in said:  # scikit-learn goes on with advice for training
+            told = next((note for note in inputs.notes if note.startswith("empty cells")), "some are missing")
+            raise ValueError(
+                f"the model could not answer for X, in which numbers are missing ({told}): {said.partition('. ')[0]}; "
+                "pass the whole pipeline, with the imputer that it was trained behind, or fill the cells"
+            ) from error
         raise ValueError(f"the model could not answer for X: {said}{_hint(str(error), inputs)}") from error
 
 

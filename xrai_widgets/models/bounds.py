@@ -42,11 +42,26 @@ def bounds_of(given: Any, inputs: Inputs, arrays: Mapping[str, Array], constrain
 def _from_data(inputs: Inputs, arrays: Mapping[str, Array]) -> tuple[Array, Array]:
     d = len(inputs.names)
     parts = [arrays[role].reshape(-1, d) for role in ("X", "X_train") if role in arrays]
-    low = np.min([part.min(axis=0) for part in parts], axis=0).astype(np.float64)
-    high = np.max([part.max(axis=0) for part in parts], axis=0).astype(np.float64)
+    low, high = ranges(np.vstack([side for part in parts for side in ranges(part)]))
+    low, high = low.astype(np.float64), high.astype(np.float64)
     if inputs.image_shape is not None:  # every pixel may take what any pixel takes
         low, high = np.full(d, low.min()), np.full(d, high.max())
     return low, high
+
+
+def ranges(flat: Array) -> tuple[Array, Array]:
+    """Return the lowest and the highest number of each column; 0 of one in which all are missing."""
+    low, high = np.fmin.reduce(flat, axis=0), np.fmax.reduce(flat, axis=0)
+    return np.where(np.isnan(low), 0, low), np.where(np.isnan(high), 0, high)
+
+
+def filled(X: Array) -> Array:
+    """Return the samples with the middle of its column's range in place of each missing number."""
+    gone = np.isnan(X)
+    if not gone.any():
+        return X
+    low, high = ranges(X)
+    return np.where(gone, (low + high) / 2, X)
 
 
 def _read(given: Any, d: int) -> tuple[Array, Array]:

@@ -96,7 +96,7 @@ def problems(
         if constraints[column].kind == "continuous":
             continue
         for role, part in parts.items():
-            wrong = part[part[:, column] != np.rint(part[:, column]), column]
+            wrong = part[(part[:, column] != np.rint(part[:, column])) & ~np.isnan(part[:, column]), column]
             if len(wrong):
                 found[names[column]] = (
                     f"{names[column]!r} can only hold whole numbers if {_ROLES[role]} do, got {wrong[0]:g}"

@@ -8,6 +8,7 @@ import numpy as np
 
 from xrai_widgets.core.subject import Array, Predict, Task
 from xrai_widgets.models.adapted import Adapted, Declared, Refused, normalised
+from xrai_widgets.models.bounds import filled
 from xrai_widgets.models.differentiable import layers_of
 from xrai_widgets.models.inputs import Inputs
 from xrai_widgets.models.linear import linear_of
@@ -160,7 +161,7 @@ def adapt_estimator(model: Any, inputs: Inputs, X: Array, outputs: Declared | No
     if outputs not in (None, given, *may):
         raise Refused(f"outputs must be {given!r} for a {type(model).__name__}, which says so itself, got {outputs!r}")
     linear = linear_of(model, X[:64], inputs) if inputs.numeric else None
-    inside: dict[str, Any] = {"linear": linear, "thresholds": thresholds_of(model, X[:64], inputs)}
+    inside: dict[str, Any] = {"linear": linear, "thresholds": thresholds_of(model, filled(X[:64]), inputs)}
     if task == "regression":
         refit = Refit(model, inputs, None)
         return Adapted(task, "values", Values(model, inputs), fit=refit, state=digest(model), **inside)
@@ -194,7 +195,7 @@ def _fast(model: Any, inputs: Inputs, rows: Array) -> Probabilities:
     slow = Probabilities(model, inputs)
     steps = getattr(model, "steps", None)
     final = model if steps is None else steps[-1][1]
-    if not is_flat(final):
+    if inputs.holes or not is_flat(final):  # where a missing number goes is the library's affair
         return slow
     try:
         before = None if steps is None or len(steps) < 2 else model[:-1]

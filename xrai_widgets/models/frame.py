@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from xrai_widgets.core.constraint import Constraint
+from xrai_widgets.core.missing import one_nan
 from xrai_widgets.core.subject import Array
 
 _LARGEST = 2**53  # float64 holds every integer up to here
@@ -19,7 +20,8 @@ class Column:
     """One original column: how its cells become numbers and how numbers become cells.
 
     ``dtype`` is what `decode` makes. An object column that holds nothing but numbers is treated as numbers
-    (``numbers``, their type) and turned back into objects.
+    (``numbers``, their type) and turned back into objects. ``whole``: only because some are missing,
+    whole numbers came as fractions.
     """
 
     name: Any
@@ -27,22 +29,24 @@ class Column:
     kind: Literal["continuous", "integer", "category"]
     categories: tuple[Any, ...] = ()
     numbers: Any = None
+    whole: bool = False
 
     def encode(self, series: pd.Series, role: str) -> Array:
-        """Return float64 numbers; ordinal codes for categories."""
+        """Return float64 numbers, NaN where one is missing; ordinal codes for categories."""
         if self.kind == "category":
             place = {label: code for code, label in enumerate(self.categories)}
             return np.array([place[cell] for cell in _cells(series, self.dtype)], dtype=np.float64)
         values: Array = series.to_numpy(dtype=np.float64, na_value=np.nan)
-        bad = ~np.isfinite(values)
+        values = one_nan(values)
+        bad = np.isinf(values)
         if bad.any():
             where = series.index[bad][:3].tolist()
             raise ValueError(
-                f"column {self.name!r} of {role} must hold finite numbers, got {int(bad.sum())} missing or infinite "
-                f"(rows {where}{', …' if bad.sum() > 3 else ''}): impute them or drop those rows"
+                f"column {self.name!r} of {role} must hold finite numbers or missing ones, got {int(bad.sum())} "
+                f"infinite (rows {where}{', …' if bad.sum() > 3 else ''}): replace them or drop those rows"
             )
         if self.kind == "integer" and (np.abs(values) > _LARGEST).any():
-            got = int(values[np.abs(values).argmax()])
+            got = int(values[np.nanargmax(np.abs(values))])
             raise ValueError(
                 f"column {self.name!r} of {role} must hold integers between -2**53 and 2**53, which float64 tells "
                 f"apart, got about {got}: if it numbers the rows, drop it, else scale it"
@@ -89,7 +93,10 @@ class FrameCodec:
     @property
     def constraints(self) -> tuple[Constraint, ...]:
         """Kind and categories of each column."""
-        return tuple(Constraint(kind=c.kind, categories=tuple(map(str, c.categories))) for c in self.columns)
+        return tuple(
+            Constraint(kind="integer" if c.whole else c.kind, categories=tuple(map(str, c.categories)))
+            for c in self.columns
+        )
 
     def renamed(self, names: Sequence[Any]) -> "FrameCodec":
         """Return the same columns under other names."""
@@ -133,9 +140,17 @@ def _learn(name: Any, given: Mapping[str, pd.Series]) -> Column:
     dtypes = [part.dtype for part in parts.values()]
     numbers = dtypes[0] if all(dtype == dtypes[0] for dtype in dtypes) else np.result_type(*map(_as_numpy, dtypes))
     boxed = next(iter(given.values())).dtype == object
-    return Column(
-        name, object if boxed else numbers, "continuous" if numbers.kind == "f" else "integer", numbers=numbers
-    )
+    whole = numbers.kind == "f" and _whole_but_for_holes(parts.values())
+    kind: Literal["continuous", "integer"] = "continuous" if numbers.kind == "f" else "integer"
+    return Column(name, object if boxed else numbers, kind, numbers=numbers, whole=whole)
+
+
+def _whole_but_for_holes(parts: Iterable[pd.Series]) -> bool:
+    """Whether numbers are missing and all others are whole."""
+    values = np.concatenate([part.to_numpy(dtype=np.float64, na_value=np.nan) for part in parts])
+    gone = np.isnan(values)
+    there = values[~gone]
+    return bool(gone.any() and len(there) and (np.abs(there) <= _LARGEST).all() and (there == np.rint(there)).all())
 
 
 def _learn_category(name: Any, parts: Mapping[str, pd.Series]) -> Column:

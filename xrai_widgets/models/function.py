@@ -260,6 +260,10 @@ def adapt_table(
         raise Refused(f"a table of predicted values must have one column, got {len(inputs.names)}")
     answer = Itself(task, outputs)
     for role, array in arrays.items():
+        if inputs.holes and (missing := int(np.isnan(array).sum())):
+            raise Refused(
+                f"{role} must hold finite numbers, got {missing} NaN: without a model it is the table of outputs"
+            )
         if task == "classification":
             require_probabilities(answer(array), f"without a model {role} is the table of class probabilities: they")
     return Adapted(task, "probabilities" if task == "classification" else "values", answer, queryable=False)

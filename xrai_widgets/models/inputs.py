@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from xrai_widgets.core.constraint import Constraint
+from xrai_widgets.core.missing import one_nan
 from xrai_widgets.core.subject import Array
 from xrai_widgets.models.adapted import Refused
 from xrai_widgets.models.constraints import changed, unknown_column
@@ -45,6 +46,8 @@ class Inputs:
         What the user does to samples before the model gets them.
     notes : tuple of str
         What the reader must know about how the samples were understood.
+    holes : bool
+        Numbers are missing: then nothing is known of the model from inside but where its trees split.
     """
 
     names: tuple[str, ...]
@@ -59,6 +62,7 @@ class Inputs:
     channels_last: bool = False
     preprocess: Callable[[Any], Any] | None = None
     notes: tuple[str, ...] = ()
+    holes: bool = False
 
     def encode(self, X: Any, role: str) -> Array:
         """Return float64 (n, d), or float32 (n, channels, height, width)."""
@@ -66,6 +70,10 @@ class Inputs:
             frame = X if isinstance(X, pd.DataFrame) else as_frame(X, role, self.codec.names)
             return self.codec.encode(frame, role)
         array = _numeric(X, role)
+        if self.image_shape is not None and np.isnan(array).any():
+            raise ValueError(
+                f"pixels of {role} must be finite numbers, got {int(np.isnan(array).sum())} NaN: fill them"
+            )
         if array.shape[1:] != self.sample_shape:
             raise ValueError(
                 f"each sample of {role} must have shape {self.sample_shape}, as in X, got {array.shape[1:]}"
@@ -112,10 +120,18 @@ class Inputs:
         at = {name: place for place, name in enumerate(self.codec.names)}
         return np.array([at[name] for name in self.order], dtype=np.intp)
 
+    def only_seems_whole(self, name: str) -> bool:
+        """Whether a column holds whole numbers, in a type of fractions that missing ones have made of it."""
+        return self.codec is not None and self.codec.columns[self.names.index(name)].whole
+
     @property
     def numeric(self) -> bool:
-        """Whether every column is a number, and reaches the model as it is."""
-        return self.preprocess is None and all(constraint.kind != "category" for constraint in self.constraints)
+        """Whether every column is a number in every row, and reaches the model as it is."""
+        return (
+            not self.holes
+            and self.preprocess is None
+            and all(constraint.kind != "category" for constraint in self.constraints)
+        )
 
 
 def learn(
@@ -222,7 +238,7 @@ def constrain(found: Inputs, wanted: Mapping[str, Constraint | Mapping[str, Any]
         constraint = changed(name, learned, given) if isinstance(given, Mapping) else given
         if learned.kind == "category":
             constraint = replace(constraint, kind="category", categories=learned.categories)
-        elif learned.kind == "integer" and constraint.kind == "continuous":
+        elif learned.kind == "integer" and constraint.kind == "continuous" and not found.only_seems_whole(name):
             constraint = replace(constraint, kind="integer")
         elif constraint.kind == "category" and not constraint.categories:
             raise ValueError(f"the category {name!r} must have categories=(…), the words for 0, 1, …, got none")
@@ -266,8 +282,17 @@ def _numeric(X: Any, role: str) -> Array:
         raise ValueError(f"{role} must hold at least one row and one column, got shape {array.shape}")
     with np.errstate(over="ignore"):  # too large for float64: infinite, refused below
         array = array.astype(np.float64)  # always a copy: whatever the user does to X does not change the subject
-    bad = ~np.isfinite(array)
+    bad = np.isinf(array)
     if bad.any():
         place = tuple(int(i) for i in np.argwhere(bad)[0])
-        raise ValueError(f"{role} must hold finite numbers, got {int(bad.sum())} NaN or infinite, the first at {place}")
-    return array
+        raise ValueError(f"{role} must hold finite numbers or NaN, got {int(bad.sum())} infinite, the first at {place}")
+    return one_nan(array)
+
+
+def with_holes(found: Inputs, arrays: Mapping[str, Array]) -> Inputs:
+    """Return what was learned with whether numbers are missing, and how many: a DataFrame's cells are counted there."""
+    missing = sum(int(np.isnan(part).sum()) for part in arrays.values())
+    if not missing:
+        return found
+    said = () if found.codec is not None else (f"empty cells: {missing:,}",)
+    return replace(found, holes=True, notes=(*found.notes, *said))

@@ -13,6 +13,7 @@ from xrai_widgets.core.subject import Array, Predict
 _SAMPLES = ("X", "X_train", "X_new")
 _ANSWERS = ("predict", "logits", "embed", "decide")
 _BLIND = ("gradient", "regions", "linear", "thresholds")  # what a category has not
+EMPTY = "missing"  # what the category of missing numbers is called
 _MOST = 200  # different numbers that a column may hold to be called a category without naming them
 _FEW = 5
 
@@ -77,6 +78,8 @@ class Named:
 def values_of(name: str, parts: Mapping[str, Array], said: Sequence[Any] | None, known: Array | None = None) -> Array:
     """Return the numbers that a column of codes may hold: those that were said, else those that there are.
 
+    A missing number is a category of its own, the last one, where one is missing.
+
     Parameters
     ----------
     name : str
@@ -96,7 +99,7 @@ def values_of(name: str, parts: Mapping[str, Array], said: Sequence[Any] | None,
     if said is None:
         if known is not None:
             return np.union1d(there, known)
-        odd = there[there != np.rint(there)]
+        odd = there[(there != np.rint(there)) & ~np.isnan(there)]
         if len(odd) or len(there) > _MOST:
             got = f"{odd[0]:g}" if len(odd) else f"{len(there)} different ones"
             raise ValueError(f"{name!r} can only be a category if it holds at most {_MOST} whole numbers, got {got}")
@@ -105,13 +108,13 @@ def values_of(name: str, parts: Mapping[str, Array], said: Sequence[Any] | None,
     if not np.isfinite(declared).all() or len(np.unique(declared)) < max(len(declared), 2):
         raise ValueError(f"categories of {name!r} must be at least two numbers that differ, got {list(said)[:8]}")
     for role, part in parts.items():
-        strange = np.setdiff1d(part, declared)
+        strange = np.setdiff1d(part[~np.isnan(part)], declared)
         if len(strange):
             told = ", ".join(f"{value:g}" for value in declared[:8]) + (", …" if len(declared) > 8 else "")
             raise ValueError(
                 f"{name!r} must hold the categories {told}, got {', '.join(f'{v:g}' for v in strange[:_FEW])} in {role}"
             )
-    return np.unique(declared)
+    return np.unique(np.r_[declared, there[np.isnan(there)]])
 
 
 def are_numbers(categories: Any) -> bool:
@@ -125,7 +128,7 @@ def are_numbers(categories: Any) -> bool:
 def are_other_numbers(words: Sequence[str]) -> bool:
     """Whether the words of a category are numbers, and not 0, 1, … in their order."""
     try:
-        numbers = [float(word) for word in words]
+        numbers = [np.nan if word == EMPTY else float(word) for word in words]
     except ValueError:
         return False
     return numbers != list(range(len(numbers)))
@@ -148,7 +151,7 @@ def recoded(given: Mapping[str, Any], columns: Mapping[int, Array]) -> dict[str,
         _turn(made, book)
     constraints = list(made["constraints"])
     for column, values in columns.items():
-        words = tuple(f"{int(v)}" if v == np.rint(v) else f"{v:g}" for v in values.tolist())
+        words = tuple(_word(value) for value in values.tolist())
         constraints[column] = replace(constraints[column], kind="category", categories=words)
     made["constraints"] = tuple(constraints)
     if made.get("bounds") is not None:
@@ -158,6 +161,12 @@ def recoded(given: Mapping[str, Any], columns: Mapping[int, Array]) -> dict[str,
         bounds.setflags(write=False)
         made["bounds"] = bounds
     return made
+
+
+def _word(value: float) -> str:
+    if np.isnan(value):
+        return EMPTY
+    return f"{int(value)}" if value == np.rint(value) else f"{value:g}"
 
 
 def _are_codes(values: Array) -> bool:

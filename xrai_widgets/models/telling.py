@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from xrai_widgets.core.subject import Array
+from xrai_widgets.models.bounds import ranges
 from xrai_widgets.models.inputs import Inputs
 
 FIRST = 256  # samples of X that are asked, at least
@@ -36,7 +37,7 @@ def telling_rows(arrays: Mapping[str, Array], inputs: Inputs, bounds: Array | No
     changed = flat[rng.integers(len(flat), size=(count, flat.shape[1])), np.arange(flat.shape[1])]
     free = [column for column, kind in enumerate(inputs.constraints) if kind.kind == "continuous" and not kind.group]
     if free:
-        low, high = (flat.min(axis=0), flat.max(axis=0)) if bounds is None else bounds
+        low, high = ranges(flat) if bounds is None else bounds
         drawn = rng.uniform(low[free], high[free], size=(len(changed[::2]), len(free)))
         changed[np.ix_(np.arange(0, count, 2), np.array(free))] = drawn
     return (*parts, changed.reshape(count, *pool.shape[1:]).astype(pool.dtype))

@@ -188,7 +188,7 @@ def told_apart(values: Sequence[Any]) -> list[str]:
 
 def _text(value: Any, digits: int) -> str:
     if not isinstance(value, float) or not np.isfinite(value):
-        return str(value)
+        return "missing" if isinstance(value, float) and np.isnan(value) else str(value)
     if value and not 1e-4 <= abs(value) < 1e15:
         return f"{value:.{digits}g}".replace("-", "−")
     whole = len(str(int(abs(value))))

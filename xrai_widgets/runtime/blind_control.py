@@ -4,7 +4,7 @@ import numpy as np
 
 from xrai_widgets.core import Array, Subject
 from xrai_widgets.runtime.control_models import Constant, LookUp, keys
-from xrai_widgets.runtime.copies import copy_groups
+from xrai_widgets.runtime.copies import copy_groups, own_value
 
 _FOLDS, _TREES = 3, 40
 
@@ -22,7 +22,8 @@ def blind(subject: Subject, seed: int) -> LookUp:
     y = np.concatenate([subject.y_train, subject.y])
     member = np.repeat([1, 0], [len(subject.X_train), len(subject.X)])
     labels = np.eye(subject.n_classes)[y] if subject.n_classes else y[:, None]
-    rows = np.nan_to_num(np.column_stack([X.reshape(len(X), -1), labels]))
+    flat = X.reshape(len(X), -1)
+    rows = np.column_stack([own_value(flat, flat), labels])
     likely = _likely(rows, member, copy_groups(X), seed)
     k = subject.n_classes
     if not k:  # the surer, the nearer to the true value

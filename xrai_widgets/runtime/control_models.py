@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from xrai_widgets.core import Array, Predict, Subject
+from xrai_widgets.core.missing import one_nan
 
 _TINY = 1e-12
 
@@ -106,4 +107,4 @@ class Learner:
 def keys(X: Array) -> list[bytes]:
     """Return bytes per sample that are equal for equal samples."""
     flat = np.ascontiguousarray(X, dtype=np.float64).reshape(len(X), int(np.prod(X.shape[1:]))) + 0.0  # -0.0 is 0.0
-    return [row.tobytes() for row in flat]
+    return [row.tobytes() for row in one_nan(flat)]

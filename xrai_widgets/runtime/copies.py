@@ -62,15 +62,24 @@ def _spread(X: Array, most: int) -> Array:
 
 
 def _scaled(X: Array, by: Array) -> Array:
-    """Return the columns that vary in ``by``, at most 256, in units of their standard deviation there; missing: 0."""
+    """Return the columns that vary in ``by``, at most 256, in units of their standard deviation there."""
     flat, held = (part.reshape(len(part), -1) for part in (X, by))
     if held.shape[1] > _COLUMNS:
         kept = np.linspace(0, held.shape[1], _COLUMNS, endpoint=False).astype(int)
         flat, held = flat[:, kept], held[:, kept]
-    held = np.nan_to_num(held.astype(np.float64))
+    flat, held = (own_value(part.astype(np.float64), held) for part in (flat, held))
     spread = held.std(axis=0)
     varies = spread > 0
-    return np.asarray((np.nan_to_num(flat.astype(np.float64)) - held.mean(axis=0))[:, varies] / spread[varies])
+    return np.asarray((flat - held.mean(axis=0))[:, varies] / spread[varies])
+
+
+def own_value(flat: Array, by: Array) -> Array:
+    """Return flat samples in which missing numbers have a value of their own, well below all others in ``by``."""
+    gone = np.isnan(flat)
+    if not gone.any():
+        return flat
+    low, high = (np.nan_to_num(end.reduce(by, axis=0).astype(np.float64)) for end in (np.fmin, np.fmax))
+    return np.where(gone, low - np.maximum(high - low, 1e-6 * np.abs(low)) - (high == low), flat)
 
 
 def _distances(first: Array, second: Array) -> Array:

@@ -240,7 +240,7 @@ class ConstraintEditor(anywidget.AnyWidget):
     def _codes(self, subject: Subject, column: int) -> list[str]:
         """Return the numbers in a column, or its words for 0, 1, …; of too many none."""
         words = subject.constraints[column].categories
-        there = np.unique(subject.X[:, column])
+        there = np.unique(subject.X[~subject.missing[:, column], column])
         return list(words) or [f"{value:g}" for value in there[: _MOST_CODES if len(there) <= _MOST_CODES else 0]]
 
     def _outside(self, subject: Subject, name: str, limits: Sequence[float]) -> str:

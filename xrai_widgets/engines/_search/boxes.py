@@ -26,6 +26,8 @@ def negative_box(samples: Array, space: Space, base: Array | None) -> tuple[Arra
             low[:, column] = value
         if space.fixed[column] or kind.monotone < 0:
             high[:, column] = value
+    gone = space.missing(samples)
+    low[gone] = high[gone] = samples[gone]
     if base is None:
         return low, high
     low, high = np.where(samples > base, samples, low), np.where(samples < base, samples, high)

@@ -115,8 +115,8 @@ def _values(contrast: Contrast, column: int, pool: Array, budget: Budget) -> lis
     """Return the values (n,) that a number may be changed to: those of known samples, or just beyond a threshold."""
     n, origin = len(contrast.samples), contrast.origins[:, column]
     cuts = None if budget.thresholds is None else budget.thresholds.values[column]
-    known = pool[:, column] if cuts is None else cuts
-    if cuts is not None and not len(cuts):
+    known = pool[~contrast.space.missing(pool)[:, column], column] if cuts is None else cuts
+    if not len(known):
         return []
     marks = np.quantile(known, np.linspace(0, 1, budget.levels), method="nearest")
     if budget.thresholds is not None:

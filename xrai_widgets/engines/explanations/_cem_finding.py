@@ -221,7 +221,8 @@ def _rows(explained: Explained) -> pd.DataFrame:
         chosen = np.flatnonzero(np.isfinite(found.margin))[:_SHOWN_ROWS]
         if not len(chosen):
             continue
-        shown = [_in_units(explained, part[chosen]) for part in (contrast.samples, contrast.origins, found.points)]
+        parts = (contrast.space.empty(part[chosen]) for part in (contrast.samples, contrast.origins, found.points))
+        shown = [_in_units(explained, part) for part in parts]
         size = sizes(contrast, found)[chosen]
         for number, sample in enumerate(explained.ids[explained.index[chosen]]):
             status = "found" if found.done[chosen[number]] else "not found"
@@ -259,13 +260,14 @@ def _arrays(explained: Explained) -> dict[str, Array]:
     the pertinent negatives (n, d), NaN where none was found.
     """
     first = next(iter(explained.parts.values()))[0]
-    arrays = {"index": explained.index, "original": first.samples.reshape(-1, *explained.shape)}
+    empty = first.space.empty
+    arrays = {"index": explained.index, "original": empty(first.samples).reshape(-1, *explained.shape)}
     for mode, (contrast, found) in explained.parts.items():
-        arrays[mode.lower()] = found.points.reshape(-1, *explained.shape)
+        arrays[mode.lower()] = empty(found.points).reshape(-1, *explained.shape)
         arrays[f"{mode.lower()}_found"] = found.done
         arrays[f"{mode.lower()}_change"] = sizes(contrast, found).reshape(-1, *explained.shape)
         if mode == "PN":
-            arrays["nearest"] = np.where(found.done[:, None], found.points, np.nan)
+            arrays["nearest"] = np.where(found.done[:, None], empty(found.points), np.nan)
         if mode == "PP":
-            arrays["baseline"] = contrast.origins.reshape(-1, *explained.shape)
+            arrays["baseline"] = empty(contrast.origins).reshape(-1, *explained.shape)
     return arrays

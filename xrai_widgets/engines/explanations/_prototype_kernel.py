@@ -1,6 +1,6 @@
 """How similar two samples are: a Gaussian or linear kernel on tables of mixed columns, and on images."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -20,7 +20,8 @@ class Kernel:
     holds. So two different categories add 2 to the squared distance of the Gaussian kernel, the mean of what two draws
     of a standardised number add: exp(−d²/2σ²) is a Gaussian kernel on the numbers times the overlap kernel
     exp(−1/σ²)^(number of different categories) on the categories. In the linear kernel an equal category adds 1.
-    Both are positive definite.
+    Both are positive definite. A missing number is a value of its own: 0 along the number's coordinate, and 1 along one
+    more that tells it from all numbers, so that missing and a number differ by what two draws differ by, 2 in the mean.
 
     Parameters
     ----------
@@ -32,6 +33,8 @@ class Kernel:
     categories : tuple of (column, number of categories)
     sigma : float
         Width of the Gaussian.
+    holes : int array
+        Places among the numeric columns in which numbers are missing.
     """
 
     kind: Kind
@@ -40,11 +43,12 @@ class Kernel:
     scale: Array
     categories: tuple[tuple[int, int], ...] = ()
     sigma: float = 1.0
+    holes: Array = field(default_factory=lambda: np.empty(0, dtype=np.intp))
 
     @property
     def width(self) -> int:
         """Number of coordinates of a point."""
-        return len(self.numeric) + sum(count for _, count in self.categories)
+        return len(self.numeric) + sum(count for _, count in self.categories) + len(self.holes)
 
     def embed(self, samples: Array) -> Array:
         """Return the points (n, D) of samples (n, …), in units of sigma."""
@@ -57,6 +61,10 @@ class Kernel:
         for column, count in self.categories:
             points[:, start : start + count] = flat[:, column, None] == np.arange(count)
             start += count
+        if len(self.holes):
+            gone = np.isnan(points[:, self.holes])
+            points[:, start:] = gone * (self.scale[self.holes] > 0)
+            points[:, self.holes] = np.where(gone, 0.0, points[:, self.holes])
         if self.kind == "gaussian":
             points /= self.sigma
         return points

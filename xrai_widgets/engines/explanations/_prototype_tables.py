@@ -51,11 +51,15 @@ def feature_similarity(found: Sequence[Found], shown: Contents) -> pd.DataFrame:
     """Return a row per feature: its similarity to each prototype, and their mean weighted by share.
 
     exp(−|x − z| / standard deviation of the training samples) for numbers, as AIX360's tutorial on credit does, and 1
-    for equal, 0 for different categories; the mean over the explained samples, or over a thousand of them.
+    for equal, 0 for different categories, as for a missing number beside one that is not; the mean over the explained
+    samples, or over a thousand of them.
     """
     if not shown.tabular:
         return pd.DataFrame()
     spread = shown.X_train.std(axis=0)
+    for column in np.flatnonzero(np.isnan(spread)):  # numbers are missing
+        there = shown.X_train[~np.isnan(shown.X_train[:, column]), column]
+        spread[column] = there.std() if len(there) else 0.0
     kinds = shown.constraints or (Constraint(),) * shown.X_train.shape[1]
     words = np.array([kind.kind == "category" for kind in kinds], dtype=bool)
     frames = []
@@ -89,10 +93,16 @@ def contents(found: Sequence[Found], shown: Contents) -> pd.DataFrame:
 
 
 def _texts(frame: pd.DataFrame) -> list[list[str]]:
-    return [[str(cell) for cell in row] for row in frame.itertuples(index=False)]
+    return [[_text(cell) for cell in row] for row in frame.itertuples(index=False)]
+
+
+def _text(cell: object) -> str:
+    missing = cell is pd.NA or (isinstance(cell, float) and np.isnan(cell))
+    return "missing" if missing else str(cell)
 
 
 def _alike(samples: Array, prototype: Array, spread: Array, words: Array) -> Array:
-    apart = np.abs(samples - prototype)
+    gone, both = np.isnan(samples) | np.isnan(prototype), np.isnan(samples) & np.isnan(prototype)
+    apart = np.where(both, 0.0, np.where(gone, np.inf, np.abs(samples - prototype)))
     similar = np.exp(-apart / np.where(spread > 0, spread, 1e-10))
     return np.asarray(np.where(words | (spread == 0), apart == 0, similar).mean(axis=0))

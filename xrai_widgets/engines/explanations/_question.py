@@ -12,8 +12,15 @@ from xrai_widgets.engines.explanations._autoencoder import Penalty
 
 
 def typical(known: Array, space: Space) -> Array:
-    """Return the median of each number, the most frequent category, and the most frequent member of a group."""
+    """Return the median of each number, the most frequent category, and the most frequent member of a group.
+
+    Missing numbers are left out; where all are missing it is the lowest number that is allowed.
+    """
+    known = space.empty(known)
     base: Array = np.median(known, axis=0)
+    for column in np.flatnonzero(np.isnan(base)):
+        there = known[~np.isnan(known[:, column]), column]
+        base[column] = np.median(there) if len(there) else space.bounds[0, column]
     for column, kind in enumerate(space.constraints):
         if kind.kind == "category":
             base[column] = np.bincount(np.rint(known[:, column]).astype(np.intp)).argmax()

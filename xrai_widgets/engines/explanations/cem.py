@@ -20,6 +20,7 @@ from xrai_widgets.core import (
     quiet,
 )
 from xrai_widgets.core.subject import Decode
+from xrai_widgets.engines._missing import Blanks
 from xrai_widgets.engines._search.contrast import Answers, Contrast, Found, Mode
 from xrai_widgets.engines._search.coordinates import Budget
 from xrai_widgets.engines._search.differences import Differences, is_smooth
@@ -68,6 +69,7 @@ _MOST_CHANGES = 30
         ),
     ),
     reference="Dhurandhar et al. 2018, arXiv:1802.07623",
+    missing="kept",
     controls=CONTROLS,
 )
 def cem(
@@ -191,14 +193,15 @@ def cem(
     rng = np.random.default_rng(seed)
     names = np.arange(len(X)) if ids is None else ids
     index = chosen(instances, names, rng, n_samples)
-    samples, known = (
-        part.reshape(len(part), -1).astype(np.float64) for part in (X[index], X if X_train is None else X_train)
-    )
-    space, images = Space(bounds, constraints, scale), X.ndim > 2
+    samples, known = (_flat(part) for part in (X[index], X if X_train is None else X_train))
+    blanks = Blanks.of(bounds, samples, known)
+    samples, known = (part if blanks is None else blanks.fill(part) for part in (samples, known))
+    space, images = Space(bounds, constraints, scale, blanks), X.ndim > 2
     width = samples.shape[1] + sum(len(kind.categories) for kind in constraints)
     rows = max(64, int(memory_limit * 1e9 / 8 / (16 * width)))
     pool = known[rng.permutation(len(known))[:_POOL]]
-    answers = _asked(Answers(predict, logits, gradient, X.shape[1:], rows), search, space, pool, seed)
+    answers = _of_marks(Answers(predict, logits, gradient, X.shape[1:], rows), blanks)
+    answers = _asked(answers, search, space, pool, seed)
     penalty = None
     if autoencoder:
         learn = step.part(0.0, 0.2)
@@ -226,7 +229,7 @@ def cem(
     )
     first = next(iter(explained.parts.values()))[0]
     explained.notes += [f"An explanation counts if its answer leads by kappa = {question.kappa:.3g}."]
-    explained.notes += class_notes(explained, pool)
+    explained.notes += class_notes(explained, pool) + ([] if blanks is None else blanks.notes(samples))
     exact = search == "automatic"
     levels = None if thresholds is None else Levels.of(thresholds, space)
     means = Means(
@@ -247,6 +250,20 @@ def cem(
         _run(explained, question, means, noise, seed, step.part(0.2 if autoencoder else 0.0, 0.98))
     explained.notes += empty_notes(explained)
     return cem_finding(explained)
+
+
+def _flat(samples: Array) -> Array:
+    return samples.reshape(len(samples), -1).astype(np.float64)
+
+
+def _of_marks(answers: Answers, blanks: Blanks | None) -> Answers:
+    """Return the answers for samples in which marks stand for missing numbers."""
+    if blanks is None:
+        return answers
+    logits = None if answers.logits is None else blanks.asking(answers.logits)
+    return replace(
+        answers, predict=blanks.asking(answers.predict), logits=logits, gradient=blanks.slopes(answers.gradient)
+    )
 
 
 def _asked(answers: Answers, search: str, space: Space, pool: Array, seed: int) -> Answers:

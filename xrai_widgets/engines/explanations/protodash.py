@@ -24,6 +24,7 @@ from xrai_widgets.engines.explanations._random_prototypes import CONTROLS
     tasks=("classification", "regression"),
     reference="Gurumoorthy et al. 2019, arXiv:1707.01212; Kim, Khanna, Koyejo 2016 (criticisms)",
     labels_suffice=True,
+    missing="own value",
     controls=CONTROLS,
 )
 def protodash(
@@ -131,7 +132,7 @@ def protodash(
     """
     _check(X, X_train, constraints, n_prototypes)
     scaled = scale == "columns" or (scale == "automatic" and bool(constraints) and X_train.ndim == 2)
-    similarity = make_kernel(kernel, sigma, scaled, X_train, constraints, seed)
+    similarity = make_kernel(kernel, sigma, scaled, X_train, constraints, seed, X)
     answers, train_answers = answers_of(predict, X, X_train, explain, step.part(0.0, 0.1))
     people, said = people_of(
         explain, class_by, task, (y, y_train), (answers, train_answers), (ids, train_ids), classes, (X, X_train)
@@ -164,10 +165,8 @@ def _check(X: Array, X_train: Array, constraints: Sequence[Constraint], n_protot
     for name, samples in (("X", X), ("X_train", X_train)):
         if samples.ndim < 2 or not len(samples):
             raise ValueError(f"{name} must hold samples as rows, got shape {samples.shape}")
-        if not np.isfinite(samples).all():
-            raise ValueError(
-                f"{name} must be finite, got NaN or infinity in {int((~np.isfinite(samples)).sum())} cells"
-            )
+        if (bad := int(np.isinf(samples).sum())) or (samples.ndim > 2 and (bad := int(np.isnan(samples).sum()))):
+            raise ValueError(f"{name} must hold finite numbers, or missing ones in a table, got {bad} other cells")
     if X.shape[1:] != X_train.shape[1:]:
         raise ValueError(f"X and X_train must have the same columns, got {X.shape[1:]} and {X_train.shape[1:]}")
     if constraints and X.ndim == 2 and len(constraints) != X.shape[1]:
@@ -179,6 +178,15 @@ def _notes(kernel: Kernel, scaled: bool, shown: Contents, sigma: float | None) -
     if kernel.kind == "gaussian":
         how = "given" if sigma is not None else "the median distance between training samples"
         notes.append(f"The Gaussian kernel has the width σ = {kernel.sigma:.4g} ({how}).")
+    if len(kernel.holes):
+        few = ", ".join(shown.columns[column] for column in kernel.numeric[kernel.holes][:5])
+        more = f" and {len(kernel.holes) - 5} more" if len(kernel.holes) > 5 else ""
+        how = (
+            ", as far from a number as two numbers are from each other in the mean"
+            if scaled and kernel.kind == "gaussian"
+            else ""
+        )
+        notes.append(f"A missing number is a value of its own{how}: {few}{more}.")
     left = kernel.numeric[kernel.scale == 0]
     if scaled and len(left):
         few = ", ".join(shown.columns[column] for column in left[:5])

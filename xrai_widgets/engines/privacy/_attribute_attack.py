@@ -78,14 +78,17 @@ def attack_model(name: str, kind: str, seed: int) -> Any:
 def known_to_all(
     samples: Array, withheld: Withheld, constraints: tuple[Constraint, ...], labels: Array | None
 ) -> Array:
-    """Return the other features, categories as one column each, and the labels if the attacker knows them."""
+    """Return the other features, categories as one column each, and the labels if the attacker knows them.
+
+    A missing number is a value of its own: the mean, and a column that says that it is missing.
+    """
     blocks = []
     for column in range(samples.shape[1]):
         if column in withheld.columns:
             continue
         values = samples[withheld.rows, column]
         is_category = bool(constraints) and constraints[column].kind == "category"
-        blocks.append(_one_hot(values) if is_category else _standard(values[:, None]))
+        blocks.append(_one_hot(values) if is_category else _numbers(values))
     if labels is not None:
         own = labels[withheld.rows]
         blocks.append(_one_hot(own) if np.issubdtype(own.dtype, np.integer) else _standard(own[:, None]))
@@ -122,6 +125,14 @@ def told_by_candidates(
     best = np.isclose(loss, loss.min(axis=1, keepdims=True), rtol=1e-9, atol=1e-12).astype(float)
     best /= best.sum(axis=1, keepdims=True)
     return np.hstack([_standard(loss), best, (best @ withheld.targets)[:, None]])
+
+
+def _numbers(values: Array) -> Array:
+    gone = np.isnan(values)
+    if not gone.any():
+        return _standard(values[:, None])
+    filled = np.where(gone, 0.0 if gone.all() else values[~gone].mean(), values)
+    return np.hstack([_standard(filled[:, None]), _standard(gone[:, None].astype(np.float64))])
 
 
 def _one_hot(codes: Array) -> Array:

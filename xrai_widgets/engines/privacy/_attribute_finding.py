@@ -101,7 +101,7 @@ def attribute_finding(people: People, whole: Whole, meant: int, tolerance: float
         said.append(f"{len(whole)} of {meant} features are done.")
     left = len(people.samples) - len(one.rows)
     if left:
-        said.append(f"{left} samples are left out: their value of {one.name} is too rare to be guessed.")
+        said.append(f"{left} samples are left out: their value of {one.name} is too rare to be guessed, or missing.")
     features = pd.DataFrame([_row(*found, level, tolerance) for found in whole])
     features = features.sort_values("gain", ascending=False, ignore_index=True)
     return Finding(

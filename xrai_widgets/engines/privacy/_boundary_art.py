@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import special
 
-from xrai_widgets.core import Array, Step
+from xrai_widgets.core import Array, NotApplicable, Step
 from xrai_widgets.core.step import Partial
 from xrai_widgets.engines._art_space import classifier, global_seed
 from xrai_widgets.engines._hop_skip_jump import Settings
@@ -22,6 +22,8 @@ def art_distances(
     """
     from art.attacks.inference.membership_inference import LabelOnlyDecisionBoundary
 
+    if problem.space.blanks is not None:
+        raise NotApplicable("ART's distances would count moves along missing numbers", "implementation='native'")
     budget = {"max_iter": settings.max_iter, "max_eval": settings.max_eval, "init_eval": settings.init_eval}
     for number in range(len(problem.samples)):
         step(number / len(problem.samples), "ART label-only boundary distance", partial)

@@ -11,6 +11,7 @@ import pandas as pd
 from xrai_widgets.core import Array, Chart, Constraint, Finding, Predict, Step, quiet
 from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.engines._hop_skip_jump import Settings, hop_skip_jump
+from xrai_widgets.engines._missing import Blanks
 from xrai_widgets.engines._problem import Best, Problem
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.privacy._attack_report import Scored, attack_report
@@ -100,14 +101,16 @@ def ask(
     outputs = predict(X)
     right = outputs.argmax(axis=1) == y
     flat, near = (part.reshape(len(part), -1).astype(np.float64) for part in (X, near))
-    space = Space(bounds, constraints, scale)
+    if (blanks := Blanks.of(bounds, flat, near)) is not None:
+        flat, near, predict = blanks.fill(flat), blanks.fill(near), blanks.asking(predict)
+    space = Space(bounds, constraints, scale, blanks)
     problem = Problem(predict, space, flat[right], y[right], numbers[right], X.shape[1:], "l2", at_once)
     return Asked(problem, rows, y, right, outputs.shape[1], near, flat)
 
 
 def by_noise(asked: Asked, sizes: tuple[float, ...], copies: int, seed: int, step: Step, finish: Finish) -> int:
     """Score by the share of noisy copies that keep the label; return how many copies of each sample there were."""
-    spread = spread_of(asked.everything, is_image=len(asked.problem.shape) > 1)
+    spread = spread_of(asked.problem.space.empty(asked.everything), is_image=len(asked.problem.shape) > 1)
     noise = Noise(asked.problem, spread, asked.everything, sizes)
 
     def unfinished(tried: int) -> Callable[[], Finding]:

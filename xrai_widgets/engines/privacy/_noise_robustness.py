@@ -55,6 +55,9 @@ def spread_of(samples: Array, is_image: bool) -> Array:
     if is_image:
         return np.full(samples.shape[1], samples.std())
     deviation: Array = samples.std(axis=0)
+    for column in np.flatnonzero(np.isnan(deviation)):  # numbers are missing
+        there = samples[~np.isnan(samples[:, column]), column]
+        deviation[column] = there.std() if len(there) else 0.0
     return deviation
 
 

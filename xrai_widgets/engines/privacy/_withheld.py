@@ -1,7 +1,7 @@
 """The features that an attacker may want to know: columns, and what can be guessed about them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -25,7 +25,7 @@ class Withheld:
     columns : tuple of int
         One, or all members of a one-hot group.
     rows : int array (r,)
-        The samples that are guessed: those of rare categories are left out.
+        The samples that are guessed: those of rare categories, and those that lack the number, are left out.
     target : array (r,)
         Codes 0…k−1 of the categories, or ranks of the numbers between 0 and 1.
     candidates : array (v, len(columns))
@@ -75,6 +75,9 @@ def withhold(
         Members and non-members.
     is_member : bool array (n,)
     """
+    there = np.flatnonzero(~np.isnan(samples[:, columns]).any(axis=1))
+    if len(there) < len(samples):
+        return _of_those_there(name, columns, samples, is_member, constraints, there)
     block = samples[:, columns]
     values, codes = np.unique(block, axis=0, return_inverse=True)
     codes = codes.ravel()
@@ -93,3 +96,19 @@ def withhold(
     rows = np.flatnonzero(np.isin(codes, common))
     target = np.searchsorted(common, codes[rows])
     return Withheld(name, "category", columns, rows, target, values[common], np.arange(len(common)))
+
+
+def _of_those_there(
+    name: str,
+    columns: tuple[int, ...],
+    samples: Array,
+    is_member: Array,
+    constraints: Sequence[Constraint],
+    there: Array,
+) -> Withheld | str:
+    """Return the feature as it is to be guessed of the samples that have it."""
+    members = int(is_member[there].sum())
+    if min(members, len(there) - members) < FEWEST:
+        return f"fewer than {FEWEST} members or {FEWEST} non-members have it, it is missing in the others"
+    found = withhold(name, columns, samples[there], is_member[there], constraints)
+    return found if isinstance(found, str) else replace(found, rows=there[found.rows])

@@ -36,6 +36,7 @@ _MOST = 20
     inputs=("tabular",),
     reference="Yeom et al. 2018, arXiv:1709.01604; Jayaraman and Evans 2022, arXiv:2209.01292",
     labels_suffice=True,
+    missing="own value",
     controls=(
         Control("constant", "no leak"),
         Control("memorising", "anything", "what the labels alone give away; an attacker who knows them gains nothing"),
@@ -139,6 +140,8 @@ def attribute_inference(
     people = People.drawn((X_train, y_train, train_ids), (X, y, ids), n_samples, classes, task, seed)
     if implementation == "art" and attack != "output":
         raise NotApplicable("ART's attribute inference looks at the output alone", "attack='output'")
+    if implementation == "art" and np.isnan(people.samples).any():
+        raise NotApplicable("ART's attribute inference takes no missing numbers", "implementation='native'")
     step(0.0, "outputs of the model")
     outputs = predict(people.samples)
     found, notes = _to_guess(people, names, chosen, constraints, seed)
@@ -181,6 +184,8 @@ def _to_guess(
     if not found:
         raise NotApplicable("no feature has anything to guess: " + next(iter(nothing.values())))
     notes += [f"{name} was not tried: {why}." for name, why in nothing.items()]
+    if np.isnan(people.samples).any():
+        notes.append("That a number is missing is known to the attacker; who lacks a feature is not guessed about it.")
     return found, notes
 
 

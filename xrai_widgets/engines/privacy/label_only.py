@@ -28,6 +28,7 @@ _NOISE, _BOUNDARY = When("attack", "noise"), When("attack", "boundary distance")
     measures=MEASURES,
     reference="Choquette-Choo et al. 2021, arXiv:2007.14321; Li and Zhang 2021, arXiv:2007.15528",
     labels_suffice=True,
+    missing="kept",
     controls=(
         Control("constant", "no leak"),
         Control("memorising", "anything", "above 0, not 1: it is right about members, and has no boundary around them"),

@@ -20,6 +20,7 @@ _FLOOR = {"classification": 0.005, "regression": 1e-4}
     measures=MEASURES,
     tasks=("classification", "regression"),
     reference="Carlini et al. 2022, arXiv:2112.03570; Zarifzadeh, Liu, Shokri 2024, arXiv:2312.03262",
+    missing="kept",
     controls=(
         Control("constant", "no leak"),
         Control("memorising", "leak"),

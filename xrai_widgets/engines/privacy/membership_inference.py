@@ -40,6 +40,7 @@ _CHANCE = "member probability"
     measures=MEASURES,
     tasks=("classification", "regression"),
     reference="Yeom et al. 2018, arXiv:1709.01604; Song, Mittal 2021, arXiv:2003.10595",
+    missing="kept",
     controls=(
         Control("constant", "no leak"),
         Control("memorising", "leak"),

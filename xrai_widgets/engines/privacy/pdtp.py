@@ -39,6 +39,7 @@ _NATIVE = When("implementation", "native")
     tasks=("classification", "regression"),
     reference="Long, Bindschaedler, Gunter 2017, arXiv:1712.09136",
     # "nothing removed" is the null of every sample already; the ids that are asked for may be absent from a control
+    missing="kept",
     controls=(
         Control("constant", "no leak", params={"samples": ""}),
         Control("memorising", "leak", params={"samples": ""}),

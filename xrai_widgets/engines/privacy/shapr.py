@@ -14,6 +14,7 @@ _NATIVE = When("implementation", "native")
 @assessment(
     title="SHAPr membership exposure",
     reference="Duddu, Szyller, Asokan 2021, arXiv:2112.02230",
+    missing="kept",
     controls=(
         Control("constant", "anything", "all outputs are alike: no sample counts more than another of its class"),
         Control("memorising", "anything", "a full leak, and yet it need not be high: this measures no leak"),

@@ -156,7 +156,7 @@ def _nearest(attacked: Attacked) -> Array:
     problem, best = attacked.problem, attacked.best
     nearest = np.full((len(attacked.index), problem.samples.shape[1]), np.nan)
     changed = problem.space.to_samples(best.points, problem.samples)
-    nearest[np.flatnonzero(attacked.right)[best.found]] = changed[best.found]
+    nearest[np.flatnonzero(attacked.right)[best.found]] = problem.space.empty(changed[best.found])
     return nearest
 
 
@@ -186,7 +186,7 @@ def _rows(attacked: Attacked) -> pd.DataFrame:
     originals = problem.samples[found]
     changed = problem.space.to_samples(best.points[found], originals)
     names = list(attacked.feature_names) or [f"x{i}" for i in range(originals.shape[1])]
-    before, after = (_in_units(part, attacked.decode, names) for part in (originals, changed))
+    before, after = (_in_units(problem.space.empty(part), attacked.decode, names) for part in (originals, changed))
     ids = attacked.ids[attacked.index[attacked.right][found]]
     rows = []
     for number, sample in enumerate(ids):

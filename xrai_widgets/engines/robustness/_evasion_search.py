@@ -108,6 +108,7 @@ class Search:
             self.exact = cross_leaves(self.contrast, self.found, self.known.regions, self.step, self.partial)
         else:
             return False
+        self.exact &= ~self.problem.space.missing(self.problem.samples).any(axis=1)  # forms are of numbers
         self._note("exact")
         self.exact &= self.best.found == self.found.done
         return bool(self.exact.all())

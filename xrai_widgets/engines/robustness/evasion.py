@@ -22,6 +22,7 @@ from xrai_widgets.core import (
 from xrai_widgets.core.step import Partial
 from xrai_widgets.core.subject import Decode
 from xrai_widgets.engines import _hop_skip_jump as hsj
+from xrai_widgets.engines._missing import Blanks
 from xrai_widgets.engines._problem import Best, Problem
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.robustness import _gradient_descent as pgd
@@ -47,6 +48,7 @@ _NAMES = {"hop_skip_jump": "HopSkipJump", "pgd": "projected gradient descent"}
     ),
     reference="Chen, Jordan, Wainwright 2020, arXiv:1904.02144; Madry et al. 2018, arXiv:1706.06083",
     labels_suffice=True,
+    missing="kept",
     controls=CONTROLS,
 )
 def evasion(
@@ -174,7 +176,11 @@ def evasion(
     rng = np.random.default_rng(seed)
     index = np.sort(rng.permutation(len(X))[:n_samples])
     flat = X.reshape(len(X), -1).astype(np.float64)
-    space = Space(bounds, constraints, scale)
+    others = flat if X_train is None else X_train.reshape(len(X_train), -1).astype(np.float64)
+    if (blanks := Blanks.of(bounds, flat, others)) is not None:
+        flat, others = blanks.fill(flat), blanks.fill(others)
+        predict, gradient = blanks.asking(predict), blanks.slopes(gradient)
+    space = Space(bounds, constraints, scale, blanks)
     rows = max(64, int(memory_limit * 1e9 / 8 / (12 * (flat.shape[1] + sum(len(c.categories) for c in constraints)))))
     outputs = predict(X[index])
     answers, n_classes = outputs.argmax(axis=1), outputs.shape[1]
@@ -203,7 +209,8 @@ def evasion(
     if unstable >= _UNSTEADY:
         return unsteady_finding(attacked, f"{said} Nothing was attacked: an answer would change by chance alone.")
     notes = [f"{said} Distances are no surer than that."] if unstable else []
-    others = flat if X_train is None else X_train.reshape(len(X_train), -1).astype(np.float64)
+    if blanks is not None:
+        notes += blanks.notes(flat[index])
     pool = others[rng.permutation(len(others))[:_POOL]]
     known = Knowledge(gradient, linear, regions, thresholds, pool)
     notes += _run(attacked, budget, attack, implementation, gradient, known, step.part(0.02, 0.97))
