@@ -3,6 +3,7 @@
 from xrai_widgets.core.assessment import Assessment, Gap, NotApplicable, assessment, find, registered
 from xrai_widgets.core.constraint import Constraint
 from xrai_widgets.core.control import Control
+from xrai_widgets.core.decision import labels
 from xrai_widgets.core.finding import Bound, Chart, Finding
 from xrai_widgets.core.measure import Measure
 from xrai_widgets.core.outcome import Outcome
@@ -34,6 +35,7 @@ __all__ = [
     "assessment",
     "closest",
     "find",
+    "labels",
     "quiet",
     "registered",
 ]

@@ -18,6 +18,7 @@ from xrai_widgets.models.code import code_digest
 from xrai_widgets.models.codes import coded_columns
 from xrai_widgets.models.columns import aligned
 from xrai_widgets.models.constraints import read_range
+from xrai_widgets.models.decisions import own_rule
 from xrai_widgets.models.estimator import adapt_estimator, check_estimator, is_estimator
 from xrai_widgets.models.function import adapt_function, adapt_table
 from xrai_widgets.models.given import check_constraints, check_given, check_words, named_models
@@ -60,6 +61,7 @@ def describe(
     fit: Any,
     outputs: Declared | None = None,
     preprocess: Any = None,
+    decide: Any = None,
 ) -> dict[str, Any]:
     """Return the fields of a subject; see `Subject.of` for the arguments."""
     if model is None:
@@ -91,6 +93,7 @@ def describe(
     steady = Steadiness(0.0, 0.0, 0)
     if adapted.queryable:
         steady = ask(lambda: steadiness(fields["predict"], arrays["X"]), inputs)
+    rule, said_of_it = ask(lambda: own_rule(decide, model, adapted, fields, arrays, inputs), inputs)
     state = adapted.state if not steady.twice else digest(model, chance=False)
     trained = adapted.fit if fit is None else training(fit, model, adapted, inputs, fields["classes"])
     made = {
@@ -107,6 +110,7 @@ def describe(
         "embed": adapted.embed,
         "regions": None if adapted.regions is None else _read_only(adapted.regions),
         **{key: told and tuple(map(_read_only, told)) for key, told in _inside(adapted).items()},
+        **rule,
         "fit": trained,
         "bounds": box,
         "feature_names": inputs.names,
@@ -116,7 +120,7 @@ def describe(
         **_groups(groups, train_groups, given, arrays),
         "outputs": adapted.outputs,
         "unstable": steady.largest,
-        "notes": (*inputs.notes, *adapted.notes, *steady.notes),
+        "notes": (*inputs.notes, *adapted.notes, *said_of_it, *steady.notes),
         "state": state if fit is None else f"{state} trained by {code_digest(fit)}",
     }
     codes = _codes(model, inputs, arrays, said, limits)
