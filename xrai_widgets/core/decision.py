@@ -1,5 +1,7 @@
 """What a model answers, beside how sure it is."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from xrai_widgets.core.subject import Array, Predict
@@ -24,3 +26,27 @@ def labels(predict: Predict, decide: Predict | None, X: Array, outputs: Array | 
         outputs = predict(X)
     most: Array = outputs.argmax(axis=1)
     return most
+
+
+def answered(predict: Predict, decide: Predict | None, X: Array) -> tuple[Array, int]:
+    """Return the classes (n,) that a model answers with, and how many classes it knows; X has at least one sample."""
+    outputs = predict(X if decide is None else X[:1])
+    return labels(predict, decide, X, outputs), outputs.shape[1]
+
+
+def shown(predict: Predict, decide: Predict | None, classes: int) -> Predict:
+    """Return a function whose most probable class is the model's answer: one-hot rows where it has its own rule."""
+    return predict if decide is None else OneHot(decide, classes)
+
+
+@dataclass(frozen=True, eq=False)
+class OneHot:
+    """Numbers of the classes as one-hot rows."""
+
+    decide: Predict
+    classes: int
+
+    def __call__(self, X: Array) -> Array:
+        """Return (n, k)."""
+        rows: Array = np.eye(self.classes)[self.decide(X)]
+        return rows

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from xrai_widgets.core import Array, Finding, NotApplicable, Predict, Step
+from xrai_widgets.core import Array, Finding, NotApplicable, Predict, Step, labels
 from xrai_widgets.engines._space import Norm, Space
 from xrai_widgets.engines._statistics import Estimate
 
@@ -102,6 +102,7 @@ def turned_by_chance(
     change: RandomChange,
     seed: int,
     step: Step,
+    decide: Predict | None = None,
 ) -> Array:
     """Return for each changed sample (m,) the share of random changes of the same size that turn its answer.
 
@@ -114,6 +115,8 @@ def turned_by_chance(
         Shape of one sample for ``predict``.
     samples, changed : array (m, d)
         Flat samples and their changes.
+    decide : callable, optional
+        Says the model's classes where they are not the most probable ones.
 
     Raises
     ------
@@ -130,13 +133,13 @@ def turned_by_chance(
         part = slice(start, start + rows)
         before, given = samples[part], changed[part]
         largest = change.space.distance(given, before, change.norm) * (1 + 1e-6) + 1e-12
-        answers = predict(before.reshape(-1, *shape)).argmax(axis=1)
+        answers = labels(predict, decide, before.reshape(-1, *shape))
         turned, counted = np.zeros(len(before)), np.zeros(len(before))
         for _ in range(_DRAWS):
             drawn = change.draw(before, given, rng)
             other = (np.abs(drawn - given) > 1e-12).any(axis=1)
             other &= change.space.distance(drawn, before, change.norm) <= largest
-            turned += other & (predict(drawn.reshape(-1, *shape)).argmax(axis=1) != answers)
+            turned += other & (labels(predict, decide, drawn.reshape(-1, *shape)) != answers)
             counted += other
         share[part] = np.where(counted > 0, turned / np.maximum(counted, 1), np.nan)
     return share

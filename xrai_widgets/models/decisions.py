@@ -112,4 +112,3 @@ def _holds(linear: tuple[Array, Array], parts: Sequence[Array], answers: Sequenc
     weights, bias = linear
     told = [(part.reshape(len(part), -1) @ weights.T + bias).argmax(axis=1) for part in parts]
     return all(np.array_equal(one, other) for one, other in zip(told, answers, strict=True))
-
