@@ -41,9 +41,9 @@ def calibration_error(
     Notes
     -----
     In each bin the gap is the mean probability of the answer minus the share of right answers; its square is too large
-    by the variance of that mean, which is taken off: Σ (n_b / n) (gap² − s² / n_b), s² the variance of probability minus
-    rightness in the bin. Where all probabilities of a bin are equal, s² / n_b is o (1 − o) / (n_b − 1) of the debiased
-    error of Kumar, Liang and Ma (2019, arXiv:1909.10155). Equal probabilities share a bin.
+    by the variance of that mean, which is taken off: Σ (n_b / n) (gap² − s² / n_b), s² the variance of probability
+    minus rightness in the bin. Where all probabilities of a bin are equal, s² / n_b is o (1 − o) / (n_b − 1) of the
+    debiased error of Kumar, Liang and Ma (2019, arXiv:1909.10155). Equal probabilities share a bin.
 
     The interval is a bootstrap, bins fixed, of the debiased error, re-centred: samples are drawn from a population
     whose error is the plug-in one, v̂, so with q the quantiles of what is drawn the ends are v + v̂ − q, cut at 0 and

@@ -90,9 +90,8 @@ def describe(
     if looked.shape[:1] != (len(rows),):
         raise ValueError(f"the model must give one row per sample, got shape {looked.shape} for {len(rows)} samples")
     fields = in_classes(adapted, looked, vectors, classes)
-    steady = Steadiness(0.0, 0.0, 0)
-    if adapted.queryable:
-        steady = ask(lambda: steadiness(fields["predict"], arrays["X"]), inputs)
+    asked = adapted.queryable
+    steady = ask(lambda: steadiness(fields["predict"], arrays["X"]), inputs) if asked else Steadiness(0.0, 0.0, 0)
     rule, said_of_it = ask(lambda: own_rule(decide, model, adapted, fields, arrays, inputs), inputs)
     state = adapted.state if not steady.twice else digest(model, chance=False)
     trained = adapted.fit if fit is None else training(fit, model, adapted, inputs, fields["classes"])

@@ -233,8 +233,7 @@ def cem(
     )
     first = next(iter(explained.parts.values()))[0]
     explained.notes += [f"An explanation counts if its answer leads by kappa = {question.kappa:.3g}."]
-    explained.notes += rule_notes(answers, fits)
-    explained.notes += class_notes(explained, pool)
+    explained.notes += [*rule_notes(answers, fits), *class_notes(explained, pool)]
     exact = search == "automatic"
     levels = None if thresholds is None else Levels.of(thresholds, space)
     means = Means(

@@ -169,8 +169,9 @@ def membership_inference(
         features = [art_features(said, true) for said, true in zip(outputs, labels, strict=True)]
     else:
         make = partial(attack_model, attack)
-        answers = [None if decide is None else decide(part) for part in (X_train, X)]
-        features = [attack_features(*one, task, own) for *one, own in zip(outputs, labels, answers, strict=True)]
+        told = [None if decide is None else decide(part) for part in (X_train, X)]
+        both = zip(outputs, labels, told, strict=True)
+        features = [attack_features(said, true, task, own) for said, true, own in both]
     answer = trained_attack(
         (features[0], features[1]),
         make,
