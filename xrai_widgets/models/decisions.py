@@ -34,6 +34,8 @@ class Decision:
 
     def __call__(self, X: Array) -> Array:
         """Return int (n,)."""
+        if not len(X):  # many models cannot be asked about nothing
+            return np.empty(0, dtype=np.int64)
         said = np.asarray(self.answer(X))
         if said.shape not in ((len(X),), (len(X), 1)):
             raise Refused(f"{self.what} must give one label per sample, got shape {said.shape} for {len(X)} samples")
