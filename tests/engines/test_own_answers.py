@@ -27,9 +27,8 @@ BOUNDS = np.array([[-1.0, -1.0], [1.0, 1.0]])
 RIGHT = np.arange(200) >= 10
 AWAY = np.abs(X[:, 0] - 0.5) / 2  # shares of the range
 _CUTS = np.array([-np.inf, 0.0, 0.5, np.inf])  # in the middle leaf the probabilities say 1, and the rule says 0
-LEAVES = np.stack(
-    [np.column_stack([np.nextafter(_CUTS[:-1], 1), [-np.inf] * 3]), np.column_stack([_CUTS[1:], [np.inf] * 3])]
-)
+LEAVES = np.empty((2, 3, 2))
+LEAVES[:, :, 0], LEAVES[:, :, 1] = (np.nextafter(_CUTS[:-1], 1), _CUTS[1:]), [[-np.inf], [np.inf]]
 CLOSE = {"rtol": 1e-3, "atol": 1e-6}
 
 
