@@ -13,6 +13,7 @@ from xrai_widgets.core.subject import Array, Task
 from xrai_widgets.models import labels
 from xrai_widgets.models.adapted import Adapted, Declared
 from xrai_widgets.models.asking import ask
+from xrai_widgets.models.booster_files import BoosterFile
 from xrai_widgets.models.bounds import bounds_of
 from xrai_widgets.models.code import code_digest
 from xrai_widgets.models.codes import coded_columns
@@ -20,10 +21,10 @@ from xrai_widgets.models.columns import aligned
 from xrai_widgets.models.constraints import read_range
 from xrai_widgets.models.decisions import own_rule
 from xrai_widgets.models.estimator import adapt_estimator, check_estimator, is_estimator
-from xrai_widgets.models.function import adapt_function, adapt_table
+from xrai_widgets.models.function import Call, adapt_function, adapt_table
 from xrai_widgets.models.given import check_constraints, check_given, check_words, named_models
 from xrai_widgets.models.inputs import Inputs, constrain, learn
-from xrai_widgets.models.onnx import adapt_onnx
+from xrai_widgets.models.onnx import Highest, adapt_onnx
 from xrai_widgets.models.onnx_session import is_onnx
 from xrai_widgets.models.outputs import in_classes
 from xrai_widgets.models.recode import declared, recoded, values_of
@@ -195,7 +196,10 @@ def _adapt(
     if is_torch_module(model):
         return ask(lambda: adapt_torch(model, inputs, parts, y, task, outputs), inputs)
     if callable(model) and not isinstance(model, type):
-        return ask(lambda: adapt_function(model, inputs, parts, y, task, classes, outputs), inputs)
+        adapted = ask(lambda: adapt_function(model, inputs, parts, y, task, classes, outputs), inputs)
+        own = model.decide if isinstance(model, BoosterFile) else None
+        names = tuple(classes or getattr(model, "labels", ()))
+        return adapted if own is None else replace(adapted, decide=Highest(Call(own, inputs), names))
     raise TypeError(
         "the model must be a fitted scikit-learn classifier or regressor, a torch module, an ONNX model or session, a "
         f"function of the inputs, or None for a table of probabilities, got {_kind(model)}"
