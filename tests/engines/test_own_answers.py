@@ -266,3 +266,39 @@ def test_answers_that_are_dealt_at_random_are_those_of_the_rule(subject: Subject
     dealt = control_subject(subject, Control("dealt", "anything", "test"), 0)
     assert dealt.decide is None
     np.testing.assert_array_equal(np.sort(dealt.predict(X).argmax(axis=1)), np.sort(decide(X)))
+
+
+@pytest.mark.parametrize("engine", [evasion, cem])
+def test_the_random_changes_of_a_control_are_judged_by_the_rule(engine: Any) -> None:
+    """Answers that go up and down in narrow stripes: any change at all turns half of them."""
+    from xrai_widgets.engines.explanations._random_explanation import random_explanation
+    from xrai_widgets.engines.robustness._random_direction import random_direction
+
+    found = engine(predict, X, Y, BOUNDS, decide=decide, n_samples=60, **({"noise": 0.0} if engine is cem else {}))
+    control: Any = random_explanation if engine is cem else random_direction
+    words = {} if engine is cem else {"norm": "l2", "epsilon": 0.1}
+
+    def stripes(rows: Array) -> Array:
+        return (np.floor(rows.sum(axis=1) * 1000) % 2).astype(int)
+
+    told = control(found, know_nothing, X, BOUNDS, decide=stripes, scale="range", seed=0, step=quiet, **words)
+    assert told.values["turned_share"] == pytest.approx(0.5, abs=0.1)
+
+
+def test_what_is_explained_is_the_answer_of_the_rule_where_probabilities_tell_nothing() -> None:
+    found = cem(know_nothing, X, Y, BOUNDS, decide=decide, n_samples=10, noise=0.0, mode="PN")
+    index = found.arrays["index"]
+    assert found.tables["samples"]["answer"].tolist() == decide(X[index]).astype(str).tolist()
+    one = str(int(np.flatnonzero(decide(X) == 0)[0]))
+    alone = cem(know_nothing, X, Y, BOUNDS, decide=decide, instances=one, noise=0.0, mode="PN")
+    assert not any("there may be no other answer" in note for note in alone.notes)
+
+
+def test_the_control_of_prototypes_deals_the_answers_of_the_rule() -> None:
+    subject = Subject.of(know_nothing, X, Y, X_train=X_TRAIN, y_train=Y_TRAIN, decide=decide)
+    outcome = assess(subject, "explanations.protodash")
+    assert outcome.finding is not None
+    table = outcome.finding.tables["controls"].set_index(["control", "measure"])["value"]
+    assert outcome.finding.values["agreement"] > 0.9
+    shares = np.bincount(decide(X), minlength=2) / len(X)
+    assert table["answers dealt at random", "agreement"] == pytest.approx((shares**2).sum(), abs=0.15)

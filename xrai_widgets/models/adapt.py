@@ -198,7 +198,7 @@ def _adapt(
     if callable(model) and not isinstance(model, type):
         adapted = ask(lambda: adapt_function(model, inputs, parts, y, task, classes, outputs), inputs)
         own = model.decide if isinstance(model, BoosterFile) else None
-        names = tuple(classes or getattr(model, "labels", ()))
+        names: tuple[Any, ...] = tuple(classes or getattr(model, "labels", None) or ())
         return adapted if own is None else replace(adapted, decide=Highest(Call(own, inputs), names))
     raise TypeError(
         "the model must be a fitted scikit-learn classifier or regressor, a torch module, an ONNX model or session, a "

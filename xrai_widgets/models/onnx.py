@@ -1,6 +1,6 @@
 """ONNX models, asked through ONNX Runtime on one thread."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,7 +78,7 @@ class Asked:
 class Highest:
     """The label of the highest score, or of a column's number, where the user names the columns."""
 
-    def __init__(self, scores: Asked, known: tuple[Any, ...]) -> None:
+    def __init__(self, scores: Callable[[Array], Array], known: tuple[Any, ...]) -> None:
         self._scores, self._known = scores, known
 
     def __call__(self, X: Array) -> Array:
