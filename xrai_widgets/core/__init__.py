@@ -3,7 +3,6 @@
 from xrai_widgets.core.assessment import Assessment, Gap, NotApplicable, assessment, find, registered
 from xrai_widgets.core.constraint import Constraint
 from xrai_widgets.core.control import Control
-from xrai_widgets.core.decision import answered, labels, shown
 from xrai_widgets.core.finding import Bound, Chart, Finding
 from xrai_widgets.core.measure import Measure
 from xrai_widgets.core.outcome import Outcome
@@ -32,12 +31,9 @@ __all__ = [
     "Step",
     "Subject",
     "When",
-    "answered",
     "assessment",
     "closest",
     "find",
-    "labels",
     "quiet",
     "registered",
-    "shown",
 ]

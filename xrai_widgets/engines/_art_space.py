@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from xrai_widgets.core import Array, Gradient, shown
+from xrai_widgets.core import Array, Gradient
+from xrai_widgets.core.decision import shown
 from xrai_widgets.engines._problem import Problem
 
 

@@ -5,7 +5,8 @@ from functools import cached_property
 
 import numpy as np
 
-from xrai_widgets.core import Array, Predict, labels
+from xrai_widgets.core import Array, Predict
+from xrai_widgets.core.decision import labels
 from xrai_widgets.engines._space import Norm, Space
 
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from xrai_widgets.core import Array, Finding, NotApplicable, Predict, Step, labels
+from xrai_widgets.core import Array, Finding, NotApplicable, Predict, Step
+from xrai_widgets.core.decision import labels
 from xrai_widgets.engines._space import Norm, Space
 from xrai_widgets.engines._statistics import Estimate
 

@@ -6,7 +6,8 @@ from functools import cached_property
 from inspect import getdoc
 from typing import Any
 
-from xrai_widgets.core import Gap, Parameter, Predict, Subject, closest, labels, shown
+from xrai_widgets.core import Gap, Parameter, Predict, Subject, closest
+from xrai_widgets.core.decision import labels, shown
 from xrai_widgets.core.parameter import check_parameters, parameters_of
 from xrai_widgets.core.subject import Array
 from xrai_widgets.models.output_changes import (

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from xrai_widgets.core import Array, Control, Predict, Subject, shown
+from xrai_widgets.core import Array, Control, Predict, Subject
 from xrai_widgets.core.control import BLIND
+from xrai_widgets.core.decision import shown
 from xrai_widgets.runtime.blind_control import blind
 from xrai_widgets.runtime.control_models import Constant, Learner, LookUp, keys
 

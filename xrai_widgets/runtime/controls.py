@@ -9,8 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from xrai_widgets.core import Assessment, Cancelled, Chart, Control, Finding, Subject, shown
+from xrai_widgets.core import Assessment, Cancelled, Chart, Control, Finding, Subject
 from xrai_widgets.core.control import CONTROLS, OWN_MODEL
+from xrai_widgets.core.decision import shown
 from xrai_widgets.runtime.control_subjects import control_subject, fewer, name_of
 from xrai_widgets.runtime.control_warnings import Found, overlap_of, unjudged_by, wrong_of
 from xrai_widgets.runtime.guard import Guard, Meter

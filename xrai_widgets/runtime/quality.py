@@ -1,6 +1,7 @@
 """The model's own quality on its held-out samples."""
 
-from xrai_widgets.core import Finding, Subject, labels
+from xrai_widgets.core import Finding, Subject
+from xrai_widgets.core.decision import labels
 from xrai_widgets.engines._quality import quality
 
 

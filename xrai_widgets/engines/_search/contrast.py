@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from xrai_widgets.core import Array, Predict
-from xrai_widgets.core import labels as classes_of
+from xrai_widgets.core.decision import labels as classes_of
 from xrai_widgets.engines._problem import nearest
 from xrai_widgets.engines._search.differences import Differences
 from xrai_widgets.engines._space import Space

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from xrai_widgets.core import Array, Predict, Step
-from xrai_widgets.core import labels as classes_of
+from xrai_widgets.core.decision import labels as classes_of
 
 
 @dataclass(frozen=True, eq=False)

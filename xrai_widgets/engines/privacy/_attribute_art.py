@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from xrai_widgets.core import Array, NotApplicable, Predict, Step, shown
-from xrai_widgets.core import labels as classes_of
+from xrai_widgets.core import Array, NotApplicable, Predict, Step
+from xrai_widgets.core.decision import labels as classes_of
+from xrai_widgets.core.decision import shown
 from xrai_widgets.engines.privacy._attribute_attack import attack_model
 from xrai_widgets.engines.privacy._attribute_finding import People
 from xrai_widgets.engines.privacy._withheld import Withheld

@@ -8,7 +8,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from xrai_widgets.core import Array, Chart, Constraint, Finding, Predict, Step, answered, quiet
+from xrai_widgets.core import Array, Chart, Constraint, Finding, Predict, Step, quiet
+from xrai_widgets.core.decision import answered
 from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.engines._hop_skip_jump import Settings, hop_skip_jump
 from xrai_widgets.engines._problem import Best, Problem

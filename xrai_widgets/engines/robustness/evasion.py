@@ -16,10 +16,10 @@ from xrai_widgets.core import (
     Requires,
     Step,
     When,
-    answered,
     assessment,
     quiet,
 )
+from xrai_widgets.core.decision import answered
 from xrai_widgets.core.step import Partial
 from xrai_widgets.core.subject import Decode
 from xrai_widgets.engines import _hop_skip_jump as hsj
