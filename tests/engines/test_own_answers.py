@@ -163,6 +163,7 @@ def test_where_the_probabilities_do_not_give_the_rule_away_an_explanation_says_s
     assert found.values["validity"] == 1.0
     sides = found.arrays["pn"][:, 1] > 0.2
     np.testing.assert_array_equal(sides, X[found.arrays["index"], 1] <= 0.2)
+    np.testing.assert_allclose(found.arrays["pn"][:, 1], 0.2, atol=0.02)  # no lead is asked for
 
 
 def test_three_classes_with_weights_are_led_to_by_an_offset() -> None:
