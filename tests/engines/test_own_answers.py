@@ -26,7 +26,7 @@ Y[:10] = 1 - Y[:10]
 BOUNDS = np.array([[-1.0, -1.0], [1.0, 1.0]])
 RIGHT = np.arange(200) >= 10
 AWAY = np.abs(X[:, 0] - 0.5) / 2  # shares of the range
-_CUTS = np.array([-np.inf, 0.0, 0.5, np.inf])  # in the middle leaf the probabilities say 1, and the rule says 0
+_CUTS = np.array([-np.inf, 0.1, 0.5, np.inf])  # in the middle leaf the probabilities say 1, and the rule says 0
 LEAVES = np.empty((2, 3, 2))
 LEAVES[:, :, 0], LEAVES[:, :, 1] = (np.nextafter(_CUTS[:-1], 1), _CUTS[1:]), [[-np.inf], [np.inf]]
 CLOSE = {"rtol": 1e-3, "atol": 1e-6}
@@ -160,6 +160,7 @@ def test_the_lead_of_an_explanation_is_counted_from_the_rules_own_boundary() -> 
 def test_where_the_probabilities_do_not_give_the_rule_away_an_explanation_says_so() -> None:
     found = cem(predict, X, Y, BOUNDS, decide=lambda rows: (rows[:, 1] > 0.2).astype(int), n_samples=20, noise=0.0)
     assert any("its probabilities do not give away" in note for note in found.notes)
+    assert any(note.endswith("leads by kappa = 0.") for note in found.notes)
     assert found.values["validity"] == 1.0
     sides = found.arrays["pn"][:, 1] > 0.2
     np.testing.assert_array_equal(sides, X[found.arrays["index"], 1] <= 0.2)
