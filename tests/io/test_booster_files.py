@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 import numpy as np
 import pandas as pd
 import pytest
@@ -104,6 +105,20 @@ def test_a_booster_of_catboost_answers_as_it_does(target: str, tmp_path: Path) -
     expected = model.predict(samples) if target == "value" else model.predict_proba(samples)
     assert np.array_equal(made.predict(made.X), expected)
     assert target != "words" or made.classes == ("no", "yes")
+
+
+@pytest.mark.parametrize("target", ["two", "words"])
+def test_the_threshold_in_a_file_of_catboost_is_the_models_own_answer(target: str, tmp_path: Path) -> None:
+    y = WORDS if target == "words" else TWO
+    model = catboost.CatBoostClassifier(iterations=5, verbose=0, allow_writing_files=False).fit(FRAME, y)
+    model.set_probability_threshold(0.7)
+    model.save_model(tmp_path / "m.cbm")
+    made = subject(tmp_path / "m.cbm", tmp_path, y)
+    assert made.decide is not None
+    assert np.array_equal(np.asarray(made.classes)[made.decide(made.X)], model.predict(FRAME))
+    assert (made.decide(made.X) != made.predict(made.X).argmax(axis=1)).any()
+    again = cloudpickle.loads(cloudpickle.dumps(made))
+    assert np.array_equal(again.decide(made.X), made.decide(made.X))
 
 
 def test_labels_are_those_of_the_tables_or_those_that_are_said(tmp_path: Path) -> None:

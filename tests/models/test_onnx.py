@@ -171,6 +171,26 @@ def test_labels_that_contradict_the_scores_are_refused() -> None:
         Subject.of(made(nodes, out), X, X.argmax(axis=1))
 
 
+def test_labels_beside_a_pair_of_scores_are_the_answers_and_the_scores_are_not_asked() -> None:
+    zero, cut = onnx.numpy_helper.from_array(np.array([0]), "zero"), np.array([[0.3]], dtype=np.float32)
+    nodes = [
+        onnx.helper.make_node("Gather", ["x", "zero"], ["s"], axis=1),
+        onnx.helper.make_node("Neg", ["s"], ["minus"]),
+        onnx.helper.make_node("Concat", ["minus", "s"], ["pair"], axis=1),
+        onnx.helper.make_node("Greater", ["s", "cut"], ["beyond"]),
+        onnx.helper.make_node("Cast", ["beyond"], ["whole"], to=onnx.TensorProto.INT64),
+        onnx.helper.make_node("Squeeze", ["whole", "one"], ["label"]),
+    ]
+    weights = [zero, onnx.numpy_helper.from_array(cut, "cut"), onnx.numpy_helper.from_array(np.array([1]), "one")]
+    out = [value("label", onnx.TensorProto.INT64, [None]), value("pair", onnx.TensorProto.FLOAT, [None, 2])]
+    made_of = made(nodes, out, weights=weights)
+    for classes in (None, ("no", "yes")):
+        y = (X[:, 0] > 0).astype(int)
+        subject = Subject.of(made_of, X, y if classes is None else np.array(classes)[y], classes=classes)
+        assert subject.outputs == "labels"
+        np.testing.assert_array_equal(subject.predict(X).argmax(axis=1), X[:, 0] > 0.3)
+
+
 def test_weights_in_other_files_are_refused_before_anything_is_opened(tmp_path: Path) -> None:
     proto = onnx.load_from_string(converted(LinearRegression().fit(X, X[:, 0])).content)
     proto.graph.initializer.append(onnx.numpy_helper.from_array(np.ones(4000, np.float32), "w"))

@@ -24,6 +24,8 @@ def fingerprint_of(subject: Subject) -> str:
         digest.update(b"predict:random")
     else:
         digest.update(_bytes_of("predict", np.asarray(subject.predict(subject.X[:256]))))
+        if subject.decide is not None:
+            digest.update(_bytes_of("decide", np.asarray(subject.decide(subject.X))))
     digest.update(_bytes_of("bounds", subject.bounds))
     digest.update(repr(subject.constraints).encode())
     for array in (subject.ids, subject.train_ids, subject.new_ids, subject.groups):  # text has no bytes of its own

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy.typing as npt
 import pandas as pd
 
+from xrai_widgets.core.capability import says, sees_inside
 from xrai_widgets.core.constraint import Constraint
 from xrai_widgets.core.fingerprint import fingerprint_of, parts_of
 from xrai_widgets.core.missing import holes
@@ -23,15 +24,6 @@ Gradient = Callable[[Array, Array], Array]
 Decode = Callable[[Array], pd.DataFrame]
 Task = Literal["classification", "regression"]
 Outputs = Literal["probabilities", "labels", "values"]
-
-
-def _says(text: str) -> Any:
-    return field(default=None, metadata={"says": text})
-
-
-def _sees_inside(text: str = "") -> Any:
-    """Return a field that knows the model from inside: it does not hold for another predict function."""
-    return field(default=None, metadata={"sees_inside": True} | ({"says": text} if text else {}))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -70,6 +62,8 @@ class Subject:
     thresholds : tuple of arrays, optional
         For each column of X the values at which a model made of trees splits, rising; between two neighbours the
         outputs do not change. Categories are their codes.
+    decide : callable, optional
+        (n, …) → int (n,): the classes that the model itself answers with; None: the most probable ones.
     fit : callable, optional
         ``fit(X, y, *, seed, sample_weight=None)`` → predict function of a fresh clone.
     bounds : array (2, d), optional
@@ -101,24 +95,25 @@ class Subject:
     X: Array
     y: Array
     ids: Array
-    X_train: Array | None = _says("training samples: pass X_train= to Subject.of")
-    y_train: Array | None = _says("their labels: pass y_train= to Subject.of")
+    X_train: Array | None = says("training samples: pass X_train= to Subject.of")
+    y_train: Array | None = says("their labels: pass y_train= to Subject.of")
     train_ids: Array | None = None
-    X_new: Array | None = _says("new samples: pass X_new= to Subject.of")
-    y_new: Array | None = _says("labels of the new samples: pass y_new= to Subject.of")
+    X_new: Array | None = says("new samples: pass X_new= to Subject.of")
+    y_new: Array | None = says("labels of the new samples: pass y_new= to Subject.of")
     new_ids: Array | None = None
-    gradient: Gradient | None = _sees_inside(
+    gradient: Gradient | None = sees_inside(
         "gradients: a torch module, or a linear model or MLP of scikit-learn on numeric columns, has them"
     )
-    logits: Predict | None = _sees_inside("logits (a torch module has them)")
-    embed: Predict | None = _sees_inside("features of the last hidden layer (a torch module has them)")
-    regions: Array | None = _sees_inside("the leaves of a single tree on numeric columns")
-    linear: tuple[Array, Array] | None = _sees_inside("the weights of a linear model on numeric columns")
-    thresholds: tuple[Array, ...] | None = _sees_inside("the split values of a model made of trees")
-    fit: Callable[..., Predict] | None = _says(
+    logits: Predict | None = sees_inside("logits (a torch module has them)")
+    embed: Predict | None = sees_inside("features of the last hidden layer (a torch module has them)")
+    regions: Array | None = sees_inside("the leaves of a single tree on numeric columns")
+    linear: tuple[Array, Array] | None = sees_inside("the weights of a linear model on numeric columns")
+    thresholds: tuple[Array, ...] | None = sees_inside("the split values of a model made of trees")
+    decide: Predict | None = sees_inside("an answer of the model's own that is not its most probable class")
+    fit: Callable[..., Predict] | None = says(
         "refitting (a scikit-learn estimator can be cloned and refitted; for other models pass fit= to Subject.of)"
     )
-    bounds: Array | None = _says(
+    bounds: Array | None = says(
         "a model that answers for changed inputs: a table of probabilities cannot be asked anything new"
     )
     feature_names: tuple[str, ...] = ()
@@ -126,10 +121,10 @@ class Subject:
     constraints: tuple[Constraint, ...] = ()
     decode: Decode | None = None
     image_shape: tuple[int, int, int] | None = None
-    groups: Array | None = _says("subgroups: pass groups= to Subject.of")
+    groups: Array | None = says("subgroups: pass groups= to Subject.of")
     train_groups: Array | None = None
     outputs: Outputs = "probabilities"
-    state: str | None = _sees_inside()
+    state: str | None = sees_inside()
     source: str = ""
     unstable: float = 0.0
     notes: tuple[str, ...] = ()
@@ -160,6 +155,7 @@ class Subject:
         fit: Callable[..., Any] | None = None,
         outputs: Literal["probabilities", "logits", "one-vs-rest", "labels", "values"] | None = None,
         preprocess: Callable[[Any], Any] | None = None,
+        decide: Callable[[Any], Any] | None = None,
     ) -> Self:
         """Make a subject from any supported kind of model.
 
@@ -171,8 +167,8 @@ class Subject:
             copied: what is done to them afterwards does not change the subject. A dict or list of models on the same
             data gives a dict of subjects, by their keys or kinds.
         X, y : DataFrame, Series or array
-            Held-out samples, NaN where a number is missing, and their true labels (or values). An outlier detector needs
-            none: without them its own answers (1: inlier, -1: outlier) stand for the truth.
+            Held-out samples, NaN where a number is missing, and their true labels (or values). An outlier detector
+            needs no labels: without them its own answers (1: inlier, -1: outlier) stand for the truth.
         X_train, y_train, X_new, y_new : optional
             The training samples; a batch to be judged.
         name : str, optional
@@ -205,6 +201,9 @@ class Subject:
             shares are divided by their sum.
         preprocess : callable, optional
             What is done to samples of the user's own before the model gets them, as ``lambda images: images / 255``.
+        decide : callable, optional
+            Samples → labels as in ``y``, where they are not the most probable ones: a threshold of one's own. By
+            default the ``predict`` of an estimator, or the labels that an ONNX model gives beside its probabilities.
 
         Raises
         ------

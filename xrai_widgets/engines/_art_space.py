@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from xrai_widgets.core import Array, Gradient
+from xrai_widgets.core.decision import shown
 from xrai_widgets.engines._problem import Problem
 
 
@@ -15,12 +16,12 @@ def classifier(problem: Problem, number: int, n_classes: int, gradient: Gradient
     from xrai_widgets.models.art import black_box, white_box
 
     space, origin = problem.space, problem.samples[[number]]
-    width = problem.origins.shape[1]
+    width, told = problem.origins.shape[1], shown(problem.predict, problem.decide, n_classes)
 
     def predict(points: Array) -> Array:
         flat = np.asarray(points, dtype=np.float64).reshape(len(points), -1)
         samples = space.to_samples(flat, np.repeat(origin, len(points), axis=0))
-        return problem.predict(samples.reshape(-1, *problem.shape))
+        return told(samples.reshape(-1, *problem.shape))
 
     if gradient is None:
         return black_box(predict, (width,), n_classes, clip(problem, number))

@@ -20,22 +20,30 @@ class CalibrationError(NamedTuple):
 
 
 def calibration_error(
-    outputs: Array, y: Array, *, seed: int, repeats: int = 1000, level: float = LEVEL
+    outputs: Array,
+    y: Array,
+    *,
+    seed: int,
+    repeats: int = 1000,
+    level: float = LEVEL,
+    answers: Array | None = None,
 ) -> CalibrationError:
-    """Return the root of the debiased squared calibration error of the top class over ten equally full bins.
+    """Return the root of the debiased squared calibration error of the given answer over ten equally full bins.
 
     Parameters
     ----------
     outputs : array (n, k)
         Class probabilities.
     y : int array (n,)
+    answers : int array (n,), optional
+        What the model answers; by default the most probable classes.
 
     Notes
     -----
-    In each bin the gap is the mean of the top probability minus the share of right answers; its square is too large by
-    the variance of that mean, which is taken off: Σ (n_b / n) (gap² − s² / n_b), s² the variance of probability minus
-    rightness in the bin. Where all probabilities of a bin are equal, s² / n_b is o (1 − o) / (n_b − 1) of the debiased
-    error of Kumar, Liang and Ma (2019, arXiv:1909.10155). Equal probabilities share a bin.
+    In each bin the gap is the mean probability of the answer minus the share of right answers; its square is too large
+    by the variance of that mean, which is taken off: Σ (n_b / n) (gap² − s² / n_b), s² the variance of probability
+    minus rightness in the bin. Where all probabilities of a bin are equal, s² / n_b is o (1 − o) / (n_b − 1) of the
+    debiased error of Kumar, Liang and Ma (2019, arXiv:1909.10155). Equal probabilities share a bin.
 
     The interval is a bootstrap, bins fixed, of the debiased error, re-centred: samples are drawn from a population
     whose error is the plug-in one, v̂, so with q the quantiles of what is drawn the ends are v + v̂ − q, cut at 0 and
@@ -43,8 +51,9 @@ def calibration_error(
     The upper end is at least what the accuracy's interval leaves between it and the mean probability: few samples that
     are all right do not show that an answer of certainty is right for certain.
     """
-    top = outputs.max(axis=1)
-    gap = top - (outputs.argmax(axis=1) == y)
+    answers = outputs.argmax(axis=1) if answers is None else answers
+    top = outputs[np.arange(len(outputs)), answers]
+    gap = top - (answers == y)
     bins = _bins(top)
     parts = np.eye(bins.max() + 1)[bins]
     sums = np.hstack([parts, parts * gap[:, None], parts * np.square(gap)[:, None]])

@@ -51,6 +51,10 @@ class Blanks:
         """Return a function of samples with marks that gives what the model says of samples with missing numbers."""
         return _Asking(predict, self)
 
+    def ruling(self, decide: Predict | None) -> Predict | None:
+        """Return the same of the model's own rule, where it has one."""
+        return None if decide is None else self.asking(decide)
+
     def slopes(self, gradient: Gradient | None) -> Gradient | None:
         """Return the gradient at samples with marks: 0 along what is missing."""
         return None if gradient is None else _Slopes(gradient, self)

@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from xrai_widgets.core import Array, Predict
+from xrai_widgets.core.decision import labels
 from xrai_widgets.engines._space import Norm, Space
 
 
@@ -28,6 +29,8 @@ class Problem:
     norm : {"l2", "linf"}
     rows : int
         How many samples may be held at once.
+    decide : callable, optional
+        Says the model's classes where they are not the most probable ones.
     """
 
     predict: Predict
@@ -38,6 +41,7 @@ class Problem:
     shape: tuple[int, ...]
     norm: Norm
     rows: int
+    decide: Predict | None = None
 
     @cached_property
     def origins(self) -> Array:
@@ -47,7 +51,7 @@ class Problem:
     def classes(self, samples: Array) -> Array:
         """Return the model's classes for flat samples."""
         parts = [
-            self.predict(samples[start : start + self.rows].reshape(-1, *self.shape)).argmax(axis=1)
+            labels(self.predict, self.decide, samples[start : start + self.rows].reshape(-1, *self.shape))
             for start in range(0, len(samples), self.rows)
         ]
         return np.concatenate(parts) if parts else np.empty(0, dtype=np.intp)

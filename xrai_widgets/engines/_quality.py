@@ -10,7 +10,9 @@ from xrai_widgets.engines._statistics import Estimate
 _REPEATS = 300
 
 
-def quality(outputs: Array, y: Array, task: str, scored: bool = True, seed: int = 0) -> Finding:
+def quality(
+    outputs: Array, y: Array, task: str, scored: bool = True, seed: int = 0, answers: Array | None = None
+) -> Finding:
     """Return accuracy (Wilson), AUROC (exact; several classes: mean of one-vs-rest, bootstrap) and calibration.
 
     Parameters
@@ -19,10 +21,12 @@ def quality(outputs: Array, y: Array, task: str, scored: bool = True, seed: int 
         Probabilities (or one-hot labels with ``scored=False``), or values of a regression.
     y : array (n,)
     task : {"classification", "regression"}
+    answers : int array (n,), optional
+        What the model answers; by default the most probable classes.
 
     Notes
     -----
-    ``calibration_error`` is the root of the debiased squared calibration error of the top class
+    ``calibration_error`` is the root of the debiased squared calibration error of the given answer
     (`xrai_widgets.engines._calibration`): its interval holds 0 where the model is calibrated. Regression: R² and mean
     absolute error, bootstrap.
     """
@@ -34,10 +38,11 @@ def quality(outputs: Array, y: Array, task: str, scored: bool = True, seed: int 
         }
         return _finding(estimates, n)
     notes: tuple[str, ...] = ()
-    estimates = {"accuracy": statistics.wilson(int((outputs.argmax(axis=1) == y).sum()), n)}
+    answers = outputs.argmax(axis=1) if answers is None else answers
+    estimates = {"accuracy": statistics.wilson(int((answers == y).sum()), n)}
     if scored:
         estimates["auroc"] = _auroc(outputs, y, seed)
-        error = calibration_error(outputs, y, seed=seed)
+        error = calibration_error(outputs, y, seed=seed, answers=answers)
         estimates["calibration_error"] = error.estimate
         if error.squared < 0:
             notes = (

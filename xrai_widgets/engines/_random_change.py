@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from xrai_widgets.core import Array, Finding, NotApplicable, Predict, Step
+from xrai_widgets.core.decision import labels
 from xrai_widgets.engines._missing import Blanks
 from xrai_widgets.engines._space import Norm, Space
 from xrai_widgets.engines._statistics import Estimate
@@ -104,6 +105,7 @@ def turned_by_chance(
     change: RandomChange,
     seed: int,
     step: Step,
+    decide: Predict | None = None,
 ) -> Array:
     """Return for each changed sample (m,) the share of random changes of the same size that turn its answer.
 
@@ -116,6 +118,8 @@ def turned_by_chance(
         Shape of one sample for ``predict``.
     samples, changed : array (m, d)
         Flat samples and their changes; missing numbers (NaN) stand in both, or in neither.
+    decide : callable, optional
+        Says the model's classes where they are not the most probable ones.
 
     Raises
     ------
@@ -127,6 +131,7 @@ def turned_by_chance(
     if (blanks := Blanks.of(change.space.bounds, samples)) is not None:
         change = RandomChange(replace(change.space, blanks=blanks), change.norm, sparse=change.sparse)
         samples, changed, predict = blanks.fill(samples), blanks.fill(changed), blanks.asking(predict)
+        decide = blanks.ruling(decide)
     rng = np.random.default_rng([seed, 4])
     rows = max(64, _CELLS // max(samples.shape[1], 1))
     share = np.full(len(samples), np.nan)
@@ -135,13 +140,13 @@ def turned_by_chance(
         part = slice(start, start + rows)
         before, given = samples[part], changed[part]
         largest = change.space.distance(given, before, change.norm) * (1 + 1e-6) + 1e-12
-        answers = predict(before.reshape(-1, *shape)).argmax(axis=1)
+        answers = labels(predict, decide, before.reshape(-1, *shape))
         turned, counted = np.zeros(len(before)), np.zeros(len(before))
         for _ in range(_DRAWS):
             drawn = change.draw(before, given, rng)
             other = (np.abs(drawn - given) > 1e-12).any(axis=1)
             other &= change.space.distance(drawn, before, change.norm) <= largest
-            turned += other & (predict(drawn.reshape(-1, *shape)).argmax(axis=1) != answers)
+            turned += other & (labels(predict, decide, drawn.reshape(-1, *shape)) != answers)
             counted += other
         share[part] = np.where(counted > 0, turned / np.maximum(counted, 1), np.nan)
     return share

@@ -13,16 +13,18 @@ from xrai_widgets.core.subject import Array, Task
 from xrai_widgets.models import labels
 from xrai_widgets.models.adapted import Adapted, Declared, Refused
 from xrai_widgets.models.asking import ask
+from xrai_widgets.models.booster_files import BoosterFile
 from xrai_widgets.models.bounds import bounds_of
 from xrai_widgets.models.code import code_digest
 from xrai_widgets.models.codes import coded_columns
 from xrai_widgets.models.columns import aligned
 from xrai_widgets.models.constraints import read_range
+from xrai_widgets.models.decisions import own_rule
 from xrai_widgets.models.estimator import adapt_estimator, check_estimator, is_detector, is_estimator
-from xrai_widgets.models.function import adapt_function, adapt_table
+from xrai_widgets.models.function import Call, adapt_function, adapt_table
 from xrai_widgets.models.given import check_constraints, check_given, check_words, named_models
 from xrai_widgets.models.inputs import Inputs, constrain, learn, with_holes
-from xrai_widgets.models.onnx import adapt_onnx
+from xrai_widgets.models.onnx import Highest, adapt_onnx
 from xrai_widgets.models.onnx_session import is_onnx
 from xrai_widgets.models.outputs import in_classes
 from xrai_widgets.models.recode import declared, recoded, values_of
@@ -60,6 +62,7 @@ def describe(
     fit: Any,
     outputs: Declared | None = None,
     preprocess: Any = None,
+    decide: Any = None,
 ) -> dict[str, Any]:
     """Return the fields of a subject; see `Subject.of` for the arguments."""
     if model is None:
@@ -89,9 +92,9 @@ def describe(
     if looked.shape[:1] != (len(rows),):
         raise ValueError(f"the model must give one row per sample, got shape {looked.shape} for {len(rows)} samples")
     fields = in_classes(adapted, looked, vectors, classes)
-    steady = Steadiness(0.0, 0.0, 0)
-    if adapted.queryable:
-        steady = ask(lambda: steadiness(fields["predict"], arrays["X"]), inputs)
+    asked = adapted.queryable
+    steady = ask(lambda: steadiness(fields["predict"], arrays["X"]), inputs) if asked else Steadiness(0.0, 0.0, 0)
+    rule, said_of_it = ask(lambda: own_rule(decide, model, adapted, fields, arrays, inputs), inputs)
     state = adapted.state if not steady.twice else digest(model, chance=False)
     trained = adapted.fit if fit is None else training(fit, model, adapted, inputs, fields["classes"])
     made = {
@@ -108,6 +111,7 @@ def describe(
         "embed": adapted.embed,
         "regions": None if adapted.regions is None else _read_only(adapted.regions),
         **{key: told and tuple(map(_read_only, told)) for key, told in _inside(adapted).items()},
+        **rule,
         "fit": trained,
         "bounds": box,
         "feature_names": inputs.names,
@@ -117,7 +121,7 @@ def describe(
         **_groups(groups, train_groups, given, arrays),
         "outputs": adapted.outputs,
         "unstable": steady.largest,
-        "notes": (*own, *inputs.notes, *adapted.notes, *steady.notes),
+        "notes": (*own, *inputs.notes, *adapted.notes, *said_of_it, *steady.notes),
         "state": state if fit is None else f"{state} trained by {code_digest(fit)}",
     }
     codes = _codes(model, inputs, arrays, said, limits)
@@ -209,7 +213,10 @@ def _adapt(
     if is_torch_module(model):
         return ask(lambda: adapt_torch(model, inputs, parts, y, task, outputs), inputs)
     if callable(model) and not isinstance(model, type):
-        return ask(lambda: adapt_function(model, inputs, parts, y, task, classes, outputs), inputs)
+        adapted = ask(lambda: adapt_function(model, inputs, parts, y, task, classes, outputs), inputs)
+        own = model.decide if isinstance(model, BoosterFile) else None
+        names: tuple[Any, ...] = tuple(classes or getattr(model, "labels", None) or ())
+        return adapted if own is None else replace(adapted, decide=Highest(Call(own, inputs), names))
     raise TypeError(
         "the model must be a fitted scikit-learn classifier or regressor, a torch module, an ONNX model or session, a "
         f"function of the inputs, or None for a table of probabilities, got {_kind(model)}"

@@ -22,7 +22,7 @@ class Adapted:
     """A model's abilities on encoded samples.
 
     ``predict`` returns (n, k) probabilities, (n,) values in regression, or for ``outputs="labels"`` the (n,) labels
-    themselves, in the user's own words.
+    themselves, in the user's own words; so does ``decide``, the labels that stand beside probabilities.
     """
 
     task: Task
@@ -35,6 +35,7 @@ class Adapted:
     regions: Array | None = None
     linear: tuple[Array, Array] | None = None
     thresholds: tuple[Array, ...] | None = None
+    decide: Callable[[Array], Any] | None = None
     fit: Callable[..., Predict] | None = None
     state: str | None = None
     queryable: bool = True

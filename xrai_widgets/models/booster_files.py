@@ -1,6 +1,7 @@
 """Boosters in the files of their own libraries: XGBoost, LightGBM and CatBoost, asked on one thread."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,7 @@ class BoosterFile:
         self.width = 0
         self.labels: tuple[Any, ...] = ()
         self._answer: Callable[[Any], Any] | None = None
+        self._class: Callable[[Any], Any] | None = None
         objective = self._open()
         if objective not in (*_SHARES, *_VALUES):
             raise Refused(
@@ -67,7 +69,7 @@ class BoosterFile:
         return LIBRARIES[self.ending]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_answer": None}
+        return {**self.__dict__, "_answer": None, "_class": None}
 
     def __deepcopy__(self, _: Any) -> "BoosterFile":
         return self  # nothing in it can be changed
@@ -81,6 +83,18 @@ class BoosterFile:
         if self.task == "classification" and out.ndim == 1:
             return np.column_stack([1.0 - out, out])
         return out
+
+    @property
+    def decide(self) -> Callable[[Any], Array] | None:
+        """Samples → (n,) numbers of the classes, where the file may hold a threshold of its own (CatBoost)."""
+        return self._decided if self.labels else None
+
+    def _decided(self, samples: Any) -> Array:
+        if self._class is None:
+            self._open()
+        assert self._class is not None
+        places = {str(label): place for place, label in enumerate(self.labels)}
+        return np.array([places[str(said)] for said in np.ravel(self._class(self._columns(samples)))], dtype=np.int64)
 
     def _columns(self, samples: Any) -> Any:
         """Return the samples with the columns that it takes, in its order."""
@@ -162,16 +176,17 @@ class BoosterFile:
         if objective in ("Poisson", "Tweedie"):
             shares = {"prediction_type": "Exponent"}
 
-        def answer(samples: Any) -> Any:
+        def asked(how: Mapping[str, str], samples: Any) -> Any:
             frame = samples if isinstance(samples, pd.DataFrame) else pd.DataFrame(np.asarray(samples))
             frame = frame.copy()
             for place in words:
                 column = frame.columns[place]
                 frame[column] = frame[column].astype(object)
             pool = catboost.Pool(frame, cat_features=words or None)
-            return booster.predict(pool, thread_count=1, **shares)
+            return booster.predict(pool, thread_count=1, **how)
 
-        self._answer = answer
+        self._answer = partial(asked, shares)
+        self._class = partial(asked, {"prediction_type": "Class"})
         return objective
 
 

@@ -7,6 +7,7 @@ from inspect import getdoc
 from typing import Any
 
 from xrai_widgets.core import Gap, Parameter, Predict, Subject, closest
+from xrai_widgets.core.decision import labels, shown
 from xrai_widgets.core.parameter import check_parameters, parameters_of
 from xrai_widgets.core.subject import Array
 from xrai_widgets.models.output_changes import (
@@ -108,7 +109,8 @@ def defended(subject: Subject, defence: str, **params: Any) -> Subject:
     -------
     Subject
         Without logits and gradients, which an outsider no longer sees. Its refits are defended, too, so that attacks
-        that train models of their own attack the whole pipeline. After ``class labels`` it is a label-only model.
+        that train models of their own attack the whole pipeline. After ``class labels`` it is a label-only model. A
+        model's own rule, by which it answers, goes on as it is.
 
     Raises
     ------
@@ -123,13 +125,17 @@ def defended(subject: Subject, defence: str, **params: Any) -> Subject:
     gap = chosen.gap(subject)
     if gap is not None:
         raise ValueError(f"{subject.name} cannot be defended: {gap.reason}")
-    predict = Defended(subject.predict, name, checked)
+    labels_only = name == "class labels"
+    told = shown(subject.predict, subject.decide, subject.n_classes) if labels_only else subject.predict
+    predict = Defended(told, name, checked)
     said = "".join(f", {key}={value!r}" for key, value in checked.items())
     return subject.answering(
         predict,
         name=f"{subject.name} · {chosen.phrase(checked)}",
-        fit=None if subject.fit is None else DefendedFit(subject.fit, name, checked),
-        outputs="labels" if name == "class labels" else "probabilities",
+        # a model trained anew says how sure it is, and not what its own rule makes of that
+        fit=None if subject.fit is None or told is not subject.predict else DefendedFit(subject.fit, name, checked),
+        decide=None if labels_only else subject.decide,
+        outputs="labels" if labels_only else "probabilities",
         state=digest((subject.state, name, checked)),
         source=f"xw.defended({subject.source}, {name!r}{said})" if subject.source else "",
     )
@@ -137,4 +143,5 @@ def defended(subject: Subject, defence: str, **params: Any) -> Subject:
 
 def changed_answers(before: Subject, after: Subject) -> int:
     """Return for how many of the held-out samples a defence changes the answer itself."""
-    return int((before.predict(before.X).argmax(axis=1) != after.predict(after.X).argmax(axis=1)).sum())
+    was, now = (labels(one.predict, one.decide, before.X) for one in (before, after))
+    return int((was != now).sum())

@@ -171,6 +171,7 @@ def adapt_estimator(model: Any, inputs: Inputs, X: Array, outputs: Declared | No
     fit: Callable[..., Predict] = Refit(model, inputs, classes)
     if not hasattr(model, "predict_proba") or outputs == "labels":
         return Adapted(task, "labels", Answers(model, inputs), classes=classes, state=digest(model), fit=None, **inside)
+    inside["decide"] = Answers(model, inputs)
     if outputs == "one-vs-rest":
         answer = Normalised(Probabilities(model, inputs))
         inside["fit"] = NormalisedFit(fit)

@@ -1,6 +1,6 @@
 """ONNX models, asked through ONNX Runtime on one thread."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,16 +76,17 @@ class Asked:
 
 
 class Highest:
-    """The label of the highest score: what is left of scores that are neither probabilities nor logits."""
+    """The label of the highest score, or of a column's number, where the user names the columns."""
 
-    def __init__(self, scores: Asked, known: tuple[Any, ...]) -> None:
+    def __init__(self, scores: Callable[[Array], Array], known: tuple[Any, ...]) -> None:
         self._scores, self._known = scores, known
 
     def __call__(self, X: Array) -> Array:
         """Return (n,) labels."""
+        told = self._scores(X)
         labelled = np.empty(len(self._known), dtype=object)
         labelled[:] = self._known
-        return np.asarray(labelled[self._scores(X).argmax(axis=1)])
+        return np.asarray(labelled[told if told.ndim == 1 else told.argmax(axis=1)])
 
 
 def _clean(scores: Array) -> Array:
@@ -113,9 +114,9 @@ def adapt_onnx(
 ) -> Adapted:
     """Adapt an ONNX model: class probabilities (also as dictionaries), logits, labels, or values of a regression.
 
-    Of several outputs the class probabilities are taken. A label output beside them must agree with them, and tells
-    which column belongs to which label. Scores that stand beside labels, or are a pair (−s, s), are what a margin
-    classifier gives: no logits, unless the user says so.
+    Of several outputs the class probabilities are taken. A label output beside them is the model's own answer, and
+    tells which column belongs to which label: the one that is high where the label is given. Scores that stand beside
+    labels, or are a pair (−s, s), are what a margin classifier gives: no logits, unless the user says so.
 
     Parameters
     ----------
@@ -138,7 +139,10 @@ def adapt_onnx(
             keys = tuple(out[0])
             require_probabilities(_clean(answers(Asked(model, inputs, place, keys), parts)))
             asked = Asked(model, inputs, place, keys, "shares")
-            return Adapted("classification", "probabilities", asked, keys, state=state)
+            told = [Asked(model, inputs, p) for p, a in enumerate(first) if p != place and _are_labels(as_array(a))]
+            return Adapted(
+                "classification", "probabilities", asked, keys, decide=told[0] if told else None, state=state
+            )
     arrays = [answers(Asked(model, inputs, place), parts) for place in range(len(first))]
     for array in arrays:
         if array.ndim < 1 or len(array) < len(parts[0]):
@@ -179,13 +183,15 @@ class _Given:
 def _scores(given: _Given, place: int, arrays: Sequence[Array]) -> Adapted:
     scores = arrays[place]
     require_finite(scores)
-    said = next((a for a in arrays if a.ndim == 1 and a.dtype.kind in "iUO"), None)
+    beside = next((place for place, a in enumerate(arrays) if _are_labels(a)), None)
+    said = None if beside is None else arrays[beside]
     known = None if said is None or given.classes is not None else _classes(scores, said, given.y)
 
     def made(form: str, logits: str = "") -> Adapted:
         asked = given.asked(place, form)
         own = given.asked(place, logits) if logits else None
-        return Adapted("classification", "probabilities", asked, known, logits=own, state=given.state)
+        rule = None if beside is None or said is None else _rule(given, beside, said)
+        return Adapted("classification", "probabilities", asked, known, logits=own, decide=rule, state=given.state)
 
     opposite = are_opposites(scores)
     if given.outputs == "logits":
@@ -207,7 +213,11 @@ def _scores(given: _Given, place: int, arrays: Sequence[Array]) -> Adapted:
         return made("softmax", "logits")
     names = tuple(given.classes) if given.classes is not None else known
     names = names or labels.infer_classes(given.y.tolist(), scores.shape[1])
-    answer = Highest(given.asked(place, "raw"), tuple(names))
+    answer = (
+        Highest(given.asked(place, "raw"), tuple(names))
+        if beside is None or said is None
+        else _rule(given, beside, said)
+    )
     what = "a pair −s, s" if opposite else "scores beside labels"
     note = f"its outputs are {what}, so labels only are judged (pass outputs='logits' if their softmax is meant)"
     return Adapted("classification", "labels", answer, tuple(names), state=given.state, notes=(note,))
@@ -220,14 +230,38 @@ def _classes(scores: Array, said: Array, y: Array) -> tuple[Any, ...]:
     seen = labels.vector(answers, "the model's answers", len(answers)).tolist()
     everything = sorted({*seen, *y.tolist()}, key=lambda label: (str(type(label)), label))
     known = tuple(range(width)) if set(everything) <= set(range(width)) else tuple(everything)
-    places = [known.index(label) for label in answers] if len(known) == width else []
-    # of two equal scores the model may take either
-    if len(known) != width or (scores[range(len(places)), places] < scores.max(axis=1) - _ROUNDING).any():
+    if len(known) != width or not _in_order(scores, np.array([known.index(label) for label in answers])):
         raise Refused(
             f"the model's {width} columns of scores and its own labels {everything[:8]} do not go together: pass "
             "classes=[…], the labels in the order of the columns"
         )
     return known
+
+
+def _rule(given: _Given, place: int, said: Array) -> Asked | Highest:
+    """Return the labels that the model itself gives; as the user calls them, if they are numbers of the columns."""
+    asked = given.asked(place, "raw")
+    names = None if given.classes is None else tuple(given.classes)
+    if names is None or set(said.tolist()) <= set(names) or not set(said.tolist()) <= set(range(len(names))):
+        return asked
+    return Highest(asked, names)
+
+
+def _in_order(scores: Array, places: Array) -> bool:
+    """Whether each class is answered where the column in its place is high: not always highest, with a threshold."""
+    from scipy.optimize import linear_sum_assignment
+
+    k = scores.shape[1]
+    apart = scores - scores.mean(axis=0)
+    means = np.array([apart[places == c].mean(axis=0) if (places == c).any() else np.zeros(k) for c in range(k)])
+    if len(np.unique(places)) < k and (scores.argmax(axis=1) == places).mean() < 0.5:
+        return False
+    best = linear_sum_assignment(means, maximize=True)
+    return bool(means[best].sum() <= np.trace(means) + _ROUNDING)
+
+
+def _are_labels(out: Array) -> bool:
+    return out.ndim == 1 and out.dtype.kind in "iUO"
 
 
 def _column(given: _Given, place: int, out: Array) -> Adapted:

@@ -9,6 +9,7 @@ import numpy as np
 from xrai_widgets.core.subject import Array
 from xrai_widgets.models import labels
 from xrai_widgets.models.adapted import Adapted, Refused, require_finite, require_probabilities
+from xrai_widgets.models.decisions import Decision
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,12 +21,7 @@ class OneHot:
 
     def __call__(self, X: Array) -> Array:
         """Return (n, k)."""
-        place = {label: index for index, label in enumerate(self.classes)}
-        answers = np.asarray(self.answer(X)).tolist()
-        unknown = [label for label in answers if label not in place]
-        if unknown:
-            raise ValueError(f"the model must answer with one of {list(self.classes)[:8]}, got {unknown[0]!r}")
-        return np.eye(len(self.classes))[[place[label] for label in answers]]
+        return np.eye(len(self.classes))[Decision(self.answer, self.classes)(X)]
 
 
 def in_classes(

@@ -8,6 +8,7 @@ import numpy as np
 
 from xrai_widgets.core import Array, Control, Predict, Subject
 from xrai_widgets.core.control import BLIND
+from xrai_widgets.core.decision import shown
 from xrai_widgets.runtime.blind_control import blind
 from xrai_widgets.runtime.control_models import Constant, Learner, LookUp, keys
 
@@ -40,7 +41,8 @@ def control_subject(subject: Subject, control: Control, seed: int, ask: Predict 
     if control.kind == "chance":
         return replace(_members_dealt(subject, rng), name=name)
     if control.kind == "dealt":
-        return subject.answering(_answers_dealt(subject, ask or subject.predict, rng), name=name, source=subject.source)
+        ask = ask or shown(subject.predict, subject.decide, subject.n_classes)
+        return subject.answering(_answers_dealt(subject, ask, rng), name=name, source=subject.source)
     if control.kind == "blind":
         return subject.answering(blind(subject, seed), name=name, source=subject.source)
     fit = Learner(control.kind == "memorising", subject.n_classes, subject.outputs == "labels")

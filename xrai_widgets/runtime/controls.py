@@ -11,6 +11,7 @@ import pandas as pd
 
 from xrai_widgets.core import Assessment, Cancelled, Chart, Control, Finding, Subject
 from xrai_widgets.core.control import CONTROLS, OWN_MODEL
+from xrai_widgets.core.decision import shown
 from xrai_widgets.runtime.control_subjects import control_subject, fewer, name_of
 from xrai_widgets.runtime.control_warnings import Found, overlap_of, unjudged_by, wrong_of
 from xrai_widgets.runtime.guard import Guard, Meter
@@ -116,7 +117,8 @@ def _by_model(
 ) -> dict[str, Any]:
     """Run the engine on the model of a control."""
     asks_the_model = control.kind in ("chance", "shuffled")
-    made = control_subject(few, control, int(params.get("seed") or 0), Guard(few.predict, step.meter))
+    ask = Guard(shown(few.predict, few.decide, few.n_classes), step.meter)
+    made = control_subject(few, control, int(params.get("seed") or 0), ask)
     given = control.given(params)
     gap = entry.gap(made, given)
     if gap is not None:

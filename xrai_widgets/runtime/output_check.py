@@ -19,10 +19,13 @@ class OutputCheck:
         What they are called in the message.
     probabilities : bool
         Rows must be at least 0 and sum to 1; else they must be finite.
+    classes : int
+        If any: each row must be the number of one of them.
     """
 
     what: str = "the model's outputs"
     probabilities: bool = False
+    classes: int = 0
 
     def __call__(self, out: Array, asked: int, start: int, total: int) -> None:
         """Check the answer to ``asked`` rows, which begin at ``start`` of ``total``.
@@ -35,6 +38,9 @@ class OutputCheck:
         if len(out) != asked:
             raise ValueError(f"{self.what} must be one row for each of the {asked} that were asked, got {len(out)}")
         if not asked or not out.size:
+            return
+        if self.classes:
+            self._check_classes(np.asarray(out))
             return
         if self.probabilities:
             sums = out @ np.ones(out.shape[1])  # a tenth of the time of out.sum(axis=1)
@@ -56,3 +62,10 @@ class OutputCheck:
             f"{self.what} {wanted}, got [{given}] for row {start + first} of the {total} asked at once{more}; "
             "a number made of such answers would be wrong"
         )
+
+    def _check_classes(self, out: Array) -> None:
+        wanted = f"{self.what} must be one whole number from 0 to {self.classes - 1} per row"
+        if out.ndim != 1 or out.dtype.kind not in "iu":
+            raise ValueError(f"{wanted}, got {out.dtype} of shape {out.shape}")
+        if out.min() < 0 or out.max() >= self.classes:
+            raise ValueError(f"{wanted}, got {out[(out < 0) | (out >= self.classes)][0]}")

@@ -18,7 +18,7 @@ from xrai_widgets.runtime.run_step import RunStep
 from xrai_widgets.runtime.versions import versions
 
 logger = logging.getLogger("xrai_widgets")
-_GUARDED = ("predict", "logits", "gradient", "embed")
+_GUARDED = ("predict", "decide", "logits", "gradient", "embed")
 _EXTRAS = {"torch": "torch", "aix360": "aix360", "multiprocess": "attacks"}
 
 
@@ -76,6 +76,7 @@ def call_engine(subject: Subject, entry: Assessment, params: Mapping[str, Any], 
     fields = entry.inputs_of(subject)
     checks = {
         "predict": OutputCheck(probabilities=subject.task == "classification"),
+        "decide": OutputCheck("the model's own answers", classes=subject.n_classes),
         "logits": OutputCheck("the model's logits"),
         "embed": OutputCheck("the features of the last hidden layer"),
     }

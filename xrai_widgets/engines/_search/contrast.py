@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from xrai_widgets.core import Array, Predict
+from xrai_widgets.core.decision import labels as classes_of
 from xrai_widgets.engines._problem import nearest
 from xrai_widgets.engines._search.differences import Differences
 from xrai_widgets.engines._space import Space
@@ -15,6 +16,7 @@ from xrai_widgets.engines._space import Space
 Mode = Literal["PN", "PP"]
 Price = Literal["elastic", "linf"]
 _TINY = 1e-12
+_SIGN = 1e-300  # a lead that is none, but for its sign
 
 
 class Penalty(Protocol):
@@ -41,6 +43,10 @@ class Answers:
         How many samples are asked for at once.
     differences : Differences, optional
         Stand in for the gradient where there is none.
+    decide : callable, optional
+        As in a Subject: the answers, where they are not the highest scores.
+    offset : array (k,)
+        Added to the scores, so that the highest one is the answer as nearly as that can be had; see `rule.offset_of`.
     """
 
     predict: Predict
@@ -49,6 +55,21 @@ class Answers:
     shape: tuple[int, ...]
     rows: int
     differences: Differences | None = None
+    decide: Predict | None = None
+    offset: Array | float = 0.0
+
+    def labels(self, flat: Array, scores: Array | None = None) -> Array:
+        """Return the model's answers (n,), without asking for scores that are known or not needed."""
+        if self.decide is None:
+            most: Array = (self.scores(flat) if scores is None else scores).argmax(axis=1)
+            return most
+        return self.again(flat)
+
+    def again(self, flat: Array) -> Array:
+        """Ask the model itself for its answers (n,), whatever scores are looked at else."""
+        starts = range(0, max(len(flat), 1), self.rows)
+        parts = [flat[a : a + self.rows].reshape(-1, *self.shape) for a in starts]
+        return np.concatenate([classes_of(self.predict, self.decide, part) for part in parts])
 
     def scores(self, flat: Array) -> Array:
         """Return (n, k)."""
@@ -71,7 +92,13 @@ class Answers:
 
     def _scores(self, flat: Array) -> Array:
         X = flat.reshape(-1, *self.shape)
-        return np.log(np.maximum(self.predict(X), _TINY)) if self.logits is None else self.logits(X)
+        told = np.log(np.maximum(self.predict(X), _TINY)) if self.logits is None else self.logits(X)
+        return told if self.decide is None else told + self.offset
+
+
+def agreeing(gap: Array, other: Array) -> Array:
+    """Return the leads of other classes with the sign that the answer, ``other`` or not, says."""
+    return np.where(other, np.maximum(gap, _SIGN), np.minimum(gap, -_SIGN))
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,15 +139,22 @@ class Contrast:
     price: Price = "elastic"
 
     def judge(self, flat: Array, owner: Array) -> tuple[Array, Array, Array]:
-        """Return (margin, class of the best rival, success) of samples that belong to the instances ``owner``."""
+        """Return (margin, class of the best rival, success) of samples that belong to the instances ``owner``.
+
+        Where the model has a rule of its own, a success is an answer by it, and the rival what it answers instead; a
+        margin that says the opposite is cut at 0.
+        """
         scores = self.answers.scores(flat)
         label, row = self.labels[owner], np.arange(len(flat))
-        answer = scores.argmax(axis=1)
+        answer = self.answers.labels(flat, scores)
         own = scores[row, label]
         others = scores.copy()
         others[row, label] = -np.inf
         rival: Array = others.argmax(axis=1)
         gap = others[row, rival] - own
+        if self.answers.decide is not None:
+            rival = np.where(answer != label, answer, rival)
+            gap = agreeing(others[row, rival] - own, answer != label)
         margin = gap if self.mode == "PN" else -gap
         success = (margin >= self.kappa) & ((answer == label) == (self.mode == "PP"))
         return margin, rival, success

@@ -180,7 +180,7 @@ def _start_from_samples(contrast: Contrast, second: Found, pool: Array, rows: in
     if contrast.mode == "PP":
         second.ask(contrast, contrast.samples, np.arange(n))
         return
-    answers = contrast.answers.scores(pool).argmax(axis=1)
+    answers = contrast.answers.labels(pool)
     taken, owners = [], []
     for number in range(0, n, _STARTS):
         others = pool[answers != contrast.labels[number]]

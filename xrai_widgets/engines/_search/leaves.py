@@ -5,7 +5,7 @@ import numpy as np
 from xrai_widgets.core import Array, Step
 from xrai_widgets.core.step import Partial
 from xrai_widgets.engines._search.boxes import groups
-from xrai_widgets.engines._search.contrast import Contrast, Found
+from xrai_widgets.engines._search.contrast import Contrast, Found, agreeing
 
 _NEWS = 20  # instances between two pieces of news
 
@@ -29,13 +29,15 @@ def cross_leaves(contrast: Contrast, found: Found, regions: Array, step: Step, p
     settled = np.zeros(len(contrast.samples), dtype=bool)
     inside = np.clip(np.zeros(regions.shape[2]), *regions)
     scores = contrast.answers.scores(inside)
-    answer = scores.argmax(axis=1)
+    answer = contrast.answers.labels(inside, scores)
     for number in range(len(contrast.samples)):
         if number % _NEWS == 0:
             step(number / len(contrast.samples), f"{contrast.mode}: leaves of the tree", partial)
         label = contrast.labels[number]
         rivals = np.delete(scores, label, axis=1).max(axis=1)
-        margin = (rivals - scores[:, label]) * (1 if contrast.mode == "PN" else -1)
+        gap = rivals - scores[:, label]
+        gap = gap if contrast.answers.decide is None else agreeing(gap, answer != label)
+        margin = gap * (1 if contrast.mode == "PN" else -1)
         wanted = (margin >= contrast.kappa) & ((answer == label) == (contrast.mode == "PP"))
         points, reached = _nearest_points(contrast, number, regions)
         good = np.flatnonzero(wanted & reached)

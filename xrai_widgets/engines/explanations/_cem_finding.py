@@ -144,9 +144,9 @@ def _validity(explained: Explained) -> tuple[Estimate, int]:
     """Ask the model once more whether every PN changes the answer and every PP keeps it."""
     good = total = 0
     for mode, (contrast, found) in explained.parts.items():
-        points = found.points[found.done].reshape(-1, *explained.shape)
+        points = found.points[found.done]
         if len(points):
-            same = contrast.answers.predict(points).argmax(axis=1) == contrast.labels[found.done]
+            same = contrast.answers.again(points) == contrast.labels[found.done]
             good, total = good + int((same == (mode == "PP")).sum()), total + len(points)
     return statistics.wilson(good, total), total
 

@@ -40,7 +40,7 @@ def chosen(instances: str, names: Array, rng: np.random.Generator, n_samples: in
 def class_notes(explained: Explained, pool: Array) -> list[str]:
     """Say which classes the model never answers with, as far as its answers were looked at."""
     contrast = next(iter(explained.parts.values()))[0]
-    given = np.unique(np.r_[contrast.answers.scores(pool).argmax(axis=1), contrast.labels])
+    given = np.unique(np.r_[contrast.answers.labels(pool), contrast.labels])
     if len(given) == 1:
         name = explained.classes[given[0]]
         return [f"The model answers {name!r} for all samples looked at: there may be no other answer to be found."]
@@ -49,6 +49,21 @@ def class_notes(explained: Explained, pool: Array) -> list[str]:
         f"The model answers {explained.classes[c]!r} for none of the samples looked at: what is explained of that "
         "class's instances is the answer that it gives instead."
         for c in missing
+    ]
+
+
+def rule_notes(answers: Answers, fits: bool) -> list[str]:
+    """Say from where leads are counted if the model answers by a rule of its own."""
+    if answers.decide is None:
+        return []
+    if fits:
+        return [
+            "The model answers by a rule of its own: leads are counted from where that changes the answer, and what is "
+            "found counts if the model's own answer is changed, or kept."
+        ]
+    return [
+        "The model answers by a rule of its own that its probabilities do not give away: what is found counts if the "
+        "model's own answer is changed, or kept, by whatever lead."
     ]
 
 

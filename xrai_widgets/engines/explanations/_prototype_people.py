@@ -1,11 +1,13 @@
 """Names, labels and answers of the samples that are explained and of those to choose from."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from xrai_widgets.core import Array, Predict, Step
+from xrai_widgets.core.decision import labels as classes_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,15 +48,21 @@ class Said:
 
 
 def answers_of(
-    predict: Predict | None, X: Array, X_train: Array, explain: str, step: Step
+    predict: Predict | None,
+    decide: Predict | None,
+    task: str,
+    samples: tuple[Array, Array],
+    explain: str,
+    step: Step,
 ) -> tuple[Array | None, Array | None]:
-    """Return the model's outputs for the explained and for the training samples."""
+    """Return the classes, or values, that the model answers with for the explained and for the training samples."""
     step(0.0, "answers of the model")
     if predict is None:
         return None, None
-    train = predict(X_train)
+    ask = predict if task == "regression" else partial(classes_of, predict, decide)
+    train = ask(samples[1])
     step(0.5, "answers of the model")
-    return (predict(X) if explain == "X" else train), train
+    return (ask(samples[0]) if explain == "X" else train), train
 
 
 def people_of(
@@ -62,7 +70,7 @@ def people_of(
     class_by: str,
     task: str,
     labels: tuple[Array | None, Array | None],
-    outputs: tuple[Array | None, Array | None],
+    told: tuple[Array | None, Array | None],
     ids: tuple[Array | None, Array | None],
     classes: tuple[Any, ...],
     samples: tuple[Array, Array],
@@ -72,10 +80,9 @@ def people_of(
     names = tuple(str(label) for label in classes)
     numbers = [np.arange(len(part)) if given is None else given for part, given in zip(samples, ids, strict=True)]
     if task == "regression":
-        train = {"target": labels[1], "answer": outputs[1]}
+        train = {"target": labels[1], "answer": told[1]}
         said = Said({}, {key: column for key, column in train.items() if column is not None}, None, None)
         return People(explain, numbers[here], numbers[1], None, None, (), "this is regression"), said
-    told = [None if part is None else part.argmax(axis=1) for part in outputs]
     known = [part for part in (*labels, *told) if part is not None]
     names = names or tuple(map(str, range(1 + max((int(part.max()) for part in known), default=-1))))
     words = np.array(names, dtype=object)

@@ -70,7 +70,7 @@ class Question:
             answers=self.answers,
             space=self.space,
             samples=samples,
-            labels=self.answers.scores(samples).argmax(axis=1),
+            labels=self.answers.labels(samples),
             origins=origins,
             low=low,
             high=high,

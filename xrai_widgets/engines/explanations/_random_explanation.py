@@ -16,6 +16,7 @@ def random_explanation(
     X: Array,
     bounds: Array,
     constraints: tuple[Constraint, ...] = (),
+    decide: Predict | None = None,
     *,
     scale: Literal["range", "raw"],
     seed: int,
@@ -31,7 +32,7 @@ def random_explanation(
     samples = X.reshape(len(X), -1)[index[done]].astype(np.float64)
     changed = finding.arrays["pn"][done].reshape(samples.shape).astype(np.float64)
     change = RandomChange(Space(bounds, constraints, scale), "l2", sparse=True)
-    shares = turned_by_chance(predict, X.shape[1:], samples, changed, change, seed, step)
+    shares = turned_by_chance(predict, X.shape[1:], samples, changed, change, seed, step, decide)
     known = shares[~np.isnan(shares)]
     n = len(index) - len(shares) + len(known)
     counts = {"pn_share": n, "turned_share": len(known)}

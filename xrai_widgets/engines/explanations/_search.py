@@ -82,6 +82,7 @@ def _around(contrast: Contrast, found: Found, means: Means, step: Step) -> Array
     settled = np.zeros(len(contrast.samples), dtype=bool)
     if means.levels is not None:
         settled = enumerate_cells(contrast, found, means.levels)
+        settled &= contrast.answers.decide is None  # a rule may tell samples apart that the trees do not
     if settled.all():
         return settled
     few = int(contrast.moving.sum()) <= _FEW

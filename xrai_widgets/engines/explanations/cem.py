@@ -26,6 +26,7 @@ from xrai_widgets.engines._search.coordinates import Budget
 from xrai_widgets.engines._search.differences import Differences, is_smooth
 from xrai_widgets.engines._search.levels import Levels
 from xrai_widgets.engines._search.planes import planes
+from xrai_widgets.engines._search.rule import led
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.explanations._autoencoder import Penalty, train_autoencoder
 from xrai_widgets.engines.explanations._calm import calm
@@ -38,6 +39,7 @@ from xrai_widgets.engines.explanations._instances import (
     empty_notes,
     exact_bounds,
     lead,
+    rule_notes,
 )
 from xrai_widgets.engines.explanations._question import Question, typical
 from xrai_widgets.engines.explanations._random_explanation import CONTROLS
@@ -88,6 +90,7 @@ def cem(
     ids: Array | None = None,
     classes: tuple[Any, ...] = (),
     decode: Decode | None = None,
+    decide: Predict | None = None,
     *,
     mode: Annotated[
         Literal["both", "PN", "PP"], "PN: what would change the answer; PP: what suffices to keep it"
@@ -149,6 +152,9 @@ def cem(
         Where an ensemble of trees splits: the values that are tried.
     feature_names, ids, classes, decode : optional
         Names, and the way back to the user's own units.
+    decide : callable, optional
+        (n, …) → (n,) classes that the model answers with, where they are not the most probable ones: what an
+        explanation must change, or keep. Scores lead the search.
 
     Returns
     -------
@@ -200,7 +206,8 @@ def cem(
     width = samples.shape[1] + sum(len(kind.categories) for kind in constraints)
     rows = max(64, int(memory_limit * 1e9 / 8 / (16 * width)))
     pool = known[rng.permutation(len(known))[:_POOL]]
-    answers = _of_marks(Answers(predict, logits, gradient, X.shape[1:], rows), blanks)
+    answers = _of_marks(Answers(predict, logits, gradient, X.shape[1:], rows, decide=decide), blanks)
+    answers, fits = led(answers, pool, None, space)
     answers = _asked(answers, search, space, pool, seed)
     penalty = None
     if autoencoder:
@@ -212,7 +219,7 @@ def cem(
         space,
         base=np.clip(np.zeros(len(bounds[0])) if images else typical(known, space), *bounds),
         adds=images if classic is None else classic,
-        kappa=kappa if kappa is not None else lead(answers.scores(samples)) if images and logits is not None else 0.2,
+        kappa=_lead(kappa, answers, samples, images) if fits else 0.0,
         beta=beta,
         penalty=penalty,
     )
@@ -229,11 +236,12 @@ def cem(
     )
     first = next(iter(explained.parts.values()))[0]
     explained.notes += [f"An explanation counts if its answer leads by kappa = {question.kappa:.3g}."]
-    explained.notes += class_notes(explained, pool) + ([] if blanks is None else blanks.notes(samples))
+    explained.notes += [*rule_notes(answers, fits), *class_notes(explained, pool)]
+    explained.notes += [] if blanks is None else blanks.notes(samples)
     exact = search == "automatic"
     levels = None if thresholds is None else Levels.of(thresholds, space)
     means = Means(
-        plane=planes(first, seed) if exact else None,
+        plane=planes(first, seed) if exact and fits else None,
         regions=regions if exact else None,
         search=search,
         settings=Settings(max_iter, binary_steps, c),
@@ -261,9 +269,14 @@ def _of_marks(answers: Answers, blanks: Blanks | None) -> Answers:
     if blanks is None:
         return answers
     logits = None if answers.logits is None else blanks.asking(answers.logits)
-    return replace(
-        answers, predict=blanks.asking(answers.predict), logits=logits, gradient=blanks.slopes(answers.gradient)
-    )
+    predict, decide = blanks.asking(answers.predict), blanks.ruling(answers.decide)
+    return replace(answers, predict=predict, logits=logits, gradient=blanks.slopes(answers.gradient), decide=decide)
+
+
+def _lead(kappa: float | None, answers: Answers, samples: Array, images: bool) -> float:
+    if kappa is not None:
+        return kappa
+    return lead(answers.scores(samples)) if images and answers.logits is not None else 0.2
 
 
 def _asked(answers: Answers, search: str, space: Space, pool: Array, seed: int) -> Answers:

@@ -40,6 +40,7 @@ def protodash(
     constraints: tuple[Constraint, ...] = (),
     feature_names: tuple[str, ...] = (),
     decode: Decode | None = None,
+    decide: Predict | None = None,
     *,
     n_prototypes: Annotated[int, Range(1, 1000), "how many prototypes, for each class if per_class"] = 10,
     kernel: Annotated[Literal["gaussian", "linear"], "what makes two samples similar: nearness, or the product"] = (
@@ -84,6 +85,8 @@ def protodash(
     task : {"classification", "regression"}
     ids, train_ids, classes, feature_names, decode : optional
         Names, and the way back to the user's own units.
+    decide : callable, optional
+        (n, …) → (n,) classes that the model answers with, where they are not the most probable ones.
     constraints : tuple of Constraint, optional
         What each column holds: numbers are scaled (to standard deviation 1 for the Gaussian kernel, to [0, 1] for the
         linear one); two different categories add 2 to the squared distance, as two draws of a scaled number do in the
@@ -133,7 +136,7 @@ def protodash(
     _check(X, X_train, constraints, n_prototypes)
     scaled = scale == "columns" or (scale == "automatic" and bool(constraints) and X_train.ndim == 2)
     similarity = make_kernel(kernel, sigma, scaled, X_train, constraints, seed, X)
-    answers, train_answers = answers_of(predict, X, X_train, explain, step.part(0.0, 0.1))
+    answers, train_answers = answers_of(predict, decide, task, (X, X_train), explain, step.part(0.0, 0.1))
     people, said = people_of(
         explain, class_by, task, (y, y_train), (answers, train_answers), (ids, train_ids), classes, (X, X_train)
     )

@@ -6,13 +6,15 @@ from typing import Any
 import numpy as np
 
 from xrai_widgets.core import Array, NotApplicable, Predict, Step
+from xrai_widgets.core.decision import labels as classes_of
+from xrai_widgets.core.decision import shown
 from xrai_widgets.engines.privacy._attribute_attack import attack_model
 from xrai_widgets.engines.privacy._attribute_finding import People
 from xrai_widgets.engines.privacy._withheld import Withheld
 
 
 def art_guesses(
-    predict: Predict,
+    model: tuple[Predict, Predict | None],
     people: People,
     outputs: Array,
     one: Withheld,
@@ -25,7 +27,7 @@ def art_guesses(
     """Yield the guesses of ART's attack and of its baseline for the held samples of each trial.
 
     ART is told the predicted class, not the probabilities. Its attack models are those of the native attack, since its
-    own cannot be seeded.
+    own cannot be seeded. ``model`` is predict and decide.
     """
     from xrai_widgets.models.art import black_box, black_box_values
 
@@ -33,9 +35,10 @@ def art_guesses(
         raise NotApplicable("ART's attack takes one column, not a one-hot group", "implementation='native'")
     width = people.samples.shape[1]
     if people.n_classes:
-        target, shown = black_box(predict, (width,), people.n_classes), outputs.argmax(axis=1).astype(np.float64)
+        target = black_box(shown(*model, people.n_classes), (width,), people.n_classes)
+        answers = classes_of(*model, people.samples, outputs).astype(np.float64)
     else:
-        target, shown = black_box_values(predict, (width,)), outputs
+        target, answers = black_box_values(model[0], (width,)), outputs
     column, rows = one.columns[0], one.rows
     samples, own = people.samples[rows], None if labels is None else labels[rows]
     values = [float(value) for value in one.candidates[:, 0]]
@@ -49,7 +52,7 @@ def art_guesses(
             asked: dict[str, Any] = {} if own is None else {"y": own[held]}
             attack.fit(samples[learn], **known)
             if told:
-                asked["pred"] = shown[rows][held][:, None]
+                asked["pred"] = answers[rows][held][:, None]
             if one.kind == "category":
                 asked["values"] = values
             guess = np.asarray(attack.infer(rest, **asked), dtype=np.float64).ravel()

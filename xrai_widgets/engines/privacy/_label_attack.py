@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from xrai_widgets.core import Array, Chart, Constraint, Finding, Predict, Step, quiet
+from xrai_widgets.core.decision import answered
 from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.engines._hop_skip_jump import Settings, hop_skip_jump
 from xrai_widgets.engines._missing import Blanks
@@ -79,7 +80,7 @@ class Asked:
 
 
 def ask(
-    predict: Predict,
+    model: tuple[Predict, Predict | None],
     members: Samples,
     others: Samples,
     bounds: Array,
@@ -89,7 +90,12 @@ def ask(
     at_once: int,
     seed: int,
 ) -> Asked:
-    """Draw as many members as non-members and see which of them are answered rightly."""
+    """Draw as many members as non-members and see which of them are answered rightly.
+
+    Parameters
+    ----------
+    model : (predict, decide)
+    """
     rng = np.random.default_rng(seed)
     n = min(n_samples, len(members[0]), len(others[0]))
     drawn = [rng.permutation(len(X)) for X, _ in (members, others)]
@@ -98,14 +104,16 @@ def ask(
     y = np.concatenate([members[1][rows[0]], others[1][rows[1]]])
     numbers = np.concatenate([rows[0], len(members[0]) + rows[1]])
     near = np.concatenate([part[0][order[:_POOL]] for part, order in zip((members, others), drawn, strict=True)])
-    outputs = predict(X)
-    right = outputs.argmax(axis=1) == y
+    answers, n_classes = answered(*model, X)
+    right = answers == y
     flat, near = (part.reshape(len(part), -1).astype(np.float64) for part in (X, near))
+    predict, decide = model
     if (blanks := Blanks.of(bounds, flat, near)) is not None:
-        flat, near, predict = blanks.fill(flat), blanks.fill(near), blanks.asking(predict)
+        flat, near = blanks.fill(flat), blanks.fill(near)
+        predict, decide = blanks.asking(predict), blanks.ruling(decide)
     space = Space(bounds, constraints, scale, blanks)
-    problem = Problem(predict, space, flat[right], y[right], numbers[right], X.shape[1:], "l2", at_once)
-    return Asked(problem, rows, y, right, outputs.shape[1], near, flat)
+    problem = Problem(predict, space, flat[right], y[right], numbers[right], X.shape[1:], "l2", at_once, decide)
+    return Asked(problem, rows, y, right, n_classes, near, flat)
 
 
 def by_noise(asked: Asked, sizes: tuple[float, ...], copies: int, seed: int, step: Step, finish: Finish) -> int:

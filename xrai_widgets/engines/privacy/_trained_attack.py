@@ -19,17 +19,18 @@ _FEWEST = 10
 _ROUNDING = 1e-9  # a model that knows nothing says the base rate, but for rounding: it calls nobody for certain
 
 
-def attack_features(outputs: Array, y: Array, task: str) -> Array:
+def attack_features(outputs: Array, y: Array, task: str, answers: Array | None = None) -> Array:
     """Return what the attack model looks at, one row per sample.
 
-    Classification: every score of `membership_scores`, whether the answer is right, and the ten largest probabilities
-    in order. Regression: prediction, residual, its size, and the logarithm of its square.
+    Classification: every score of `membership_scores`, whether the answer is right (``answers``: the model's own, by
+    default the most probable classes), and the ten largest probabilities in order. Regression: prediction, residual,
+    its size, and the logarithm of its square.
     """
     if task == "regression":
         residual = y - outputs
         return np.column_stack([outputs, residual, np.abs(residual), np.log(np.square(residual) + TINY)])
     scores = membership_scores(outputs, y, task)
-    right = outputs.argmax(axis=1) == y
+    right = (outputs.argmax(axis=1) if answers is None else answers) == y
     return np.column_stack([*scores.values(), right, -np.sort(-outputs, axis=1)[:, :_TOP]])
 
 

@@ -54,6 +54,7 @@ def attribute_inference(
     train_ids: Array | None = None,
     ids: Array | None = None,
     classes: tuple[Any, ...] = (),
+    decide: Predict | None = None,
     *,
     feature: Annotated[str, "name of the feature that is withheld; empty: all in turn, at most 20"] = "",
     attack: Annotated[
@@ -93,6 +94,8 @@ def attribute_inference(
     constraints : tuple of Constraint, optional
         Which columns are categories, and which make up a one-hot group: that is one feature.
     feature_names, train_ids, ids, classes : optional
+    decide : callable, optional
+        (n, d) → (n,) classes that the model answers with, where they are not the most probable ones: what ART is told.
 
     Returns
     -------
@@ -153,7 +156,7 @@ def attribute_inference(
         labels = people.labels if with_label else None
         if implementation == "art":
             trials = _dealt(people, one, attack_train_ratio, repeats, seed)
-            results = art_guesses(predict, people, outputs, one, labels, trials, attack_model, seed, part)
+            results = art_guesses((predict, decide), people, outputs, one, labels, trials, attack_model, seed, part)
         else:
             known = attacker.known_to_all(people.samples, one, constraints, labels)
             if attack == "output":

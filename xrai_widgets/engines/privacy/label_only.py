@@ -48,6 +48,7 @@ def label_only(
     train_ids: Array | None = None,
     ids: Array | None = None,
     classes: tuple[Any, ...] = (),
+    decide: Predict | None = None,
     *,
     attack: Annotated[
         Literal["noise", "boundary distance"],
@@ -95,6 +96,8 @@ def label_only(
     train_ids, ids : array, optional
     classes : tuple, optional
         Original labels.
+    decide : callable, optional
+        (n, …) → (n,) classes that the model answers with, where they are not the most probable ones.
 
     Returns
     -------
@@ -140,7 +143,7 @@ def label_only(
     step(0.0, "which answers are right")
     rows = max(64, int(memory_limit * 1e9 / 8 / (12 * (X[0].size + sum(len(kind.categories) for kind in constraints)))))
     free = tuple(Constraint(kind.kind, kind.categories, kind.group) for kind in constraints)
-    asked: Asked = ask(predict, (X_train, y_train), (X, y), bounds, free, n_samples, scale, rows, seed)
+    asked: Asked = ask((predict, decide), (X_train, y_train), (X, y), bounds, free, n_samples, scale, rows, seed)
     dealing = Dealing(thresholds == "per class", attack_train_ratio, repeats, seed)
     finish = partial(label_finding, asked, dealing, (train_ids, ids), classes)
     if attack == "noise":

@@ -22,9 +22,7 @@ from xrai_widgets.engines.privacy._attack_report import MEASURES, Scored, attack
 from xrai_widgets.engines.privacy._scores import check_outputs, chosen_score, membership_scores
 from xrai_widgets.engines.privacy._threshold_attack import Attack, threshold_attack
 from xrai_widgets.engines.privacy._trained_attack import (
-    Learner,
     Make,
-    See,
     attack_features,
     attack_model,
     check_enough_to_fit,
@@ -59,6 +57,7 @@ def membership_inference(
     train_ids: Array | None = None,
     ids: Array | None = None,
     classes: tuple[Any, ...] = (),
+    decide: Predict | None = None,
     *,
     attack: Annotated[
         Literal["threshold", "random forest", "gradient boosting", "logistic regression", "neural network"],
@@ -96,6 +95,9 @@ def membership_inference(
     train_ids, ids : array, optional
     classes : tuple, optional
         Original labels.
+    decide : callable, optional
+        (n, …) → (n,) classes that the model answers with, where they are not the most probable ones; a trained attack
+        looks at whether they are right.
 
     Returns
     -------
@@ -163,9 +165,16 @@ def membership_inference(
         return finish(_CHANCE, known, called)
 
     check_enough_to_fit(len(X_train), len(X), attack_train_ratio, attack)
-    see, make = _learner(attack, implementation, task, outputs[0])
+    if implementation == "art":
+        make: Make = partial(ArtAttack, attack, 0 if task == "regression" else outputs[0].shape[1])
+        features = [art_features(said, true) for said, true in zip(outputs, labels, strict=True)]
+    else:
+        make = partial(attack_model, attack)
+        told = [None if decide is None else decide(part) for part in (X_train, X)]
+        both = zip(outputs, labels, told, strict=True)
+        features = [attack_features(said, true, task, own) for said, true, own in both]
     answer = trained_attack(
-        (see(outputs[0], y_train), see(outputs[1], y)),
+        (features[0], features[1]),
         make,
         train_ratio=attack_train_ratio,
         repeats=repeats,
@@ -174,13 +183,6 @@ def membership_inference(
         so_far=learned,
     )
     return learned(*answer)
-
-
-def _learner(attack: Learner, implementation: str, task: str, outputs: Array) -> tuple[See, Make]:
-    """Return what the attack model looks at, and how it is made."""
-    if implementation == "art":
-        return art_features, partial(ArtAttack, attack, 0 if task == "regression" else outputs.shape[1])
-    return partial(attack_features, task=task), partial(attack_model, attack)
 
 
 def _notes(attack: Attack, groups: tuple[Array, Array], classes: tuple[Any, ...], task: str) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from xrai_widgets.engines._search.leaves import cross_leaves
 from xrai_widgets.engines._search.levels import Levels, enumerate_cells, snap
 from xrai_widgets.engines._search.nearby import probe, refine
 from xrai_widgets.engines._search.planes import approach, cross_linear, polish
+from xrai_widgets.engines._search.rule import led
 from xrai_widgets.engines._search.towards import towards_samples
 
 _FINAL = 1e-5
@@ -85,7 +86,9 @@ class Search:
         low, high = negative_box(problem.samples, problem.space, None)
         self.contrast = Contrast(
             mode="PN",
-            answers=Answers(problem.predict, None, self.known.gradient, problem.shape, problem.rows),
+            answers=Answers(
+                problem.predict, None, self.known.gradient, problem.shape, problem.rows, decide=problem.decide
+            ),
             space=problem.space,
             samples=problem.samples,
             labels=problem.labels,
@@ -112,6 +115,11 @@ class Search:
         self._note("exact")
         self.exact &= self.best.found == self.found.done
         return bool(self.exact.all())
+
+    def learn_rule(self) -> None:
+        """Let scores lead to where the model's own rule, if it has one, changes its answer."""
+        answers, _ = led(self.contrast.answers, self.known.pool, self.known.classes, self.problem.space)
+        self.contrast = replace(self.contrast, answers=answers)
 
     def attacked(self, name: str) -> None:
         """Take over what an attack has put into ``best``."""
@@ -145,7 +153,8 @@ class Search:
             snap(contrast, found, levels, np.flatnonzero(found.done & (found.cost > 0)))
             settled = enumerate_cells(contrast, found, levels)
             self._note("cells between thresholds")
-            self.exact |= settled
+            if self.problem.decide is None:  # a rule may tell samples apart that the trees do not
+                self.exact |= settled
         probe(contrast, found, effort.flat if columns <= _WIDE else effort.wide, self.seed, step.part(0.7, 0.85))
         refine(contrast, found, effort.rounds, self.seed, step.part(0.85, 1.0))
         if levels is not None:

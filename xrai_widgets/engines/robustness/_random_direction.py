@@ -16,6 +16,7 @@ def random_direction(
     X: Array,
     bounds: Array,
     constraints: tuple[Constraint, ...] = (),
+    decide: Predict | None = None,
     *,
     norm: Norm,
     epsilon: float,
@@ -35,7 +36,7 @@ def random_direction(
     samples = X.reshape(len(X), -1)[finding.arrays["index"][found]].astype(np.float64)
     changed = finding.arrays["nearest"][found].reshape(samples.shape).astype(np.float64)
     change = RandomChange(Space(bounds, constraints, scale), norm, sparse=False)
-    shares = turned_by_chance(predict, X.shape[1:], samples, changed, change, seed, step)
+    shares = turned_by_chance(predict, X.shape[1:], samples, changed, change, seed, step, decide)
     known = ~np.isnan(shares)
     n = len(told) - int((~known).sum())
     within = known & (told["distance"].to_numpy()[found] <= epsilon)

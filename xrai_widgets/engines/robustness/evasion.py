@@ -19,6 +19,7 @@ from xrai_widgets.core import (
     assessment,
     quiet,
 )
+from xrai_widgets.core.decision import answered
 from xrai_widgets.core.step import Partial
 from xrai_widgets.core.subject import Decode
 from xrai_widgets.engines import _hop_skip_jump as hsj
@@ -67,6 +68,7 @@ def evasion(
     classes: tuple[Any, ...] = (),
     decode: Decode | None = None,
     unstable: float = 0.0,
+    decide: Predict | None = None,
     *,
     attack: Annotated[
         Literal["hop_skip_jump", "pgd"],
@@ -140,6 +142,9 @@ def evasion(
     unstable : float, optional
         By how much answers for the same sample differ. From 0.01 on nothing is attacked: an answer that changes by
         itself is no success of an attack.
+    decide : callable, optional
+        (n, …) → (n,) classes that the model answers with, where they are not the most probable ones. What an attack
+        must change is this answer.
 
     Returns
     -------
@@ -180,12 +185,12 @@ def evasion(
     if (blanks := Blanks.of(bounds, flat, others)) is not None:
         flat, others = blanks.fill(flat), blanks.fill(others)
         predict, gradient = blanks.asking(predict), blanks.slopes(gradient)
+        decide = blanks.ruling(decide)
     space = Space(bounds, constraints, scale, blanks)
     rows = max(64, int(memory_limit * 1e9 / 8 / (12 * (flat.shape[1] + sum(len(c.categories) for c in constraints)))))
-    outputs = predict(X[index])
-    answers, n_classes = outputs.argmax(axis=1), outputs.shape[1]
+    answers, n_classes = answered(predict, decide, X[index])
     right = answers == y[index]
-    problem = Problem(predict, space, flat[index[right]], answers[right], index[right], X.shape[1:], norm, rows)
+    problem = Problem(predict, space, flat[index[right]], answers[right], index[right], X.shape[1:], norm, rows, decide)
     attacked = Attacked(
         problem=problem,
         best=Best.nothing(problem),
@@ -254,6 +259,7 @@ def _run(
     if search.solve():
         return ["All distances are exact: the model is linear, or a single tree."]
     known.classes = problem.classes(known.pool)
+    search.learn_rule()
     here = step.part(0.02, 0.6)
     if gradient is not None and attack == "pgd":
         k, seed = budget.n_classes, budget.seed

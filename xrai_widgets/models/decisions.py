@@ -1,0 +1,116 @@
+"""The rule by which a model itself answers, where that is not its most probable class."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from xrai_widgets.core.decision import labels
+from xrai_widgets.core.subject import Array
+from xrai_widgets.models.adapted import Adapted, Refused
+from xrai_widgets.models.function import Call
+from xrai_widgets.models.inputs import Inputs
+
+_AT_ONCE = 8192  # samples
+
+
+@dataclass(frozen=True, eq=False)
+class Decision:
+    """Labels, in the user's own words → numbers of the classes.
+
+    Parameters
+    ----------
+    answer : callable
+        (n, …) → (n,) or (n, 1) labels.
+    classes : tuple
+    what : str
+        Who answers, for a message.
+    """
+
+    answer: Callable[[Array], Any]
+    classes: tuple[Any, ...]
+    what: str = "the model"
+
+    def __call__(self, X: Array) -> Array:
+        """Return int (n,)."""
+        if not len(X):  # many models cannot be asked about nothing
+            return np.empty(0, dtype=np.int64)
+        said = np.asarray(self.answer(X))
+        if said.shape not in ((len(X),), (len(X), 1)):
+            raise Refused(f"{self.what} must give one label per sample, got shape {said.shape} for {len(X)} samples")
+        place = {label: index for index, label in enumerate(self.classes)}
+        found = [place.get(label, -1) for label in said.ravel().tolist()]
+        if -1 in found:
+            odd = said.ravel().tolist()[found.index(-1)]
+            raise Refused(f"{self.what} must answer with one of {list(self.classes)[:8]}, got {odd!r}")
+        return np.array(found, dtype=np.int64)
+
+
+def check_decide(decide: Any, model: Any, adapted: Adapted) -> None:
+    """Refuse a rule that is no function, or for which there is no use."""
+    if decide is None:
+        return
+    if not callable(decide) or isinstance(decide, type):
+        raise TypeError(f"decide must be a function of the samples that returns their labels, got {decide!r}")
+    if adapted.task != "classification":
+        raise ValueError("decide goes with a classification: it returns labels, and a regression has none")
+    if model is None:
+        raise ValueError("decide needs a model: without one, X is the table of its outputs, and nothing else is known")
+    if adapted.outputs == "labels":
+        raise ValueError("decide goes with class probabilities, and this model's outputs are its labels already")
+
+
+def own_rule(
+    decide: Any,
+    model: Any,
+    adapted: Adapted,
+    fields: Mapping[str, Any],
+    arrays: Mapping[str, Array],
+    inputs: Inputs,
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return fields of a subject whose model answers by a rule of its own, and what the reader must know.
+
+    Nothing is returned where the rule gives the most probable class for every sample of X and X_train. Else what is
+    known from inside holds for it as far as it is checked: of a linear model's scores the largest one must be the
+    answer for all of them; leaves are dropped.
+
+    Parameters
+    ----------
+    decide : callable, optional
+        The user's own rule; by default that of the model.
+    fields : mapping
+        ``predict`` and ``classes`` of the subject.
+    arrays : mapping
+        Encoded samples by role.
+
+    Raises
+    ------
+    ValueError, TypeError
+        for a rule that gives something else than one of the classes per sample.
+    """
+    check_decide(decide, model, adapted)
+    answer = adapted.decide if decide is None else Call(decide, inputs)
+    if answer is None or adapted.task != "classification" or adapted.outputs == "labels":
+        return {}, ()
+    rule = Decision(answer, fields["classes"], "the model's own predict" if decide is None else "decide")
+    parts = [part for role in ("X", "X_train") if (part := arrays.get(role)) is not None]
+    told = [(part[a : a + _AT_ONCE]) for part in parts for a in range(0, len(part), _AT_ONCE)]
+    answers = [rule(part) for part in told]
+    differ = sum(
+        int((labels(fields["predict"], None, part) != own).sum()) for part, own in zip(told, answers, strict=True)
+    )
+    if not differ:
+        return {}, ()
+    note = (
+        f"answers by {'its own rule' if decide is None else 'the rule that was passed'}: it differs from the most "
+        f"probable class on {differ} of {sum(map(len, told))} samples"
+    )
+    linear = adapted.linear if adapted.linear is not None and _holds(adapted.linear, told, answers) else None
+    return {"decide": rule, "regions": None, "linear": linear}, (note,)
+
+
+def _holds(linear: tuple[Array, Array], parts: Sequence[Array], answers: Sequence[Array]) -> bool:
+    weights, bias = linear
+    told = [(part.reshape(len(part), -1) @ weights.T + bias).argmax(axis=1) for part in parts]
+    return all(np.array_equal(one, other) for one, other in zip(told, answers, strict=True))
