@@ -39,8 +39,8 @@ class Subject:
 
     Parameters
     ----------
-    name : str
-    task : {"classification", "regression"}
+    name, task : str
+        What the model is called; "classification" or "regression".
     model : object
         The user's own model; engines never touch it.
     predict : callable
@@ -69,14 +69,13 @@ class Subject:
         For each column of X the values at which a model made of trees splits, rising; between two neighbours the
         outputs do not change. Categories are their codes.
     fit : callable, optional
-        ``fit(X, y, *, seed, sample_weight=None)`` → predict function of a fresh clone.
+        ``fit(X, y, *, seed, sample_weight=None, rows=None)`` → predict function of a fresh clone; ``rows`` are places
+        in X_train, −1 for other samples, and a seed of None is the model's own.
     bounds : array (2, d), optional
         Lowest and highest allowed value per flattened feature.
     feature_names : tuple of str
-    classes : tuple
-        The original labels of the classes 0…k−1.
-    constraints : tuple of Constraint
-        One per column.
+    classes, constraints : tuple
+        The original labels of the classes 0…k−1; one Constraint per column.
     decode : callable, optional
         (n, d) → DataFrame in the user's own columns and units.
     image_shape : tuple of int, optional
@@ -84,10 +83,11 @@ class Subject:
     groups, train_groups : array, optional
         Subgroup of each row of X and of X_train.
     outputs : {"probabilities", "labels", "values"}
-    state : str, optional
-        Digest of the model's parameters, where they can be read.
-    source : str
-        Python expression that makes the subject, where it is known; else empty.
+    state, source : str
+        Digest of the model's parameters, and the Python expression that makes the subject, where they are known.
+    trained_with, frozen : tuple of str
+        What ``fit`` hands on beside samples and labels (``fit``: it is the user's own), and the parts that it leaves as
+        they are.
     unstable : float
         Largest difference between answers for the same sample, asked twice, in another order and alone; 0 if none.
     notes : tuple of str
@@ -131,6 +131,8 @@ class Subject:
     outputs: Outputs = "probabilities"
     state: str | None = _sees_inside()
     source: str = ""
+    trained_with: tuple[str, ...] = ()
+    frozen: tuple[str, ...] = ()
     unstable: float = 0.0
     notes: tuple[str, ...] = ()
 
@@ -160,6 +162,8 @@ class Subject:
         fit: Callable[..., Any] | None = None,
         outputs: Literal["probabilities", "logits", "one-vs-rest", "labels", "values"] | None = None,
         preprocess: Callable[[Any], Any] | None = None,
+        sample_weight: Any = None,
+        fit_params: Mapping[str, Any] | None = None,
     ) -> Self:
         """Make a subject from any supported kind of model.
 
@@ -172,10 +176,8 @@ class Subject:
             data gives a dict of subjects, by their keys or kinds.
         X, y : DataFrame, Series or array
             Held-out samples and their true labels (or values).
-        X_train, y_train : optional
-            The training samples.
-        X_new, y_new : optional
-            A batch to be judged.
+        X_train, y_train, X_new, y_new : optional
+            The training samples; a batch to be judged.
         name : str, optional
             What the model is called in tables; by default its class name.
         task : {"classification", "regression"}, optional
@@ -199,7 +201,13 @@ class Subject:
             Subgroup of each row of ``X_train``; not needed with the name of a column.
         fit : callable, optional
             ``fit(X, y, seed)`` trains the model anew on other rows, all chance by the seed, and returns it or its
-            predict function. Assessments that refit need it for torch modules and functions; estimators are cloned.
+            predict function. Assessments that refit need it for torch modules and functions; estimators are cloned. It
+            may take ``sample_weight``, fit parameters and ``rows`` (places in ``X_train``, −1 for others), too.
+        sample_weight : array, optional
+            Weight of each row of ``X_train`` in the training. Other rows that a refit trains on get the mean weight.
+        fit_params : mapping, optional
+            What the training was given besides, as ``{"eval_set": [(X_valid, y_valid)]}``; lists and arrays of the
+            length of ``X_train`` follow its rows.
         outputs : {"probabilities", "logits", "one-vs-rest", "labels", "values"}, optional
             What the outputs of a function, torch module, ONNX model or table are, where their range on the samples and
             on changed ones does not tell it. One column of logits or probabilities is that of class 1; one-vs-rest
@@ -272,10 +280,7 @@ class Subject:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over the arrays, all names, the outputs for the first 256 samples and the model's state.
-
-        It identifies a run. It proves nothing about where the model came from.
-        """
+        """SHA-256 of arrays, names, outputs and state: it identifies a run and proves nothing about its origin."""
         return fingerprint_of(self)
 
     @cached_property
@@ -293,8 +298,3 @@ class Subject:
         parts.append(f"images {size}" if size else f"{self.X.shape[1]} features")
         parts.append(f"{self.n_classes} classes" if self.task == "classification" else "regression")
         return " · ".join([*parts, *self.notes])
-
-
-def explain(name: str) -> str:
-    """Say in words what the field of a subject is, for a message that it is missing."""
-    return next((f.metadata.get("says", f.name) for f in fields(Subject) if f.name == name), name)

@@ -19,13 +19,15 @@ from xrai_widgets.models.codes import coded_columns
 from xrai_widgets.models.columns import aligned
 from xrai_widgets.models.constraints import read_range
 from xrai_widgets.models.estimator import adapt_estimator, check_estimator, is_estimator
+from xrai_widgets.models.frozen import frozen_parts
 from xrai_widgets.models.function import adapt_function, adapt_table
-from xrai_widgets.models.given import check_constraints, check_given, check_words, named_models
+from xrai_widgets.models.given import check_constraints, check_given, check_words, groups_of, named_models
 from xrai_widgets.models.inputs import Inputs, constrain, learn
 from xrai_widgets.models.onnx import adapt_onnx
 from xrai_widgets.models.onnx_session import is_onnx
 from xrai_widgets.models.outputs import in_classes
 from xrai_widgets.models.recode import declared, recoded, values_of
+from xrai_widgets.models.routed import check_training, routed
 from xrai_widgets.models.state import digest
 from xrai_widgets.models.steadiness import Steadiness, steadiness
 from xrai_widgets.models.telling import telling_rows
@@ -60,6 +62,8 @@ def describe(
     fit: Any,
     outputs: Declared | None = None,
     preprocess: Any = None,
+    sample_weight: Any = None,
+    fit_params: Any = None,
 ) -> dict[str, Any]:
     """Return the fields of a subject; see `Subject.of` for the arguments."""
     if model is None:
@@ -67,6 +71,7 @@ def describe(
     given = {"X": X, "X_train": X_train, "X_new": X_new}
     check_given(given, {"X": y, "X_train": y_train, "X_new": y_new}, {"X_train": train_ids, "X_new": new_ids})
     check_words(task, classes, outputs)
+    named = check_training(model, X_train, sample_weight, fit_params, fit)
     samples = {role: part for role, part in given.items() if part is not None or role == "X"}
     inputs = learn(samples, feature_names=feature_names, image_shape=image_shape, preprocess=preprocess)
     inputs = aligned(model, inputs, X, feature_names is None)
@@ -74,6 +79,7 @@ def describe(
     inputs = constrain(inputs, limits)
     arrays = {role: _read_only(inputs.encode(part, role)) for role, part in samples.items()}
     check_constraints(inputs, arrays, limits)
+    subgroups = groups_of(groups, train_groups, given, arrays)
     vectors = {
         _FIELDS[role]: labels.vector(part, _FIELDS[role], len(arrays[role]))
         for role, part in (("X", y), ("X_train", y_train), ("X_new", y_new))
@@ -92,7 +98,11 @@ def describe(
     if adapted.queryable:
         steady = ask(lambda: steadiness(fields["predict"], arrays["X"]), inputs)
     state = adapted.state if not steady.twice else digest(model, chance=False)
-    trained = adapted.fit if fit is None else training(fit, model, adapted, inputs, fields["classes"])
+    trained = adapted.fit if fit is None else training(fit, model, adapted, inputs, fields["classes"], named)
+    state = state if fit is None else f"{state} trained by {code_digest(fit)}"
+    told = ""
+    if trained is not None:
+        trained, told = routed(trained, arrays.get("X_train"), sample_weight, fit_params)
     made = {
         "name": str(name) if name else _name(model),
         "task": adapted.task,
@@ -113,11 +123,13 @@ def describe(
         "constraints": inputs.constraints,
         "decode": inputs.codec.decode if inputs.codec is not None else None,
         "image_shape": inputs.image_shape,
-        **_groups(groups, train_groups, given, arrays),
+        **{role: part if part is None else _read_only(part) for role, part in subgroups.items()},
         "outputs": adapted.outputs,
         "unstable": steady.largest,
         "notes": (*inputs.notes, *adapted.notes, *steady.notes),
-        "state": state if fit is None else f"{state} trained by {code_digest(fit)}",
+        "state": f"{state} trained with {told}" if told else state,
+        "trained_with": (*(("fit",) if fit is not None else ()), *named),
+        "frozen": frozen_parts(model) if fit is None and is_estimator(model) else (),
     }
     codes = _codes(model, inputs, arrays, said, limits)
     return recoded(made, codes) if codes else made
@@ -241,24 +253,6 @@ def _ids(given: Any, X: Any, rows: int, role: str) -> Array:
     if repeated:
         raise ValueError(f"{role} must differ from each other, got {repeated} repeated{advice}")
     return _read_only(found)
-
-
-def _groups(groups: Any, train: Any, given: Mapping[str, Any], arrays: Mapping[str, Array]) -> dict[str, Array | None]:
-    if isinstance(groups, str):
-        columns = list(getattr(given["X"], "columns", ()))
-        if groups not in columns:
-            raise ValueError(
-                f"groups must be a column of X or one group per sample; columns: {columns}, got {groups!r}"
-            )
-        train = given["X_train"][groups] if train is None and given["X_train"] is not None else train
-        groups = given["X"][groups]
-    if train is not None and (groups is None or given["X_train"] is None):
-        raise ValueError("train_groups needs groups and X_train: pass all three")
-    found = {"groups": (groups, "X"), "train_groups": (train, "X_train")}
-    return {
-        role: None if values is None else _read_only(labels.entries(values, role, len(arrays[part]), "group"))
-        for role, (values, part) in found.items()
-    }
 
 
 def _read_only(array: Array) -> Array:

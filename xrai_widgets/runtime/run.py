@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -14,6 +14,7 @@ from xrai_widgets.core import Assessment, Cancelled, Finding, NotApplicable, Out
 from xrai_widgets.runtime.controls import with_controls
 from xrai_widgets.runtime.guard import Guard
 from xrai_widgets.runtime.output_check import OutputCheck
+from xrai_widgets.runtime.retraining import with_retraining
 from xrai_widgets.runtime.run_step import RunStep
 from xrai_widgets.runtime.versions import versions
 
@@ -67,7 +68,7 @@ def run(
     )
     if (gap := entry.gap(subject, checked)) is not None:
         return replace(outcome, reason=gap.reason, instead=gap.instead)
-    ended = with_controls(subject, entry, checked, step, partial(_ending, strict))
+    ended = _ended(partial(_trained_and_measured, subject, entry, checked, step, strict), entry, step, strict)
     return replace(outcome, **ended, seconds=time.perf_counter() - begun, queries=step.meter.queries)
 
 
@@ -85,6 +86,17 @@ def call_engine(subject: Subject, entry: Assessment, params: Mapping[str, Any], 
     return finding
 
 
+def _trained_and_measured(
+    subject: Subject, entry: Assessment, params: Mapping[str, Any], step: RunStep, strict: bool
+) -> dict[str, Any]:
+    """Check that training anew gives this model, where the engine does that, and measure it, its like and its parts."""
+
+    def measured(whole: Subject, rest: RunStep) -> dict[str, Any]:
+        return with_controls(whole, entry, params, rest, partial(_ending, strict))
+
+    return with_retraining(subject, entry, step, measured)
+
+
 def _ending(
     strict: bool, entry: Assessment, subject: Subject, params: Mapping[str, Any], step: RunStep
 ) -> dict[str, Any]:
@@ -92,8 +104,13 @@ def _ending(
     from xrai_widgets.runtime.isolated import call_isolated
 
     call = call_isolated if entry.isolated else call_engine
+    return _ended(lambda: {"status": "ok", "finding": call(subject, entry, params, step)}, entry, step, strict)
+
+
+def _ended(work: Callable[[], dict[str, Any]], entry: Assessment, step: RunStep, strict: bool) -> dict[str, Any]:
+    """Do the work; return its ending, whatever happens."""
     try:
-        return {"status": "ok", "finding": call(subject, entry, params, step)}
+        return work()
     except NotApplicable as gap:
         return {"status": "not applicable", "reason": gap.reason, "instead": gap.instead}
     except Cancelled as cancelled:
