@@ -71,6 +71,7 @@ BROAD_EXCEPT = {
     "models/telling.py",
     "models/torch_module.py",
     "runtime/job.py",
+    "runtime/retraining.py",
     "runtime/run.py",
     "runtime/run_step.py",
     "runtime/worker.py",

@@ -80,16 +80,15 @@ class Subject:
         (n, d) → DataFrame in the user's own columns and units.
     image_shape : tuple of int, optional
         (channels, height, width) of image inputs.
-    groups, train_groups : array, optional
-        Subgroup of each row of X and of X_train.
-    outputs : {"probabilities", "labels", "values"}
+    groups, train_groups, outputs
+        Subgroup of each row of X and of X_train; "probabilities", "labels" or "values".
     state, source : str
         Digest of the model's parameters, and the Python expression that makes the subject, where they are known.
-    trained_with, frozen : tuple of str
-        What ``fit`` hands on beside samples and labels (``fit``: it is the user's own), and the parts that it leaves as
-        they are.
+    trained_with, frozen, seeded : tuple of str, tuple of str, bool
+        What ``fit`` hands on beside samples and labels ("fit": it is the user's own), the parts that it leaves as
+        they are, and whether the model's own random state settles all chance.
     unstable : float
-        Largest difference between answers for the same sample, asked twice, in another order and alone; 0 if none.
+        Largest difference between answers for the same sample, asked twice, in another order and alone.
     notes : tuple of str
         What the reader must know about how model and data were understood.
     """
@@ -133,6 +132,7 @@ class Subject:
     source: str = ""
     trained_with: tuple[str, ...] = ()
     frozen: tuple[str, ...] = ()
+    seeded: bool = False
     unstable: float = 0.0
     notes: tuple[str, ...] = ()
 

@@ -12,14 +12,13 @@ from xrai_widgets.core.constraint import Constraint
 from xrai_widgets.core.subject import Array, Task
 from xrai_widgets.models import labels
 from xrai_widgets.models.adapted import Adapted, Declared
+from xrai_widgets.models.anew import trained_anew
 from xrai_widgets.models.asking import ask
 from xrai_widgets.models.bounds import bounds_of
-from xrai_widgets.models.code import code_digest
 from xrai_widgets.models.codes import coded_columns
 from xrai_widgets.models.columns import aligned
 from xrai_widgets.models.constraints import read_range
 from xrai_widgets.models.estimator import adapt_estimator, check_estimator, is_estimator
-from xrai_widgets.models.frozen import frozen_parts
 from xrai_widgets.models.function import adapt_function, adapt_table
 from xrai_widgets.models.given import check_constraints, check_given, check_words, groups_of, named_models
 from xrai_widgets.models.inputs import Inputs, constrain, learn
@@ -27,12 +26,10 @@ from xrai_widgets.models.onnx import adapt_onnx
 from xrai_widgets.models.onnx_session import is_onnx
 from xrai_widgets.models.outputs import in_classes
 from xrai_widgets.models.recode import declared, recoded, values_of
-from xrai_widgets.models.routed import check_training, routed
 from xrai_widgets.models.state import digest
 from xrai_widgets.models.steadiness import Steadiness, steadiness
 from xrai_widgets.models.telling import telling_rows
 from xrai_widgets.models.torch_module import adapt_torch, is_torch_module
-from xrai_widgets.models.training import training
 
 _LOOK = 256  # samples whose answers are checked, at least
 _FIELDS = {"X": "y", "X_train": "y_train", "X_new": "y_new"}
@@ -59,11 +56,9 @@ def describe(
     image_shape: Sequence[int] | None,
     groups: Any,
     train_groups: Any,
-    fit: Any,
     outputs: Declared | None = None,
     preprocess: Any = None,
-    sample_weight: Any = None,
-    fit_params: Any = None,
+    **training: Any,
 ) -> dict[str, Any]:
     """Return the fields of a subject; see `Subject.of` for the arguments."""
     if model is None:
@@ -71,7 +66,6 @@ def describe(
     given = {"X": X, "X_train": X_train, "X_new": X_new}
     check_given(given, {"X": y, "X_train": y_train, "X_new": y_new}, {"X_train": train_ids, "X_new": new_ids})
     check_words(task, classes, outputs)
-    named = check_training(model, X_train, sample_weight, fit_params, fit)
     samples = {role: part for role, part in given.items() if part is not None or role == "X"}
     inputs = learn(samples, feature_names=feature_names, image_shape=image_shape, preprocess=preprocess)
     inputs = aligned(model, inputs, X, feature_names is None)
@@ -98,11 +92,6 @@ def describe(
     if adapted.queryable:
         steady = ask(lambda: steadiness(fields["predict"], arrays["X"]), inputs)
     state = adapted.state if not steady.twice else digest(model, chance=False)
-    trained = adapted.fit if fit is None else training(fit, model, adapted, inputs, fields["classes"], named)
-    state = state if fit is None else f"{state} trained by {code_digest(fit)}"
-    told = ""
-    if trained is not None:
-        trained, told = routed(trained, arrays.get("X_train"), sample_weight, fit_params)
     made = {
         "name": str(name) if name else _name(model),
         "task": adapted.task,
@@ -117,7 +106,6 @@ def describe(
         "embed": adapted.embed,
         "regions": None if adapted.regions is None else _read_only(adapted.regions),
         **{key: told and tuple(map(_read_only, told)) for key, told in _inside(adapted).items()},
-        "fit": trained,
         "bounds": box,
         "feature_names": inputs.names,
         "constraints": inputs.constraints,
@@ -127,9 +115,7 @@ def describe(
         "outputs": adapted.outputs,
         "unstable": steady.largest,
         "notes": (*inputs.notes, *adapted.notes, *steady.notes),
-        "state": f"{state} trained with {told}" if told else state,
-        "trained_with": (*(("fit",) if fit is not None else ()), *named),
-        "frozen": frozen_parts(model) if fit is None and is_estimator(model) else (),
+        **trained_anew(training, model, adapted, inputs, fields["classes"], state, arrays.get("X_train")),
     }
     codes = _codes(model, inputs, arrays, said, limits)
     return recoded(made, codes) if codes else made

@@ -145,15 +145,18 @@ def _clone(estimator: Any) -> Any:
         return type(estimator)(**estimator.get_params())
 
 
+def is_seeded(estimator: Any) -> bool:
+    """Whether training it anew draws the same numbers: each random state that it has is a number."""
+    return all(isinstance(state, int | np.integer) for state in _states(estimator).values())
+
+
+def _states(estimator: Any) -> dict[str, Any]:
+    params = estimator.get_params()
+    return {key: params[key] for key in params if key == "random_state" or key.endswith("__random_state")}
+
+
 def _seeds(fresh: Any, seed: int | None) -> dict[str, int]:
-    states = {
-        key: state
-        for key, state in fresh.get_params().items()
-        if key == "random_state" or key.endswith("__random_state")
-    }
-    if seed is None:
-        return {key: 0 for key, state in states.items() if state is None}
-    return dict.fromkeys(states, seed)
+    return {key: seed or 0 for key, state in _states(fresh).items() if seed is not None or state is None}
 
 
 def _silent(fresh: Any) -> dict[str, Any]:

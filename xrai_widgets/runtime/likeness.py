@@ -40,7 +40,7 @@ def is_settled(own: Array, answers: Sequence[Array], unit: float) -> bool:
         return True
     if len(answers) == 1:
         return False
-    return _noise(answers, unit) == 0 or not _outside(own, answers)
+    return _noise(answers, unit) == 0 or (len(answers) > 2 and not _outside(own, answers))
 
 
 def compared(own: Array, answers: Sequence[Array], unit: float, members: int) -> Likeness:

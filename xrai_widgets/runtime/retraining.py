@@ -1,36 +1,39 @@
 """Does `fit` train the model that is audited? Asked once per subject, before an assessment that trains models anew."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from xrai_widgets.cells.cell import CellDied
 from xrai_widgets.core import Array, Assessment, Cancelled, Finding, NotApplicable, Predict, Subject
 from xrai_widgets.core.refit import refit
+from xrai_widgets.runtime.controls import Measured, with_controls
 from xrai_widgets.runtime.guard import Guard
 from xrai_widgets.runtime.likeness import Likeness, compared, is_settled
+from xrai_widgets.runtime.retraining_words import Said, said_of
 from xrai_widgets.runtime.run_step import RunStep
 
 _MOST = 5000  # samples of X_train and of X at which models are compared
-_ROUNDS = (1, 2, 3)  # trainings before each look: most models are the first one, by its random state
+_ROUNDS = ((0,), (1, 2), (3, 4, 5))  # trainings before each look: most models are the first one, by its random state
 _SHARE = 0.05  # of the progress bar
 _LONGEST = 200  # characters of a library's error that are quoted
 _PATIENCE = 0.05  # seconds between two looks for Cancel
-_NOTE = "does a model trained anew answer as this one?"
-Answered = Callable[[Subject, RunStep], dict[str, Any]]
+_NOTE = "does a model trained anew answer as this one? (asked once, 1 to 6 trainings)"
 
 
-def with_retraining(subject: Subject, entry: Assessment, step: RunStep, measured: Answered) -> dict[str, Any]:
-    """Compare the model with one trained anew, where the assessment trains models; return the ending of the run.
+def with_retraining(
+    subject: Subject, entry: Assessment, params: Mapping[str, Any], step: RunStep, measured: Measured
+) -> dict[str, Any]:
+    """Compare the model with one trained anew, where the assessment trains models; then see `with_controls`.
 
     Parameters
     ----------
     measured : callable
-        Measures a subject with a step and returns the ending: status, finding, reason.
+        Runs an engine on a subject, with parameters and a step, and returns the ending: status, finding, reason.
 
     Notes
     -----
@@ -44,7 +47,7 @@ def with_retraining(subject: Subject, entry: Assessment, step: RunStep, measured
         if the model cannot be trained anew.
     """
     if "fit" not in entry.uses or subject.fit is None or subject.X_train is None:
-        return measured(subject, step)
+        return with_controls(subject, entry, params, step, measured)
     known, rest = _known.get(subject.fingerprint), step
     if known is None:
         try:
@@ -52,17 +55,11 @@ def with_retraining(subject: Subject, entry: Assessment, step: RunStep, measured
         except NotApplicable as gap:
             if "fit" in entry.needs:
                 raise
-            ended = measured(replace(subject, fit=None), step)  # the engine can do without
-            return _add(ended, Said((f"The model {gap.reason}.",), {}))
+            able = replace(subject, fit=None)  # the engine can do without
+            ended = with_controls(able, entry, params, step, measured)
+            return _add(ended, Said((f"{gap.reason[0].upper()}{gap.reason[1:]}.",), {}))
         rest = step.within(_SHARE, 1.0, main=True)
-    return _add(measured(subject, rest), _said(subject, entry, known))
-
-
-class Said(NamedTuple):
-    """What a comparison adds to a finding: notes, and for each measure why nobody may judge it."""
-
-    notes: tuple[str, ...]
-    unjudged: Mapping[str, str]
+    return _add(with_controls(subject, entry, params, rest, measured), said_of(subject, entry, known))
 
 
 _known: dict[str, Likeness] = {}
@@ -98,30 +95,41 @@ def _likeness(subject: Subject, entry: Assessment, step: RunStep) -> Likeness:
     train = _Again(subject.fit, subject.X_train, subject.y_train, probes)
     unit = 1.0 if subject.task == "classification" else float(np.std(subject.y_train)) or 1.0
     answers: list[Array] = []
-    for number, more in enumerate(_ROUNDS):
+    for number, work in enumerate(_ROUNDS):
         part = step.within(number / len(_ROUNDS), (number + 1) / len(_ROUNDS))
-        work = range(len(answers), len(answers) + more)
         answers += _trained(train, work, subject, entry, part)
+        if number == 0 and not is_settled(own, answers, unit) and subject.seeded:
+            twice = [*answers, *_trained(train, work, subject, entry, part)]
+            if is_settled(own, twice, unit):  # the same once more: no chance is left that could explain it
+                answers = twice
         if is_settled(own, answers, unit):
             break
     return compared(own, answers, unit, len(_some(subject.X_train)))
 
 
-def _trained(train: "_Again", work: range, subject: Subject, entry: Assessment, step: RunStep) -> list[Array]:
+def _trained(train: "_Again", work: Iterable[int], subject: Subject, entry: Assessment, step: RunStep) -> list[Array]:
     try:
-        return list(step.map(train, work, f"{_NOTE} (training {work.stop} of it)"))
+        return list(step.map(train, work, _NOTE))
     except (Cancelled, NotApplicable, ModuleNotFoundError, MemoryError, CellDied):
         raise
     except Exception as error:
         if "fit" in subject.trained_with:  # the user's own function
             raise
-        without = " and ".join(subject.trained_with)
-        lacks = f", not even with {without}" if without else " without what its own training was given"
-        advice = "pass sample_weight=, fit_params= or fit= to Subject.of in a notebook"
-        raise NotApplicable(
-            f"cannot be trained anew{lacks} ({advice}): {_first_line(error)}",
-            "privacy.membership_inference" if entry.family == "privacy" else "",
-        ) from error
+        instead = "privacy.membership_inference" if entry.family == "privacy" else ""
+        raise NotApplicable(_untrainable(subject, error), instead) from error
+
+
+def _untrainable(subject: Subject, error: Exception) -> str:
+    line = str(error).strip().partition("\n")[0]
+    line = f"{line[:_LONGEST]}{'…' if len(line) > _LONGEST else ''}"
+    if "clone" in line:  # scikit-learn's: nothing that the training could be given helps
+        return f"the estimator cannot be trained anew: {line}; pass fit= to Subject.of in a notebook"
+    lacks = " and ".join(subject.trained_with)
+    given = f"even with {lacks}" if lacks else "without what its own training was given"
+    return (
+        f"the model cannot be trained anew {given}: pass sample_weight=, fit_params= or fit= to Subject.of in a "
+        f"notebook ({type(error).__name__}: {line})"
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,61 +149,8 @@ class _Again:
         return np.asarray(refit(self.fit, self.X[rows], self.y[rows], seed=seed, rows=rows)(self.probes))
 
 
-def _first_line(error: Exception) -> str:
-    line = str(error).strip().partition("\n")[0]
-    return f"{type(error).__name__}: {line[:_LONGEST]}{'…' if len(line) > _LONGEST else ''}"
-
-
 def _some(X: Array) -> Array:
     return X[np.unique(np.linspace(0, len(X) - 1, min(_MOST, len(X))).astype(int))]
-
-
-def _said(subject: Subject, entry: Assessment, like: Likeness) -> Said:
-    """Return the notes, and the reason not to judge where there is one."""
-    reasons = []
-    if like.differs:
-        reasons.append(
-            f"a model trained anew on the same samples differs from this one {_size(subject, like)}{_chance(like)}: pass "
-            "what it was trained with (sample_weight=, fit_params=), the X_train that it was trained on, or fit= to "
-            "Subject.of in a notebook"
-        )
-    if subject.frozen:
-        reasons.append(
-            f"{', '.join(subject.frozen)} in it is frozen: training anew leaves it as it is, with all that it has "
-            "learnt of a sample: pass fit=, which trains all of it, to Subject.of in a notebook"
-        )
-    reason = "; and ".join(reasons)
-    notes = _notes(subject, like)
-    if reason and not entry.measures:  # nothing that would be judged
-        notes = (*notes, f"{reason[0].upper()}{reason[1:]}.")
-    return Said(notes, dict.fromkeys((measure.key for measure in entry.measures), reason) if reason else {})
-
-
-def _notes(subject: Subject, like: Likeness) -> tuple[str, ...]:
-    times = "once" if like.trainings == 1 else f"{like.trainings} times"
-    said = f"Trained anew {times}{f' (with {", ".join(subject.trained_with)})' if subject.trained_with else ''}: "
-    if like.differs:
-        said += f"not this model, which differs {_size(subject, like)}{_chance(like)}."
-    elif like.noise:
-        said += (
-            f"the model differs {_size(subject, like)} from the first of these, and that is no more than chance in "
-            f"training explains{_chance(like)}."
-        )
-    else:
-        said += "the same model."
-    weighted = any(name.endswith("sample_weight") for name in subject.trained_with)
-    return said, *(("Samples that are none of X_train are trained on with the mean weight.",) if weighted else ())
-
-
-def _size(subject: Subject, like: Likeness) -> str:
-    at_members = like.size >= 1e-3 * like.elsewhere
-    where = "" if at_members else ", at held-out samples"
-    unit = "in a class probability" if subject.task == "classification" else "in a prediction"
-    return f"by up to {like.size if at_members else like.elsewhere:.3g} {unit}{where}"
-
-
-def _chance(like: Likeness) -> str:
-    return f" ({like.trainings} of them by up to {like.noise:.3g} from each other)" if like.noise else ""
 
 
 def _add(ended: dict[str, Any], said: Said) -> dict[str, Any]:
@@ -205,4 +160,5 @@ def _add(ended: dict[str, Any], said: Said) -> dict[str, Any]:
     unjudged = dict(finding.unjudged)
     for key in {*said.unjudged} & {*finding.values}:
         unjudged[key] = "; and ".join(filter(None, (said.unjudged[key], unjudged.get(key))))
-    return ended | {"finding": replace(finding, notes=(*finding.notes, *said.notes), unjudged=unjudged)}
+    notes = (*finding.notes[:1], *said.notes, *finding.notes[1:])  # the first one says what was measured
+    return ended | {"finding": replace(finding, notes=notes, unjudged=unjudged)}

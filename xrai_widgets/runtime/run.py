@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any
 
 from xrai_widgets.core import Assessment, Cancelled, Finding, NotApplicable, Outcome, Subject, find
-from xrai_widgets.runtime.controls import with_controls
 from xrai_widgets.runtime.guard import Guard
 from xrai_widgets.runtime.output_check import OutputCheck
 from xrai_widgets.runtime.retraining import with_retraining
@@ -68,7 +67,9 @@ def run(
     )
     if (gap := entry.gap(subject, checked)) is not None:
         return replace(outcome, reason=gap.reason, instead=gap.instead)
-    ended = _ended(partial(_trained_and_measured, subject, entry, checked, step, strict), entry, step, strict)
+    ended = _ended(
+        partial(with_retraining, subject, entry, checked, step, partial(_ending, strict)), entry, step, strict
+    )
     return replace(outcome, **ended, seconds=time.perf_counter() - begun, queries=step.meter.queries)
 
 
@@ -84,17 +85,6 @@ def call_engine(subject: Subject, entry: Assessment, params: Mapping[str, Any], 
     finding: Finding = entry.engine(**(fields | guarded), **params, step=step)
     step(1.0, "done")
     return finding
-
-
-def _trained_and_measured(
-    subject: Subject, entry: Assessment, params: Mapping[str, Any], step: RunStep, strict: bool
-) -> dict[str, Any]:
-    """Check that training anew gives this model, where the engine does that, and measure it, its like and its parts."""
-
-    def measured(whole: Subject, rest: RunStep) -> dict[str, Any]:
-        return with_controls(whole, entry, params, rest, partial(_ending, strict))
-
-    return with_retraining(subject, entry, step, measured)
 
 
 def _ending(
@@ -142,6 +132,6 @@ def _failed(error: BaseException, entry: Assessment, strict: bool, step: RunStep
         raise error
     number = uuid.uuid4().hex[:8]
     logger.error("error %s in %s", number, entry.name, exc_info=error)
-    said = f"{error}" if isinstance(error, ValueError | TypeError) else f"{type(error).__name__}: {error}"
-    reason = f"{said} (error {number}; the log has the details)"
-    return {"status": "error", "finding": _partial(step, entry), "reason": reason}
+    said = "" if isinstance(error, ValueError | TypeError) else f"{type(error).__name__}: "
+    said = f"{said}{error} (error {number}; the log has the details)"
+    return {"status": "error", "finding": _partial(step, entry), "reason": said}
