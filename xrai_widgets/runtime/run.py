@@ -67,9 +67,8 @@ def run(
     )
     if (gap := entry.gap(subject, checked)) is not None:
         return replace(outcome, reason=gap.reason, instead=gap.instead)
-    ended = _ended(
-        partial(with_retraining, subject, entry, checked, step, partial(_ending, strict)), entry, step, strict
-    )
+    work = partial(with_retraining, subject, entry, checked, step, partial(_ending, strict))
+    ended = _ended(work, entry, step, strict)
     return replace(outcome, **ended, seconds=time.perf_counter() - begun, queries=step.meter.queries)
 
 
@@ -108,14 +107,12 @@ def _ended(work: Callable[[], dict[str, Any]], entry: Assessment, step: RunStep,
     except ModuleNotFoundError as missing:
         package = (missing.name or "").partition(".")[0]
         if package in _EXTRAS:
-            extra = f"pip install 'xrai-widgets[{_EXTRAS[package]}]'"
-            return {"status": "not applicable", "reason": f"needs the package {package}: {extra}"}
+            said = f"needs the package {package}: pip install 'xrai-widgets[{_EXTRAS[package]}]'"
+            return {"status": "not applicable", "reason": said}
         return _failed(missing, entry, strict, step)
-    except KeyboardInterrupt as error:
-        if threading.current_thread() is threading.main_thread():
+    except (Exception, SystemExit, KeyboardInterrupt) as error:  # the one place where a failure becomes an outcome
+        if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
             raise  # it is the user's
-        return _failed(error, entry, strict, step)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - the one place where an engine's failure becomes an outcome
         return _failed(error, entry, strict, step)
 
 
