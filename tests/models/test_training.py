@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from xrai_widgets.runtime import assess
 
 torch = pytest.importorskip("torch", reason="the extra torch is not installed")
 ROOT = Path(__file__).parents[2]
+_GLOBAL_STATE = threading.Lock()
 
 
 def network(outputs: int = 2) -> Any:
@@ -26,8 +28,8 @@ def network(outputs: int = 2) -> Any:
 
 
 def train(X: Array, y: Array, seed: int) -> Any:
-    """A small network; all chance by the seed, and torch's global state is left alone."""
-    with torch.random.fork_rng():
+    """A small network; all chance by the seed, and torch's global state, which threads share, is left alone."""
+    with _GLOBAL_STATE, torch.random.fork_rng():
         torch.manual_seed(seed)
         module = network(1 if y.dtype.kind == "f" else 2)
         optimizer = torch.optim.Adam(module.parameters(), lr=0.05)

@@ -107,7 +107,7 @@ def routed(
         return fit, ""
     sample_weight = params.pop(WEIGHT, sample_weight)
     weight = None if sample_weight is None else weights(sample_weight, len(X_train))
-    by_row = {name: value for name, value in params.items() if _per_row(value, len(X_train))}
+    by_row = {name: value for name, value in params.items() if _per_row(name, value, len(X_train))}
     for name in by_row:
         if name.endswith(WEIGHT):
             by_row[name] = weights(by_row[name], len(X_train), name)
@@ -184,7 +184,9 @@ def weights(given: Any, rows: int, name: str = WEIGHT) -> Array:
     return array
 
 
-def _per_row(value: Any, rows: int) -> bool:
+def _per_row(name: str, value: Any, rows: int) -> bool:
+    if name.rpartition("__")[2].startswith("eval"):  # other samples, be they as many
+        return False
     return not isinstance(value, str | bytes | Mapping) and hasattr(value, "__len__") and len(value) == rows
 
 

@@ -140,14 +140,15 @@ def _by_name(function: Callable[..., Any], given: tuple[str, ...]) -> bool:
         signature = inspect.signature(function)
     except ValueError:  # written in C: it does not say
         return False
+    more = dict.fromkeys((*given, *({"rows"} & {*signature.parameters})))
     for arguments, seed in (((None, None), {"seed": 0}), ((None, None, 0), {})):
         try:
-            signature.bind(*arguments, **seed, **dict.fromkeys(given))
+            signature.bind(*arguments, **seed, **more)
         except TypeError:
             continue
         return bool(seed)
-    more = f" that takes {', '.join(given)}, too" if given else ""
-    raise TypeError(f"{_WANTED}{more}, got one that takes ({', '.join(signature.parameters)})")
+    too = f" that takes {', '.join(given)}, too" if given else ""
+    raise TypeError(f"{_WANTED}{too}, got one that takes ({', '.join(signature.parameters)})")
 
 
 def _takes(function: Callable[..., Any]) -> frozenset[str]:

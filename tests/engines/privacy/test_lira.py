@@ -418,7 +418,7 @@ def test_a_reference_model_with_outputs_that_are_not_finite_is_named() -> None:
         return lambda rows: np.full((len(rows), 2), np.nan)
 
     with pytest.raises(
-        NotApplicable, match="reference model 1 .*: it must give finite outputs, got NaN or infinite ones"
+        NotApplicable, match=r"reference model 1 .*: it must give finite outputs, got NaN or infinite ones"
     ):
         engine(broken)
 
