@@ -150,7 +150,8 @@ class _Again:
 
 
 def _some(X: Array) -> Array:
-    return X[np.unique(np.linspace(0, len(X) - 1, min(_MOST, len(X))).astype(int))]
+    some: Array = X[np.unique(np.linspace(0, len(X) - 1, min(_MOST, len(X))).astype(int))]
+    return some
 
 
 def _add(ended: dict[str, Any], said: Said) -> dict[str, Any]:
