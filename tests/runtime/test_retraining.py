@@ -274,6 +274,29 @@ def test_weights_follow_their_rows_and_others_get_the_mean(table: tuple[Array, A
     assert wrong(X) == pytest.approx(refit(subject.fit, X[both], y[both], seed=0)(X), abs=1e-12)
 
 
+def test_what_cannot_follow_its_rows_is_said_and_what_clones_the_model_by_itself_is_refused(
+    table: tuple[Array, Array],
+) -> None:
+    X, y = table
+    marks = np.where(np.arange(200) < 6, "rare", "usual")
+
+    class Marked(LogisticRegression):
+        def fit(self, X: Array, y: Array, marks: Any = None) -> Any:
+            return super().fit(X, y, sample_weight=None if marks is None else np.where(marks == "rare", 200.0, 1.0))
+
+    subject = subject_of(Marked().fit(X[:200], y[:200], marks), table, fit_params={"marks": marks})
+    assert not reason(assess(subject, PDTP, **FEW))
+    outcome = assess(subject, LIRA, n_references=4)
+    assert outcome.status == "not applicable"
+    assert "samples that are none of X_train: 'marks' is known of those only" in outcome.reason
+    weights = np.where(np.arange(200) < 20, 20.0, 1.0)
+    forest = RandomForestClassifier(5, random_state=0).fit(X[:200], y[:200], sample_weight=weights)
+    paired = assess(subject_of(forest, table, sample_weight=weights), PDTP, forest="paired bootstraps", **FEW)
+    assert paired.status == "not applicable"
+    assert "would train the model without the sample_weight" in paired.reason
+    assert paired.instead == "forest='honest refits'"
+
+
 def test_lira_with_weights_says_what_becomes_of_other_samples(table: tuple[Array, Array]) -> None:
     X, y = table
     model = LogisticRegression(C=10).fit(X[:200], y[:200], sample_weight=WEIGHTS)

@@ -102,7 +102,7 @@ def routed(
     fit: Callable[..., Predict], X_train: Array | None, sample_weight: Any, fit_params: Mapping[str, Any] | None
 ) -> tuple[Callable[..., Predict], str]:
     """Return ``fit`` with what the training was given, checked before, and a digest of it; both as they are without."""
-    params = dict(fit_params or {})
+    params = {name: _fresh(value) for name, value in (fit_params or {}).items()}  # what the user does later is theirs
     if X_train is None or (sample_weight is None and not params):
         return fit, ""
     sample_weight = params.pop(WEIGHT, sample_weight)
