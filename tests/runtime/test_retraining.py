@@ -10,9 +10,11 @@ import pytest
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import make_classification, make_regression
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import RandomForestClassifier, StackingClassifier
+from sklearn.feature_selection import SelectFromModel
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
+from sklearn.model_selection import TunedThresholdClassifierCV
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -123,6 +125,16 @@ def test_a_frozen_part_is_named_even_where_training_anew_gives_the_same_model(ta
         return CalibratedClassifierCV(FrozenEstimator(fresh)).fit(X, y)
 
     assert not reason(asked(here, table, fit=both))
+
+
+def test_parts_that_are_declared_to_be_prefit_are_frozen_too(table: tuple[Array, Array]) -> None:
+    X, y = table[0][:200], table[1][:200]
+    inner = LogisticRegression().fit(X, y)
+    tuned = TunedThresholdClassifierCV(inner, cv="prefit", refit=False).fit(X, y)
+    stacked = StackingClassifier([("inner", inner)], cv="prefit").fit(X, y)
+    chosen = make_pipeline(SelectFromModel(inner, prefit=True), LogisticRegression()).fit(X, y)
+    found = [subject_of(model, table).frozen for model in (tuned, stacked, chosen, inner)]
+    assert found == [("LogisticRegression",), ("StackingClassifier (cv)",), ("LogisticRegression",), ()]
 
 
 def _by_hand(X: Array, y: Array) -> Any:
