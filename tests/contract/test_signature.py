@@ -6,7 +6,7 @@ import pytest
 
 from tests.contract.catalog import NAMES, every_engine, small, subject_for
 from xrai_widgets.core import Assessment, Subject
-from xrai_widgets.core.subject import explain
+from xrai_widgets.core.assessment import explain
 from xrai_widgets.runtime import run
 
 

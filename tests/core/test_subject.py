@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
 from xrai_widgets.core import Constraint, Subject
-from xrai_widgets.core.subject import explain
+from xrai_widgets.core.assessment import explain
 
 MAKE = """
 import numpy as np, pandas as pd

@@ -11,7 +11,7 @@ from xrai_widgets.core.finding import Finding
 from xrai_widgets.core.measure import Measure
 from xrai_widgets.core.missing import Missing, refusal
 from xrai_widgets.core.parameter import Parameter, check_parameters, closest, parameters_of
-from xrai_widgets.core.subject import Subject, explain
+from xrai_widgets.core.subject import Subject
 
 Engine = TypeVar("Engine", bound=Callable[..., Finding])
 _PACKAGE = "xrai_widgets.engines."
@@ -265,6 +265,11 @@ def _check_measured(entry: Assessment, measured: Callable[..., Finding], who: st
             raise TypeError(f"{who} asks for {name!r}, which the engine does not have: {sorted(allowed)}")
     if next(iter(arguments), "") != "finding" or "step" not in arguments:
         raise TypeError(f"{who} must take finding first and the keyword-only argument step, got {measured!r}")
+
+
+def explain(name: str) -> str:
+    """Say in words what the field of a subject is, for a message that it is missing."""
+    return next((f.metadata.get("says", f.name) for f in fields(Subject) if f.name == name), name)
 
 
 def _sections(doc: str) -> dict[str, str]:

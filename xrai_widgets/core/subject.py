@@ -32,8 +32,8 @@ class Subject:
 
     Parameters
     ----------
-    name : str
-    task : {"classification", "regression"}
+    name, task : str
+        What the model is called; "classification" or "regression".
     model : object
         The user's own model; engines never touch it.
     predict : callable
@@ -65,25 +65,26 @@ class Subject:
     decide : callable, optional
         (n, …) → int (n,): the classes that the model itself answers with; None: the most probable ones.
     fit : callable, optional
-        ``fit(X, y, *, seed, sample_weight=None)`` → predict function of a fresh clone.
+        ``fit(X, y, *, seed, sample_weight=None, rows=None)`` → predict function of a fresh clone; ``rows`` are places
+        in X_train, −1 for other samples, and a seed of None is the model's own.
     bounds : array (2, d), optional
         Lowest and highest allowed value per flattened feature.
     feature_names : tuple of str
-    classes : tuple
-        The original labels of the classes 0…k−1.
-    constraints : tuple of Constraint
-        One per column.
+    classes, constraints : tuple
+        The original labels of the classes 0…k−1; one Constraint per column.
     decode : callable, optional
         (n, d) → DataFrame in the user's own columns and units.
     image_shape : tuple of int, optional
         (channels, height, width) of image inputs.
-    groups, train_groups : array, optional
-        Subgroup of each row of X and of X_train.
-    outputs : {"probabilities", "labels", "values"}
+    groups, train_groups, outputs
+        Subgroup of each row of X and of X_train; "probabilities", "labels" or "values".
     state, source : str
         Digest of the model's parameters, and the Python expression that makes the subject, where they are known.
+    trained_with, frozen, seeded : tuple of str, tuple of str, bool
+        What ``fit`` hands on beside samples and labels ("fit": it is the user's own), the parts that it leaves as
+        they are, and whether the model's own random state settles all chance.
     unstable : float
-        Largest difference between answers for the same sample, asked twice, in another order and alone; 0 if none.
+        Largest difference between answers for the same sample, asked twice, in another order and alone.
     notes : tuple of str
         What the reader must know about how model and data were understood.
     """
@@ -126,6 +127,9 @@ class Subject:
     outputs: Outputs = "probabilities"
     state: str | None = sees_inside()
     source: str = ""
+    trained_with: tuple[str, ...] = ()
+    frozen: tuple[str, ...] = ()
+    seeded: bool = False
     unstable: float = 0.0
     notes: tuple[str, ...] = ()
 
@@ -156,6 +160,8 @@ class Subject:
         outputs: Literal["probabilities", "logits", "one-vs-rest", "labels", "values"] | None = None,
         preprocess: Callable[[Any], Any] | None = None,
         decide: Callable[[Any], Any] | None = None,
+        sample_weight: Any = None,
+        fit_params: Mapping[str, Any] | None = None,
     ) -> Self:
         """Make a subject from any supported kind of model.
 
@@ -163,18 +169,15 @@ class Subject:
         ----------
         model : object
             A fitted scikit-learn estimator or pipeline, a torch module, a function of the inputs, or None: then
-            ``X`` is the table of class probabilities (or predicted values) itself. Estimators, modules and data are
-            copied: what is done to them afterwards does not change the subject. A dict or list of models on the same
-            data gives a dict of subjects, by their keys or kinds.
+            ``X`` is the table of class probabilities (or predicted values) itself. Model and data are copied. A dict
+            or list of models on the same data gives a dict of subjects, by their keys or kinds.
         X, y : DataFrame, Series or array
             Held-out samples, NaN where a number is missing, and their true labels (or values). An outlier detector
             needs no labels: without them its own answers (1: inlier, -1: outlier) stand for the truth.
         X_train, y_train, X_new, y_new : optional
             The training samples; a batch to be judged.
-        name : str, optional
-            What the model is called in tables; by default its class name.
-        task : {"classification", "regression"}, optional
-            Told from the model where that is possible.
+        name, task : optional
+            What the model is called, by default its class name; and its task, told from it where that is possible.
         classes : sequence, optional
             Original labels in the order of the model's outputs, where the model does not say.
         ids, train_ids, new_ids : optional
@@ -184,17 +187,20 @@ class Subject:
             By name it is what a sample may become: one that lies outside may stay or come nearer.
         constraints : mapping of column name to Constraint, or to a mapping, optional
             A mapping changes single fields of what the data say: ``{"age": {"immutable": True, "range": (18, 75)}}``.
-        feature_names : sequence of str, optional
-        image_shape : (height, width) or (channels, height, width), optional
-            Shape of flat image rows.
-        groups : array or str, optional
-            Subgroup of each row of ``X``, or the name of the column of ``X`` (and ``X_train``) that says it. Every
+        feature_names, image_shape : sequence, optional
+            Names of the columns; (height, width) or (channels, height, width) of flat image rows.
+        groups, train_groups : array or str, optional
+            Subgroup of each row of ``X`` and of ``X_train``, or the name of the column that says it for both. Every
             judged number is then measured in each subgroup, too.
-        train_groups : array, optional
-            Subgroup of each row of ``X_train``; not needed with the name of a column.
         fit : callable, optional
             ``fit(X, y, seed)`` trains the model anew on other rows, all chance by the seed, and returns it or its
-            predict function. Assessments that refit need it for torch modules and functions; estimators are cloned.
+            predict function; estimators are cloned without it. It may take ``sample_weight``, fit parameters and
+            ``rows`` (places in ``X_train``, −1 for others), too.
+        sample_weight : array, optional
+            Weight of each row of ``X_train`` in the training. Other rows that a refit trains on get the mean weight.
+        fit_params : mapping, optional
+            What the training was given besides, as ``{"eval_set": [(X_valid, y_valid)]}``; lists and arrays of the
+            length of ``X_train`` follow its rows.
         outputs : {"probabilities", "logits", "one-vs-rest", "labels", "values"}, optional
             What the outputs of a function, torch module, ONNX model or table are, where their range on the samples and
             on changed ones does not tell it. One column of logits or probabilities is that of class 1; one-vs-rest
@@ -230,8 +236,7 @@ class Subject:
     ) -> Self:
         """Return a copy that answers by another predict function: a defence before the model, a control.
 
-        Whatever sees inside the model (gradient, logits, leaves, state …) speaks of the old function and is dropped
-        unless it is passed.
+        Whatever sees inside the model (gradient, leaves, state …) speaks of the old function: dropped unless passed.
 
         Parameters
         ----------
@@ -275,7 +280,7 @@ class Subject:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of arrays, names, outputs and state: it identifies a run, and proves nothing about its origin."""
+        """SHA-256 of arrays, names, outputs and state: it identifies a run and proves nothing about its origin."""
         return fingerprint_of(self)
 
     @cached_property
@@ -293,8 +298,3 @@ class Subject:
         parts.append(f"images {size}" if size else f"{self.X.shape[1]} features")
         parts.append(f"{self.n_classes} classes" if self.task == "classification" else "regression")
         return " · ".join([*parts, *self.notes])
-
-
-def explain(name: str) -> str:
-    """Say in words what the field of a subject is, for a message that it is missing."""
-    return next((f.metadata.get("says", f.name) for f in fields(Subject) if f.name == name), name)

@@ -12,17 +12,17 @@ from xrai_widgets.core.constraint import Constraint
 from xrai_widgets.core.subject import Array, Task
 from xrai_widgets.models import labels
 from xrai_widgets.models.adapted import Adapted, Declared, Refused
+from xrai_widgets.models.anew import trained_anew
 from xrai_widgets.models.asking import ask
 from xrai_widgets.models.booster_files import BoosterFile
 from xrai_widgets.models.bounds import bounds_of
-from xrai_widgets.models.code import code_digest
 from xrai_widgets.models.codes import coded_columns
 from xrai_widgets.models.columns import aligned
 from xrai_widgets.models.constraints import read_range
 from xrai_widgets.models.decisions import own_rule
 from xrai_widgets.models.estimator import adapt_estimator, check_estimator, is_detector, is_estimator
 from xrai_widgets.models.function import Call, adapt_function, adapt_table
-from xrai_widgets.models.given import check_constraints, check_given, check_words, named_models
+from xrai_widgets.models.given import check_constraints, check_given, check_words, groups_of, named_models
 from xrai_widgets.models.inputs import Inputs, constrain, learn, with_holes
 from xrai_widgets.models.onnx import Highest, adapt_onnx
 from xrai_widgets.models.onnx_session import is_onnx
@@ -32,7 +32,6 @@ from xrai_widgets.models.state import digest
 from xrai_widgets.models.steadiness import Steadiness, steadiness
 from xrai_widgets.models.telling import telling_rows
 from xrai_widgets.models.torch_module import adapt_torch, is_torch_module
-from xrai_widgets.models.training import training
 
 _LOOK = 256  # samples whose answers are checked, at least
 _FIELDS = {"X": "y", "X_train": "y_train", "X_new": "y_new"}
@@ -59,10 +58,10 @@ def describe(
     image_shape: Sequence[int] | None,
     groups: Any,
     train_groups: Any,
-    fit: Any,
     outputs: Declared | None = None,
     preprocess: Any = None,
     decide: Any = None,
+    **training: Any,
 ) -> dict[str, Any]:
     """Return the fields of a subject; see `Subject.of` for the arguments."""
     if model is None:
@@ -78,6 +77,7 @@ def describe(
     inputs = constrain(inputs, limits)
     arrays = {role: _read_only(inputs.encode(part, role)) for role, part in samples.items()}
     check_constraints(inputs := with_holes(inputs, arrays), arrays, limits)
+    subgroups = groups_of(groups, train_groups, given, arrays)
     vectors = {
         _FIELDS[role]: labels.vector(part, _FIELDS[role], len(arrays[role]))
         for role, part in (("X", y), ("X_train", y_train), ("X_new", y_new))
@@ -96,7 +96,6 @@ def describe(
     steady = ask(lambda: steadiness(fields["predict"], arrays["X"]), inputs) if asked else Steadiness(0.0, 0.0, 0)
     rule, said_of_it = ask(lambda: own_rule(decide, model, adapted, fields, arrays, inputs), inputs)
     state = adapted.state if not steady.twice else digest(model, chance=False)
-    trained = adapted.fit if fit is None else training(fit, model, adapted, inputs, fields["classes"])
     made = {
         "name": str(name) if name else _name(model),
         "task": adapted.task,
@@ -112,17 +111,16 @@ def describe(
         "regions": None if adapted.regions is None else _read_only(adapted.regions),
         **{key: told and tuple(map(_read_only, told)) for key, told in _inside(adapted).items()},
         **rule,
-        "fit": trained,
         "bounds": box,
         "feature_names": inputs.names,
         "constraints": inputs.constraints,
         "decode": inputs.codec.decode if inputs.codec is not None else None,
         "image_shape": inputs.image_shape,
-        **_groups(groups, train_groups, given, arrays),
+        **{role: part if part is None else _read_only(part) for role, part in subgroups.items()},
         "outputs": adapted.outputs,
         "unstable": steady.largest,
         "notes": (*own, *inputs.notes, *adapted.notes, *said_of_it, *steady.notes),
-        "state": state if fit is None else f"{state} trained by {code_digest(fit)}",
+        **trained_anew(training, model, adapted, inputs, fields["classes"], state, arrays.get("X_train")),
     }
     codes = _codes(model, inputs, arrays, said, limits)
     return recoded(made, codes) if codes else made
@@ -265,24 +263,6 @@ def _ids(given: Any, X: Any, rows: int, role: str) -> Array:
     if repeated:
         raise ValueError(f"{role} must differ from each other, got {repeated} repeated{advice}")
     return _read_only(found)
-
-
-def _groups(groups: Any, train: Any, given: Mapping[str, Any], arrays: Mapping[str, Array]) -> dict[str, Array | None]:
-    if isinstance(groups, str):
-        columns = list(getattr(given["X"], "columns", ()))
-        if groups not in columns:
-            raise ValueError(
-                f"groups must be a column of X or one group per sample; columns: {columns}, got {groups!r}"
-            )
-        train = given["X_train"][groups] if train is None and given["X_train"] is not None else train
-        groups = given["X"][groups]
-    if train is not None and (groups is None or given["X_train"] is None):
-        raise ValueError("train_groups needs groups and X_train: pass all three")
-    found = {"groups": (groups, "X"), "train_groups": (train, "X_train")}
-    return {
-        role: None if values is None else _read_only(labels.entries(values, role, len(arrays[part]), "group"))
-        for role, (values, part) in found.items()
-    }
 
 
 def _read_only(array: Array) -> Array:

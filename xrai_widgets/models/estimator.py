@@ -62,21 +62,32 @@ class Values:
 
 @dataclass(frozen=True, eq=False)
 class Refit:
-    """Train a fresh clone with the same hyper-parameters, in the subject's class order."""
+    """Train a fresh clone with the same hyper-parameters, in the subject's class order.
+
+    Without a seed, with its own ``random_state``; where that is None, with 0: the global generator stays untouched.
+    """
 
     estimator: Any
     inputs: Inputs
     classes: tuple[Any, ...] | None
 
-    def __call__(self, X: Array, y: Array, *, seed: int, sample_weight: Array | None = None) -> Predict:
+    def __call__(
+        self,
+        X: Array,
+        y: Array,
+        *,
+        seed: int | None,
+        sample_weight: Array | None = None,
+        rows: Array | None = None,  # noqa: ARG002 - a clone learns the same from a sample wherever it stands
+        **fit_params: Any,
+    ) -> Predict:
         """Return the predict function of the fresh clone."""
         fresh = _clone(self.estimator)
-        seeds = {key: seed for key in fresh.get_params() if key == "random_state" or key.endswith("__random_state")}
-        fresh.set_params(**seeds, **_silent(fresh))
+        fresh.set_params(**_seeds(fresh, seed), **_silent(fresh))
         prefix = f"{fresh.steps[-1][0]}__" if hasattr(fresh, "steps") else ""
         weight = {} if sample_weight is None else {f"{prefix}sample_weight": sample_weight}
         target = y if self.classes is None else np.array(self.classes)[y]
-        fresh.fit(self.inputs.to_user(X), target, **weight)
+        fresh.fit(self.inputs.to_user(X), target, **weight, **fit_params)
         if self.classes is None:
             return Values(fresh, self.inputs)
         return aligned(fresh, self.inputs, self.classes)
@@ -133,6 +144,20 @@ def _clone(estimator: Any) -> Any:
             raise
         # CatBoost copies the list of its text columns, which scikit-learn takes for a change of it
         return type(estimator)(**estimator.get_params())
+
+
+def is_seeded(estimator: Any) -> bool:
+    """Whether training it anew draws the same numbers: each random state that it has is a number."""
+    return all(isinstance(state, int | np.integer) for state in _states(estimator).values())
+
+
+def _states(estimator: Any) -> dict[str, Any]:
+    params = estimator.get_params()
+    return {key: params[key] for key in params if key == "random_state" or key.endswith("__random_state")}
+
+
+def _seeds(fresh: Any, seed: int | None) -> dict[str, int]:
+    return {key: seed or 0 for key, state in _states(fresh).items() if seed is not None or state is None}
 
 
 def _silent(fresh: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
 from xrai_widgets.core.subject import Array, Task
+from xrai_widgets.models import labels
 from xrai_widgets.models.adapted import Declared
 from xrai_widgets.models.constraints import problems
 from xrai_widgets.models.inputs import Inputs
@@ -43,6 +44,27 @@ def check_words(task: object, classes: object, outputs: object) -> None:
         raise ValueError(f"task must be one of {', '.join(get_args(Task))}, got {task!r}")
     if classes is not None and (isinstance(classes, str) or not isinstance(classes, Iterable)):
         raise TypeError(f"classes must be a list of labels, got {classes!r}")
+
+
+def groups_of(
+    groups: Any, train: Any, given: Mapping[str, Any], arrays: Mapping[str, Array]
+) -> dict[str, Array | None]:
+    """Return the subgroup of each sample, which a column of the user's may say; None where there are none."""
+    if isinstance(groups, str):
+        columns = list(getattr(given["X"], "columns", ()))
+        if groups not in columns:
+            raise ValueError(
+                f"groups must be a column of X or one group per sample; columns: {columns}, got {groups!r}"
+            )
+        train = given["X_train"][groups] if train is None and given["X_train"] is not None else train
+        groups = given["X"][groups]
+    if train is not None and (groups is None or given["X_train"] is None):
+        raise ValueError("train_groups needs groups and X_train: pass all three")
+    found = {"groups": (groups, "X"), "train_groups": (train, "X_train")}
+    return {
+        role: None if values is None else labels.entries(values, role, len(arrays[part]), "group")
+        for role, (values, part) in found.items()
+    }
 
 
 def named_models(models: Any) -> dict[str, Any]:

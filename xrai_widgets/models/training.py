@@ -14,6 +14,7 @@ from xrai_widgets.models.estimator import Values, aligned, is_estimator
 from xrai_widgets.models.function import BothClasses, Call, Flat
 from xrai_widgets.models.inputs import Inputs
 from xrai_widgets.models.number_types import as_type
+from xrai_widgets.models.routed import WEIGHT
 from xrai_widgets.models.torch_module import TorchModel, is_torch_module
 
 # Functions seed the generators of their libraries, which all threads of a process share.
@@ -33,6 +34,8 @@ class Training:
         Empty in regression.
     by_name : bool
         The seed is passed by its name, not as the third argument.
+    takes : frozenset of str
+        Further names of its arguments: ``sample_weight``, ``rows``, fit parameters.
     dtype : optional
         In which a torch module takes samples.
     ends : (kind of module, single, form, type of numbers), optional
@@ -43,17 +46,29 @@ class Training:
     inputs: Inputs
     classes: tuple[Any, ...]
     by_name: bool
+    takes: frozenset[str] = frozenset()
     dtype: Any = None
     ends: tuple[type, bool, str, Any] | None = None
 
-    def __call__(self, X: Array, y: Array, *, seed: int, sample_weight: Array | None = None) -> Predict:
+    def __call__(
+        self,
+        X: Array,
+        y: Array,
+        *,
+        seed: int | None,
+        sample_weight: Array | None = None,
+        rows: Array | None = None,
+        **fit_params: Any,
+    ) -> Predict:
         """Return the predict function of the model that the user's function trained."""
-        if sample_weight is not None:
-            raise ValueError("a training function of one's own takes no sample weights")
+        if sample_weight is not None and WEIGHT not in self.takes:
+            raise ValueError("this training function of one's own takes no sample weights: it has no sample_weight")
+        more = {name: value for name, value in ((WEIGHT, sample_weight), ("rows", rows)) if name in self.takes}
+        seed = seed or 0  # which one the user's own model was trained with nobody knows
         samples = self.inputs.to_user(X)
         samples = samples if self.dtype is None else as_type(samples, self.dtype)
         target = np.array(self.classes)[y] if self.classes else np.array(y)
-        named = {"seed": seed} if self.by_name else {}
+        named = {**more, **fit_params, **({"seed": seed} if self.by_name else {})}
         with _ONE_AT_A_TIME:
             trained = self.function(samples, target, *(() if self.by_name else (seed,)), **named)
         return self._answer(trained, X)
@@ -95,13 +110,20 @@ class _Checked:
         return out
 
 
-def training(function: Any, model: Any, adapted: Adapted, inputs: Inputs, classes: tuple[Any, ...]) -> Training:
-    """Return the user's training function as the ``fit`` of a subject.
+def training(
+    function: Any,
+    model: Any,
+    adapted: Adapted,
+    inputs: Inputs,
+    classes: tuple[Any, ...],
+    given: tuple[str, ...] = (),
+) -> Training:
+    """Return the user's training function as the ``fit`` of a subject; it is to take what is ``given`` by name, too.
 
     Raises
     ------
     TypeError
-        if it is no function of samples, labels and a seed.
+        if it is no function of samples, labels and a seed, or does not take what is given.
     ValueError
         if there is no model that it could train anew.
     """
@@ -110,22 +132,35 @@ def training(function: Any, model: Any, adapted: Adapted, inputs: Inputs, classe
     if not callable(function) or isinstance(function, type):
         raise TypeError(f"{_WANTED}, got {function!r}")
     own = getattr(adapted.predict, "__self__", None)
+    read = _by_name(function, given), _takes(function)
     if not isinstance(own, TorchModel):
-        return Training(function, inputs, classes, _by_name(function))
+        return Training(function, inputs, classes, *read)
     ends = (type(model), own.single, own.form, own.dtype)
-    return Training(function, inputs, classes, _by_name(function), own.numpy_type, ends)
+    return Training(function, inputs, classes, *read, own.numpy_type, ends)
 
 
-def _by_name(function: Callable[..., Any]) -> bool:
+def _by_name(function: Callable[..., Any], given: tuple[str, ...]) -> bool:
     """Whether the seed is passed by its name; else it is the third argument."""
     try:
         signature = inspect.signature(function)
     except ValueError:  # written in C: it does not say
         return False
-    for arguments, named in (((None, None), {"seed": 0}), ((None, None, 0), {})):
+    more = dict.fromkeys((*given, *({"rows"} & {*signature.parameters})))
+    for arguments, seed in (((None, None), {"seed": 0}), ((None, None, 0), {})):
         try:
-            signature.bind(*arguments, **named)
+            signature.bind(*arguments, **seed, **more)
         except TypeError:
             continue
-        return bool(named)
-    raise TypeError(f"{_WANTED}, got one that takes ({', '.join(signature.parameters)})")
+        return bool(seed)
+    too = f" that takes {', '.join(given)}, too" if given else ""
+    raise TypeError(f"{_WANTED}{too}, got one that takes ({', '.join(signature.parameters)})")
+
+
+def _takes(function: Callable[..., Any]) -> frozenset[str]:
+    """Return which of sample weights and rows the function takes: rows only where it names them."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:
+        return frozenset()
+    anything = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    return frozenset({p.name for p in parameters} & {WEIGHT, "rows"}) | ({WEIGHT} if anything else frozenset())

@@ -1,7 +1,6 @@
 """Where does the number sit? The same engine measures models of which the answer is known, on the same data."""
 
 import inspect
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -14,7 +13,7 @@ from xrai_widgets.core.control import CONTROLS, OWN_MODEL
 from xrai_widgets.core.decision import shown
 from xrai_widgets.runtime.control_subjects import control_subject, fewer, name_of
 from xrai_widgets.runtime.control_warnings import Found, overlap_of, unjudged_by, wrong_of
-from xrai_widgets.runtime.guard import Guard, Meter
+from xrai_widgets.runtime.guard import Guard
 from xrai_widgets.runtime.run_step import RunStep
 from xrai_widgets.runtime.split_control import split_leak
 from xrai_widgets.runtime.subgroups import with_subgroups
@@ -123,7 +122,7 @@ def _by_model(
     gap = entry.gap(made, given)
     if gap is not None:
         return {"status": "not applicable", "reason": gap.reason}
-    meter = None if asks_the_model else _uncounted(step.meter)
+    meter = None if asks_the_model else step.meter.uncounted()  # the user's model is not asked
     return measured(entry, made, given, step.within(0.0, 1.0, meter=meter))
 
 
@@ -141,12 +140,6 @@ def _by_chance(
     engine = replace(entry, engine=partial(control.measured, finding), isolated=False)
     wanted = inspect.signature(engine.engine).parameters
     return measured(engine, subject, {key: value for key, value in params.items() if key in wanted}, step)
-
-
-def _uncounted(meter: Meter) -> Meter:
-    """Return a meter that stops with this one, but does not count: the user's model is not asked."""
-    spent = time.monotonic() - meter.started
-    return Meter(meter.cancel, max_seconds=None if meter.max_seconds is None else max(meter.max_seconds - spent, 0.0))
 
 
 def _failure(ended: Mapping[str, Any]) -> str:

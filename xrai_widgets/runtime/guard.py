@@ -53,6 +53,11 @@ class Meter:
             return Cancelled(f"the time budget of {self.max_seconds:g} s is used up")
         return None
 
+    def uncounted(self) -> "Meter":
+        """Return a meter that stops with this one, but does not count."""
+        spent = time.monotonic() - self.started
+        return Meter(self.cancel, max_seconds=None if self.max_seconds is None else max(self.max_seconds - spent, 0.0))
+
     def count(self, rows: int) -> None:
         """Add rows that are about to be asked; raise `Cancelled` if they exceed the budget."""
         with self._lock:

@@ -4,16 +4,16 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from xrai_widgets.core import Assessment, Cancelled, Finding, NotApplicable, Outcome, Subject, find
-from xrai_widgets.runtime.controls import with_controls
 from xrai_widgets.runtime.guard import Guard
 from xrai_widgets.runtime.output_check import OutputCheck
+from xrai_widgets.runtime.retraining import with_retraining
 from xrai_widgets.runtime.run_step import RunStep
 from xrai_widgets.runtime.versions import versions
 
@@ -67,7 +67,8 @@ def run(
     )
     if (gap := entry.gap(subject, checked)) is not None:
         return replace(outcome, reason=gap.reason, instead=gap.instead)
-    ended = with_controls(subject, entry, checked, step, partial(_ending, strict))
+    work = partial(with_retraining, subject, entry, checked, step, partial(_ending, strict))
+    ended = _ended(work, entry, step, strict)
     return replace(outcome, **ended, seconds=time.perf_counter() - begun, queries=step.meter.queries)
 
 
@@ -79,6 +80,7 @@ def call_engine(subject: Subject, entry: Assessment, params: Mapping[str, Any], 
         "decide": OutputCheck("the model's own answers", classes=subject.n_classes),
         "logits": OutputCheck("the model's logits"),
         "embed": OutputCheck("the features of the last hidden layer"),
+        "gradient": OutputCheck("the gradients of the model"),
     }
     guarded = {key: Guard(fields[key], step.meter, checks.get(key)) for key in _GUARDED if fields.get(key) is not None}
     finding: Finding = entry.engine(**(fields | guarded), **params, step=step)
@@ -93,8 +95,13 @@ def _ending(
     from xrai_widgets.runtime.isolated import call_isolated
 
     call = call_isolated if entry.isolated else call_engine
+    return _ended(lambda: {"status": "ok", "finding": call(subject, entry, params, step)}, entry, step, strict)
+
+
+def _ended(work: Callable[[], dict[str, Any]], entry: Assessment, step: RunStep, strict: bool) -> dict[str, Any]:
+    """Do the work; return its ending, whatever happens."""
     try:
-        return {"status": "ok", "finding": call(subject, entry, params, step)}
+        return work()
     except NotApplicable as gap:
         return {"status": "not applicable", "reason": gap.reason, "instead": gap.instead}
     except Cancelled as cancelled:
@@ -102,14 +109,12 @@ def _ending(
     except ModuleNotFoundError as missing:
         package = (missing.name or "").partition(".")[0]
         if package in _EXTRAS:
-            extra = f"pip install 'xrai-widgets[{_EXTRAS[package]}]'"
-            return {"status": "not applicable", "reason": f"needs the package {package}: {extra}"}
+            said = f"needs the package {package}: pip install 'xrai-widgets[{_EXTRAS[package]}]'"
+            return {"status": "not applicable", "reason": said}
         return _failed(missing, entry, strict, step)
-    except KeyboardInterrupt as error:
-        if threading.current_thread() is threading.main_thread():
+    except (Exception, SystemExit, KeyboardInterrupt) as error:  # the one place where a failure becomes an outcome
+        if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
             raise  # it is the user's
-        return _failed(error, entry, strict, step)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - the one place where an engine's failure becomes an outcome
         return _failed(error, entry, strict, step)
 
 
@@ -126,6 +131,6 @@ def _failed(error: BaseException, entry: Assessment, strict: bool, step: RunStep
         raise error
     number = uuid.uuid4().hex[:8]
     logger.error("error %s in %s", number, entry.name, exc_info=error)
-    said = f"{error}" if isinstance(error, ValueError | TypeError) else f"{type(error).__name__}: {error}"
-    reason = f"{said} (error {number}; the log has the details)"
-    return {"status": "error", "finding": _partial(step, entry), "reason": reason}
+    said = "" if isinstance(error, ValueError | TypeError) else f"{type(error).__name__}: "
+    said = f"{said}{error} (error {number}; the log has the details)"
+    return {"status": "error", "finding": _partial(step, entry), "reason": said}

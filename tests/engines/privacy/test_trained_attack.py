@@ -250,7 +250,7 @@ def test_a_model_of_one_class_is_refused_in_words() -> None:
 def test_without_training_data_the_reader_is_told_what_is_missing(overfitted: Subject) -> None:
     from dataclasses import replace
 
-    from xrai_widgets.core.subject import explain
+    from xrai_widgets.core.assessment import explain
 
     subject = replace(overfitted, X_train=None, y_train=None)
     outcome = xw.assess(subject, "privacy.membership_inference", attack="random forest")

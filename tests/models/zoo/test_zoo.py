@@ -62,7 +62,7 @@ def subject_of(name: str, model: Any) -> Subject:
 
 
 def labels_of(subject: Subject, rows: Array) -> Array:
-    decide = getattr(subject, "decide", None)
+    decide = subject.decide
     return subject.predict(rows).argmax(axis=1) if decide is None else decide(rows)
 
 

@@ -1,6 +1,6 @@
 """What the reference models say about members and non-members, as a finding."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from xrai_widgets.engines.privacy._likelihood_ratio import (
     online_ratio,
     relative_ratio,
 )
+from xrai_widgets.engines.privacy._lost import Lost
 from xrai_widgets.engines.privacy._references import Pool
 from xrai_widgets.engines.privacy._threshold_attack import threshold_attack
 
@@ -53,10 +54,17 @@ class Evidence:
     train_ids: Array | None
     ids: Array | None
     classes: tuple[Any, ...]
+    lost: dict[int, Lost] = field(default_factory=dict)
 
-    def confidences(self, inside: Array) -> tuple[Array, Array]:
-        """Return the confidence in the truth of the model, (n,), and of the first reference models, (done, n)."""
-        answers = self.references[: len(inside)]
+    def numbers(self, done: int) -> Array:
+        """Return which of the first reference models count: pairs of which none is lost, so that halves stay halves."""
+        return np.array([number for number in range(done) if not {number, number ^ 1} & {*self.lost}], dtype=int)
+
+    def confidences(self, numbers: Array, inside: Array) -> tuple[Array, Array]:
+        """Return the confidence in the truth of the model, (n,), and of those reference models, (k, n)."""
+        answers = (
+            self.references[numbers] if self.lost else self.references[: len(numbers)]
+        )  # no copy where none is lost
         if self.pool.classes:
             return self.own, answers
         residuals = self.pool.y - answers
@@ -67,8 +75,9 @@ class Evidence:
 def lira_finding(evidence: Evidence, settings: Settings, done: int, step: Step = quiet) -> Finding:
     """Return the finding of the first ``done`` reference models, an even number."""
     pool = evidence.pool
-    inside = np.array([pool.half(number) for number in range(done)])
-    scores, details = _scores(*evidence.confidences(inside), inside, settings)
+    numbers = evidence.numbers(done)
+    inside = np.array([pool.half(number) for number in numbers])
+    scores, details = _scores(*evidence.confidences(numbers, inside), inside, settings)
     members, others = _sides(evidence, scores)
     attack = threshold_attack(
         (members.scores[settings.attack], members.groups),
@@ -125,12 +134,21 @@ def _sides(evidence: Evidence, scores: dict[str, Array]) -> tuple[Scored, Scored
 def _notes(evidence: Evidence, settings: Settings, done: int) -> tuple[str, ...]:
     pool, total = evidence.pool, len(evidence.references)
     size, n = round(len(pool.y) / 2), evidence.members
+    kept, lost = (
+        len(evidence.numbers(done)),
+        [evidence.lost[number].reason for number in sorted(evidence.lost) if number < done],
+    )
     notes = [
-        f"{done} reference models, each trained on half of the {len(pool.y):,} members and non-members; every sample "
-        f"is in {done // 2} of them."
+        f"{kept} reference models, each trained on half of the {len(pool.y):,} members and non-members; every sample "
+        f"is in {kept // 2} of them."
     ]
     if done < total:
         notes[0] = f"So far {done} of {total} reference models: " + notes[0].partition(", ")[2]
+    if lost:
+        notes.append(
+            f"{len(lost)} of {done} reference models could not be trained and are left out with their twins, so that "
+            f"every sample stays in half of them: {', '.join(dict.fromkeys(lost))}."
+        )
     if not _NEAR[0] <= size / n <= _NEAR[1]:
         less = size < n
         notes.append(

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from xrai_widgets.core import Array, NotApplicable, Predict
+from xrai_widgets.core.refit import refit
+from xrai_widgets.engines.privacy._lost import Endless, Lost, tried
 
 Fit = Callable[..., Predict]
 
@@ -20,12 +22,15 @@ class Pool:
     classes : int
         0 for a regression.
     seed : int
+    members : int
+        How many of the first samples are those of X_train.
     """
 
     X: Array
     y: Array
     classes: int
     seed: int
+    members: int = 0
 
     @property
     def alone(self) -> Array:
@@ -46,6 +51,10 @@ class Pool:
         mask[np.lexsort((rng.random(len(self.y)), groups))[rng.integers(2) :: 2]] = True
         return (mask if number % 2 == 0 else ~mask) | self.alone
 
+    def places(self, rows: Array) -> Array | None:
+        """Return the places of samples in X_train, −1 for others; None where that is not known."""
+        return np.where(rows < self.members, rows, -1) if self.members else None
+
     def own(self, outputs: Array) -> Array:
         """Return the probability of each sample's true class, or the predicted value, (n,)."""
         return outputs[np.arange(len(self.y)), self.y] if self.classes else outputs.reshape(len(self.y))
@@ -58,26 +67,31 @@ class Train:
     fit: Fit
     pool: Pool
 
-    def __call__(self, number: int) -> Array:
-        """Return (n,): the probability of the true class, or the predicted value."""
+    def __call__(self, number: int) -> Array | Lost:
+        """Return (n,): the probability of the true class, or the predicted value; or why it could not be trained."""
+        found = tried(lambda: self._answers(number))
+        if not isinstance(found, Lost):
+            return found
+        size = f"{np.count_nonzero(self.pool.half(number))} of {len(self.pool.y)} samples"
+        return found._replace(said=f"reference model {number + 1} could not be trained on {size}: {found.said}")
+
+    def _answers(self, number: int) -> Array:
         pool = self.pool
         rng = np.random.default_rng((pool.seed, 2, number))
         rows = rng.permutation(np.flatnonzero(pool.half(number)))
+        seed = int(rng.integers(2**31 - 1))
         try:
-            model = self.fit(pool.X[rows], pool.y[rows], seed=int(rng.integers(2**31 - 1)))
+            model = refit(self.fit, pool.X[rows], pool.y[rows], seed=seed, rows=pool.places(rows))
         except TypeError as error:  # scikit-learn's clone
             raise NotApplicable(
                 f"the estimator cannot be trained anew: {error}", "privacy.membership_inference"
             ) from None
-        except (ValueError, RuntimeError, ArithmeticError, np.linalg.LinAlgError) as error:
-            which = f"reference model {number + 1} could not be trained on {len(rows)} of {len(pool.y)} samples"
-            raise ValueError(f"{which}: {error}") from error
         outputs = np.asarray(model(pool.X), dtype=np.float64)
-        return finite(pool.own(outputs), f"reference model {number + 1}")
+        return finite(pool.own(outputs), "it")
 
 
 def finite(outputs: Array, who: str) -> Array:
     """Return the outputs, or say whose are not finite."""
     if not np.isfinite(outputs).all():
-        raise ValueError(f"{who} must give finite outputs, got NaN or infinite ones")
+        raise Endless(f"{who} must give finite outputs, got NaN or infinite ones")
     return outputs

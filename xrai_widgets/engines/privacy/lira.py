@@ -5,9 +5,21 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from xrai_widgets.core import Array, Control, Finding, Predict, Range, Step, When, assessment, quiet
+from xrai_widgets.core import (
+    Array,
+    Control,
+    Finding,
+    NotApplicable,
+    Predict,
+    Range,
+    Step,
+    When,
+    assessment,
+    quiet,
+)
 from xrai_widgets.engines.privacy._attack_report import MEASURES, check_enough
 from xrai_widgets.engines.privacy._lira_finding import Evidence, Settings, lira_finding
+from xrai_widgets.engines.privacy._lost import Lost
 from xrai_widgets.engines.privacy._references import Fit, Pool, Train, finite
 
 _FEWEST_DONE = 4  # reference models before a first result: two with and two without each sample
@@ -92,10 +104,11 @@ def lira(
     Raises
     ------
     ValueError
-        if there are fewer than 10 members or 10 non-members, if the number of reference models is odd, if one cannot
-        be trained or gives outputs that are not finite, or if the arrays exceed the memory limit.
+        if there are fewer than 10 members or 10 non-members, if the number of reference models is odd, or if the arrays
+        exceed the memory limit.
     NotApplicable
-        if the estimator cannot be cloned.
+        if the estimator cannot be cloned, or so many reference models cannot be trained that fewer than half of their
+        pairs are left, or fewer than two.
 
     Notes
     -----
@@ -141,7 +154,7 @@ def lira(
     step(0.0, "outputs of the model")
     outputs = np.concatenate([predict(X_train), predict(X)])
     k = 0 if task == "regression" else outputs.shape[1]
-    pool = Pool(np.concatenate([X_train, X]), np.concatenate([y_train, y]), k, seed)
+    pool = Pool(np.concatenate([X_train, X]), np.concatenate([y_train, y]), k, seed, len(X_train))
     _check_memory(n_references, pool, memory_limit)
     least = _FLOOR[task] if floor is None else floor
     settings = Settings(attack, variance, gamma, least, attack_train_ratio, repeats, seed, memory_limit)
@@ -150,10 +163,27 @@ def lira(
     evidence = Evidence(pool, own, answers, len(X_train), train_ids, ids, classes)
     rest = step.part(0.05, 0.95)
     for done, answer in enumerate(rest.map(Train(fit, pool), range(n_references), "reference models"), 1):
-        answers[done - 1] = answer
-        so_far = partial(lira_finding, evidence, settings, done // 2 * 2) if done >= _FEWEST_DONE else None
+        if isinstance(answer, Lost):
+            evidence.lost[done - 1] = answer
+            _check_lost(evidence, n_references)
+        else:
+            answers[done - 1] = answer
+        whole = done // 2 * 2
+        some = len(evidence.numbers(whole)) >= _FEWEST_DONE
+        so_far = partial(lira_finding, evidence, settings, whole) if some else None
         rest(done / n_references, f"{done} of {n_references} reference models", so_far)
     return lira_finding(evidence, settings, n_references, step.part(0.95, 1.0))
+
+
+def _check_lost(evidence: Evidence, references: int) -> None:
+    """Refuse to go on with fewer than half of the reference models, or than two with and two without each sample."""
+    if len(evidence.numbers(references)) < max(_FEWEST_DONE, references / 2):
+        said = next(iter(evidence.lost.values())).said
+        raise NotApplicable(
+            f"{len(evidence.lost)} of {references} reference models could not be trained, which leaves too few whole "
+            f"pairs of them: {said}",
+            "privacy.membership_inference",
+        )
 
 
 def _check_memory(references: int, pool: Pool, limit: float) -> None:

@@ -21,11 +21,12 @@ from xrai_widgets.core import (
     quiet,
 )
 from xrai_widgets.engines.privacy._leave_one_out import LeaveOneOut, closed_form, everywhere
+from xrai_widgets.engines.privacy._lost import Lost
 from xrai_widgets.engines.privacy._paired_forest import Bootstraps, Pairs, bootstraps_of
 from xrai_widgets.engines.privacy._pdtp_art import by_art
 from xrai_widgets.engines.privacy._pdtp_finding import Leakage, carried, done_by, pdtp_finding
 from xrai_widgets.engines.privacy._pdtp_statistic import Scale, add, choose, plain, scale, vanishing
-from xrai_widgets.engines.privacy._refits import Fit, Lost, Refits, is_deterministic, with_everything
+from xrai_widgets.engines.privacy._refits import Fit, Refits, is_deterministic, with_everything
 
 _PROBES = 1000
 _BLOCK = 2**20  # numbers in one block of answers: more no longer fit the cache, and Cancel would have to wait
@@ -55,6 +56,7 @@ def pdtp(
     task: str = "classification",
     train_ids: Array | None = None,
     classes: tuple[Any, ...] = (),
+    trained_with: tuple[str, ...] = (),
     *,
     n_samples: Annotated[int, Range(1, 1_000_000), "training samples to look at, drawn without replacement"] = 50,
     samples: Annotated[str, "ids of the training samples to look at, separated by commas, instead of a draw"] = "",
@@ -92,6 +94,8 @@ def pdtp(
     train_ids : array (n,), optional
     classes : tuple, optional
         Original labels.
+    trained_with : tuple of str, optional
+        What ``fit`` hands on to the training; only ``fit`` itself knows how.
 
     Returns
     -------
@@ -136,6 +140,7 @@ def pdtp(
     before = carried(step.earlier, chosen, ids)
     step(0.0, "choosing samples" if before is None else f"continues: {done_by(before)} of {len(chosen)} done")
     k = 0 if task == "regression" else predict(X_train[:1]).shape[1]
+    _check_trained_with(trained_with, implementation, forest)
     if implementation == "art":
         return by_art(X_train, y_train, model, chosen, ids, classes, repeats, step)
     if at == "all":
@@ -145,7 +150,8 @@ def pdtp(
     paired = forest == "paired bootstraps"
     if paired and at == "all":
         raise ValueError("forest='paired bootstraps' compares answers at the removed sample: at must be 'record'")
-    form = closed_form(model, X_train, y_train, predict) if closed_form_allowed and not paired else None
+    may = closed_form_allowed and not paired and not trained_with
+    form = closed_form(model, X_train, y_train, predict) if may else None
     pairs = None
     refits = Refits(fit, X_train, y_train, repeats, k, seed, at == "all")
     if form is not None:
@@ -177,6 +183,14 @@ def pdtp(
         rest(leak.done / whole, f"{leak.done} of {whole} left out{said}", keep if leak.some else None)
     leak.done = whole
     return finish()
+
+
+def _check_trained_with(names: tuple[str, ...], implementation: str, forest: str) -> None:
+    """Refuse what clones the model by itself where its training was given more than samples and labels."""
+    said = "fit=" if "fit" in names else " and ".join(names)
+    for chosen, other in ((implementation, "implementation='native'"), (forest, "forest='honest refits'")):
+        if names and chosen in ("art", "paired bootstraps"):
+            raise NotApplicable(f"{chosen} would train the model without the {said} that it was trained with", other)
 
 
 def _check_memory(what: str, numbers: int, memory_limit: float) -> None:

@@ -1,0 +1,87 @@
+"""How far a model is from models that were trained like it, beside how far those are from each other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from xrai_widgets.core import Array
+
+_SAME = 1e-4  # of a class probability, or of the targets' standard deviation: less changes no number on the page
+_MARGIN = 1.5
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """What trainings say about a model.
+
+    Parameters
+    ----------
+    size, elsewhere : float
+        Largest difference between an answer of the model and that of the first one trained anew, at training samples
+        and at others.
+    noise : float
+        Largest difference between two of those trained anew; 0 if they are the same.
+    trainings : int
+    differs : bool
+        The model is another one than chance in training explains.
+    """
+
+    size: float
+    elsewhere: float
+    noise: float
+    trainings: int
+    differs: bool
+
+
+def is_settled(own: Array, answers: Sequence[Array], unit: float) -> bool:
+    """Whether no further training is needed: the model was met, or lies among its like."""
+    if _far(own, answers[0]) <= _SAME * unit:
+        return True
+    if len(answers) == 1:
+        return False
+    return _noise(answers, unit) == 0 or (len(answers) > 2 and not _outside(own, answers))
+
+
+def compared(own: Array, answers: Sequence[Array], unit: float, members: int) -> Likeness:
+    """Return how like the model those are that were trained like it.
+
+    Parameters
+    ----------
+    own : array (n, …)
+        Answers of the model, first those at training samples.
+    answers : sequence of array (n, …)
+        Answers of models trained anew; the first one by the model's own random state.
+    unit : float
+        1 for probabilities, the standard deviation of the targets in a regression.
+    members : int
+        Training samples among them.
+
+    Notes
+    -----
+    Models that are trained like the audited one are exchangeable with it. With m of them its root mean square distance
+    from their mean, times √(m/(m + 1)), is distributed like that of each of them from the mean of the others, times
+    √((m − 1)/m). It differs if its distance is more than 1.5 times the largest of theirs.
+    """
+    sizes = _far(own[:members], answers[0][:members]), _far(own[members:], answers[0][members:])
+    if max(sizes) <= _SAME * unit:
+        return Likeness(*sizes, 0.0, len(answers), False)
+    noise = _noise(answers, unit)
+    return Likeness(*sizes, noise, len(answers), noise == 0 or _outside(own, answers))
+
+
+def _outside(own: Array, answers: Sequence[Array]) -> bool:
+    known = np.asarray(answers, dtype=np.float64).reshape(len(answers), -1)
+    m, mean = len(known), known.mean(axis=0)
+    theirs = np.sqrt(np.mean((known - mean) ** 2, axis=1) * m / (m - 1))
+    its = np.sqrt(np.mean((own.reshape(-1) - mean) ** 2) * m / (m + 1))
+    return bool(its > _MARGIN * theirs.max())
+
+
+def _noise(answers: Sequence[Array], unit: float) -> float:
+    noise = max(_far(one, other) for place, one in enumerate(answers) for other in answers[:place])
+    return noise if noise > _SAME * unit else 0.0
+
+
+def _far(one: Array, other: Array) -> float:
+    return float(np.abs(np.asarray(one, dtype=np.float64) - other).max(initial=0.0))
