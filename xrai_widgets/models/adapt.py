@@ -20,7 +20,8 @@ from xrai_widgets.models.codes import coded_columns
 from xrai_widgets.models.columns import aligned
 from xrai_widgets.models.constraints import read_range
 from xrai_widgets.models.decisions import own_rule
-from xrai_widgets.models.estimator import adapt_estimator, check_estimator, is_detector, is_estimator
+from xrai_widgets.models.estimator import adapt_estimator, is_detector, is_estimator
+from xrai_widgets.models.estimator_check import check_estimator
 from xrai_widgets.models.function import Call, adapt_function, adapt_table
 from xrai_widgets.models.given import check_constraints, check_given, check_words, groups_of, named_models
 from xrai_widgets.models.inputs import Inputs, constrain, learn, with_holes

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from xrai_widgets.models.estimator import parts_of
+from xrai_widgets.models.estimator_check import parts_of
 from xrai_widgets.models.frame import same_columns
 from xrai_widgets.models.inputs import Inputs
 from xrai_widgets.models.onnx_session import OnnxModel, is_onnx

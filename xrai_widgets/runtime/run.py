@@ -78,9 +78,7 @@ def call_engine(subject: Subject, entry: Assessment, params: Mapping[str, Any], 
     checks = {
         "predict": OutputCheck(probabilities=subject.task == "classification"),
         "decide": OutputCheck("the model's own answers", classes=subject.n_classes),
-        "logits": OutputCheck("the model's logits"),
-        "embed": OutputCheck("the features of the last hidden layer"),
-        "gradient": OutputCheck("the gradients of the model"),
+        **{key: OutputCheck(f"the model's {key}") for key in ("logits", "gradient", "embed")},
     }
     guarded = {key: Guard(fields[key], step.meter, checks.get(key)) for key in _GUARDED if fields.get(key) is not None}
     finding: Finding = entry.engine(**(fields | guarded), **params, step=step)

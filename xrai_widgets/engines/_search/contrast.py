@@ -60,15 +60,14 @@ class Answers:
 
     def labels(self, flat: Array, scores: Array | None = None) -> Array:
         """Return the model's answers (n,), without asking for scores that are known or not needed."""
-        if self.decide is None:
-            most: Array = (self.scores(flat) if scores is None else scores).argmax(axis=1)
-            return most
-        return self.again(flat)
+        if self.decide is not None:
+            return self.again(flat)
+        most: Array = (self.scores(flat) if scores is None else scores).argmax(axis=1)
+        return most
 
     def again(self, flat: Array) -> Array:
         """Ask the model itself for its answers (n,), whatever scores are looked at else."""
-        starts = range(0, max(len(flat), 1), self.rows)
-        parts = [flat[a : a + self.rows].reshape(-1, *self.shape) for a in starts]
+        parts = [flat[a : a + self.rows].reshape(-1, *self.shape) for a in range(0, max(len(flat), 1), self.rows)]
         return np.concatenate([classes_of(self.predict, self.decide, part) for part in parts])
 
     def scores(self, flat: Array) -> Array:
@@ -97,7 +96,7 @@ class Answers:
 
 
 def agreeing(gap: Array, other: Array) -> Array:
-    """Return the leads of other classes with the sign that the answer, ``other`` or not, says."""
+    """Return the leads of other classes with the sign that the answer says."""
     return np.where(other, np.maximum(gap, _SIGN), np.minimum(gap, -_SIGN))
 
 
@@ -261,8 +260,7 @@ class Found:
 
     def beside(self, other: "Found") -> "Found":
         """Return these instances, then the other ones."""
-        names = ("points", "cost", "margin", "answer")
-        return Found(*(np.concatenate([getattr(self, name), getattr(other, name)]) for name in names))
+        return Found(*(np.concatenate(pair) for pair in zip(vars(self).values(), vars(other).values(), strict=True)))
 
     def copy(self) -> "Found":
         """Return the same state, to be changed without changing this one."""
@@ -289,12 +287,10 @@ class Found:
         if len(good):
             cost = contrast.cost(flat[good], owner[good])
             first = nearest(owner[good], cost)
-            first = first[cost[first] < self.cost[owner[good][first]]]
-            chosen = good[first]
+            chosen = good[first := first[cost[first] < self.cost[owner[good][first]]]]
             self._put(contrast, flat, owner, margin, rival, chosen)
             self.cost[owner[chosen]] = cost[first]
-        rest = np.flatnonzero(~success & ~self.done[owner] & (margin > self.margin[owner]))
-        if len(rest):
+        if len(rest := np.flatnonzero(~success & ~self.done[owner] & (margin > self.margin[owner]))):
             self._put(contrast, flat, owner, margin, rival, rest[nearest(owner[rest], -margin[rest])])
 
     def _put(self, contrast: Contrast, flat: Array, owner: Array, margin: Array, rival: Array, chosen: Array) -> None:

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from xrai_widgets.core import Array
+from xrai_widgets.engines._missing import Blanks
 from xrai_widgets.engines._search.boxes import groups, negative_box
 from xrai_widgets.engines._search.contrast import Answers, Contrast, Mode
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.explanations._autoencoder import Penalty
+from xrai_widgets.engines.explanations._instances import lead
 
 
 def typical(known: Array, space: Space) -> Array:
@@ -78,3 +80,19 @@ class Question:
             beta=self.beta,
             penalty=self.penalty,
         )
+
+
+def of_marks(answers: Answers, blanks: Blanks | None) -> Answers:
+    """Return the answers for samples in which marks stand for missing numbers."""
+    if blanks is None:
+        return answers
+    logits = None if answers.logits is None else blanks.asking(answers.logits)
+    predict, decide = blanks.asking(answers.predict), blanks.ruling(answers.decide)
+    return Answers(predict, logits, blanks.slopes(answers.gradient), answers.shape, answers.rows, decide=decide)
+
+
+def least_lead(kappa: float | None, answers: Answers, samples: Array, images: bool) -> float:
+    """Return kappa, or what it is where the user leaves it open."""
+    if kappa is not None:
+        return kappa
+    return lead(answers.scores(samples)) if images and answers.logits is not None else 0.2

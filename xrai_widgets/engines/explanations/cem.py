@@ -38,10 +38,9 @@ from xrai_widgets.engines.explanations._instances import (
     difference_notes,
     empty_notes,
     exact_bounds,
-    lead,
     rule_notes,
 )
-from xrai_widgets.engines.explanations._question import Question, typical
+from xrai_widgets.engines.explanations._question import Question, least_lead, of_marks, typical
 from xrai_widgets.engines.explanations._random_explanation import CONTROLS
 from xrai_widgets.engines.explanations._search import Means, explain
 from xrai_widgets.engines.explanations._stability import noisy, stability_table
@@ -206,7 +205,7 @@ def cem(
     width = samples.shape[1] + sum(len(kind.categories) for kind in constraints)
     rows = max(64, int(memory_limit * 1e9 / 8 / (16 * width)))
     pool = known[rng.permutation(len(known))[:_POOL]]
-    answers = _of_marks(Answers(predict, logits, gradient, X.shape[1:], rows, decide=decide), blanks)
+    answers = of_marks(Answers(predict, logits, gradient, X.shape[1:], rows, decide=decide), blanks)
     answers, fits = led(answers, pool, None, space)
     answers = _asked(answers, search, space, pool, seed)
     penalty = None
@@ -219,7 +218,7 @@ def cem(
         space,
         base=np.clip(np.zeros(len(bounds[0])) if images else typical(known, space), *bounds),
         adds=images if classic is None else classic,
-        kappa=_lead(kappa, answers, samples, images) if fits else 0.0,
+        kappa=least_lead(kappa, answers, samples, images) if fits else 0.0,
         beta=beta,
         penalty=penalty,
     )
@@ -262,21 +261,6 @@ def cem(
 
 def _flat(samples: Array) -> Array:
     return samples.reshape(len(samples), -1).astype(np.float64)
-
-
-def _of_marks(answers: Answers, blanks: Blanks | None) -> Answers:
-    """Return the answers for samples in which marks stand for missing numbers."""
-    if blanks is None:
-        return answers
-    logits = None if answers.logits is None else blanks.asking(answers.logits)
-    predict, decide = blanks.asking(answers.predict), blanks.ruling(answers.decide)
-    return replace(answers, predict=predict, logits=logits, gradient=blanks.slopes(answers.gradient), decide=decide)
-
-
-def _lead(kappa: float | None, answers: Answers, samples: Array, images: bool) -> float:
-    if kappa is not None:
-        return kappa
-    return lead(answers.scores(samples)) if images and answers.logits is not None else 0.2
 
 
 def _asked(answers: Answers, search: str, space: Space, pool: Array, seed: int) -> Answers:

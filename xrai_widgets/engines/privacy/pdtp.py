@@ -112,8 +112,7 @@ def pdtp(
     Raises
     ------
     ValueError
-        if an id is unknown, if models refitted on everything give non-finite outputs, if no sample can be left out, or
-        if the arrays exceed the memory limit.
+        for an unknown id, non-finite outputs of a refit, no sample to leave out, or arrays above the memory limit.
     NotApplicable
         if the estimator cannot be cloned, or has no bootstraps to pair.
 
