@@ -59,6 +59,11 @@ class Question:
     beta: float
     penalty: Penalty | None = None
 
+    @property
+    def said(self) -> str:
+        """What counts as an explanation, in words."""
+        return f"An explanation counts if its answer leads by kappa = {self.kappa:.3g}."
+
     def about(self, mode: Mode, samples: Array) -> Contrast:
         """Return the question about flat samples."""
         if mode == "PN":

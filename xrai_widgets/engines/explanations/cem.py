@@ -210,8 +210,7 @@ def cem(
     answers = _asked(answers, search, space, pool, seed)
     penalty = None
     if autoencoder:
-        learn = step.part(0.0, 0.2)
-        trained = train_autoencoder(known, space, X.shape[1:], max(64, rows // 8), seed, learn)
+        trained = train_autoencoder(known, space, X.shape[1:], max(64, rows // 8), seed, step.part(0.0, 0.2))
         penalty = Penalty(100.0 if gamma is None else gamma, trained)
     question = Question(
         answers,
@@ -234,9 +233,8 @@ def cem(
         error=None if penalty is None else penalty.autoencoder.error,
     )
     first = next(iter(explained.parts.values()))[0]
-    explained.notes += [f"An explanation counts if its answer leads by kappa = {question.kappa:.3g}."]
-    explained.notes += [*rule_notes(answers, fits), *class_notes(explained, pool)]
-    explained.notes += [] if blanks is None else blanks.notes(samples)
+    lacking = [] if blanks is None else blanks.notes(samples)
+    explained.notes += [question.said, *rule_notes(answers, fits), *class_notes(explained, pool), *lacking]
     exact = search == "automatic"
     levels = None if thresholds is None else Levels.of(thresholds, space)
     means = Means(
