@@ -85,7 +85,8 @@ def evasion(
         int | None,
         Range(1, 1000),
         When("attack", "hop_skip_jump"),
-        "steps along the decision boundary; automatic: 24 for images, 12 for tables, 4 where the splits are known",
+        f"steps along the decision boundary; automatic: {_ITERATIONS} for images, {_ON_TABLES} for tables, "
+        f"{_AMONG_TREES} where the splits are known",
     ] = None,
     init_eval: Annotated[
         int,
@@ -136,7 +137,7 @@ def evasion(
     linear, regions : optional
         Weights of a linear model, leaves of a single tree: then the distances are exact, whatever the attack.
     thresholds : tuple of arrays, optional
-        Where an ensemble of trees splits.
+        Where an ensemble of trees splits: where few splits lie in reach, all combinations are tried and it is exact.
     feature_names, ids, classes, decode : optional
         Names, and the way back to the user's own units.
     unstable : float, optional
