@@ -914,16 +914,20 @@ MODEL_CASES: list[Case] = [
         "^the model must be a fitted estimator, got the class LogisticRegression: call it, then fit",
     ),
     ("a class of anything", lambda: Subject.of(dict, X, Y), KIND + " for a table of probabilities, got the class dict"),
-    ("clusters", lambda: Subject.of(KMeans(2, n_init=1).fit(X), X, Y), "^the model must be a classifier .* got KMeans"),
+    (
+        "clusters",
+        lambda: Subject.of(KMeans(2, n_init=1).fit(X), X, Y),
+        "^the model must be .* detector, got KMeans",
+    ),
     (
         "outliers",
         lambda: Subject.of(IsolationForest(n_estimators=3).fit(X), X, Y),
-        "^the model must be a classifier or a regressor, got IsolationForest",
+        r"^y must hold labels that the model knows, \[-1, 1\], got \[0\]",
     ),
     (
         "novelties",
         lambda: Subject.of(LocalOutlierFactor(novelty=True).fit(X), X, Y),
-        "^the model must be a classifier or a regressor, got LocalOutlierFactor",
+        r"^y must hold labels that the model knows, \[-1, 1\], got \[0\]",
     ),
     (
         "only a scaler",

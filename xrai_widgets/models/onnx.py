@@ -136,13 +136,7 @@ def adapt_onnx(
     first = Asked(model, inputs).outputs(parts[0][:1])
     for place, out in enumerate(first):
         if isinstance(out, list) and out and isinstance(out[0], dict):
-            keys = tuple(out[0])
-            require_probabilities(_clean(answers(Asked(model, inputs, place, keys), parts)))
-            asked = Asked(model, inputs, place, keys, "shares")
-            told = [Asked(model, inputs, p) for p, a in enumerate(first) if p != place and _are_labels(as_array(a))]
-            return Adapted(
-                "classification", "probabilities", asked, keys, decide=told[0] if told else None, state=state
-            )
+            return _by_name(given, place, first, parts)
     arrays = [answers(Asked(model, inputs, place), parts) for place in range(len(first))]
     for array in arrays:
         if array.ndim < 1 or len(array) < len(parts[0]):
@@ -178,6 +172,21 @@ class _Given:
 
     def asked(self, place: int, form: str) -> Asked:
         return Asked(self.model, self.inputs, place, form=form)
+
+
+def _by_name(given: _Given, place: int, first: Sequence[Any], parts: Sequence[Array]) -> Adapted:
+    """Adapt scores in dictionaries by label: class probabilities, else only the labels are used."""
+    keys, others = tuple(first[place][0]), [p for p, a in enumerate(first) if p != place and _are_labels(as_array(a))]
+    scores = Asked(given.model, given.inputs, place, keys)
+    told, asked = _clean(answers(scores, parts)), Asked(given.model, given.inputs, place, keys, "shares")
+    rule = given.asked(others[0], "raw") if others else None
+    if given.outputs in (None, "labels") and not are_probabilities(told):
+        require_finite(told)
+        answer = rule or Highest(scores, keys)
+        note = "its outputs are scores by label, no probabilities, so labels only are judged"
+        return Adapted("classification", "labels", answer, keys, state=given.state, notes=(note,))
+    require_probabilities(told)
+    return Adapted("classification", "probabilities", asked, keys, decide=rule, state=given.state)
 
 
 def _scores(given: _Given, place: int, arrays: Sequence[Array]) -> Adapted:

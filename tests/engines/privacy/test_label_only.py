@@ -13,6 +13,7 @@ from xrai_widgets.engines._problem import Problem
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.privacy import label_only
 from xrai_widgets.engines.privacy._noise_robustness import Noise, spread_of
+from xrai_widgets.results.combined import combined
 
 BOUNDARY = {"attack": "boundary distance"}
 
@@ -305,3 +306,26 @@ def test_the_intervals_cover_chance_where_nothing_is_memorised(params: dict[str,
             low, high = finding.intervals[key]
             covered[key] += low <= chance <= high
     assert min(covered.values()) >= 180, covered
+
+
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+def test_what_the_boundary_search_finds_is_read_with_the_other_searches(norm: str) -> None:
+    predict, X_train, y_train, X, y = nearest_neighbour()
+    model = KNeighborsClassifier(1).fit(X_train, y_train)
+    subject = Subject.of(model, X, y, X_train=X_train, y_train=y_train)
+    found = xw.assess(subject, "privacy.label_only", **BOUNDARY, n_samples=150, max_iter=2, init_eval=20)
+    assert found.finding is not None
+    table, nearest = found.finding.tables["samples"], found.finding.arrays["nearest"]
+    reached = (table["status"] == "found").to_numpy()
+    assert np.array_equal(reached, ~np.isnan(nearest).any(axis=1))
+    everyone = np.concatenate([X_train, X])
+    assert (predict(nearest[reached]).argmax(axis=1) != predict(everyone[reached]).argmax(axis=1)).all()
+    assert subject.bounds is not None
+    change = np.abs(nearest - everyone)[reached] / (subject.bounds[1] - subject.bounds[0])
+    assert np.linalg.norm(change, axis=1) == pytest.approx(table["distance"].to_numpy()[reached], rel=1e-6)
+    attacked = xw.assess(subject, "robustness.evasion", norm=norm, n_samples=40, max_iter=1)
+    (together,) = combined([attacked, found])
+    assert together.methods[1] == "privacy.label_only (boundary distance)"
+    assert not together.notes
+    fixed = xw.constrained(subject, {"x0": {"immutable": True}})
+    assert "nearest" not in finding_of(fixed, **BOUNDARY, n_samples=20, max_iter=1).arrays

@@ -73,7 +73,11 @@ def tables() -> tuple[Array, Array, Array]:
 def estimators(kind: str) -> dict[str, Callable[[], Any]]:
     """Every classifier or regressor of scikit-learn that fits the tables."""
     found = {name: made for name, made in all_estimators(kind) if name not in ANOTHER_TABLE}
-    return {name: lambda made=made, name=name: made(**ARGUMENTS.get(name, {})) for name, made in found.items()}
+    return {name: lambda made=made, name=name: _seeded(made(**ARGUMENTS.get(name, {}))) for name, made in found.items()}
+
+
+def _seeded(estimator: Any) -> Any:
+    return estimator.set_params(random_state=0) if "random_state" in estimator.get_params() else estimator
 
 
 def searches() -> dict[str, Callable[[], Any]]:

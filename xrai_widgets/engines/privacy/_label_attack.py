@@ -145,6 +145,7 @@ def label_finding(
     classes: tuple[Any, ...],
     *,
     tried: int = 0,
+    allowed: bool = False,
     notes: tuple[str, ...] = (),
 ) -> Finding:
     """Return the finding for what is known so far.
@@ -153,6 +154,8 @@ def label_finding(
     ----------
     tried : int
         How many noisy copies of each sample were asked about; 0 for the boundary distance.
+    allowed : bool
+        The nearest other answers are changes that a person could make: they are kept, to be read with other searches.
     """
     name, (scores, status, missing) = ("kept", _kept(asked, tried)) if tried else ("distance", _distances(asked))
     n = len(asked.rows[0])
@@ -190,6 +193,7 @@ def label_finding(
         counts={**finding.counts, "accuracy_gap": 2 * n},
         tables={**finding.tables, "samples": samples, "contributions": _with_gap(finding, asked, n)},
         charts=_charts(finding, name, samples),
+        arrays={**finding.arrays, **(_nearest(asked) if allowed and not tried else {})},
     )
 
 
@@ -209,6 +213,16 @@ def _distances(asked: Asked) -> tuple[Array, Array, Array]:
     missing[asked.right] = ~found
     status = np.where(missing, "not found", np.where(asked.right, "found", "answered wrongly"))
     return scores, status, missing
+
+
+def _nearest(asked: Asked) -> dict[str, Array]:
+    """Return what each sample becomes (2 n, d), NaN where nothing was found, and by how much each feature changes."""
+    problem, found = asked.problem, asked.best.found
+    nearest, change = np.full((2, len(asked.right), problem.samples.shape[1]), np.nan)
+    changed = problem.space.to_samples(asked.best.points[found], problem.samples[found])
+    place = np.flatnonzero(asked.right)[found]
+    nearest[place], change[place] = problem.space.empty(changed), problem.space.share(changed, problem.samples[found])
+    return {"nearest": nearest, "nearest_change": change}
 
 
 def _with_gap(finding: Finding, asked: Asked, n: int) -> pd.DataFrame:

@@ -150,4 +150,4 @@ def label_only(
         return finish(tried=by_noise(asked, noise, copies, seed, step.part(0.02, 0.95), finish))
     settings = Settings(max_iter, max(init_eval, 10_000), init_eval)
     by_distance(asked, settings, seed, implementation, step.part(0.02, 0.95), finish)
-    return finish()
+    return finish(allowed=free == constraints)
