@@ -87,6 +87,7 @@ def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def nothing_leaves_this_machine(context: BrowserContext) -> Iterator[None]:
+    context.set_default_timeout(120_000)  # of clicks, downloads and all that is no expectation
     outside: list[str] = []
     context.on("request", lambda r: outside.append(r.url) if not r.url.startswith(LOCAL) else None)
     yield
