@@ -113,7 +113,7 @@ def test_a_rule_that_the_probabilities_know_nothing_of_is_attacked_by_its_answer
 def test_weights_and_leaves_are_exact_for_the_rule_that_they_give() -> None:
     line = (np.array([[0.0, 0.0], [1.0, 0.0]]), np.array([0.5, 0.0]))
     for inside in ({"linear": line}, {"regions": LEAVES}):
-        found = evasion(predict, X, Y, BOUNDS, decide=decide, n_samples=60, **inside)  # type: ignore[arg-type]
+        found = evasion(predict, X, Y, BOUNDS, decide=decide, n_samples=60, **inside)  # type: ignore[arg-type]  # by name
         rows, apart = distances(found)
         np.testing.assert_allclose(apart, AWAY[rows], rtol=1e-6, atol=1e-9)
         assert found.bounds["robust_accuracy"] == "exact"

@@ -139,7 +139,7 @@ def test_a_function_may_come_with_its_rule(words: tuple[Any, Any], cut_off: Subj
 
     subject = subject_of(lambda rows: cut_off.predict(rows), y, decide=decide, classes=words)
     assert subject.decide is not None
-    np.testing.assert_array_equal(subject.decide(subject.X), cut_off.decide(cut_off.X))  # type: ignore[misc]
+    np.testing.assert_array_equal(subject.decide(subject.X), cut_off.decide(cut_off.X))  # type: ignore[misc]  # it has a rule
     assert "the rule that was passed" in subject.describe()
     needless = subject_of(lambda rows: cut_off.predict(rows), decide=lambda rows: cut_off.predict(rows).argmax(axis=1))
     assert needless.decide is None
@@ -224,7 +224,7 @@ def test_the_rule_travels(cut_off: Subject) -> None:
     assert there.fingerprint == cut_off.fingerprint
     remote = in_cell(cut_off)
     assert remote.decide is not None
-    np.testing.assert_array_equal(remote.decide(cut_off.X), cut_off.decide(cut_off.X))  # type: ignore[misc]
+    np.testing.assert_array_equal(remote.decide(cut_off.X), cut_off.decide(cut_off.X))  # type: ignore[misc]  # it has a rule
     assert type(remote.decide).__name__ == "Remote"
 
 
@@ -249,11 +249,11 @@ def test_columns_of_codes_reach_the_rule_as_the_numbers_that_they_stand_for() ->
 
 
 def test_the_copy_of_a_defended_model_answers_by_the_rule(cut_off: Subject) -> None:
-    own = cut_off.decide(cut_off.X)  # type: ignore[misc]
+    own = cut_off.decide(cut_off.X)  # type: ignore[misc]  # it has a rule
     from xrai_widgets.models.defences import changed_answers
 
     rounded, labelled = xw.defended(cut_off, "rounding"), xw.defended(cut_off, "class labels")
-    np.testing.assert_array_equal(rounded.decide(cut_off.X), own)  # type: ignore[misc]
+    np.testing.assert_array_equal(rounded.decide(cut_off.X), own)  # type: ignore[misc]  # it has a rule
     np.testing.assert_array_equal(labelled.predict(cut_off.X).argmax(axis=1), own)
     assert labelled.decide is None
     assert changed_answers(cut_off, rounded) == changed_answers(cut_off, labelled) == 0

@@ -356,7 +356,7 @@ def test_an_engine_of_ones_own_is_checked_too_and_goes_without_training_where_it
         def fit(self, X: Array, y: Array, sample_weight: Any = None) -> Any:
             if hasattr(Once, "done"):
                 raise OSError("the library lost its file")
-            Once.done = True  # type: ignore[attr-defined]
+            Once.done = True  # type: ignore[attr-defined]  # made here
             return super().fit(X, y)
 
     lost = subject_of(Once().fit(X[:200], y[:200]), table)

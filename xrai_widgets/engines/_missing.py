@@ -7,6 +7,12 @@ import numpy as np
 from xrai_widgets.core import Array, Gradient, Predict
 
 
+def there(column: Array) -> Array:
+    """Return the numbers of a column that are not missing; 0 if all are."""
+    gone = np.isnan(column)
+    return column if not gone.any() else np.zeros(1) if gone.all() else column[~gone]
+
+
 @dataclass(frozen=True, eq=False)
 class Blanks:
     """A number for each column that stands for a missing one, below all that the column may hold.

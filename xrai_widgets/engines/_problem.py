@@ -116,6 +116,14 @@ class Best:
         """Mask of the samples for which something was found."""
         return np.isfinite(self.distance)
 
+    def reached(self, problem: Problem, attacked: Array) -> tuple[Array, Array]:
+        """Return where the found ones stand among all drawn samples, of which a mask is attacked, and what they become.
+
+        The samples (f, d) are flat, with marks where numbers are missing.
+        """
+        found = self.found
+        return np.flatnonzero(attacked)[found], problem.space.to_samples(self.points[found], problem.samples[found])
+
 
 def nearest(owner: Array, distance: Array) -> Array:
     """Return for each owner the place of its smallest distance."""

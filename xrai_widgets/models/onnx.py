@@ -194,12 +194,12 @@ def _scores(given: _Given, place: int, arrays: Sequence[Array]) -> Adapted:
     require_finite(scores)
     beside = next((place for place, a in enumerate(arrays) if _are_labels(a)), None)
     said = None if beside is None else arrays[beside]
+    rule = None if beside is None else _rule(given, beside, arrays[beside])
     known = None if said is None or given.classes is not None else _classes(scores, said, given.y)
 
     def made(form: str, logits: str = "") -> Adapted:
         asked = given.asked(place, form)
         own = given.asked(place, logits) if logits else None
-        rule = None if beside is None or said is None else _rule(given, beside, said)
         return Adapted("classification", "probabilities", asked, known, logits=own, decide=rule, state=given.state)
 
     opposite = are_opposites(scores)
@@ -222,11 +222,7 @@ def _scores(given: _Given, place: int, arrays: Sequence[Array]) -> Adapted:
         return made("softmax", "logits")
     names = tuple(given.classes) if given.classes is not None else known
     names = names or labels.infer_classes(given.y.tolist(), scores.shape[1])
-    answer = (
-        Highest(given.asked(place, "raw"), tuple(names))
-        if beside is None or said is None
-        else _rule(given, beside, said)
-    )
+    answer = rule or Highest(given.asked(place, "raw"), tuple(names))
     what = "a pair −s, s" if opposite else "scores beside labels"
     note = f"its outputs are {what}, so labels only are judged (pass outputs='logits' if their softmax is meant)"
     return Adapted("classification", "labels", answer, tuple(names), state=given.state, notes=(note,))

@@ -1,27 +1,15 @@
 """What a model answers and the labels it is judged by, brought to the same classes."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from xrai_widgets.core.decision import OneHot
 from xrai_widgets.core.subject import Array
 from xrai_widgets.models import labels
 from xrai_widgets.models.adapted import Adapted, Refused, require_finite, require_probabilities
 from xrai_widgets.models.decisions import Decision
-
-
-@dataclass(frozen=True, eq=False)
-class OneHot:
-    """A label-only model's answers as one-hot rows."""
-
-    answer: Callable[[Array], Any]
-    classes: tuple[Any, ...]
-
-    def __call__(self, X: Array) -> Array:
-        """Return (n, k)."""
-        return np.eye(len(self.classes))[Decision(self.answer, self.classes)(X)]
 
 
 def in_classes(
@@ -51,7 +39,7 @@ def in_classes(
         _check_column(looked)
         known = _said(classes, adapted.classes) or _seen(everything, looked.tolist())
         labels.encode(looked, known, "the model's answers")
-        predict: Callable[[Array], Array] = OneHot(adapted.predict, known)
+        predict: Callable[[Array], Array] = OneHot(Decision(adapted.predict, known), len(known))
     else:
         require_probabilities(looked)
         known = _said(classes, adapted.classes) or labels.infer_classes(everything, looked.shape[1])

@@ -1,6 +1,7 @@
 """The models of the zoo, by name: how each is made, and the tables that they are fitted on."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,6 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "FixedThresholdClassifier": {"estimator": LogisticRegression(), "threshold": 0.2},
     "GradientBoostingClassifier": {"n_estimators": 20},
     "GridSearchCV": {"estimator": DecisionTreeClassifier(**_TREE), "param_grid": {"max_depth": [2, 4]}, "cv": 3},
-    "HalvingGridSearchCV": {"estimator": DecisionTreeClassifier(**_TREE), "param_grid": {"max_depth": [2, 4]}, "cv": 3},
     "MLPClassifier": {"hidden_layer_sizes": (8,), "max_iter": 50},
     "MLPRegressor": {"hidden_layer_sizes": (8,), "max_iter": 50},
     "OneVsOneClassifier": {"estimator": DecisionTreeClassifier(**_TREE)},
@@ -91,27 +91,16 @@ def searches() -> dict[str, Callable[[], Any]]:
     return made | {"VotingClassifier, hard": lambda: VotingClassifier(_PAIR, voting="hard")}
 
 
-def boosters() -> dict[str, Callable[[], Any]]:
-    """Classifiers of the three boosting libraries."""
-    catboost, lightgbm, xgboost = (__import__(name) for name in ("catboost", "lightgbm", "xgboost"))
-    return {
-        "XGBClassifier": lambda: xgboost.XGBClassifier(n_estimators=10),
-        "LGBMClassifier": lambda: lightgbm.LGBMClassifier(n_estimators=10, verbosity=-1),
-        "CatBoostClassifier": lambda: catboost.CatBoostClassifier(
-            iterations=10, verbose=0, allow_writing_files=False, thread_count=1
-        ),
+def boosters(kind: str) -> dict[str, Callable[[], Any]]:
+    """Classifiers or regressors ("Classifier", "Regressor") of the three boosting libraries."""
+    settings: dict[str, tuple[str, dict[str, Any]]] = {
+        "xgboost": ("XGB", {"n_estimators": 10}),
+        "lightgbm": ("LGBM", {"n_estimators": 10, "verbosity": -1}),
+        "catboost": ("CatBoost", {"iterations": 10, "verbose": 0, "allow_writing_files": False, "thread_count": 1}),
     }
-
-
-def boosted_values() -> dict[str, Callable[[], Any]]:
-    """Regressors of the three boosting libraries."""
-    catboost, lightgbm, xgboost = (__import__(name) for name in ("catboost", "lightgbm", "xgboost"))
     return {
-        "XGBRegressor": lambda: xgboost.XGBRegressor(n_estimators=10),
-        "LGBMRegressor": lambda: lightgbm.LGBMRegressor(n_estimators=10, verbosity=-1),
-        "CatBoostRegressor": lambda: catboost.CatBoostRegressor(
-            iterations=10, verbose=0, allow_writing_files=False, thread_count=1
-        ),
+        f"{short}{kind}": partial(getattr(__import__(library), f"{short}{kind}"), **words)
+        for library, (short, words) in settings.items()
     }
 
 

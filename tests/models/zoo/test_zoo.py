@@ -13,6 +13,7 @@ import skops.io
 
 from tests.models.zoo import species
 from xrai_widgets.core import Array, Subject, find
+from xrai_widgets.core.decision import labels
 from xrai_widgets.io.model_files import read_model
 from xrai_widgets.runtime import run
 
@@ -24,8 +25,13 @@ pytestmark = [
 ]
 X, Y, VALUES = species.tables()
 SEEN, HELD = slice(None, species.TRAIN), slice(species.TRAIN, None)
-CLASSIFIERS = {**species.estimators("classifier"), **species.searches(), **species.boosters(), **species.others()}
-REGRESSORS = {**species.estimators("regressor"), **species.boosted_values()}
+CLASSIFIERS = {
+    **species.estimators("classifier"),
+    **species.searches(),
+    **species.boosters("Classifier"),
+    **species.others(),
+}
+REGRESSORS = species.estimators("regressor") | species.boosters("Regressor")
 SETTINGS: dict[str, dict[str, Any]] = {
     "privacy.membership_inference": {},
     "robustness.evasion": {"n_samples": 3, "max_iter": 1},
@@ -62,8 +68,7 @@ def subject_of(name: str, model: Any) -> Subject:
 
 
 def labels_of(subject: Subject, rows: Array) -> Array:
-    decide = subject.decide
-    return subject.predict(rows).argmax(axis=1) if decide is None else decide(rows)
+    return labels(subject.predict, subject.decide, rows)
 
 
 def check(name: str, subject: Subject, model: Any) -> None:

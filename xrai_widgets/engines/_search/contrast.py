@@ -9,7 +9,6 @@ import numpy as np
 
 from xrai_widgets.core import Array, Predict
 from xrai_widgets.core.decision import labels as classes_of
-from xrai_widgets.engines._problem import nearest
 from xrai_widgets.engines._search.differences import Differences
 from xrai_widgets.engines._space import Space
 
@@ -230,71 +229,3 @@ class Contrast:
     def smooth(self) -> bool:
         """Whether every point of the box is allowed, so that closed forms hold."""
         return self._free and self.penalty is None
-
-
-@dataclass(eq=False)
-class Found:
-    """The best explanation of each instance so far, and where there is none the nearest attempt."""
-
-    points: Array
-    cost: Array
-    margin: Array
-    answer: Array
-
-    @classmethod
-    def untouched(cls, contrast: Contrast) -> "Found":
-        """Nothing was looked at yet: margin −∞."""
-        n = len(contrast.samples)
-        return cls(contrast.origins.copy(), np.full(n, np.inf), np.full(n, -np.inf), contrast.labels.copy())
-
-    def better(self, contrast: Contrast, starts: Array, other: "Found") -> None:
-        """Take what copies of the instances, ``starts`` saying of which, have found."""
-        nearer = ~self.done[starts] & (other.margin > self.margin[starts])
-        some = np.flatnonzero((other.done & (other.cost < self.cost[starts])) | nearer)
-        if len(some):
-            self.ask(contrast, other.points[some], starts[some])
-
-    def part(self, rows: slice | Array) -> "Found":
-        """Return some of the instances; what is found for those of a slice stands here, too."""
-        return Found(self.points[rows], self.cost[rows], self.margin[rows], self.answer[rows])
-
-    def beside(self, other: "Found") -> "Found":
-        """Return these instances, then the other ones."""
-        return Found(*(np.concatenate(pair) for pair in zip(vars(self).values(), vars(other).values(), strict=True)))
-
-    def copy(self) -> "Found":
-        """Return the same state, to be changed without changing this one."""
-        return Found(self.points.copy(), self.cost.copy(), self.margin.copy(), self.answer.copy())
-
-    def begin(self, contrast: Contrast) -> None:
-        """Look at the origins."""
-        self.ask(contrast, contrast.origins, np.arange(len(self.cost)))
-
-    @property
-    def done(self) -> Array:
-        """Mask of the instances with an explanation."""
-        return np.isfinite(self.cost)
-
-    def ask(self, contrast: Contrast, flat: Array, owner: Array) -> tuple[Array, Array, Array]:
-        """Judge samples, keep the best, and return (margin, rival, success)."""
-        margin, rival, success = contrast.judge(flat, owner)
-        self.take(contrast, flat, owner, margin, rival, success)
-        return margin, rival, success
-
-    def take(self, contrast: Contrast, flat: Array, owner: Array, margin: Array, rival: Array, success: Array) -> None:
-        """Keep the cheapest success of each instance, else the attempt that came nearest to one."""
-        good = np.flatnonzero(success)
-        if len(good):
-            cost = contrast.cost(flat[good], owner[good])
-            first = nearest(owner[good], cost)
-            chosen = good[first := first[cost[first] < self.cost[owner[good][first]]]]
-            self._put(contrast, flat, owner, margin, rival, chosen)
-            self.cost[owner[chosen]] = cost[first]
-        if len(rest := np.flatnonzero(~success & ~self.done[owner] & (margin > self.margin[owner]))):
-            self._put(contrast, flat, owner, margin, rival, rest[nearest(owner[rest], -margin[rest])])
-
-    def _put(self, contrast: Contrast, flat: Array, owner: Array, margin: Array, rival: Array, chosen: Array) -> None:
-        whose = owner[chosen]
-        self.points[whose], self.margin[whose] = flat[chosen], margin[chosen]
-        changed = (margin[chosen] > 0) == (contrast.mode == "PN")
-        self.answer[whose] = np.where(changed, rival[chosen], contrast.labels[whose])

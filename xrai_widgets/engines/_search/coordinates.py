@@ -6,7 +6,8 @@ import numpy as np
 
 from xrai_widgets.core import Array, Step
 from xrai_widgets.core.step import Partial
-from xrai_widgets.engines._search.contrast import Contrast, Found
+from xrai_widgets.engines._search.contrast import Contrast
+from xrai_widgets.engines._search.found import Found
 from xrai_widgets.engines._search.levels import Levels, snap
 
 _FRACTIONS = (0.25, 0.5, 0.75, 1.0)  # of the way from the baseline to the instance

@@ -3,7 +3,8 @@
 import numpy as np
 
 from xrai_widgets.core import Array, Step
-from xrai_widgets.engines._search.contrast import Contrast, Found
+from xrai_widgets.engines._search.contrast import Contrast
+from xrai_widgets.engines._search.found import Found
 
 _SHARES = (0.8, 0.9, 0.97)  # of the radius, tried in turn
 _HALVINGS = 7

@@ -5,7 +5,8 @@ import numpy as np
 from xrai_widgets.core import Array, Step
 from xrai_widgets.core.step import Partial
 from xrai_widgets.engines._search.boxes import groups
-from xrai_widgets.engines._search.contrast import Contrast, Found, agreeing
+from xrai_widgets.engines._search.contrast import Contrast, agreeing
+from xrai_widgets.engines._search.found import Found
 
 _NEWS = 20  # instances between two pieces of news
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from xrai_widgets.core import Array
-from xrai_widgets.engines._search.contrast import Contrast, Found
+from xrai_widgets.engines._search.contrast import Contrast
+from xrai_widgets.engines._search.found import Found
 from xrai_widgets.engines._space import Space
 
 _BEYOND = 2.5e-7  # of the size of a value: scikit-learn and others compare in float32, behind a scaler
@@ -111,7 +112,8 @@ def enumerate_cells(contrast: Contrast, found: Found, levels: Levels) -> Array:
         for number in [number for number, cells in waiting.items() if first >= len(cells)]:
             waiting.pop(number)
             settled[number] = True
-    return settled
+    # a rule may tell samples apart that the trees do not
+    return settled & (contrast.answers.decide is None)
 
 
 def _cells(contrast: Contrast, number: int, levels: Levels, most: float) -> Array | None:

@@ -3,7 +3,8 @@
 import numpy as np
 
 from xrai_widgets.core import Array, Step
-from xrai_widgets.engines._search.contrast import Contrast, Found
+from xrai_widgets.engines._search.contrast import Contrast
+from xrai_widgets.engines._search.found import Found
 
 _FLAT = 4  # so many columns are filled evenly
 _ROUNDS = 3

@@ -3,7 +3,8 @@
 import numpy as np
 
 from xrai_widgets.core import Array, Step
-from xrai_widgets.engines._search.contrast import Contrast, Found
+from xrai_widgets.engines._search.contrast import Contrast
+from xrai_widgets.engines._search.found import Found
 
 _SLACK = (1e-9, 1e-6, 1e-4)  # beyond the plane, for the rounding of float64 and of float32 models
 _STEPS = (1.0, 0.5, 0.2, 0.05)

@@ -3,7 +3,8 @@
 import numpy as np
 
 from xrai_widgets.core import Array, Step
-from xrai_widgets.engines._search.contrast import Contrast, Found
+from xrai_widgets.engines._search.contrast import Contrast
+from xrai_widgets.engines._search.found import Found
 
 _NEAR = 50
 _HALVINGS = 7

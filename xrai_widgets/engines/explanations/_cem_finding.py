@@ -10,7 +10,8 @@ import pandas as pd
 from xrai_widgets.core import Array, Bound, Chart, Finding
 from xrai_widgets.core.subject import Decode
 from xrai_widgets.engines import _statistics as statistics
-from xrai_widgets.engines._search.contrast import Contrast, Found
+from xrai_widgets.engines._search.contrast import Contrast
+from xrai_widgets.engines._search.found import Found
 from xrai_widgets.engines._statistics import Estimate
 
 CHANGED = 1e-6  # share of a feature's range from which on it counts as changed

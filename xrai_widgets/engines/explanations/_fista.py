@@ -6,7 +6,8 @@ import numpy as np
 
 from xrai_widgets.core import Array, Step
 from xrai_widgets.core.step import Partial
-from xrai_widgets.engines._search.contrast import Contrast, Found
+from xrai_widgets.engines._search.contrast import Contrast
+from xrai_widgets.engines._search.found import Found
 
 _NEWS = 10  # iterations between two pieces of news
 _STILL = 1e-7  # a row that moves less than this in every feature has arrived

@@ -7,6 +7,7 @@ import numpy as np
 from scipy.spatial import distance
 
 from xrai_widgets.core import Array, Constraint
+from xrai_widgets.engines._missing import there
 from xrai_widgets.engines.explanations._prototype_kernel import Kernel, Kind
 
 _PAIRS = 1000  # samples whose distances the median heuristic looks at
@@ -47,7 +48,7 @@ def make_kernel(
     scale = np.ones(len(numeric))
     if scaled:
         # column by column: the deviations of a whole table would take as much memory as the table
-        unit = np.array([_there(column).std() for column in numbers.T]) if kind == "gaussian" else high - low
+        unit = np.array([there(column).std() for column in numbers.T]) if kind == "gaussian" else high - low
         member = np.array([bool(kinds[c].group) for c in numeric], dtype=bool)
         varies = high > low
         scale = np.where(varies, 1.0 / np.where(varies, unit, 1.0), 0.0)
@@ -55,7 +56,7 @@ def make_kernel(
         low = np.where(member, 0.0, low)
     centre = numbers.mean(axis=0) if kind == "gaussian" else low if scaled else np.zeros(len(numeric))
     for place in holes if kind == "gaussian" else ():
-        centre[place] = _there(numbers[:, place]).mean()
+        centre[place] = there(numbers[:, place]).mean()
     kernel = Kernel(kind, numeric, centre, scale, categories, holes=holes)
     if kind == "linear":
         return kernel
@@ -68,14 +69,8 @@ def _holes(numeric: Array, *parts: Array) -> Array:
     return np.flatnonzero(gone[numeric])
 
 
-def _there(column: Array) -> Array:
-    """Return the numbers of a column that are not missing; 0 if all are."""
-    gone = np.isnan(column)
-    return column if not gone.any() else np.zeros(1) if gone.all() else column[~gone]
-
-
 def _ends(numbers: Array) -> tuple[Array, Array]:
-    ends = np.array([(there.min(), there.max()) for there in map(_there, numbers.T)]).reshape(-1, 2)
+    ends = np.array([(known.min(), known.max()) for known in map(there, numbers.T)]).reshape(-1, 2)
     return ends[:, 0], ends[:, 1]
 
 

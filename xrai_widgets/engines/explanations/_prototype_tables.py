@@ -8,6 +8,7 @@ import pandas as pd
 
 from xrai_widgets.core import Array, Constraint
 from xrai_widgets.core.subject import Decode
+from xrai_widgets.engines._missing import there
 from xrai_widgets.engines.explanations._prototype_groups import Group
 
 _MOST = 50  # prototypes shown in full
@@ -58,8 +59,7 @@ def feature_similarity(found: Sequence[Found], shown: Contents) -> pd.DataFrame:
         return pd.DataFrame()
     spread = shown.X_train.std(axis=0)
     for column in np.flatnonzero(np.isnan(spread)):  # numbers are missing
-        there = shown.X_train[~np.isnan(shown.X_train[:, column]), column]
-        spread[column] = there.std() if len(there) else 0.0
+        spread[column] = there(shown.X_train[:, column]).std()
     kinds = shown.constraints or (Constraint(),) * shown.X_train.shape[1]
     words = np.array([kind.kind == "category" for kind in kinds], dtype=bool)
     frames = []

@@ -6,8 +6,9 @@ import numpy as np
 
 from xrai_widgets.core import Array, Step
 from xrai_widgets.core.step import Partial
-from xrai_widgets.engines._search.contrast import Contrast, Found
+from xrai_widgets.engines._search.contrast import Contrast
 from xrai_widgets.engines._search.coordinates import Budget, coordinate_search, trim
+from xrai_widgets.engines._search.found import Found
 from xrai_widgets.engines._search.leaves import cross_leaves
 from xrai_widgets.engines._search.levels import Levels, enumerate_cells, snap
 from xrai_widgets.engines._search.nearby import probe, refine
@@ -82,7 +83,6 @@ def _around(contrast: Contrast, found: Found, means: Means, step: Step) -> Array
     settled = np.zeros(len(contrast.samples), dtype=bool)
     if means.levels is not None:
         settled = enumerate_cells(contrast, found, means.levels)
-        settled &= contrast.answers.decide is None  # a rule may tell samples apart that the trees do not
     if settled.all():
         return settled
     few = int(contrast.moving.sum()) <= _FEW

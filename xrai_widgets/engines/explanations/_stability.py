@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 
 from xrai_widgets.core import Array
-from xrai_widgets.engines._search.contrast import Contrast, Found
+from xrai_widgets.engines._search.contrast import Contrast
+from xrai_widgets.engines._search.found import Found
 from xrai_widgets.engines.explanations._cem_finding import Explained, changed
 
 

@@ -21,9 +21,10 @@ from xrai_widgets.core import (
 )
 from xrai_widgets.core.subject import Decode
 from xrai_widgets.engines._missing import Blanks
-from xrai_widgets.engines._search.contrast import Answers, Contrast, Found, Mode
+from xrai_widgets.engines._search.contrast import Answers, Contrast, Mode
 from xrai_widgets.engines._search.coordinates import Budget
 from xrai_widgets.engines._search.differences import Differences, is_smooth
+from xrai_widgets.engines._search.found import Found
 from xrai_widgets.engines._search.levels import Levels
 from xrai_widgets.engines._search.planes import planes
 from xrai_widgets.engines._search.rule import led

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from xrai_widgets.core import Array, Constraint, Predict
+from xrai_widgets.engines._missing import there
 from xrai_widgets.engines.privacy._withheld import Withheld
 
 _TREES = 50
@@ -131,7 +132,7 @@ def _numbers(values: Array) -> Array:
     gone = np.isnan(values)
     if not gone.any():
         return _standard(values[:, None])
-    filled = np.where(gone, 0.0 if gone.all() else values[~gone].mean(), values)
+    filled = np.where(gone, there(values).mean(), values)
     return np.hstack([_standard(filled[:, None]), _standard(gone[:, None].astype(np.float64))])
 
 

@@ -193,7 +193,7 @@ def label_finding(
         counts={**finding.counts, "accuracy_gap": 2 * n},
         tables={**finding.tables, "samples": samples, "contributions": _with_gap(finding, asked, n)},
         charts=_charts(finding, name, samples),
-        arrays={**finding.arrays, **(_nearest(asked) if allowed and not tried else {})},
+        arrays={**finding.arrays, **(_nearest(asked) if allowed else {})},
     )
 
 
@@ -217,11 +217,11 @@ def _distances(asked: Asked) -> tuple[Array, Array, Array]:
 
 def _nearest(asked: Asked) -> dict[str, Array]:
     """Return what each sample becomes (2 n, d), NaN where nothing was found, and by how much each feature changes."""
-    problem, found = asked.problem, asked.best.found
+    problem, best = asked.problem, asked.best
     nearest, change = np.full((2, len(asked.right), problem.samples.shape[1]), np.nan)
-    changed = problem.space.to_samples(asked.best.points[found], problem.samples[found])
-    place = np.flatnonzero(asked.right)[found]
-    nearest[place], change[place] = problem.space.empty(changed), problem.space.share(changed, problem.samples[found])
+    place, changed = best.reached(problem, asked.right)
+    nearest[place] = problem.space.empty(changed)
+    change[place] = problem.space.share(changed, problem.samples[best.found])
     return {"nearest": nearest, "nearest_change": change}
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from xrai_widgets.core import Array, Step
 from xrai_widgets.core.step import Partial
+from xrai_widgets.engines._missing import there
 from xrai_widgets.engines._problem import Problem
 
 
@@ -56,8 +57,7 @@ def spread_of(samples: Array, is_image: bool) -> Array:
         return np.full(samples.shape[1], samples.std())
     deviation: Array = samples.std(axis=0)
     for column in np.flatnonzero(np.isnan(deviation)):  # numbers are missing
-        there = samples[~np.isnan(samples[:, column]), column]
-        deviation[column] = there.std() if len(there) else 0.0
+        deviation[column] = there(samples[:, column]).std()
     return deviation
 
 

@@ -131,10 +131,9 @@ def _samples(attacked: Attacked, finished: bool) -> pd.DataFrame:
     distance = np.full(len(attacked.index), np.nan)
     distance[attacked.right] = np.where(best.found, best.distance, np.nan)
     becomes = np.full(len(attacked.index), "", dtype=object)
-    found = np.flatnonzero(best.found)
-    if len(found) and finished:
-        changed = problem.space.to_samples(best.points[found], problem.samples[found])
-        becomes[np.flatnonzero(attacked.right)[found]] = names[problem.classes(changed)]
+    place, changed = best.reached(problem, attacked.right)
+    if len(place) and finished:
+        becomes[place] = names[problem.classes(changed)]
     found_by = np.full(len(attacked.index), "", dtype=object)
     if attacked.search is not None:
         found_by[attacked.right] = np.where(best.found, attacked.search.method, "")
@@ -153,10 +152,10 @@ def _samples(attacked: Attacked, finished: bool) -> pd.DataFrame:
 
 def _nearest(attacked: Attacked) -> Array:
     """Return what each sample becomes (n, d), NaN where nothing was found, in the order of the table ``samples``."""
-    problem, best = attacked.problem, attacked.best
+    problem = attacked.problem
     nearest = np.full((len(attacked.index), problem.samples.shape[1]), np.nan)
-    changed = problem.space.to_samples(best.points, problem.samples)
-    nearest[np.flatnonzero(attacked.right)[best.found]] = problem.space.empty(changed[best.found])
+    place, changed = attacked.best.reached(problem, attacked.right)
+    nearest[place] = problem.space.empty(changed)
     return nearest
 
 

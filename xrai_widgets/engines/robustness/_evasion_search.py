@@ -8,10 +8,11 @@ from xrai_widgets.core import Array, Gradient, Step
 from xrai_widgets.core.step import Partial
 from xrai_widgets.engines._problem import Best, Problem, settle
 from xrai_widgets.engines._search.boxes import negative_box
-from xrai_widgets.engines._search.contrast import Answers, Contrast, Found
+from xrai_widgets.engines._search.contrast import Answers, Contrast
 from xrai_widgets.engines._search.coordinates import Budget, coordinate_search, trim
 from xrai_widgets.engines._search.cube import shrink_cube
 from xrai_widgets.engines._search.differences import Differences, is_smooth
+from xrai_widgets.engines._search.found import Found
 from xrai_widgets.engines._search.leaves import cross_leaves
 from xrai_widgets.engines._search.levels import Levels, enumerate_cells, snap
 from xrai_widgets.engines._search.nearby import probe, refine
@@ -153,8 +154,7 @@ class Search:
             snap(contrast, found, levels, np.flatnonzero(found.done & (found.cost > 0)))
             settled = enumerate_cells(contrast, found, levels)
             self._note("cells between thresholds")
-            if self.problem.decide is None:  # a rule may tell samples apart that the trees do not
-                self.exact |= settled
+            self.exact |= settled
         probe(contrast, found, effort.flat if columns <= _WIDE else effort.wide, self.seed, step.part(0.7, 0.85))
         refine(contrast, found, effort.rounds, self.seed, step.part(0.85, 1.0))
         if levels is not None:
