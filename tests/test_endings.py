@@ -289,3 +289,13 @@ def test_an_unexpected_error_of_the_program_is_no_failing_verdict(monkeypatch: p
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == 3
+
+
+def test_a_gradient_that_is_no_number_ends_the_run_and_names_the_row(rng: Any) -> None:
+    X = rng.standard_normal((100, 2)).clip(-3, 3)
+    y = (X[:, 0] > 0).astype(int)
+    subject = Subject.of(answers([0.5, 0.5], []), X, y, classes=[0, 1])
+    blind = replace(subject, gradient=lambda X, _: np.full(X.shape, np.nan))
+    made = xw.assess(blind, EVASION, attack="pgd", n_samples=5)
+    assert made.status == "error"
+    assert "the model's gradient must be finite, got [nan, nan] for row 0" in made.reason
