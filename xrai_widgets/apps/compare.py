@@ -51,7 +51,8 @@ class Compare(w.VBox):  # type: ignore[misc]
         right = [heading("④ Run on each"), self._rows, self.board, self.report]
         right += [w.Accordion([self.code], titles=["The whole run as code"])]
         columns = [w.VBox(left, layout=_LEFT), w.VBox(right, layout=_RIGHT)]
-        super().__init__([x.A11y(), w.Box(columns, layout=w.Layout(flex_flow="row wrap"))], **kwargs)
+        invisible = [x.A11y(), x.Watchdog(), x.Arrival()]
+        super().__init__([*invisible, w.Box(columns, layout=w.Layout(flex_flow="row wrap"))], **kwargs)
         for component in (self.picker, self.selector, self.forms):
             self.session.link(component, subject="subject")
         for component in (self.board, self.report, self.policy, self.code):

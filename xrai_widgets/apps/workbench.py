@@ -61,7 +61,7 @@ class Workbench(w.VBox):  # type: ignore[misc]
             [w.VBox(left, layout=_LEFT), w.VBox(right, layout=_RIGHT)], layout=w.Layout(flex_flow="row wrap")
         )
         self.visitor = x.Visitor()
-        invisible = [x.A11y(), x.Watchdog(), *([self.visitor] if served() else [])]
+        invisible = [x.A11y(), x.Watchdog(), x.Arrival(), *([self.visitor] if served() else [])]
         super().__init__([*invisible, columns], **kwargs)
         self.add_class("xrai-app")
         self._wire()

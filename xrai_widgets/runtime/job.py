@@ -22,6 +22,11 @@ def working() -> bool:
     return bool(_running)
 
 
+def last_news() -> float:
+    """Return when news of any job was delivered last, as `time.monotonic` tells it."""
+    return _last_news
+
+
 class Job(Generic[Result]):
     """A function in a daemon thread.
 
@@ -95,13 +100,16 @@ class Job(Generic[Result]):
         self.post(self)
 
     def _deliver(self) -> None:
+        global _last_news
         while self._news:
+            _last_news = time.monotonic()
             news = self._news.popleft()
             if self._listen is not None:
                 self._listen(news)
 
 
 _running = weakref.WeakSet()
+_last_news = float("-inf")
 
 
 @atexit.register

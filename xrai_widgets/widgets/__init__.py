@@ -2,6 +2,7 @@
 
 import xrai_widgets.engines  # noqa: F401 - fills the catalog
 from xrai_widgets.widgets.a11y import A11y
+from xrai_widgets.widgets.arrival import Arrival
 from xrai_widgets.widgets.comparison_board import ComparisonBoard
 from xrai_widgets.widgets.constraint_editor import ConstraintEditor
 from xrai_widgets.widgets.contrast_view import ContrastView
@@ -31,6 +32,7 @@ from xrai_widgets.widgets.watchdog import Watchdog
 
 __all__ = [
     "A11y",
+    "Arrival",
     "ComparisonBoard",
     "ConstraintEditor",
     "ContrastView",

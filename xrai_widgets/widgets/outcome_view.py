@@ -12,6 +12,7 @@ from xrai_widgets.core.finding import FOR_PAIRS
 from xrai_widgets.results import html, words
 from xrai_widgets.results.policy import Policy, judge
 from xrai_widgets.runtime import Job
+from xrai_widgets.widgets.arrival import Arrival
 from xrai_widgets.widgets.contrast_view import ContrastView
 from xrai_widgets.widgets.linked_samples import LinkedSamples
 from xrai_widgets.widgets.outcome_parts import own_views
@@ -74,7 +75,7 @@ class OutcomeView(w.VBox):  # type: ignore[misc]
         self._drawing: Job[None] | None = None
         self._linked: list[LinkedSamples] = []
         self._own_views: list[ContrastView | PrototypeSlider] = []
-        super().__init__([self._choice, self._head, self._thresholds, self.waivers, self._tabs], **kwargs)
+        super().__init__([self._choice, self._head, self._thresholds, self.waivers, self._tabs, Arrival()], **kwargs)
         self.set_trait("policy", policy or Policy.default())
         traitlets.link((self, "policy"), (self.waivers, "policy"))
         traitlets.dlink((self, "outcome"), (self.waivers, "outcome"))

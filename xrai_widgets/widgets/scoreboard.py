@@ -10,6 +10,7 @@ from xrai_widgets.core import Finding, Outcome, Subject
 from xrai_widgets.results import html
 from xrai_widgets.results.policy import Policy
 from xrai_widgets.runtime import Job, model_quality
+from xrai_widgets.widgets.arrival import Arrival
 from xrai_widgets.widgets.parts import Html
 from xrai_widgets.widgets.session import Change
 
@@ -42,7 +43,7 @@ class Scoreboard(w.VBox):  # type: ignore[misc]
     ) -> None:
         self.view, self.message = Html(), Html()
         self._job: Job[Finding] | None = None
-        super().__init__([self.message, self.view], **kwargs)
+        super().__init__([self.message, self.view, Arrival()], **kwargs)
         self.set_trait("policy", policy or Policy.default())
         self.outcomes = tuple(outcomes)
         self.observe(self._draw, ["outcomes", "policy", "quality"])

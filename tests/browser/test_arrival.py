@@ -1,0 +1,47 @@
+"""What a job changes while a page is loading."""
+
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.served import served, write_notebook
+
+CELL = """
+import threading
+import time
+import ipywidgets as w
+from xrai_widgets.runtime import Job
+from xrai_widgets.widgets import Arrival
+
+labels, said, came = [w.Label("old") for _ in range(700)], w.Label("at work"), threading.Event()
+arrival = Arrival()
+arrival.on_msg(lambda *_: came.set())
+
+def work(job):
+    for label in labels:
+        time.sleep(0.02)
+        job.post(label)
+        if came.is_set():
+            return
+
+def hear(news):
+    if news is job:
+        said.value = "done"
+    else:
+        news.value = "new"
+
+job = Job(work, hear).start()
+w.VBox([arrival, said, *labels])
+"""
+SHOWN = "() => [...document.querySelectorAll('.widget-label')].slice(1).map(node => node.textContent)"
+
+
+def test_a_page_shows_what_was_changed_while_it_was_loading(page: Page, tmp_path: Path) -> None:
+    write_notebook(tmp_path / "apps", "loading", CELL)
+    with served(tmp_path / "apps", pool=0) as server:
+        page.goto(server.app("loading"), timeout=120_000)
+        expect(page.get_by_text("done", exact=True)).to_be_attached(timeout=120_000)
+        page.wait_for_timeout(1000)
+        labels = page.evaluate(SHOWN)
+        assert "new" in labels, "the work began before the page was loaded"
+        assert labels == sorted(labels), "one after the other was changed, and none of them was missed"
