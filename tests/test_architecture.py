@@ -50,7 +50,7 @@ HEAVY_HOMES = {
     "cloudpickle": {"runtime", "cells"},
     "sqlalchemy": {"runtime"},
     "jinja2": {"results", "reporting"},
-    "typer": {"cli"},
+    "typer": {"cli", "arguments"},
     "rich": {"cli", "terminal"},
     "voila": {"apps"},
 }

@@ -2,17 +2,13 @@
 
 import sys
 import traceback
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from xrai_widgets.io.store_place import StoreError
 from xrai_widgets.reporting.exit_codes import BROKEN, FAILED, MISUSED, exit_code, listed
-
-if TYPE_CHECKING:
-    from xrai_widgets.core import Subject
 
 app = typer.Typer(
     name="xrai-widgets",
@@ -101,9 +97,9 @@ def list_(name: Annotated[str, typer.Argument(help="an assessment, to see its pa
 @app.command(epilog=listed())
 def assess(
     model: Annotated[
-        str,
-        typer.Argument(help="a built-in example, or a file (.skops .onnx .ubj .json .txt .cbm …); default: the plan's"),
-    ] = "",
+        list[str] | None,
+        typer.Argument(help="a built-in example or a file (.skops .onnx .ubj .json .txt .cbm …), or several of them"),
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="table of held-out samples (.csv .csv.gz .parquet .npz)")] = None,
     target: Annotated[str, typer.Option(help="column of the true labels in the tables")] = "",
     train: Annotated[Path | None, typer.Option(help="table of the training samples")] = None,
@@ -141,37 +137,45 @@ def assess(
     fresh: Annotated[bool, typer.Option(help="run again even what the store knows")] = False,
     allow_unjudged: Annotated[bool, typer.Option("--allow-unjudged", help=_ALLOW)] = False,
 ) -> None:
-    """Assess a model and print the verdicts."""
+    """Assess a model, or several side by side, and print the verdicts. The plan may name it."""
     import xrai_widgets.engines  # noqa: F401 - fills the catalog
+    from xrai_widgets import arguments
     from xrai_widgets.io.plans import read_plan_file
     from xrai_widgets.models.constrained import constrained
     from xrai_widgets.reporting.compose import report as compose
     from xrai_widgets.results.policy import Policy
     from xrai_widgets.runtime.store import Store
-    from xrai_widgets.terminal import quality_of, run_here, show
+    from xrai_widgets.terminal import quality_of, run_here, show, show_side_by_side
 
     said = read_plan_file(plan) if plan else None
     judged_by = Policy.load(policy) if policy else Policy.default()
     if said and said.policy is not None and not policy:
         judged_by = Policy.of(said.policy, f"the policy in {Path(plan or '').name}")
-    model = model or (said.example if said else "")
-    if not model:
+    models = model or ([said.example] if said and said.example else [])
+    if not models:
         raise typer.BadParameter("name a model or a built-in example, or a --plan with [subject]")
-    work = _plan(plan, run or [], set_ or [])
+    work = arguments.plan_of(plan, run or [], set_ or [])
     for file in out or []:
-        _check_target(file)
+        arguments.check_target(file)
     keeper = Store(store) if store else None
     style = {"delimiter": "\t" if delimiter == "tab" else delimiter, "decimal": decimal, "encoding": encoding}
-    roles = {"target": target, "train": train, "ids": ids, "ignore": ignore or [], "immutable": immutable or []}
+    roles: dict[str, Any] = {
+        "target": target,
+        "train": train,
+        "ids": ids,
+        "ignore": ignore or [],
+        "immutable": immutable or [],
+    }
     roles |= {"classes": classes or [], "text": text or []}
-    limits = _limits(said.constraints if said else {}, constraint or [])
-    subject = _subject(model, data, **roles, **style, split=split, seed=seed, stratify=stratify, groups=groups)
-    subject = constrained(subject, limits)
-    outcomes, interrupted = run_here(subject, work, store=keeper, fresh=fresh)
+    limits = arguments.limits_of(said.constraints if said else {}, constraint or [])
+    roles |= {"split": split, "seed": seed, "stratify": stratify, "groups": groups, **style}
+    subjects = [constrained(arguments.subject_of(one, models, data, **roles), limits) for one in models]
+    outcomes, interrupted = run_here(subjects, work, store=keeper, fresh=fresh)
     named = [name for name, _ in work] if run or plan else []
-    quality = None if interrupted else quality_of(subject)
+    quality = None if interrupted or len(subjects) > 1 else quality_of(subjects[0])
     made = compose(outcomes, judged_by, include_rows=include_rows, quality=quality, named=named)
     show(made, outcomes)
+    show_side_by_side(outcomes, judged_by)
     for file in out or []:
         typer.echo(f"wrote {made.save(file)}")
     raise typer.Exit(exit_code(made, interrupted=interrupted, allow_unjudged=allow_unjudged))
@@ -221,71 +225,6 @@ def doctor() -> None:
     Console().print(table)
     if any(finding.status == "bad" for finding in findings):
         raise typer.Exit(FAILED)
-
-
-def _limits(planned: Mapping[str, Mapping[str, Any]], lines: list[str]) -> dict[str, Mapping[str, Any]]:
-    """Return the constraints of a plan with those of the options over them."""
-    from xrai_widgets.io.plans import read_constraint
-
-    limits = dict(planned)
-    for line in lines:
-        for name, table in read_constraint(line).items():
-            limits[name] = {**limits.get(name, {}), **table}
-    return limits
-
-
-def _plan(plan: Path | None, names: list[str], settings: list[str]) -> list[tuple[str, dict[str, Any]]]:
-    """Return the checked plan of the options."""
-    from xrai_widgets.core import registered
-    from xrai_widgets.runtime import check_plan
-
-    if plan is not None:
-        if names or settings:
-            raise typer.BadParameter("--plan stands alone, without --run and --set")
-        return [(entry.name, params) for entry, params in check_plan(plan)]
-    chosen: dict[str, dict[str, Any]] = {entry.name: {} for entry, _ in check_plan(names or list(registered()))}
-    for setting in settings:
-        _set(chosen, setting)
-    return [(entry.name, params) for entry, params in check_plan(list(chosen.items()))]
-
-
-def _set(chosen: dict[str, dict[str, Any]], setting: str) -> None:
-    from xrai_widgets.core import find
-
-    key, equals, text = setting.partition("=")
-    prefix, _, parameter = key.rpartition(".")
-    if not equals or (not prefix and len(chosen) > 1) or (prefix and prefix not in chosen):
-        allowed = ", ".join(f"{name}.PARAMETER=VALUE" for name in chosen)
-        raise typer.BadParameter(f"--set must be one of {allowed}, got {setting!r}")
-    name = prefix or next(iter(chosen))
-    entry = find(name)
-    known = {p.name: p for p in entry.parameters}
-    if parameter not in known:
-        entry.check({parameter: text})  # raises with the allowed names
-    chosen[name][parameter] = known[parameter].parse(text)
-
-
-def _subject(model: str, data: Path | None, **roles: Any) -> "Subject":
-    from xrai_widgets.data import examples
-    from xrai_widgets.io.model_files import MODELS
-    from xrai_widgets.runtime.trial import read_subject
-
-    if not model.lower().endswith(MODELS) and not Path(model).exists():
-        for option in ("groups", "classes", "text"):
-            if roles[option]:
-                raise typer.BadParameter(f"--{option} is for a model from a file; a built-in example has none")
-        return examples.load(model)
-    if data is None or not roles["target"]:
-        raise typer.BadParameter("a model from a file needs --data and --target")
-    try:
-        return read_subject(model, data, **roles)
-    except SystemExit as error:  # the model's own, which would end the program as if all were well
-        raise ValueError(f"{model} ended the program with sys.exit({error.code!r}) when it was asked") from None
-
-
-def _check_target(file: Path) -> None:
-    if file.suffix not in {".html", ".json", ".md"} or not file.parent.is_dir():
-        raise ValueError(f"--out must end in .html, .json or .md and lie in a folder that exists, got {str(file)!r}")
 
 
 if __name__ == "__main__":

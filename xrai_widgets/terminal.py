@@ -13,13 +13,17 @@ from xrai_widgets.reporting import console as said
 from xrai_widgets.reporting.compose import Report
 from xrai_widgets.reporting.exit_codes import unjudged
 from xrai_widgets.results import words
+from xrai_widgets.results.compare import compare
+from xrai_widgets.results.policy import Policy
 from xrai_widgets.runtime import Job, PlanProgress, model_quality, run_plan
 from xrai_widgets.runtime.run_step import plainly
 
 _PATIENCE = 5.0  # seconds that Ctrl-C waits for the call under way
 
 
-def run_here(subject: Subject, work: list[tuple[str, dict[str, Any]]], **kept: Any) -> tuple[list[Outcome], bool]:
+def run_here(
+    subjects: Sequence[Subject], work: list[tuple[str, dict[str, Any]]], **kept: Any
+) -> tuple[list[Outcome], bool]:
     """Run a plan with a progress bar for each assessment; return the outcomes, and whether Ctrl-C ended it.
 
     Every outcome is taken the moment it is there: a model that does not come back from a call costs its own run only.
@@ -30,24 +34,28 @@ def run_here(subject: Subject, work: list[tuple[str, dict[str, Any]]], **kept: A
         TextColumn("{task.percentage:>3.0f} %"),
         TimeRemainingColumn(),
     )
+    questions = [(one, name, params) for one in subjects for name, params in work]
     ended: list[Outcome] = []
     with Progress(*columns, transient=True) as progress:
-        bars = {name: progress.add_task(name, total=1.0, start=False) for name, _ in work}
+        names = [name if len(subjects) == 1 else f"{name} on {plain(one.name)}" for one, name, _ in questions]
+        bars = [progress.add_task(name, total=1.0, start=False) for name in names]
 
         def hear(news: Any) -> None:
             if isinstance(news, PlanProgress):
-                progress.start_task(bars[news.assessment])
-                progress.update(bars[news.assessment], completed=news.current.done)
-            elif isinstance(news, Outcome):
-                progress.update(bars[news.assessment], completed=1.0)
+                progress.start_task(bars[news.index])
+                progress.update(bars[news.index], completed=news.current.done)
+            elif isinstance(news, int):
+                progress.update(bars[news], completed=1.0)
 
-        def go(job: Job[list[Outcome]]) -> list[Outcome]:
+        def go(job: Job[Any]) -> Any:
             def each(news: Any) -> None:
                 if isinstance(news, Outcome):
                     ended.append(news)
+                    news = len(ended) - 1
                 job.post(news)
 
-            return run_plan(subject, work, cancel=job.cancel_event, each=each, **kept)
+            numbered = {str(number): one for number, one in enumerate(subjects)}
+            return run_plan(numbered, work, cancel=job.cancel_event, each=each, **kept)
 
         job, interrupted = Job(go, hear).start(), False
         try:
@@ -60,7 +68,7 @@ def run_here(subject: Subject, work: list[tuple[str, dict[str, Any]]], **kept: A
     if job.error is not None:
         raise plainly(job.error)
     done = list(ended)
-    return [*done, *(_cut_off(subject, name, params) for name, params in work[len(done) :])], interrupted
+    return [*done, *(_cut_off(*question) for question in questions[len(done) :])], interrupted
 
 
 def _cut_off(subject: Subject, name: str, params: dict[str, Any]) -> Outcome:
@@ -116,6 +124,20 @@ def _sum_up(console: Console, made: Report) -> None:
         console.print(line, highlight=False, soft_wrap=True)
     for line in unjudged(made):
         console.print(plain(line), highlight=False, soft_wrap=True)
+
+
+def show_side_by_side(outcomes: Sequence[Outcome], policy: Policy) -> None:
+    """Print every number of several models beside those of the first one, and how they differ."""
+    runs = {outcome.subject: [o for o in outcomes if o.subject == outcome.subject] for outcome in outcomes}
+    if len(runs) < 2:
+        return
+    made, console = compare(*runs.values(), policy=policy), Console()
+    table = Table("measure", *map(plain, made.names), title=f"Differences from {plain(made.names[0])}")
+    for row in made.rows:
+        table.add_row(f"{row.assessment} {words.label(row.key)}", *said.compared_cells(row))
+    console.print("", table)
+    for note in made.notes:
+        console.print(plain(note), highlight=False, soft_wrap=True)
 
 
 def plain(text: str) -> str:

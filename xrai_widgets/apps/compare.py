@@ -1,11 +1,13 @@
 """Several models side by side: the same assessments, verdicts and paired differences."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ipywidgets as w
 
 from xrai_widgets import widgets as x
 from xrai_widgets.core import Outcome, Subject
+from xrai_widgets.core.subjects import several
 from xrai_widgets.results.policy import Policy
 from xrai_widgets.widgets.parts import heading
 from xrai_widgets.widgets.session import Change, Session
@@ -16,7 +18,7 @@ class Compare(w.VBox):  # type: ignore[misc]
 
     Parameters
     ----------
-    *subjects : Subject
+    *subjects : Subject, or a mapping or sequence of them
         The first one is the reference; more can be picked on the page.
     outcomes : tuple of Outcome
         What is known already.
@@ -27,12 +29,13 @@ class Compare(w.VBox):  # type: ignore[misc]
 
     def __init__(
         self,
-        *subjects: Subject,
+        *subjects: Subject | Mapping[str, Subject] | Sequence[Subject],
         outcomes: tuple[Outcome, ...] = (),
         policy: Policy | None = None,
         selection: tuple[str, ...] = (),
         **kwargs: Any,
     ) -> None:
+        given = [one for some in subjects for one in several(some).values()]
         self.session = Session(policy=policy or Policy.default())
         self.picker, self.selector = x.SubjectPicker(), x.MetricSelector(selection=selection)
         self.forms, self.board, self.policy = x.ParameterForms(), x.ComparisonBoard(), x.PolicyEditor()
@@ -64,7 +67,7 @@ class Compare(w.VBox):  # type: ignore[misc]
         self.session.observe(self._add, "subject")
         self.defence.observe(lambda change: setattr(self.session, "subject", change["new"]), "made")
         self.session.outcomes = tuple(outcomes)
-        for subject in (*subjects, *subjects[:1]):  # the reference is picked once more, so that it is shown
+        for subject in (*given, *given[:1]):  # the reference is picked once more, so that it is shown
             self.session.subject = subject
 
     def _in_order(self, outcomes: tuple[Outcome, ...]) -> tuple[Outcome, ...]:

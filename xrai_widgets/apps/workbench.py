@@ -1,5 +1,6 @@
 """The whole way on one page: subject, assessments, parameters, run, verdicts, report."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,8 @@ class Workbench(w.VBox):  # type: ignore[misc]
 
     Parameters
     ----------
-    subject : Subject, optional
-        What is audited; by default it is chosen on the page.
+    subject : Subject, or a mapping or sequence of them, optional
+        What is audited; of several the first one is at first. By default it is chosen on the page.
     policy : Policy, optional
     selection : tuple of str, optional
         Names of the assessments that are ticked at first.
@@ -33,7 +34,7 @@ class Workbench(w.VBox):  # type: ignore[misc]
 
     def __init__(
         self,
-        subject: Subject | None = None,
+        subject: Subject | Mapping[str, Subject] | Sequence[Subject] | None = None,
         policy: Policy | None = None,
         selection: tuple[str, ...] = (),
         store: Store | str | Path | None = "auto",
@@ -41,7 +42,7 @@ class Workbench(w.VBox):  # type: ignore[misc]
     ) -> None:
         self.session = Session(policy=policy or Policy.default())
         self.picker, self.selector, self.forms = (
-            x.SubjectPicker(),
+            x.SubjectPicker(subject),
             x.MetricSelector(selection=selection),
             x.ParameterForms(),
         )
@@ -64,9 +65,10 @@ class Workbench(w.VBox):  # type: ignore[misc]
         invisible = [x.A11y(), x.Watchdog(), x.Arrival(), *([self.visitor] if served() else [])]
         super().__init__([*invisible, columns], **kwargs)
         self.add_class("xrai-app")
+        first = self.picker.subject
         self._wire()
         self.visitor.observe(lambda _: self.history.set_trait("store", named_store(store, self.visitor.name)), "name")
-        self.session.subject = subject
+        self.session.subject = first
 
     def _wire(self) -> None:
         asking = (self.constraints, self.picker, self.selector, self.forms, self.runner)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from xrai_widgets.results import words
 from xrai_widgets.results.combined import Combined
+from xrai_widgets.results.compare import Row
 from xrai_widgets.results.html import said_of_waiver
 from xrai_widgets.results.policy import Check, Verdict
 from xrai_widgets.results.verdict_words import doubt
@@ -34,6 +35,19 @@ def group_rows(verdict: Verdict) -> list[list[str]]:
         else:
             rows.append([*name, *numbers, coloured(check.status), coloured(check.together)])
     return rows
+
+
+def compared_cells(row: Row) -> list[str]:
+    """Return one cell per subject: its number with the interval, and the difference from the first subject's."""
+    cells = []
+    for check, apart, reading in zip(row.checks, row.differences, row.readings, strict=True):
+        told = "–" if check is None else f"{words.number(check.value)} {plain(words.interval(check.low, check.high))}"
+        if apart is not None:
+            sign, by = "+" if apart.value > 0 else "", f"{apart.pairs} pairs" if apart.pairs else "unpaired"
+            between = plain(words.interval(apart.low, apart.high))
+            told += f"\n{sign}{words.number(apart.value)} {between}: {reading} ({by})"
+        cells.append(told)
+    return cells
 
 
 def waiver_lines(verdict: Verdict) -> list[str]:

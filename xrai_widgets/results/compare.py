@@ -1,6 +1,6 @@
 """Several subjects side by side: every value with its verdict, and its difference from the first subject's."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -75,13 +75,17 @@ class Comparison:
         return f"<style>{html.style()}</style>{self.to_html()}"
 
 
-def compare(*runs: Outcome | Iterable[Outcome], policy: Policy | None = None, paired: bool | None = None) -> Comparison:
+def compare(
+    *runs: Outcome | Iterable[Outcome] | Mapping[str, Iterable[Outcome]],
+    policy: Policy | None = None,
+    paired: bool | None = None,
+) -> Comparison:
     """Put outcomes of several subjects side by side; differences are taken from the first one.
 
     Parameters
     ----------
-    *runs : Outcome or iterable of Outcome
-        What was measured on each subject, as `run_plan` returns it: two or more.
+    *runs : Outcome, iterable of Outcome, or mapping of str to those
+        What was measured on each subject, as `run_plan` returns it for one subject or for several: two or more.
     policy : Policy, optional
         By default the packaged one.
     paired : bool, optional
@@ -99,7 +103,8 @@ def compare(*runs: Outcome | Iterable[Outcome], policy: Policy | None = None, pa
     ValueError
         for fewer than two runs, or a run with the outcomes of several subjects.
     """
-    given = [[run] if isinstance(run, Outcome) else list(run) for run in runs]
+    flat = [one for run in runs for one in (run.values() if isinstance(run, Mapping) else [run])]
+    given = [[run] if isinstance(run, Outcome) else list(run) for run in flat]
     if len(given) < 2:
         raise ValueError(f"a comparison needs the outcomes of at least two subjects, got {len(given)}")
     for number, run in enumerate(given, 1):

@@ -6,12 +6,13 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack, overload
 
 import pandas as pd
 
 import xrai_widgets.engines  # noqa: F401 - fills the catalog
 from xrai_widgets.core import Assessment, Outcome, Subject, find, registered
+from xrai_widgets.core.subjects import several
 from xrai_widgets.io.plans import read_plan, read_plan_file
 from xrai_widgets.models.constrained import constrained
 from xrai_widgets.runtime.guard import Meter
@@ -88,6 +89,10 @@ def assess(
     Outcome
         Also where the model does not fit: status "not applicable" and a reason.
     """
+    given: object = subject
+    if not isinstance(given, Subject):
+        ways = "run_plan takes several; a model becomes one by Subject.of(model, X_test, y_test)"
+        raise TypeError(f"assess takes one Subject, got {type(given).__name__}: {ways}")
     entry = find(name)
     checked = entry.check(params)
     found = None if fresh else recall(store, subject, entry.name, checked)
@@ -112,8 +117,30 @@ def check_plan(plan: Plan) -> list[tuple[Assessment, dict[str, Any]]]:
     return [(find(name), find(name).check(params)) for name, params in pairs]
 
 
+class _Options(TypedDict, total=False):
+    """What `run_plan` takes besides."""
+
+    cancel: threading.Event | None
+    each: Callable[[Outcome | PlanProgress], None] | None
+    backend: tuple[Any, int] | None
+    seconds: Sequence[float] | None
+    store: Store | None
+    fresh: bool
+    earlier: Iterable[Outcome]
+
+
+@overload
+def run_plan(subject: Subject, plan: Plan, **options: Unpack[_Options]) -> list[Outcome]: ...
+
+
+@overload
 def run_plan(
-    subject: Subject,
+    subject: Mapping[str, Subject] | Sequence[Subject], plan: Plan, **options: Unpack[_Options]
+) -> dict[str, list[Outcome]]: ...
+
+
+def run_plan(
+    subject: Subject | Mapping[str, Subject] | Sequence[Subject],
     plan: Plan,
     *,
     cancel: threading.Event | None = None,
@@ -123,12 +150,14 @@ def run_plan(
     store: Store | None = None,
     fresh: bool = False,
     earlier: Iterable[Outcome] = (),
-) -> list[Outcome]:
+) -> list[Outcome] | dict[str, list[Outcome]]:
     """Run the assessments of a plan and return one outcome for each, in order. A failure does not stop the others.
 
     Parameters
     ----------
-    subject : Subject
+    subject : Subject, or a mapping or sequence of them
+        As `Subject.of` returns them for a dict or list of models; then the lists of outcomes are returned by their
+        names, as `compare` takes them.
     plan : path of a TOML file, or an iterable of names or (name, parameters)
         Checked whole before the first one is run. Constraints that the file says hold for ``subject``, too.
     cancel : threading.Event, optional
@@ -148,29 +177,25 @@ def run_plan(
         What ended before, oldest first: a run that was cancelled and is asked for again goes on, as those of the store
         do.
     """
+    subjects = several(subject)
     if isinstance(plan, str | Path):
         file = read_plan_file(plan)
-        work, subject = check_plan(file.entries), constrained(subject, file.constraints)
-    else:
-        work = check_plan(plan)
-    stop = cancel or threading.Event()
-    weights = list(seconds) if seconds is not None else [1.0] * len(work)
-    known, outcomes = tuple(earlier), list[Outcome]()
-    for index, (entry, params) in enumerate(work):
-        outcome = None if fresh or stop.is_set() else recall(store, subject, entry.name, params)
+        plan, subjects = file.entries, {name: constrained(one, file.constraints) for name, one in subjects.items()}
+    work = check_plan(plan)
+    stop, known, found = cancel or threading.Event(), tuple(earlier), dict[str, list[Outcome]]()
+    weights = (list(seconds) if seconds is not None else [1.0] * len(work)) * len(subjects)
+    for index, (name, one, entry, params) in enumerate((n, s, *pair) for n, s in subjects.items() for pair in work):
+        outcome = None if fresh or stop.is_set() else recall(store, one, entry.name, params)
         if outcome is None:
             listen = _listener(entry.name, index, weights, seconds is not None, each) if each is not None else None
-            begun = None if fresh or stop.is_set() else unfinished(store, known, subject, entry.name, params)
-            outcome = run(subject, entry, params, step=RunStep(Meter(stop), listen, backend, begun))
+            begun = None if fresh or stop.is_set() else unfinished(store, known, one, entry.name, params)
+            outcome = run(one, entry, params, step=RunStep(Meter(stop), listen, backend, begun))
             if stop.is_set() and outcome.status == "cancelled" and outcome.queries == 0 and outcome.finding is None:
                 outcome = replace(outcome, reason="cancelled before it started")
             outcome = keep(store, outcome)
-        outcomes.append(outcome)
-        if each is not None:
-            each(outcome)
-        else:
-            _told(outcome)
-    return outcomes
+        found.setdefault(name, []).append(outcome)
+        (each or _told)(outcome)
+    return found[subject.name] if isinstance(subject, Subject) else found
 
 
 def _told(outcome: Outcome) -> Outcome:

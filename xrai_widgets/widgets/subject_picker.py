@@ -1,11 +1,13 @@
 """Choose what is audited: a built-in example, a model of this notebook, or one from a file."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ipywidgets as w
 import traitlets
 
 from xrai_widgets.core import Subject
+from xrai_widgets.core.subjects import several
 from xrai_widgets.data import examples
 from xrai_widgets.runtime import Job
 from xrai_widgets.widgets import namespace
@@ -13,6 +15,7 @@ from xrai_widgets.widgets.own_model import OwnModel
 from xrai_widgets.widgets.parts import LABELS, Html, guarded, wide
 from xrai_widgets.widgets.session import Change
 
+_GIVEN = "these models"
 _ROLES = ("X", "y", "X_train", "y_train")
 _SAID = {
     "X": "held-out samples",
@@ -27,8 +30,8 @@ class SubjectPicker(w.VBox):  # type: ignore[misc]
 
     Parameters
     ----------
-    subject : Subject, optional
-        What is picked at first.
+    subject : Subject, or a mapping or sequence of them, optional
+        What is picked at first; of several the first one is, and the others stand beside it.
 
     Attributes
     ----------
@@ -38,7 +41,9 @@ class SubjectPicker(w.VBox):  # type: ignore[misc]
 
     subject = traitlets.Instance(Subject, allow_none=True)
 
-    def __init__(self, subject: Subject | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, subject: Subject | Mapping[str, Subject] | Sequence[Subject] | None = None, **kwargs: Any
+    ) -> None:
         self.message = Html()
         self._said = Html()
         self._job: Job[Subject] | None = None
@@ -68,7 +73,8 @@ class SubjectPicker(w.VBox):  # type: ignore[misc]
         )
         own = w.VBox([self._model, *self._data.values(), w.HBox([self._use, self._again])])
         self._pages: dict[str, w.Widget] = {"example": self._example, "this notebook": own}
-        self._page = w.VBox([self._example])
+        self._given = self._offer({} if subject is None else several(subject))
+        self._page = w.VBox([self._pages[self._source.value]])
         super().__init__([self._source, self._page, self.message, self._said], **kwargs)
         self._source.observe(self._turn, "value")
         self._example.observe(self._load, "value")
@@ -76,7 +82,20 @@ class SubjectPicker(w.VBox):  # type: ignore[misc]
         self._again.on_click(lambda _: self.look())
         self._use.on_click(lambda _: self._take())
         self.observe(self._describe, "subject")
-        self.subject = subject
+        self.subject = next(iter(self._given.values()), None)
+
+    def _offer(self, given: dict[str, Subject]) -> dict[str, Subject]:
+        """Add a page on which one of several given subjects is chosen."""
+        if len(given) > 1:
+            beside = w.Dropdown(
+                options=list(given), description="model", tooltip="the models given", style=LABELS, layout=wide()
+            )
+            beside.observe(lambda change: setattr(self, "subject", given[change["new"]]), "value")
+            self._pages[_GIVEN] = beside
+            self._source.options = [_GIVEN, *self._source.options]
+            self._source.tooltips = ["a model that was given here", *self._source.tooltips]
+            self._source.value = _GIVEN
+        return given
 
     @guarded
     def look(self) -> None:
