@@ -58,7 +58,7 @@ def subject_of(model: str, models: list[str], data: Path | None, **roles: Any) -
     from xrai_widgets.runtime.trial import read_subject
 
     if not model.lower().endswith(MODELS) and not Path(model).exists():
-        for option in ("groups", "classes", "text"):
+        for option in ("groups", "classes", "text", "weights"):
             if roles[option]:
                 raise typer.BadParameter(f"--{option} is for a model from a file; a built-in example has none")
         return examples.load(model)

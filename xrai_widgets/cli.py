@@ -132,6 +132,7 @@ def assess(
         typer.Option(help="a label, in the order of the model's outputs, where nothing else tells; repeated for each"),
     ] = None,
     text: Annotated[list[str] | None, typer.Option(help="column of codes, read as text; may be repeated")] = None,
+    weights: Annotated[str, typer.Option(help="column of the weights that the training samples had")] = "",
     include_rows: Annotated[bool, typer.Option(help="write the samples' own contents into the report, too")] = False,
     store: Annotated[str, typer.Option(help="file or database URL that answers what it knows and keeps the rest")] = "",
     fresh: Annotated[bool, typer.Option(help="run again even what the store knows")] = False,
@@ -166,7 +167,7 @@ def assess(
         "ignore": ignore or [],
         "immutable": immutable or [],
     }
-    roles |= {"classes": classes or [], "text": text or []}
+    roles |= {"classes": classes or [], "text": text or [], "weights": weights}
     limits = arguments.limits_of(said.constraints if said else {}, constraint or [])
     roles |= {"split": split, "seed": seed, "stratify": stratify, "groups": groups, **style}
     subjects = [constrained(arguments.subject_of(one, models, data, **roles), limits) for one in models]

@@ -13,6 +13,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+from xrai_widgets.core import Subject
 from xrai_widgets.io.csv_format import CsvFormat
 from xrai_widgets.io.own_files import OwnFiles
 from xrai_widgets.io.summaries import look_at_model, look_at_table
@@ -75,6 +76,34 @@ def test_its_source_makes_it_again(folder: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(folder)
     again = eval(made.source, {"xw": xw})
     assert again.fingerprint == made.fingerprint
+
+
+def test_weights_of_the_training_samples_are_what_it_is_trained_anew_with(tmp_path: Path) -> None:
+    table = FRAME[["age", "income", "risk"]].assign(weight=np.where(np.arange(80) < 10, 50.0, 1.0))
+    train, test = table[:60], table[60:].drop(columns="weight")
+    model = LogisticRegression(max_iter=1000)
+    model.fit(train[["age", "income"]], train["risk"], sample_weight=train["weight"])
+    skops.io.dump(model, tmp_path / "model.skops")
+    train.to_csv(tmp_path / "train.csv", index=False)
+    test.to_csv(tmp_path / "test.csv", index=False)
+    table.to_csv(tmp_path / "all.csv", index=False)
+
+    def made(data: str = "test.csv", **words: Any) -> Subject:
+        return OwnFiles(tmp_path / "model.skops", tmp_path / data, "risk", weights="weight", **words).subject()
+
+    subject = made(train=tmp_path / "train.csv")
+    assert subject.feature_names == ("age", "income")
+    assert subject.trained_with == ("sample_weight",)
+    assert subject.fit is not None
+    assert subject.X_train is not None
+    again = subject.fit(subject.X_train, subject.y_train, seed=0)
+    np.testing.assert_allclose(again(subject.X), subject.predict(subject.X), atol=1e-6)
+    assert "weights='weight'" in subject.source
+    assert made("all.csv", split=0.3).feature_names == ("age", "income")
+    with pytest.raises(ValueError, match=r"weights \('weight'\) are of training samples: give their table, or a split"):
+        made()
+    with pytest.raises(ValueError, match="test.csv must have the weights 'weight', a number in every row, got no such"):
+        made(train=tmp_path / "test.csv")
 
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {

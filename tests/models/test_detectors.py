@@ -74,3 +74,22 @@ def test_a_detector_that_knows_its_training_samples_only_says_how_to_fit_it() ->
 def test_other_models_still_need_labels() -> None:
     with pytest.raises(ValueError, match="y must hold one label per sample, got None"):
         Subject.of(lambda rows: rows[:, :2], HELD)
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (np.arange(80) % 2, r"got \[0, 1\]: where 1 marks the outliers pass np.where\(y == 1, -1, 1\), where 0 does"),
+        (
+            np.arange(80) % 2 == 1,
+            r"got \[False, True\]: where True marks the outliers pass np.where\(y == True, -1, 1\)",
+        ),
+        (np.where(np.arange(80) % 2, "odd", "fine"), r"got \['fine', 'odd'\]: where 'odd' marks the outliers"),
+    ],
+)
+def test_labels_of_another_kind_say_which_is_which(labels: Any, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Subject.of(DETECTORS[0].fit(X), HELD, labels)
+    held = np.where(np.arange(80) % 2, -1, 1)
+    with pytest.raises(ValueError, match="^y_train beside an outlier detector"):
+        Subject.of(DETECTORS[0].fit(X), HELD, held, X_train=X[:80], y_train=labels)

@@ -230,7 +230,7 @@ def test_from_files_to_a_subject(own: OwnModel, model_bytes: bytes) -> None:
     settle(own)
     assert "DecisionTreeClassifier, takes 2 columns by name" in own.model.note
     assert own.data.note == "20 rows, 4 columns"
-    assert own.roles.values == {"target": "risk", "ids": "id", "ignore": (), "immutable": ()}
+    assert own.roles.values == {"target": "risk", "ids": "id", "weights": "", "ignore": (), "immutable": ()}
     own.training.value = "table"
     assert own.button.disabled
     give(own.train, "train.csv", FRAME[:40])
@@ -363,6 +363,12 @@ def test_a_column_has_one_role(own: OwnModel) -> None:
     own.roles.ids.value = "id"
     own.roles.ignore.value = ("age",)
     assert own.roles.features == ["income"]
+    assert [name for _, name in own.roles.weights.options] == ["", "age", "income"], "the guess ignores weights"
+    own.roles.weights.value = "age"
+    assert own.roles.ignore.value == ()
+    assert own.roles.features == ["income"]
+    assert own.roles.values["weights"] == "age"
+    own.roles.weights.value, own.roles.ignore.value = "", ("age",)
     own.roles.target.value = "age"
     assert own.roles.ignore.value == ()
     assert "age" not in own.roles.ignore.options

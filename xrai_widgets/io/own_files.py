@@ -58,6 +58,8 @@ class OwnFiles:
         Columns that are read as text.
     name : str
         What the model is called; by default the name of its file.
+    weights : str
+        Column of the weights that the training samples had; the held-out table need not have it.
     """
 
     model: Path
@@ -75,6 +77,7 @@ class OwnFiles:
     classes: tuple[str, ...] = ()
     text: tuple[str, ...] = ()
     name: str = ""
+    weights: str = ""
 
     def __post_init__(self) -> None:
         if not self.target:
@@ -83,10 +86,13 @@ class OwnFiles:
             raise ValueError("either a table of training samples or a split of one table must be given, got both")
         if self.split is not None and not 0 < self.split < 1:
             raise ValueError(f"split must be the share of rows held out, between 0 and 1, got {self.split:g}")
+        if self.weights and self.split is None and self.train is None:
+            raise ValueError(f"weights ({self.weights!r}) are of training samples: give their table, or a split")
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed must lie in [0, {2**32 - 1}], got {self.seed}")
         roles: list[tuple[str, tuple[str, ...]]] = [("the target", (self.target,))]
         roles += [("the ids", (self.ids,) if self.ids else ())]
+        roles += [("the weights", (self.weights,) if self.weights else ())]
         roles += [("to be ignored", self.ignore), ("immutable", self.immutable)]
         seen: dict[str, str] = {}
         for role, columns in roles:
@@ -111,6 +117,7 @@ class OwnFiles:
             train, test = self._halves(test)
         given: dict[str, Any] = dict(zip(("X", "y", "ids"), self._columns(test, self.data), strict=True))
         if train is not None:
+            given |= {"sample_weight": self._weights(train)} if self.weights else {}
             names = ("X_train", "y_train", "train_ids")
             given |= zip(names, self._columns(train, self.train or self.data), strict=True)
         fixed = {column: Constraint(immutable=True) for column in self.immutable}
@@ -140,6 +147,7 @@ class OwnFiles:
             "groups": self.groups,
             "classes": list(self.classes),
             "text": list(self.text),
+            "weights": self.weights,
             "delimiter": self.style.delimiter,
             "decimal": self.style.decimal,
             "encoding": self.style.encoding,
@@ -206,9 +214,18 @@ class OwnFiles:
     def _columns(self, frame: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, pd.Series, Any]:
         ids = frame[self.ids] if self.ids else frame.index
         features = frame.drop(columns=[self.target, *([self.ids] if self.ids else [])])
+        features = features.drop(columns=self.weights, errors="ignore") if self.weights else features
         if not len(features.columns):
             raise ValueError(f"{path.name} must have at least one feature beside target, ids and ignored columns")
         return features, frame[self.target], ids
+
+    def _weights(self, train: pd.DataFrame) -> Any:
+        weights = train.get(self.weights)
+        if weights is None or weights.dtype.kind not in "iufb" or weights.isna().any():
+            path = self.train or self.data
+            got = "no such column" if weights is None else f"{int(weights.isna().sum())} empty cells or text"
+            raise ValueError(f"{path.name} must have the weights {self.weights!r}, a number in every row, got {got}")
+        return weights.to_numpy(dtype="float64")
 
     def _halves(self, frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         from sklearn.model_selection import train_test_split

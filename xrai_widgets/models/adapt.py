@@ -130,7 +130,10 @@ def describe(
 def _labelled(model: Any, held: tuple[Any, Any], trained: tuple[Any, Any]) -> tuple[Any, Any, tuple[str, ...]]:
     """Return y and y_train; of a detector without labels its own answers stand for them, and a note says so."""
     (X, y), (X_train, y_train) = held, trained
-    if y is not None or X is None or not is_detector(model):
+    if X is None or not is_detector(model):
+        return y, y_train, ()
+    if y is not None:
+        labels.refuse_but_inliers_and_outliers({"y": y, "y_train": y_train})
         return y, y_train, ()
     check_estimator(model)
     if not hasattr(model, "predict"):

@@ -1,6 +1,6 @@
 """Labels of any kind as 0…k−1, and targets of a regression as float64."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -105,6 +105,19 @@ def encode(y: Array, classes: Sequence[Any], role: str) -> Array:
     if role in ("y", "y_train") and len(codes) > 1 and len(np.unique(codes)) < 2:
         raise ValueError(f"{role} must hold at least two classes of {_listed(classes)}, got only {y.tolist()[0]!r}")
     return codes
+
+
+def refuse_but_inliers_and_outliers(given: Mapping[str, Any]) -> None:
+    """Say which label is which where those beside an outlier detector are not its own, 1 and -1."""
+    for role, y in given.items():
+        found = [] if y is None else _sorted(set(np.asarray(y).ravel().tolist()))
+        if len(found) == 2 and not set(found) <= {1, -1}:
+            odd, usual = found[1], found[0]
+            raise ValueError(
+                f"{role} beside an outlier detector must hold 1 for inliers and -1 for outliers, as its answers do, got "
+                f"{_listed(found)}: where {odd!r} marks the outliers pass np.where({role} == {odd!r}, -1, 1), where "
+                f"{usual!r} does np.where({role} == {usual!r}, -1, 1)"
+            )
 
 
 def _several(role: str, what: str, noun: str = "label", hint: str = "") -> ValueError:

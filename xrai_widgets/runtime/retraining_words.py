@@ -21,7 +21,7 @@ def said_of(subject: Subject, entry: Assessment, like: Likeness) -> Said:
         reasons.append(
             f"a model trained anew on the same samples differs from this one {_size(subject, like)}{_chance(like)}: "
             "pass what it was trained with (sample_weight=, fit_params=), the X_train that it was trained on, or fit= "
-            "to Subject.of in a notebook"
+            "to Subject.of in a notebook; a model from a file may have a column of weights (--weights)"
         )
     if subject.frozen:
         reasons.append(

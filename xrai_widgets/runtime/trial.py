@@ -55,6 +55,7 @@ def read_subject(
     groups: str = "",
     classes: tuple[str, ...] | list[str] = (),
     text: tuple[str, ...] | list[str] = (),
+    weights: str = "",
     name: str = "",
 ) -> Subject:
     """Make a subject from files, as the app and the command line do.
@@ -88,6 +89,8 @@ def read_subject(
         Labels in the order of the model's outputs, where neither the file nor the labels of the tables tell.
     text : sequence of str
         Columns whose cells are text, although they look like numbers: codes that the model was trained on as words.
+    weights : str
+        Column of the weights that the training samples had (``sample_weight``), for training anew as it was.
     name : str
 
     Raises
@@ -112,6 +115,7 @@ def read_subject(
         tuple(classes),
         tuple(text),
         name,
+        weights,
     )
     return load(files)
 

@@ -38,8 +38,15 @@ class ColumnRoles(w.VBox):  # type: ignore[misc]
             style=LABELS,
             layout=wide(),
         )
-        super().__init__([self.target, self.ids, self.ignore, self.immutable, self._features, self.message], **kwargs)
-        for control in (self.target, self.ids, self.ignore):
+        self.weights = w.Dropdown(
+            description="weights",
+            tooltip="a column of the weights that the training samples had when the model was trained",
+            style=LABELS,
+            layout=wide(),
+        )
+        asked = [self.target, self.ids, self.weights, self.ignore, self.immutable]
+        super().__init__([*asked, self._features, self.message], **kwargs)
+        for control in (self.target, self.ids, self.weights, self.ignore):
             control.observe(self._changed, "value")
         self.immutable.observe(self._describe, "value")
         self._asking = False
@@ -60,6 +67,7 @@ class ColumnRoles(w.VBox):  # type: ignore[misc]
         self.target.value = target or None
         self.ids.options = self._names_of_samples(None)
         self.ids.value = ids
+        self.weights.options, self.weights.value = self._numbers({self.target.value, ids}), ""
         self.ignore.options = list(self._columns)
         self.ignore.value = ignored
         self._asking = False
@@ -67,10 +75,11 @@ class ColumnRoles(w.VBox):  # type: ignore[misc]
 
     @property
     def values(self) -> dict[str, Any]:
-        """The roles, as the arguments ``target, ids, ignore, immutable`` of `OwnFiles`."""
+        """The roles, as the arguments ``target, ids, weights, ignore, immutable`` of `OwnFiles`."""
         return {
             "target": self.target.value or "",
             "ids": self.ids.value or "",
+            "weights": self.weights.value or "",
             "ignore": tuple(self.ignore.value),
             "immutable": tuple(self.immutable.value),
         }
@@ -78,7 +87,7 @@ class ColumnRoles(w.VBox):  # type: ignore[misc]
     @property
     def features(self) -> list[str]:
         """The columns without another role."""
-        taken = {self.target.value, self.ids.value, *self.ignore.value}
+        taken = {self.target.value, self.ids.value, self.weights.value, *self.ignore.value}
         return [name for name in self._columns if name not in taken]
 
     @guarded
@@ -90,7 +99,10 @@ class ColumnRoles(w.VBox):  # type: ignore[misc]
         ids, ignored, fixed = self.ids.value, self.ignore.value, self.immutable.value
         self.ids.options = self._names_of_samples(self.target.value)
         self.ids.value = ids if ids != self.target.value else ""
-        taken = {self.target.value, self.ids.value}
+        taken, weights = {self.target.value, self.ids.value}, self.weights.value
+        self.weights.options = self._numbers(taken)
+        self.weights.value = weights if weights not in taken else ""
+        taken.add(self.weights.value)
         self.ignore.options = [name for name in self._columns if name not in taken]
         self.ignore.value = tuple(name for name in ignored if name not in taken)
         features = self.features
@@ -103,6 +115,10 @@ class ColumnRoles(w.VBox):  # type: ignore[misc]
 
     def _names_of_samples(self, target: str | None) -> list[tuple[str, str]]:
         return [("none: number them", ""), *((name, name) for name in self._columns if name != target)]
+
+    def _numbers(self, taken: set[Any]) -> list[tuple[str, str]]:
+        found = [name for name, column in self._columns.items() if column.kind == "numbers" and name not in taken]
+        return [("none", ""), *((name, name) for name in found)]
 
     def _describe(self, _: Change | None = None) -> None:
         features = self.features
