@@ -102,7 +102,9 @@ def test_weights_of_the_training_samples_are_what_it_is_trained_anew_with(tmp_pa
     assert made("all.csv", split=0.3).feature_names == ("age", "income")
     with pytest.raises(ValueError, match=r"weights \('weight'\) are of training samples: give their table, or a split"):
         made()
-    with pytest.raises(ValueError, match="test.csv must have the weights 'weight', a number in every row, got no such"):
+    with pytest.raises(
+        ValueError, match=r"test.csv must have the weights 'weight', a number in every row, got no such"
+    ):
         made(train=tmp_path / "test.csv")
 
 

@@ -91,5 +91,5 @@ def test_labels_of_another_kind_say_which_is_which(labels: Any, said: str) -> No
     with pytest.raises(ValueError, match=said):
         Subject.of(DETECTORS[0].fit(X), HELD, labels)
     held = np.where(np.arange(80) % 2, -1, 1)
-    with pytest.raises(ValueError, match="^y_train beside an outlier detector"):
+    with pytest.raises(ValueError, match=r"^y_train beside an outlier detector"):
         Subject.of(DETECTORS[0].fit(X), HELD, held, X_train=X[:80], y_train=labels)

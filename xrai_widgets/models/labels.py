@@ -114,9 +114,9 @@ def refuse_but_inliers_and_outliers(given: Mapping[str, Any]) -> None:
         if len(found) == 2 and not set(found) <= {1, -1}:
             odd, usual = found[1], found[0]
             raise ValueError(
-                f"{role} beside an outlier detector must hold 1 for inliers and -1 for outliers, as its answers do, got "
-                f"{_listed(found)}: where {odd!r} marks the outliers pass np.where({role} == {odd!r}, -1, 1), where "
-                f"{usual!r} does np.where({role} == {usual!r}, -1, 1)"
+                f"{role} beside an outlier detector must hold 1 for inliers and -1 for outliers, as its answers do, "
+                f"got {_listed(found)}: where {odd!r} marks the outliers pass np.where({role} == {odd!r}, -1, 1), "
+                f"where {usual!r} does np.where({role} == {usual!r}, -1, 1)"
             )
 
 
