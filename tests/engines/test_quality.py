@@ -4,11 +4,22 @@ import math
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, mean_absolute_error, r2_score, roc_auc_score
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    mean_absolute_error,
+    precision_recall_curve,
+    r2_score,
+    roc_auc_score,
+)
 
 from xrai_widgets.core import Array, Subject
 from xrai_widgets.engines._quality import quality
+from xrai_widgets.engines._rare import average_precision, recall_at_precision
 from xrai_widgets.engines._statistics import wilson
+from xrai_widgets.results.html import scoreboard
+from xrai_widgets.results.policy import Policy
 from xrai_widgets.runtime.quality import model_quality
 
 
@@ -113,3 +124,75 @@ def test_the_same_seed_gives_the_same_intervals() -> None:
 def test_the_quality_of_a_subject_is_that_of_its_held_out_samples(logistic: Subject) -> None:
     expected = quality(logistic.predict(logistic.X), logistic.y, "classification")
     assert model_quality(logistic).values == expected.values
+
+
+def rare(n: int, share: float, apart: float, seed: int = 0) -> tuple[Array, Array]:
+    """Scores of two normal distributions, the positives further up, and labels of which few are positive."""
+    rng = np.random.default_rng(seed)
+    y = (np.arange(n) < max(1, rng.binomial(n, share))).astype(int)
+    one = 1 / (1 + np.exp(-rng.normal(size=n) - apart * y))
+    return np.column_stack([1 - one, one]), y
+
+
+@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize("decimals", [16, 1])
+def test_how_well_a_rare_class_is_found_is_that_of_scikit_learn(which: int, decimals: int) -> None:
+    outputs, y = rare(600, 0.05, 2.0)
+    outputs = np.round(outputs, decimals)  # equal scores are on one side of every cut
+    outputs, y = (outputs, y) if which else (outputs[:, ::-1], 1 - y)
+    finding = quality(outputs, y, "classification", classes=("fraud", "fine")[:: -1 if which else 1])
+    scores, found = outputs[:, which], y == which
+    assert finding.values["average_precision"] == pytest.approx(average_precision_score(found, scores))
+    precision, recall, _ = precision_recall_curve(found, scores)
+    assert finding.values["recall_at_precision"] == pytest.approx(recall[precision >= 0.5].max())
+    assert finding.counts["average_precision"] == finding.counts["recall_at_precision"] == found.sum()
+    assert finding.counts["accuracy"] == len(y)
+    assert f"class 'fraud' is rare, {found.sum()} of 600 samples" in finding.notes[-1]
+    assert "are few: for a share among them within ±0.1 take 97 or more" in finding.notes[-1]
+
+
+def test_enough_of_a_rare_class_is_not_called_few_and_a_common_one_not_rare() -> None:
+    assert "few" not in quality(*rare(4000, 0.05, 2.0), "classification").notes[-1]
+    common = quality(*binary(400, 1.0), "classification")
+    assert "average_precision" not in common.values
+    assert not any("rare" in note for note in common.notes)
+    labels = np.eye(2)[rare(600, 0.05, 2.0)[1]]
+    assert "average_precision" not in quality(labels, rare(600, 0.05, 2.0)[1], "classification", scored=False).values
+
+
+def test_no_cut_of_that_precision_is_a_recall_of_0_that_may_be_more() -> None:
+    scores, found = np.linspace(0, 1, 400), np.arange(400) < 8  # the positives last
+    told = recall_at_precision(scores, found)
+    assert told.value == told.low == 0
+    assert 0 < told.high < 0.6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("n", "share", "apart", "area", "recall"),
+    [
+        (2000, 0.01, 2, 0.269, 0.183),
+        (400, 0.05, 2, 0.538, 0.537),
+        (1000, 0.02, 1, 0.080, 0.001),
+        (2000, 0.01, 4, 0.922, 0.951),
+    ],
+)
+def test_intervals_of_a_rare_class_cover(n: int, share: float, apart: float, area: float, recall: float) -> None:
+    """The true values are integrals over the two normal distributions."""
+    held = {"area": 0, "recall": 0}
+    for seed in range(400):
+        outputs, y = rare(n, share, apart, seed)
+        one, other = average_precision(outputs[:, 1], y == 1), recall_at_precision(outputs[:, 1], y == 1)
+        held["area"] += one.low <= area <= one.high
+        held["recall"] += other.low <= recall <= other.high
+    assert min(held.values()) >= 0.94 * 400, held
+
+
+def test_a_model_of_rare_positives_is_told_so_on_the_board() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1000, 3))
+    y = (X[:, 0] + rng.normal(size=1000) > 3.1).astype(int)
+    subject = Subject.of(LogisticRegression().fit(X, y), X, y)
+    board = scoreboard((), Policy.default(), model_quality(subject))
+    assert "average precision of the rare class (AUPR)" in board
+    assert f"class 1 is rare, {y.sum()} of 1000 samples" in board

@@ -1,19 +1,30 @@
 """How good is the model itself? Accuracy, ranking and calibration, before anything is said about its risks."""
 
+from typing import Any
+
 import numpy as np
 
 from xrai_widgets.core import Array, Finding
 from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.engines._calibration import calibration_error
+from xrai_widgets.engines._rare import average_precision, rare_class, recall_at_precision, said_of
 from xrai_widgets.engines._statistics import Estimate
 
 _REPEATS = 300
 
 
 def quality(
-    outputs: Array, y: Array, task: str, scored: bool = True, seed: int = 0, answers: Array | None = None
+    outputs: Array,
+    y: Array,
+    task: str,
+    scored: bool = True,
+    seed: int = 0,
+    answers: Array | None = None,
+    classes: tuple[Any, ...] = (),
 ) -> Finding:
     """Return accuracy (Wilson), AUROC (exact; several classes: mean of one-vs-rest, bootstrap) and calibration.
+
+    Where one of two classes is rare, how well it is found, too (`xrai_widgets.engines._rare`).
 
     Parameters
     ----------
@@ -23,6 +34,8 @@ def quality(
     task : {"classification", "regression"}
     answers : int array (n,), optional
         What the model answers; by default the most probable classes.
+    classes : tuple, optional
+        Their names.
 
     Notes
     -----
@@ -38,6 +51,7 @@ def quality(
         }
         return _finding(estimates, n)
     notes: tuple[str, ...] = ()
+    others: dict[str, int] = {}
     answers = outputs.argmax(axis=1) if answers is None else answers
     estimates = {"accuracy": statistics.wilson(int((answers == y).sum()), n)}
     if scored:
@@ -49,14 +63,23 @@ def quality(
                 f"The squared calibration error less what chance adds is {error.squared:.2g}, below 0: the outcomes "
                 "vary less than by chance, and the calibration error is shown as 0.",
             )
-    return _finding(estimates, n, notes)
+        rare = rare_class(y) if outputs.shape[1] == 2 else None
+        if rare is not None:
+            found = y == rare
+            about = {"average_precision": average_precision, "recall_at_precision": recall_at_precision}
+            estimates |= {key: measure(outputs[:, rare], found) for key, measure in about.items()}
+            others = dict.fromkeys(about, int(found.sum()))
+            notes = (*notes, said_of(found, f"class {classes[rare]!r}" if classes else f"class number {rare}"))
+    return _finding(estimates, n, notes, others)
 
 
-def _finding(estimates: dict[str, Estimate], n: int, notes: tuple[str, ...] = ()) -> Finding:
+def _finding(
+    estimates: dict[str, Estimate], n: int, notes: tuple[str, ...] = (), others: dict[str, int] | None = None
+) -> Finding:
     return Finding(
         values={key: estimate.value for key, estimate in estimates.items()},
         intervals={key: (estimate.low, estimate.high) for key, estimate in estimates.items()},
-        counts=dict.fromkeys(estimates, n),
+        counts=dict.fromkeys(estimates, n) | (others or {}),
         notes=notes,
     )
 

@@ -7,6 +7,8 @@ from xrai_widgets.core import Outcome
 _KNOWN = {
     "auc": "AUC",
     "auroc": "AUROC",
+    "average_precision": "average precision of the rare class (AUPR)",
+    "recall_at_precision": "recall of the rare class at a precision of 50 % or more",
     "r2": "R²",
     "knn_accuracy": "K-neighbour accuracy in output space",
     "tpr_at_fpr_1pct": "TPR at FPR 1 %",

@@ -5,7 +5,9 @@ from xrai_widgets.engines._quality import quality
 
 
 def model_quality(subject: Subject) -> Finding:
-    """Return accuracy, AUROC and calibration error (regression: R² and mean absolute error), with intervals."""
+    """Return accuracy, AUROC, calibration error (regression: R², mean absolute error) and more of a rare class."""
     outputs = subject.predict(subject.X)
     told = None if subject.decide is None else subject.decide(subject.X)
-    return quality(outputs, subject.y, subject.task, scored=subject.outputs != "labels", answers=told)
+    return quality(
+        outputs, subject.y, subject.task, scored=subject.outputs != "labels", answers=told, classes=subject.classes
+    )
