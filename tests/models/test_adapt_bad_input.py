@@ -95,10 +95,10 @@ TEXT_CASES: list[Case] = [
         "a column of texts",
         lambda: Subject.of(
             make_pipeline(
-                ColumnTransformer([("words", CountVectorizer(), "t"), ("n", "passthrough", ["n"])]),
+                ColumnTransformer([("words", CountVectorizer(), "t"), ("more", CountVectorizer(), "s")]),
                 LogisticRegression(max_iter=1000),
-            ).fit(pd.DataFrame({"t": TEXTS, "n": X[:, 0]}), Y),
-            pd.DataFrame({"t": TEXTS, "n": X[:, 0]}),
+            ).fit(pd.DataFrame({"t": TEXTS, "s": TEXTS}), Y),
+            pd.DataFrame({"t": TEXTS, "s": TEXTS}),
             Y,
         ),
         TEXT.format("the model holds a CountVectorizer"),
@@ -566,32 +566,32 @@ COLUMN_CASES: list[Case] = [
     (
         "dates",
         lambda: Subject.of(forest(), FRAME.assign(age=pd.Timestamp("2020")), Y),
-        r"^column 'age' of X must hold numbers or text, got datetime64\[..\]: convert or drop it",
+        r"^the model could not answer for X: TypeError.*'Timestamp'.*of text: job; of numbers: income; held.*: age",
     ),
     (
         "dates in time zones",
         lambda: Subject.of(forest(), FRAME.assign(age=pd.Timestamp("2020", tz="UTC")), Y),
-        r"^column 'age' of X must hold numbers or text, got datetime64\[.., UTC\]",
+        r"^the model could not answer for X: TypeError.*'Timestamp'.*held as they are: age",
     ),
     (
         "dates among objects",
         lambda: Subject.of(forest(), FRAME.assign(age=pd.Series([pd.Timestamp("2020")] * N, dtype=object)), Y),
-        "^column 'age' of X must hold numbers or text, got datetime64",
+        r"^the model could not answer for X: TypeError.*'Timestamp'.*held as they are: age",
     ),
     (
         "durations",
         lambda: Subject.of(forest(), FRAME.assign(age=pd.Timedelta("1D")), Y),
-        "^column 'age' of X must hold numbers or text, got timedelta64",
+        r"^the model could not answer for X: TypeError.*'Timedelta'.*held as they are: age",
     ),
     (
         "periods",
         lambda: Subject.of(forest(), FRAME.assign(age=pd.period_range("2020", periods=N, freq="D")), Y),
-        r"^column 'age' of X must hold numbers or text, got period\[D\]",
+        r"^the model could not answer for X: TypeError.*'Period'.*held as they are: age",
     ),
     (
         "intervals",
         lambda: Subject.of(forest(), FRAME.assign(age=pd.cut(FRAME["age"], 3)), Y),
-        "^column 'age' of X must hold numbers or text, got Interval such as Interval",
+        r"^the model could not answer for X: TypeError.*Interval'.*of text: age, job",
     ),
     (
         "complex numbers in a frame",
@@ -922,12 +922,12 @@ MODEL_CASES: list[Case] = [
     (
         "outliers",
         lambda: Subject.of(IsolationForest(n_estimators=3).fit(X), X, Y),
-        r"^y must hold labels that the model knows, \[-1, 1\], got \[0\]",
+        r"^y beside an outlier detector must hold 1 for inliers and -1 for outliers, .*got \[0, 1\]: where 1 marks",
     ),
     (
         "novelties",
         lambda: Subject.of(LocalOutlierFactor(novelty=True).fit(X), X, Y),
-        r"^y must hold labels that the model knows, \[-1, 1\], got \[0\]",
+        r"^y beside an outlier detector must hold 1 for inliers and -1 for outliers, .*got \[0, 1\]: where 1 marks",
     ),
     (
         "only a scaler",

@@ -16,6 +16,7 @@ from xrai_widgets.models.anew import trained_anew
 from xrai_widgets.models.asking import ask
 from xrai_widgets.models.booster_files import BoosterFile
 from xrai_widgets.models.bounds import bounds_of
+from xrai_widgets.models.carried import held
 from xrai_widgets.models.codes import coded_columns
 from xrai_widgets.models.columns import aligned
 from xrai_widgets.models.constraints import read_range
@@ -73,7 +74,7 @@ def describe(
     check_words(task, classes, outputs)
     samples = {role: part for role, part in given.items() if part is not None or role == "X"}
     inputs = learn(samples, feature_names=feature_names, image_shape=image_shape, preprocess=preprocess)
-    inputs = aligned(model, inputs, X, feature_names is None)
+    inputs = held(model, aligned(model, inputs, X, feature_names is None))
     said, limits = declared(inputs.names, inputs.constraints, constraints or {})
     inputs = constrain(inputs, limits)
     arrays = {role: _read_only(inputs.encode(part, role)) for role, part in samples.items()}

@@ -61,5 +61,8 @@ def _hint(said: str, inputs: Inputs) -> str:
             return f" (the column {found[0]!r} holds {cell!r})"
     if inputs.codec is None:
         return ""
+    held = [name for name, column in zip(inputs.names, inputs.codec.columns, strict=True) if column.carried]
     words, numbers = ([n for n, c in kinds if (c.kind == "category") == wanted] for wanted in (True, False))
-    return f" (columns of text: {', '.join(words[:8]) or 'none'}; of numbers: {', '.join(numbers[:8]) or 'none'})"
+    words = [name for name in words if name not in held]
+    said = f"columns of text: {', '.join(words[:8]) or 'none'}; of numbers: {', '.join(numbers[:8]) or 'none'}"
+    return f" ({said}; held as they are: {', '.join(held[:8])})" if held else f" ({said})"

@@ -18,16 +18,42 @@ def check_estimator(model: Any) -> None:
         check_is_fitted(model)
     except NotFittedError:
         raise Refused(f"the model must be fitted, got a {type(model).__name__} that is not: call fit first") from None
+    beside = text_columns(model)
     for part in parts_of(model):
-        if type(part).__module__.startswith("sklearn.feature_extraction.text"):
+        if _is_vectorizer(part) and not beside:
             raise Refused(
-                f"text models are not supported: the model holds a {type(part).__name__}; allowed: tables and images"
+                f"text models are not supported: the model holds a {type(part).__name__}; allowed: tables (with a "
+                "column of text beside others, by a ColumnTransformer) and images"
             )
         if not hasattr(part, "steps") and _gives_several(part):  # a pipeline: its last step is named
             raise Refused(
                 f"multi-label and multi-output models are not supported: {type(part).__name__} predicts several "
                 "outputs; allowed: one label or value per sample"
             )
+
+
+def text_columns(model: Any) -> list[list[Any]]:
+    """Return the names of the columns that vectorizers of words read in a ColumnTransformer that reads others, too."""
+    found = []
+    for part in parts_of(model):
+        if type(part).__name__ != "ColumnTransformer":
+            continue
+        used = [(step, columns) for _, step, columns in part.transformers_ if step != "drop" and np.size(columns)]
+        words = [columns for step, columns in used if any(map(_is_vectorizer, parts_of(step)))]
+        if 0 < len(words) < len(used):
+            found += [_names(part, columns) for columns in words]
+    return found
+
+
+def _names(transformer: Any, columns: Any) -> list[Any]:
+    known = np.asarray(getattr(transformer, "feature_names_in_", []), dtype=object)
+    if isinstance(columns, str) or (isinstance(columns, list) and all(isinstance(name, str) for name in columns)):
+        return [columns] if isinstance(columns, str) else columns
+    return list(np.atleast_1d(known[columns])) if known.size else []
+
+
+def _is_vectorizer(part: Any) -> bool:
+    return type(part).__module__.startswith("sklearn.feature_extraction.text")
 
 
 def _gives_several(part: Any) -> bool:

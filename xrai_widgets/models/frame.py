@@ -1,6 +1,6 @@
 """DataFrames with categories as float64 arrays, and back."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -21,7 +21,8 @@ class Column:
 
     ``dtype`` is what `decode` makes. An object column that holds nothing but numbers is treated as numbers
     (``numbers``, their type) and turned back into objects. ``whole``: only because some are missing,
-    whole numbers came as fractions.
+    whole numbers came as fractions. ``carried``: points in time, decimals, intervals and the like, of which nobody
+    knows what else they could be: categories that stay as they are.
     """
 
     name: Any
@@ -30,6 +31,7 @@ class Column:
     categories: tuple[Any, ...] = ()
     numbers: Any = None
     whole: bool = False
+    carried: bool = False
 
     def encode(self, series: pd.Series, role: str) -> Array:
         """Return float64 numbers, NaN where one is missing; ordinal codes for categories."""
@@ -94,7 +96,7 @@ class FrameCodec:
     def constraints(self) -> tuple[Constraint, ...]:
         """Kind and categories of each column."""
         return tuple(
-            Constraint(kind="integer" if c.whole else c.kind, categories=tuple(map(str, c.categories)))
+            Constraint("integer" if c.whole else c.kind, tuple(map(str, c.categories)), immutable=c.carried)
             for c in self.columns
         )
 
@@ -127,13 +129,12 @@ def same_columns(frame: pd.DataFrame, expected: list[Any], role: str, why: str) 
 
 def _learn(name: Any, given: Mapping[str, pd.Series]) -> Column:
     parts = {role: _as_numbers(part) for role, part in given.items()}
-    for role, part in parts.items():
-        _check_type(name, role, part)
+    carried = [_is_carried(name, role, part) for role, part in parts.items()]
     if any(part.dtype.kind not in "iufb" for part in parts.values()):
         parts = dict(given)
     words = {role: part for role, part in parts.items() if part.dtype.kind not in "iufb"}
     if words and _belong_together(parts, words):
-        return _learn_category(name, given)
+        return replace(_learn_category(name, given), carried=any(carried))
     if words:
         kinds = ", ".join(f"{part.dtype} such as {_telling(part)!r} in {role}" for role, part in parts.items())
         raise TypeError(f"column {name!r} must hold either numbers or text in all samples, got {kinds}")
@@ -160,22 +161,41 @@ def _learn_category(name: Any, parts: Mapping[str, pd.Series]) -> Column:
         same = list(labels) == list(first.categories)
         dtype: Any = first if same else pd.CategoricalDtype(list(labels), ordered=first.ordered)
     else:
-        dtype = first if all(isinstance(label, str) for label in labels) else np.dtype(object)
-        labels = dict.fromkeys(sorted(labels, key=lambda label: (str(type(label)), label)))
+        kept = _is_of_times(first) or all(isinstance(label, str) for label in labels)
+        dtype = first if kept else np.dtype(object)
+        labels = dict.fromkeys(sorted(labels, key=_place))
     empty = dict.fromkeys(cell for part in parts.values() for cell in _cells(part[part.isna()], dtype))
     return Column(name, dtype, "category", (*labels, *empty))
 
 
-def _check_type(name: Any, role: str, part: pd.Series) -> None:
-    if part.dtype.kind in "iufb":
-        return
-    got = str(part.dtype)
-    if part.dtype.kind not in "mMc" and not isinstance(part.dtype, pd.PeriodDtype):
-        wrong = next((label for label in _labels(part) if not isinstance(label, _LABELS)), None)
-        if wrong is None:
-            return
-        got = f"{type(wrong).__name__} such as {wrong!r}"
-    raise TypeError(f"column {name!r} of {role} must hold numbers or text, got {got}: convert or drop it")
+def _is_carried(name: Any, role: str, part: pd.Series) -> bool:
+    """Whether the cells are neither numbers nor labels; refuse those that cannot be told apart."""
+    if part.dtype.kind in "iufb" or isinstance(part.dtype, pd.CategoricalDtype):
+        return False
+    if _is_of_times(part.dtype):
+        return True
+    wrong = next((label for label in _labels(part) if not isinstance(label, _LABELS)), None)
+    if wrong is None and part.dtype.kind != "c":
+        return False
+    if part.dtype.kind == "c" or not isinstance(wrong, Hashable) or type(wrong).__hash__ is object.__hash__:
+        got = (
+            str(part.dtype) if wrong is None or part.dtype.kind == "c" else f"{type(wrong).__name__} such as {wrong!r}"
+        )
+        raise TypeError(f"column {name!r} of {role} must hold numbers or text, got {got}: convert or drop it")
+    return True
+
+
+def _is_of_times(dtype: Any) -> bool:
+    return dtype.kind in "mM" or isinstance(dtype, pd.PeriodDtype | pd.IntervalDtype)
+
+
+def _place(label: Any) -> tuple[str, Any]:
+    """Order labels by type, then by themselves, or as text where they have no order."""
+    try:
+        label < label  # noqa: B015 - whether it can be asked
+    except TypeError:
+        return str(type(label)), str(label)
+    return str(type(label)), label
 
 
 def _belong_together(parts: Mapping[str, pd.Series], words: Mapping[str, pd.Series]) -> bool:
