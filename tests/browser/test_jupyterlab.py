@@ -13,7 +13,7 @@ import psutil
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import wait_until_served
+from tests.browser.served import wait_until_served
 from tests.pace import slowness
 from tests.ports import free_port
 from xrai_widgets.io.notebooks import notebook_folder, read_cards

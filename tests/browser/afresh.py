@@ -1,0 +1,82 @@
+"""One page and one kernel for many tests: what the app shows is made anew for each of them.
+
+Loading a page costs a process, its imports and a start of the browser; a test of a widget is about none of these. The
+last cell of the notebook runs again in the same kernel instead, and what it showed before is closed.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.rerun import BUTTON
+from tests.browser.served import write_notebook
+from tests.browser.watch import leave, watched
+from xrai_widgets.io.notebooks import notebook_folder
+
+_CELL = "from tests.browser.rerun import anew\n\nanew({source!r}, globals())"
+
+
+def write_afresh(folder: Path, name: str, *cells: str) -> None:
+    """Write a notebook whose last cell can be run anew from its page."""
+    *before, last = cells
+    write_notebook(folder, name, *before, _CELL.format(source=last))
+
+
+def copy_afresh(folder: Path, name: str) -> None:
+    """Write a copy of one of the package's notebooks whose last cell can be run anew from its page."""
+    notebook = json.loads((notebook_folder() / f"{name}.ipynb").read_text(encoding="utf-8"))
+    write_afresh(folder, name, *("".join(c["source"]) for c in notebook["cells"] if c["cell_type"] == "code"))
+
+
+class AfreshPage:
+    """The page of such a notebook; it is loaded when a test first asks for it, and again after a test that failed.
+
+    Parameters
+    ----------
+    browser : Browser
+    options : dict
+        Of the browser's contexts.
+    address : str
+        Of the app.
+    ready : callable
+        Waits until the page shows all that its tests begin with.
+    """
+
+    def __init__(self, browser: Browser, options: dict[str, Any], address: str, ready: Callable[[Page], None]) -> None:
+        self._browser, self._options, self._address, self._ready = browser, options, address, ready
+        self._page: Page | None = None
+        self._made = 0
+
+    def anew(self) -> Page:
+        """Return the page as if it had just been loaded."""
+        if self._page is None:
+            self._page = page = watched(self._browser.new_context(**self._options)).new_page()
+            page.goto(self._address, timeout=120_000)
+        else:
+            page = self._page
+            self._tidy(page)
+            page.get_by_role("button", name=BUTTON).click()
+        self._made += 1
+        expect(page.get_by_text(f"made {self._made}", exact=True)).to_be_visible(timeout=120_000)
+        self._ready(page)
+        return page
+
+    def _tidy(self, page: Page) -> None:
+        for other in page.context.pages:
+            if other is not page:
+                other.close()
+        page.context.clear_permissions()
+        page.emulate_media(color_scheme=None)
+        page.set_viewport_size(self._options["viewport"])
+        page.mouse.move(0, 0)
+        page.evaluate("window.scrollTo(0, 0)")
+
+    def leave(self) -> None:
+        """Close the page; the next test gets one of its own."""
+        page, self._page, self._made = self._page, None, 0
+        if page is not None:
+            leave(page)
+            page.context.close()
