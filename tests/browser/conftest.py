@@ -1,5 +1,6 @@
 """A real Voilà server and a real headless Chromium; a request that leaves this machine fails the test."""
 
+import functools
 import os
 import subprocess
 import sys
@@ -15,12 +16,11 @@ from tests.ports import free_port
 pytest.importorskip("playwright")
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
-from tests.browser.afresh import AfreshPage, copy_afresh
 from tests.browser.served import Served, served, wait_until_served
+from tests.browser.shared import FAILED, AfreshPage, SharedPage, Visit, copy_afresh
 from tests.browser.watch import leave, seen, watched
 
 expect.set_options(timeout=60_000)  # a busy machine is slow, and a page that is right ends the wait
-_FAILED = pytest.StashKey[bool]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -97,7 +97,7 @@ def page(page: Page) -> Iterator[Page]:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     report = yield
-    item.stash[_FAILED] = report.failed
+    item.stash[FAILED] = report.failed
     return report
 
 
@@ -125,16 +125,22 @@ def first_app(browser: Browser, browser_context_args: dict[str, Any], afresh: Se
 @pytest.fixture
 def start_here(first_app: AfreshPage, request: pytest.FixtureRequest) -> Iterator[Page]:
     """The first app, with its workbench on the page."""
-    yield from one_test_of(first_app, request)
+    yield from first_app.for_one_test(request)
 
 
-def one_test_of(shared: AfreshPage, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """Yield a shared page to one test; one that fails leaves no page to the next."""
-    try:
-        page = shared.anew()
-    except Exception:
-        shared.leave()
-        raise
-    yield page
-    if request.node.stash[_FAILED]:
+@pytest.fixture(scope="package")
+def visit(browser: Browser, browser_context_args: dict[str, Any], gallery: str) -> Iterator[Visit]:
+    """Pages of the gallery, by the name of their notebook; each is loaded once for all who look at it."""
+
+    def ready(page: Page) -> None:
+        page.get_by_role("button", name="Run").first.wait_for()
+
+    @functools.cache
+    def of(path: str) -> SharedPage:
+        pages.append(SharedPage(browser, browser_context_args, f"{gallery}voila/render/{path}", ready))
+        return pages[-1]
+
+    pages: list[SharedPage] = []
+    yield of
+    for shared in pages:
         shared.leave()

@@ -31,6 +31,8 @@ def keeping(store: Path) -> Iterator[str]:
         "xrai_widgets",
         "serve",
         "--no-browser",
+        "--pool",
+        "0",
         "--port",
         str(port),
         "--store",
