@@ -72,7 +72,7 @@ class SharedPage:
             if other is not page:
                 other.close()
         page.context.clear_permissions()
-        page.emulate_media(color_scheme=None)
+        page.emulate_media(color_scheme="light")
         page.set_viewport_size(self._options["viewport"])
         page.mouse.move(0, 0)
         page.evaluate("window.scrollTo(0, 0)")
