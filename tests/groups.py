@@ -3,12 +3,16 @@
 import re
 from typing import Any
 
-# they start kernels, servers and browsers: two workers could pick the same port, and each fills a processor
+# they start kernels, servers and browsers, and share what they start: two groups, so that both workers have one. A port
+# is a worker's own (`tests.ports`), and so is Playwright's event loop, which ends with the tests of its folder
+JUPYTERLAB = (
+    "tests/browser/test_jupyterlab.py",
+    "tests/runtime/test_kernel.py",
+    "tests/test_notebooks.py",
+)
 SERVERS = (
     "tests/apps/test_answers.py",
     "tests/browser/",
-    "tests/runtime/test_kernel.py",
-    "tests/test_notebooks.py",
 )
 # what they judge by a clock must not be slowed by another of them
 CLOCKS = (
@@ -35,6 +39,8 @@ _OF_AN_ENGINE = re.compile(r"^tests/contract/\w+\.py::\w+\[([a-z_]+\.[a-z_]+)")
 
 def group_of(nodeid: str) -> str:
     """Return the name of a test's group: by default its file, whose tests share what is made in it."""
+    if nodeid.startswith(JUPYTERLAB):
+        return "jupyterlab"
     if nodeid.startswith(SERVERS):
         return "servers"
     if nodeid.startswith(CLOCKS):

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.groups import CLOCKS, LOOSE, SERVERS, group_of
+from tests.groups import CLOCKS, JUPYTERLAB, LOOSE, SERVERS, group_of
 
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.mark.parametrize("start", [*SERVERS, *CLOCKS, *LOOSE])
+@pytest.mark.parametrize("start", [*JUPYTERLAB, *SERVERS, *CLOCKS, *LOOSE])
 def test_every_group_names_tests_that_there_are(start: str) -> None:
     path, _, test = start.partition("::")
     files = [path for path in ROOT.glob(f"{path}*") if path.exists()]
@@ -20,12 +20,12 @@ def test_every_group_names_tests_that_there_are(start: str) -> None:
     assert not test or any(f"def {test}" in file.read_text(encoding="utf-8") for file in files)
 
 
-def test_whatever_starts_a_kernel_or_a_browser_is_in_one_group() -> None:
+def test_whatever_starts_a_kernel_or_a_browser_is_in_one_of_two_groups() -> None:
     starts = re.compile(r"^(?:from|import) (?:playwright|nbclient|jupyter_client|tests\.browser\.)", re.MULTILINE)
     folder = ROOT / "tests"
     for path in folder.rglob("test_*.py"):
         if starts.search(path.read_text(encoding="utf-8")) and "benchmarks" not in path.parts:
-            assert group_of(f"{path.relative_to(ROOT).as_posix()}::test") == "servers", path
+            assert group_of(f"{path.relative_to(ROOT).as_posix()}::test") in {"jupyterlab", "servers"}, path
 
 
 def test_what_a_file_or_a_run_of_the_contract_shares_is_made_in_one_worker() -> None:

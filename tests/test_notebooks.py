@@ -1,21 +1,26 @@
-"""Every notebook runs from top to bottom, offline, and is committed without outputs."""
+"""Every notebook runs from top to bottom, offline, and is committed without outputs.
+
+One run of each is enough: where there is a Chromium it is in JupyterLab (``browser/test_jupyterlab.py``), else here.
+"""
 
 import json
-from inspect import getsource
+import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import nbclient
-import nbformat
 import pytest
 
 from tests import notebook_claims
+from tests.get_browser import find
+from tests.notebook_runs import check, with_claims
 from xrai_widgets.io.notebooks import notebook_folder, read_cards
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+IN_A_BROWSER = find_spec("playwright") is not None and bool(find() or os.environ.get("CI"))
 NAMES = [path.name for path in NOTEBOOKS]
-WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def test_the_notebooks_that_were_promised_are_there() -> None:
@@ -26,21 +31,15 @@ def test_the_notebooks_that_were_promised_are_there() -> None:
     assert notebook_folder() == FOLDER
 
 
+@pytest.mark.skipif(IN_A_BROWSER, reason="they run in JupyterLab, where the same is looked at: tests/browser")
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
 def test_a_notebook_runs_without_an_error_or_a_warning(path: Path) -> None:
     """What it says in words holds for what it shows: see `notebook_claims`."""
-    notebook = nbformat.read(path, as_version=4)
-    claims = getattr(notebook_claims, f"of_{path.stem}", None)
-    if claims is not None:
-        said = f"from typing import Any\n\n{getsource(claims)}\n\n{claims.__name__}(globals())"
-        notebook.cells.append(nbformat.v4.new_code_cell(said))
+    notebook = with_claims(path)
     nbclient.NotebookClient(
         notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}
     ).execute()
-    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
-    said = [output.text for output in outputs if output.output_type == "stream" and output.name == "stderr"]
-    assert said == []
-    assert any(WIDGET in output.get("data", {}) for output in outputs), "a notebook must show a widget"
+    check(notebook)
 
 
 def test_every_claim_belongs_to_a_notebook() -> None:

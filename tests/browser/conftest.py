@@ -1,10 +1,9 @@
 """A real Voilà server and a real headless Chromium; a request that leaves this machine fails the test."""
 
+import functools
 import os
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,11 @@ from tests.ports import free_port
 pytest.importorskip("playwright")
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
+from tests.browser.served import Served, served, wait_until_served
+from tests.browser.shared import FAILED, AfreshPage, SharedPage, Visit, copy_afresh
+from tests.browser.watch import leave, seen, watched
+
 expect.set_options(timeout=60_000)  # a busy machine is slow, and a page that is right ends the wait
-LOCAL = ("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:", "about:")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -56,24 +58,12 @@ def browser_context_args() -> dict[str, Any]:
     return {"viewport": {"width": 1400, "height": 1100}, "accept_downloads": True}
 
 
-def wait_until_served(url: str, process: "subprocess.Popen[bytes]", seconds: float = 180) -> None:
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            urllib.request.urlopen(url, timeout=10)
-            return
-        except OSError:
-            assert process.poll() is None, "the server ended"
-            assert time.monotonic() < deadline, "the server did not answer"
-            time.sleep(0.1)
-
-
 @pytest.fixture(scope="package")
 def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the gallery, served by the command a user types."""
+    """The address of the gallery, served by the command a user types; only the first app has a spare kernel."""
     port = free_port()
     log = (tmp_path_factory.mktemp("serve") / "log").open("wb")
-    command = [sys.executable, "-m", "xrai_widgets", "serve", "--no-browser", "--port", str(port)]
+    command = [sys.executable, "-m", "xrai_widgets", "serve", "--no-browser", "--pool", "1", "--port", str(port)]
     process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
     url = f"http://127.0.0.1:{port}/"
     try:
@@ -86,34 +76,71 @@ def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(autouse=True)
-def nothing_leaves_this_machine(context: BrowserContext) -> Iterator[None]:
-    context.set_default_timeout(120_000)  # of clicks, downloads and all that is no expectation
-    outside: list[str] = []
-    context.on("request", lambda r: outside.append(r.url) if not r.url.startswith(LOCAL) else None)
+def no_page_asks_another_machine_or_ends_with_an_error(playwright: Playwright) -> Iterator[None]:
+    """Of the test's own pages and of those that it shares with others."""
+    seen()
     yield
-    assert outside == []
-
-
-@pytest.fixture(autouse=True)
-def no_error_on_the_page(page: Page) -> Iterator[None]:
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    yield
-    assert errors == []
-
-
-@pytest.fixture(autouse=True)
-def the_kernel_is_left(page: Page) -> Iterator[None]:
-    """Closing a context says no farewell: the seats of the gallery would fill up."""
-    yield
-    if not page.is_closed():
-        page.goto("about:blank")
+    assert seen() == []
 
 
 @pytest.fixture
-def start_here(page: Page, gallery: str) -> Page:
+def context(context: BrowserContext) -> BrowserContext:
+    return watched(context)
+
+
+@pytest.fixture
+def page(page: Page) -> Iterator[Page]:
+    yield page
+    leave(page)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    report = yield
+    item.stash[FAILED] = report.failed
+    return report
+
+
+@pytest.fixture(scope="package")
+def afresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Copies of notebooks whose last cell is run anew for each test."""
+    folder = tmp_path_factory.mktemp("afresh")
+    for name in ("00_start_here", "04_compare_two_models"):
+        copy_afresh(folder, name)
+    with served(folder, pool=0, idle=36_000) as server:
+        yield server
+
+
+@pytest.fixture(scope="package")
+def first_app(browser: Browser, browser_context_args: dict[str, Any], afresh: Served) -> Iterator[AfreshPage]:
+    def ready(page: Page) -> None:
+        page.get_by_role("button", name="Run").wait_for()
+        page.get_by_role("slider", name="cut on SHAPr").wait_for()
+
+    shared = AfreshPage(browser, browser_context_args, afresh.app("00_start_here"), ready)
+    yield shared
+    shared.leave()
+
+
+@pytest.fixture
+def start_here(first_app: AfreshPage, request: pytest.FixtureRequest) -> Iterator[Page]:
     """The first app, with its workbench on the page."""
-    page.goto(f"{gallery}voila/render/00_start_here.ipynb")
-    page.get_by_role("button", name="Run").wait_for(timeout=120_000)
-    page.get_by_role("slider", name="cut on SHAPr").wait_for(timeout=120_000)
-    return page
+    yield from first_app.for_one_test(request)
+
+
+@pytest.fixture(scope="package")
+def visit(browser: Browser, browser_context_args: dict[str, Any], gallery: str) -> Iterator[Visit]:
+    """Pages of the gallery, by the name of their notebook; each is loaded once for all who look at it."""
+
+    def ready(page: Page) -> None:
+        page.get_by_role("button", name="Run").first.wait_for()
+
+    @functools.cache
+    def of(path: str) -> SharedPage:
+        pages.append(SharedPage(browser, browser_context_args, f"{gallery}voila/render/{path}", ready))
+        return pages[-1]
+
+    pages: list[SharedPage] = []
+    yield of
+    for shared in pages:
+        shared.leave()

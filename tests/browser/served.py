@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,6 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from tests.browser.conftest import wait_until_served
 from tests.ports import free_port
 
 START = """
@@ -53,6 +53,18 @@ def _command(process: psutil.Process) -> str:
         return " ".join(process.cmdline())
     except psutil.Error:  # it has ended
         return ""
+
+
+def wait_until_served(url: str, process: "subprocess.Popen[bytes]", seconds: float = 180) -> None:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            urllib.request.urlopen(url, timeout=10)
+            return
+        except OSError:
+            assert process.poll() is None, "the server ended"
+            assert time.monotonic() < deadline, "the server did not answer"
+            time.sleep(0.1)
 
 
 @contextmanager

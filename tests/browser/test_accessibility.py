@@ -65,10 +65,9 @@ def test_the_gallery_has_no_violation(page: Page, gallery: str, scheme: str) -> 
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_workbench_has_no_violation_in_any_state(page: Page, gallery: str, scheme: str) -> None:
+def test_the_workbench_has_no_violation_in_any_state(start_here: Page, scheme: str) -> None:
+    page = start_here
     page.emulate_media(color_scheme=scheme)
-    page.goto(f"{gallery}voila/render/00_start_here.ipynb")
-    page.get_by_role("slider", name="cut on SHAPr").wait_for(timeout=120_000)
     found = {"first paint": violations(page)}
     for state, enter in STATES.items():
         enter(page)

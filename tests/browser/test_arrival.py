@@ -13,13 +13,13 @@ import ipywidgets as w
 from xrai_widgets.runtime import Job
 from xrai_widgets.widgets import Arrival
 
-labels, said, came = [w.Label("old") for _ in range(700)], w.Label("at work"), threading.Event()
+labels, said, came = [w.Label("old") for _ in range(250)], w.Label("at work"), threading.Event()
 arrival = Arrival()
 arrival.on_msg(lambda *_: came.set())
 
 def work(job):
     for label in labels:
-        time.sleep(0.02)
+        time.sleep(0.05)
         job.post(label)
         if came.is_set():
             return

@@ -12,8 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.benchmarks.table import show
-from tests.browser.conftest import wait_until_served
-from tests.browser.served import Served, eventually
+from tests.browser.served import Served, eventually, wait_until_served
 from tests.ports import free_port
 from xrai_widgets.io.notebooks import notebook_folder, read_cards
 

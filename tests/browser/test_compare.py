@@ -1,19 +1,32 @@
 """Models side by side, in a real browser."""
 
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.served import Served
+from tests.browser.shared import AfreshPage
 
 LONG = 120_000
 
 
+@pytest.fixture(scope="module")
+def comparison(browser: Browser, browser_context_args: dict[str, Any], afresh: Served) -> Iterator[AfreshPage]:
+    def ready(page: Page) -> None:
+        page.get_by_role("button", name=re.compile("^Run")).nth(1).wait_for()
+        page.locator(".xrai-comparison").nth(2).wait_for()
+
+    shared = AfreshPage(browser, browser_context_args, afresh.app("04_compare_two_models"), ready)
+    yield shared
+    shared.leave()
+
+
 @pytest.fixture
-def comparing(page: Page, gallery: str) -> Page:
-    page.goto(f"{gallery}voila/render/04_compare_two_models.ipynb", timeout=120_000)
-    page.get_by_role("button", name=re.compile("^Run")).nth(1).wait_for(timeout=120_000)
-    page.locator(".xrai-comparison").nth(2).wait_for(timeout=LONG)
-    return page
+def comparing(comparison: AfreshPage, request: pytest.FixtureRequest) -> Iterator[Page]:
+    yield from comparison.for_one_test(request)
 
 
 def test_first_paint_shows_the_difference_in_pairs_and_another_threshold_judges_every_model_again(

@@ -2,28 +2,32 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.served import Served, served, write_notebook
+from tests.browser.served import served
+from tests.browser.shared import AfreshPage, write_afresh
 from tests.browser.test_accessibility import violations
 
 LONG = 120_000
-CODE = """
+OUTCOMES = """
+import ipywidgets as w
 import xrai_widgets as xw
 from xrai_widgets.widgets import A11y, OutcomeView
 from xrai_widgets.widgets.parts import heading
 
 pictures, table = xw.examples.load("digits_network"), xw.examples.load("german_credit_forest")
 quick = {"n_samples": 3, "max_iter": 40, "binary_steps": 3, "noise": 0.0}
+outcomes = [
+    (xw.assess(table, "explanations.cem", n_samples=3, noise=0.0), table),
+    (xw.assess(pictures, "explanations.cem", **quick), pictures),
+    (xw.assess(pictures, "explanations.protodash", n_prototypes=5), pictures),
+]
 display(A11y(), heading("Results"))
 """
-VIEWS = [
-    'OutcomeView(xw.assess(table, "explanations.cem", n_samples=3, noise=0.0), subject=table)',
-    'OutcomeView(xw.assess(pictures, "explanations.cem", **quick), subject=pictures)',
-    'OutcomeView(xw.assess(pictures, "explanations.protodash", n_prototypes=5), subject=pictures)',
-]
+VIEWS = "w.VBox([OutcomeView(outcome, subject=subject) for outcome, subject in outcomes])"
 
 INSIDE = """node => {
   const box = node.closest(".widget-vbox").getBoundingClientRect();
@@ -32,18 +36,23 @@ INSIDE = """node => {
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def three(browser: Browser, browser_context_args: dict[str, Any], tmp_path_factory: Any) -> Iterator[AfreshPage]:
+    """Three results, computed once; their views are made anew for each test."""
     folder = tmp_path_factory.mktemp("contrast")
-    write_notebook(folder, "views", CODE, *VIEWS)
+    write_afresh(folder, "views", OUTCOMES, VIEWS)
+
+    def ready(page: Page) -> None:
+        expect(page.get_by_role("slider", name="prototypes")).to_be_visible(timeout=LONG)
+
     with served(folder, pool=0) as server:
-        yield server
+        shared = AfreshPage(browser, browser_context_args, server.app("views"), ready)
+        yield shared
+        shared.leave()
 
 
 @pytest.fixture
-def views(page: Page, app: Served) -> Page:
-    page.goto(app.app("views"), timeout=LONG)
-    expect(page.get_by_role("slider", name="prototypes")).to_be_visible(timeout=LONG)
-    return page
+def views(three: AfreshPage, request: pytest.FixtureRequest) -> Iterator[Page]:
+    yield from three.for_one_test(request)
 
 
 def picker(page: Page, number: int) -> Locator:

@@ -1,20 +1,23 @@
 """The story of a refused credit, in a real browser."""
 
 import re
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.shared import Visit
 from tests.browser.test_accessibility import violations
 
 LONG = 120_000
 
 
 @pytest.fixture
-def story(page: Page, gallery: str) -> Page:
-    page.goto(f"{gallery}voila/render/05_why_was_this_credit_refused.ipynb", timeout=LONG)
-    page.get_by_role("button", name=re.compile("^Run")).nth(1).wait_for(timeout=LONG)
-    return page
+def story(visit: Visit, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """The whole story; what one test edits the other does not look at."""
+    for page in visit("05_why_was_this_credit_refused.ipynb").for_one_test(request):
+        page.get_by_role("button", name=re.compile("^Run")).nth(1).wait_for(timeout=LONG)
+        yield page
 
 
 def test_the_story_says_what_leads_to_an_approval_and_another_limit_gives_another_answer(story: Page) -> None:

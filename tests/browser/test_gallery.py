@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from xrai_widgets.io.notebooks import notebook_folder, read_cards
+from tests.browser.shared import Visit
+from xrai_widgets.io.notebooks import Card, notebook_folder, read_cards
 
 CARDS = read_cards(notebook_folder())
 
@@ -28,15 +29,15 @@ def test_a_card_opens_and_run_gives_a_verdict(page: Page, gallery: str) -> None:
 
 
 @pytest.mark.parametrize("card", CARDS[1:], ids=[card.path for card in CARDS[1:]])
-def test_every_notebook_is_an_app(page: Page, gallery: str, card: object) -> None:
-    from xrai_widgets.io.notebooks import Card
-
-    assert isinstance(card, Card)
-    page.goto(f"{gallery}voila/render/{card.path}", timeout=120_000)
+def test_every_notebook_is_an_app(visit: Visit, card: Card) -> None:
+    """Where tests of its own have looked at the page before, it is theirs."""
+    shared = visit(card.path)
+    page = shared.show()
     expect(page.get_by_role("button", name="Run").first).to_be_visible(timeout=120_000)
     expect(page.get_by_role("heading", name=card.title)).to_be_visible()
     expect(page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']")).to_have_count(0)
     assert page.locator(".jp-InputArea-editor").count() == 0, "the sources stay in the notebook"
+    shared.leave()
 
 
 def test_a_page_that_is_not_there_says_so_without_outside_requests(page: Page, gallery: str) -> None:

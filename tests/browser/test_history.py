@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.conftest import wait_until_served
+from tests.browser.served import wait_until_served
 from tests.ports import free_port
 
 LONG = 120_000
@@ -31,6 +31,8 @@ def keeping(store: Path) -> Iterator[str]:
         "xrai_widgets",
         "serve",
         "--no-browser",
+        "--pool",
+        "0",
         "--port",
         str(port),
         "--store",

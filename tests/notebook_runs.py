@@ -1,0 +1,32 @@
+"""What a run of a notebook from top to bottom must show, wherever it ran."""
+
+from inspect import getsource
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from tests import notebook_claims
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+def with_claims(path: Path) -> NotebookNode:
+    """Return a notebook with a last cell that checks what it says in words: see `notebook_claims`."""
+    notebook = nbformat.read(path, as_version=4)
+    claims = getattr(notebook_claims, f"of_{path.stem}", None)
+    if claims is not None:
+        said = f"from typing import Any\n\n{getsource(claims)}\n\n{claims.__name__}(globals())"
+        notebook.cells.append(nbformat.v4.new_code_cell(said))
+    return notebook
+
+
+def check(notebook: NotebookNode) -> None:
+    """Look at the outputs of a notebook that was run: no error, no warning, and a widget."""
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    outputs = [output for cell in cells for output in cell.outputs]
+    assert [output for output in outputs if output.output_type == "error"] == []
+    assert all(cell.execution_count for cell in cells), "every cell has run"
+    said = [output.text for output in outputs if output.output_type == "stream" and output.name == "stderr"]
+    assert said == []
+    assert any(WIDGET in output.get("data", {}) for output in outputs), "a notebook must show a widget"
