@@ -87,4 +87,5 @@ def _proposal(predictions: Array, y: Array) -> tuple[str, str]:
     if told is None:
         return f"{asks} All predictions are the same, so the data propose none", "tolerance=…"
     number, what = told
-    return f"{asks} The held-out samples propose {number:g}, {what}", f"tolerance={number:g}"
+    said = f"{asks} The held-out samples propose {number:g}, {what}: set it in the form, or pass tolerance={number:g}"
+    return f"{said} (--set tolerance={number:g} on the command line)", f"tolerance={number:g}"
