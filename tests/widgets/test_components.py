@@ -157,7 +157,7 @@ def test_what_does_not_fit_is_listed_apart_with_the_reason(regression: Subject) 
     said = "".join(child.value for child in selector._list.children if hasattr(child, "value"))
     assert "regression (made for classification only)" in said
     fitting = {"attribute_inference", "lira", "pdtp"}
-    others = {"explanations.protodash", "robustness.evasion", MIA}
+    others = {"explanations.cem", "explanations.protodash", "robustness.evasion", MIA}
     assert set(selector._boxes) == {*others, *(f"privacy.{name}" for name in fitting)}
 
 
