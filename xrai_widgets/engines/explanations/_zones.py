@@ -1,6 +1,6 @@
 """Limits on a prediction, as a question with two or three answers: on which side of them does it lie?"""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -80,7 +80,7 @@ class Zones:
         scores, slopes = self.asking(answers.predict), None
         if answers.gradient is not None:
             slopes = _Slopes(answers.gradient, np.r_[0.0, self._limits[0]] / self.unit)
-        return replace(answers, predict=scores, logits=scores, gradient=slopes)
+        return Answers(scores, scores, slopes, answers.shape, answers.rows)
 
 
 @dataclass(frozen=True, eq=False)

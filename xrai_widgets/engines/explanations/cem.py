@@ -1,5 +1,6 @@
 """CEM: what would change the model's answer, and what suffices for it?"""
 
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -224,10 +225,8 @@ def cem(
         answers, y, classes = zones.answers(answers), zones.codes(y), zones.names
     answers, fits = led(answers, pool, None, space)
     answers = asked(answers, search, space, pool, seed)
-    penalty = None
-    if autoencoder:
-        trained = train_autoencoder(known, space, X.shape[1:], max(64, rows // 8), seed, step.part(0.0, 0.2))
-        penalty = Penalty(100.0 if gamma is None else gamma, trained)
+    trained = partial(train_autoencoder, known, space, X.shape[1:], max(64, rows // 8), seed, step.part(0.0, 0.2))
+    penalty = Penalty(100.0 if gamma is None else gamma, trained()) if autoencoder else None
     question = Question(
         answers,
         space,
@@ -250,11 +249,9 @@ def cem(
         error=None if penalty is None else penalty.autoencoder.error,
         zones=zones,
     )
-    first = next(iter(explained.parts.values()))[0]
-    lacking = [] if blanks is None else blanks.notes(samples)
+    first, lacking = next(iter(explained.parts.values()))[0], [] if blanks is None else blanks.notes(samples)
     explained.notes += [question.said, *rule_notes(answers, fits), *class_notes(explained, pool), *lacking]
-    exact = search == "automatic"
-    levels = None if thresholds is None else Levels.of(thresholds, space)
+    exact, levels = search == "automatic", None if thresholds is None else Levels.of(thresholds, space)
     means = Means(
         plane=planes(first, seed) if exact and fits else None,
         regions=regions if exact else None,
@@ -267,8 +264,7 @@ def cem(
         levels=levels,
         known_linear=linear is not None,
     )
-    if means.plane is None:
-        explained.notes += difference_notes(search, answers, pool, seed)
+    explained.notes += difference_notes(search, answers, pool, seed) if means.plane is None else []
     with calm(samples.size):
         explain_all(explained, question, means, noise, seed, step.part(0.2 if autoencoder else 0.0, 0.98))
     explained.notes += empty_notes(explained)
