@@ -189,6 +189,21 @@ def test_both_attacks_find_both_ways_of_a_smooth_function(attack: str) -> None:
     assert (finding.tables["samples"]["found_by"] != "").all()
 
 
+def test_pgd_follows_the_gradient_of_a_torch_regression() -> None:
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(torch.nn.Linear(2, 16), torch.nn.Tanh(), torch.nn.Linear(16, 1)).double().eval()
+    X = np.random.default_rng(0).uniform(0.2, 0.8, size=(30, 2))
+    subject = Subject.of(module, X, X[:, 0], task="regression", bounds=(0.0, 1.0))
+    finding = run(subject, tolerance=0.02, n_samples=30, attack="pgd")
+    axis = np.linspace(0, 1, 801)
+    grid = np.stack([part.ravel() for part in np.meshgrid(axis, axis, indexing="ij")], axis=1)
+    told, own = subject.predict(grid), subject.predict(X)
+    truth = [size(grid[np.abs(told - o) > 0.02] - x, "l2").min(initial=np.inf) for x, o in zip(X, own, strict=True)]
+    assert (distances(finding) <= np.array(truth) * 1.001).all()
+    assert "projected gradient descent" in set(finding.tables["samples"]["found_by"])
+
+
 # --- what is no change, and what may not change -----------------------------------------------------------------------
 
 
