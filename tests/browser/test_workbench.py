@@ -38,7 +38,7 @@ def test_picking_another_example_changes_everything_that_depends_on_it(start_her
     )
     expect(start_here.locator(".xrai-scoreboard")).to_contain_text("R²")
     expect(start_here.get_by_text("regression (made for classification only)").first).to_be_visible()
-    expect(start_here.get_by_role("checkbox")).to_have_count(5)
+    expect(start_here.get_by_role("checkbox")).to_have_count(7)
 
 
 def test_run_gives_verdicts_in_words_shapes_and_colours(start_here: Page) -> None:

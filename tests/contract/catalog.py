@@ -26,6 +26,10 @@ SMALL: dict[str, dict[str, Any]] = {
     "privacy.pdtp": {"n_samples": 4, "repeats": 1, "null_draws": 5},
     "robustness.evasion": {"n_samples": 12, "max_iter": 5},
 }
+REGRESSION: dict[str, dict[str, Any]] = {  # what a regression must be asked
+    "explanations.cem": {"above": 200.0},
+    "robustness.evasion": {"tolerance": 50.0},
+}
 GAPS = "boosting_with_missing_cells"
 SUBJECTS = ("breast_cancer_logistic", "german_credit_forest", "digits_network", "diabetes_tree", GAPS)
 
@@ -57,9 +61,20 @@ every_pair = pytest.mark.parametrize(
 )
 
 
-def small(entry: Assessment) -> dict[str, Any]:
-    """Return parameters with which the engine takes a second or two."""
-    return SMALL.get(entry.name, {})
+def small(entry: Assessment, name: str = "") -> dict[str, Any]:
+    """Return parameters with which the engine takes a second or two, and applies to the subject of that name."""
+    asked = REGRESSION.get(entry.name, {}) if name and load(name).task == "regression" else {}
+    return {**SMALL.get(entry.name, {}), **asked}
+
+
+def judged(entry: Assessment, name: str) -> set[str]:
+    """Return the measures of an engine in the task of a subject."""
+    return {measure.key for measure in entry.measures if measure.task in (None, load(name).task)}
+
+
+def examples_of(entry: Assessment) -> list[str]:
+    """Return the first subject of each task that the engine serves."""
+    return [example_for(entry, [name for name in SUBJECTS if load(name).task == task]) for task in sorted(entry.tasks)]
 
 
 def example_for(entry: Assessment, names: Iterable[str] = SUBJECTS) -> str:
@@ -127,13 +142,13 @@ def watched(subject: Subject, entry: Assessment, params: dict[str, Any], seed: i
 @cache
 def first(entry: Assessment, name: str) -> Run:
     """Return the one run of a pair that all tests of the pair look at."""
-    return watched(load(name), entry, small(entry), seed=1)
+    return watched(load(name), entry, small(entry, name), seed=1)
 
 
 @cache
 def second(entry: Assessment, name: str) -> Run:
     """Return its one repetition, with other global random states."""
-    return watched(load(name), entry, small(entry), seed=2)
+    return watched(load(name), entry, small(entry, name), seed=2)
 
 
 def _arrays(subject: Subject) -> dict[str, np.ndarray[Any, Any]]:

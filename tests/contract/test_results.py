@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from tests.contract.catalog import every_engine, every_pair, example_for, first, load, second
+from tests.contract.catalog import every_engine, every_pair, example_for, examples_of, first, judged, load, second
 from xrai_widgets.core import Assessment
 from xrai_widgets.io.outcomes import outcome_from_dict, outcome_to_dict
 from xrai_widgets.results.charts import draw
@@ -32,9 +32,13 @@ def test_every_value_has_an_interval_and_a_count(entry: Assessment, name: str) -
 
 @every_engine
 def test_every_measure_is_among_the_values_and_known_to_the_packaged_policy_or_free(entry: Assessment) -> None:
-    outcome = first(entry, example_for(entry)).outcome
-    assert outcome.finding is not None
-    assert {measure.key for measure in entry.measures} <= set(outcome.finding.values)
+    for name in examples_of(entry):
+        outcome = first(entry, name).outcome
+        assert outcome.finding is not None, outcome.reason
+        assert judged(entry, name) <= set(outcome.finding.values)
+        others = {measure.key for measure in entry.measures} - judged(entry, name)
+        assert not others & set(outcome.finding.values)
+        assert not judge(outcome).missing, "a policy for both tasks asks none for the numbers of the other"
     thresholds = Policy.default().thresholds.get(entry.name, {})
     assert set(thresholds) <= {measure.key for measure in entry.measures}
 

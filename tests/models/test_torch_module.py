@@ -129,13 +129,25 @@ def test_a_sigmoid_at_the_end_is_not_applied_twice(module: Any) -> None:
     check_gradient(subject)
 
 
+def test_the_gradient_of_a_regression_is_that_of_its_prediction_whatever_y() -> None:
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Tanh(), torch.nn.Linear(8, 1)).double().eval()
+    rows = np.random.default_rng(0).normal(size=(20, 4))
+    subject = Subject.of(module, rows, np.linspace(0, 1, 20), task="regression")
+    assert subject.gradient is not None
+    step = 1e-6
+    told = [(subject.predict(rows + step * e) - subject.predict(rows - step * e)) / (2 * step) for e in np.eye(4)]
+    for y in (np.zeros(20), np.full(20, 2)):
+        np.testing.assert_allclose(subject.gradient(rows, y), np.column_stack(told), rtol=1e-5, atol=1e-8)
+
+
 def test_one_output_and_values_make_a_regression() -> None:
     module = body(1)
     for target in (X[:, 0], np.arange(600), np.arange(600.0)):
         subject = Subject.of(module, X, target)
         assert (subject.task, subject.outputs) == ("regression", "values")
         assert np.allclose(subject.predict(subject.X), answers(module, X)[:, 0])
-        assert subject.gradient is None
+        assert subject.gradient is not None, "that of the prediction"
     assert Subject.of(module, X, TWO.astype(float), task="regression").task == "regression"
 
 

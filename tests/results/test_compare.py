@@ -110,7 +110,7 @@ def test_other_parameters_are_not_compared_and_named(runs: tuple[list[Outcome], 
 
 def test_what_did_not_end_well_is_named(runs: tuple[list[Outcome], list[Outcome]], regression: Subject) -> None:
     made = compare(runs[0][1], assess(regression, EVASION, **SMALL))
-    assert "diabetes_tree: not applicable, regression" in " ".join(made.notes)
+    assert "diabetes_tree: not applicable, a regression needs a tolerance" in " ".join(made.notes)
 
 
 def test_three_subjects_are_compared_with_the_first(runs: tuple[list[Outcome], list[Outcome]]) -> None:

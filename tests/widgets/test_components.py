@@ -157,7 +157,8 @@ def test_what_does_not_fit_is_listed_apart_with_the_reason(regression: Subject) 
     said = "".join(child.value for child in selector._list.children if hasattr(child, "value"))
     assert "regression (made for classification only)" in said
     fitting = {"attribute_inference", "lira", "pdtp"}
-    assert set(selector._boxes) == {"explanations.protodash", MIA, *(f"privacy.{name}" for name in fitting)}
+    others = {"explanations.cem", "explanations.protodash", "robustness.evasion", MIA}
+    assert set(selector._boxes) == {*others, *(f"privacy.{name}" for name in fitting)}
 
 
 def test_ticking_selects_and_forecasts(forest: Subject) -> None:

@@ -1,9 +1,10 @@
 """What a policy may judge of a finding."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from xrai_widgets.core.finding import Bound, check_bounds
+from xrai_widgets.core.subject import Task
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class Measure:
         defined by how it is measured, as the advantage of one attacker. A finding may say otherwise for its run.
     attacker : bool
         The value is what one named attacker gets: it may pass, and says nothing of a stronger attacker.
+    task : {"classification", "regression"}, optional
+        The only task in which it is measured; None: in every task that the assessment serves.
     """
 
     key: str
@@ -33,9 +36,12 @@ class Measure:
     meaning: str = ""
     bound: Bound | None = None
     attacker: bool = False
+    task: Task | None = None
 
     def __post_init__(self) -> None:
         if self.better not in {"lower", "higher"}:
             raise ValueError(f"better of the measure {self.key!r} must be 'lower' or 'higher', got {self.better!r}")
+        if self.task not in (None, *get_args(Task)):
+            raise ValueError(f"task of the measure {self.key!r} must be one of {get_args(Task)}, got {self.task!r}")
         if self.bound is not None:
             check_bounds({self.key: self.bound})

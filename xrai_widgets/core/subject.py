@@ -49,7 +49,8 @@ class Subject:
     X_new, y_new, new_ids : array, optional
         A batch to be judged.
     gradient : callable, optional
-        (X, y) → derivative of the cross-entropy with respect to X, in the shape of X.
+        (X, y) → derivative of the cross-entropy with respect to X, in the shape of X; of a regression that of the
+        prediction, whatever y.
     logits : callable, optional
         (n, …) → (n, k) before the softmax.
     embed : callable, optional

@@ -49,7 +49,8 @@ def hop_skip_jump(
     best : Best
         Filled in place, so that what is found is kept if the attack is cancelled.
     pool, pool_classes : array (r, d), int array (r,)
-        Real samples and the model's answers; the nearest one of another class is where the search starts.
+        Real samples and what the model told of them (`Problem.told`); the nearest one of another class is where the
+        search starts.
     partial : callable
         Makes the finding so far.
 
@@ -97,11 +98,12 @@ def _start(
     free = problem.space.free
 
     def real(number: int) -> tuple[Array, Array]:
-        origin, other = problem.origins[number], np.flatnonzero(pool_classes != problem.labels[number])
+        origin, classes = problem.origins[number], problem.seen(pool_classes, number)
+        other = np.flatnonzero(classes != problem.labels[number])
         there = problem.space.held(coordinates[other], origin)
         size = np.abs((there - origin)[:, free]).sum(axis=1)
-        chosen = _in_turn(size, pool_classes[other])[:_CANDIDATES]
-        return np.where(free, there[chosen], origin), pool_classes[other[chosen]]
+        chosen = _in_turn(size, classes[other])[:_CANDIDATES]
+        return np.where(free, there[chosen], origin), classes[other[chosen]]
 
     def anywhere(number: int) -> tuple[Array, Array]:
         low, high = problem.space.box_around(problem.origins[number])

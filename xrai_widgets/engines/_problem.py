@@ -7,6 +7,7 @@ import numpy as np
 
 from xrai_widgets.core import Array, Predict
 from xrai_widgets.core.decision import labels
+from xrai_widgets.engines._band import seen
 from xrai_widgets.engines._space import Norm, Space
 
 
@@ -31,6 +32,8 @@ class Problem:
         How many samples may be held at once.
     decide : callable, optional
         Says the model's classes where they are not the most probable ones.
+    offsets : array (n, k), optional
+        What each sample adds to the outputs for its changes before the largest one is the answer: a `Band`.
     """
 
     predict: Predict
@@ -42,6 +45,7 @@ class Problem:
     norm: Norm
     rows: int
     decide: Predict | None = None
+    offsets: Array | None = None
 
     @cached_property
     def origins(self) -> Array:
@@ -56,13 +60,24 @@ class Problem:
         ]
         return np.concatenate(parts) if parts else np.empty(0, dtype=np.intp)
 
+    def told(self, samples: Array) -> Array:
+        """Return what `seen` turns into answers: the model's classes (r,), or with ``offsets`` its outputs (r, k)."""
+        if self.offsets is None:
+            return self.classes(samples)
+        parts = [samples[start : start + self.rows] for start in range(0, max(len(samples), 1), self.rows)]
+        return np.concatenate([self.predict(part.reshape(-1, *self.shape)) for part in parts])
+
+    def seen(self, told: Array, owner: Array | int) -> Array:
+        """Return the answers (r,) as those of changes of the samples ``owner``."""
+        return seen(told, None if self.offsets is None else self.offsets[owner])
+
     def adversarial(self, points: Array, owner: Array) -> Array:
         """Return whether each point (r, D), a change of the sample number ``owner``, is answered otherwise."""
         verdicts = np.empty(len(points), dtype=bool)
         for start in range(0, len(points), self.rows):
             part = slice(start, start + self.rows)
             changed = self.space.to_samples(points[part], self.samples[owner[part]])
-            verdicts[part] = self.classes(changed) != self.labels[owner[part]]
+            verdicts[part] = self.seen(self.told(changed), owner[part]) != self.labels[owner[part]]
         return verdicts
 
     def distances(self, points: Array, owner: Array) -> Array:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -106,6 +107,7 @@ def turned_by_chance(
     seed: int,
     step: Step,
     decide: Predict | None = None,
+    tolerance: float | None = None,
 ) -> Array:
     """Return for each changed sample (m,) the share of random changes of the same size that turn its answer.
 
@@ -120,6 +122,8 @@ def turned_by_chance(
         Flat samples and their changes; missing numbers (NaN) stand in both, or in neither.
     decide : callable, optional
         Says the model's classes where they are not the most probable ones.
+    tolerance : float, optional
+        Of a regression: the answer is turned where the prediction changes by more.
 
     Raises
     ------
@@ -140,13 +144,15 @@ def turned_by_chance(
         part = slice(start, start + rows)
         before, given = samples[part], changed[part]
         largest = change.space.distance(given, before, change.norm) * (1 + 1e-6) + 1e-12
-        answers = labels(predict, decide, before.reshape(-1, *shape))
+        ask = partial(labels, predict, decide) if tolerance is None else predict
+        answers = ask(before.reshape(-1, *shape))
         turned, counted = np.zeros(len(before)), np.zeros(len(before))
         for _ in range(_DRAWS):
             drawn = change.draw(before, given, rng)
             other = (np.abs(drawn - given) > 1e-12).any(axis=1)
             other &= change.space.distance(drawn, before, change.norm) <= largest
-            turned += other & (labels(predict, decide, drawn.reshape(-1, *shape)) != answers)
+            now = ask(drawn.reshape(-1, *shape))
+            turned += other & (now != answers if tolerance is None else np.abs(now - answers) > tolerance)
             counted += other
         share[part] = np.where(counted > 0, turned / np.maximum(counted, 1), np.nan)
     return share

@@ -189,6 +189,7 @@ def adapt_estimator(model: Any, inputs: Inputs, X: Array, outputs: Declared | No
     inside: dict[str, Any] = {"linear": linear, "thresholds": thresholds_of(model, filled(X[:64]), inputs)}
     if task == "regression":
         refit = Refit(model, inputs, None)
+        inside["regions"] = leaf_boxes(model, X[:64], inputs) if inputs.numeric else None
         return Adapted(task, "values", Values(model, inputs), fit=refit, state=digest(model), **inside)
     classes = (-1, 1) if is_detector(model) else tuple(np.asarray(model.classes_).tolist())
     if len(classes) < 2:

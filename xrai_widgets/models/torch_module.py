@@ -1,12 +1,12 @@
 """torch modules: probabilities, logits, input gradients and last-layer features."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from xrai_widgets.core.subject import Array, Gradient, Task
+from xrai_widgets.core.subject import Array, Task
 from xrai_widgets.models import labels
 from xrai_widgets.models.adapted import (
     Adapted,
@@ -20,6 +20,7 @@ from xrai_widgets.models.adapted import (
     still_shares,
 )
 from xrai_widgets.models.asking import one_tensor
+from xrai_widgets.models.derivatives import gradient_if_any
 from xrai_widgets.models.inputs import Inputs
 from xrai_widgets.models.number_types import as_type
 from xrai_widgets.models.state import digest
@@ -178,19 +179,28 @@ class TorchModel:
 
     @property
     def differentiable(self) -> bool:
-        """Whether the samples enter as fractions: an embedding's have no derivative."""
-        return bool(self.dtype.is_floating_point)
+        """Whether the samples enter as fractions (an embedding's have no derivative), and as the user has them."""
+        return bool(self.dtype.is_floating_point) and not self.changes_samples
 
     def gradient(self, X: Array, y: Array) -> Array:
         """Return the derivative of the cross-entropy of class ``y`` with respect to X, in the shape of X."""
         import torch
 
+        chosen = torch.as_tensor(np.array(y), device=self._device)
+        return self._derivative(X, lambda out, part: self._loss(out, chosen[part]))
+
+    def slope(self, X: Array, y: Array) -> Array:  # noqa: ARG002 - a prediction has no classes
+        """Return the derivative of the prediction of a regression with respect to X, in the shape of X."""
+        return self._derivative(X, lambda out, _: out.sum())
+
+    def _derivative(self, X: Array, of: Callable[[Any, slice], Any]) -> Array:
+        import torch
+
         parts = []
         for start in range(0, len(X), _BATCH):
-            batch = self._tensor(X[start : start + _BATCH]).requires_grad_(True)
-            chosen = torch.as_tensor(np.array(y[start : start + _BATCH]), device=self._device)
-            loss = self._loss(self._module(batch), chosen)
-            parts.append(torch.autograd.grad(loss, batch)[0].double().cpu().numpy())
+            part = slice(start, start + _BATCH)
+            batch = self._tensor(X[part]).requires_grad_(True)
+            parts.append(torch.autograd.grad(of(self._module(batch), part), batch)[0].double().cpu().numpy())
         return self._inputs.as_encoded(np.concatenate(parts), X.shape)
 
     def embed(self, X: Array) -> Array:
@@ -276,24 +286,14 @@ def adapt_torch(
     if task == "regression":
         if not model.single:
             raise Refused(f"multi-output models are not supported: the module gives {k} outputs; allowed: one")
-        return Adapted(task, "values", model.values, state=digest(module))
+        slope = gradient_if_any(model.differentiable, model.slope, parts[0][:2])
+        return Adapted(task, "values", model.values, gradient=slope, state=digest(module))
     return Adapted(
         task,
         "probabilities",
         model.predict,
         logits=model.logits,
-        gradient=_gradient(model, parts[0][:2]),
+        gradient=gradient_if_any(model.differentiable, model.gradient, parts[0][:2]),
         embed=model.embed if model.has_linear else None,
         state=digest(module),
     )
-
-
-def _gradient(model: TorchModel, rows: Array) -> Gradient | None:
-    """Return the gradient where there is one: quantised layers and embeddings have none."""
-    if not model.differentiable or model.changes_samples:
-        return None
-    try:
-        model.gradient(rows, np.zeros(len(rows), dtype=np.int64))
-    except RuntimeError:
-        return None
-    return model.gradient

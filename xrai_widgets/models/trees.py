@@ -68,14 +68,15 @@ def flatten(estimator: Any, rows: Array) -> FlatForest | None:
 
 
 def leaf_boxes(estimator: Any, X: Array, inputs: Inputs) -> Array | None:
-    """Return the leaves of a single classification tree as closed boxes (2, leaves, d) in the columns of X, or None.
+    """Return the leaves of a single tree as closed boxes (2, leaves, d) in the columns of X, or None.
 
     scikit-learn compares in float32: a box ends at the last float32 number on its side of each threshold, or the last
     whole number in a column of those. That the tree answers alike all over each box is checked at its corners.
     """
-    from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
+    from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor
 
-    if type(estimator) not in (DecisionTreeClassifier, ExtraTreeClassifier):
+    values = type(estimator) in (DecisionTreeRegressor, ExtraTreeRegressor)
+    if not values and type(estimator) not in (DecisionTreeClassifier, ExtraTreeClassifier):
         return None
     d = int(np.prod(X.shape[1:]))
     column = inputs.places  # the model may take them in another order
@@ -102,6 +103,8 @@ def leaf_boxes(estimator: Any, X: Array, inputs: Inputs) -> Array | None:
         np.where(np.isinf(boxes[0]), np.minimum(boxes[1], rows.min(axis=0)), boxes[0]),
         np.where(np.isinf(boxes[1]), np.maximum(boxes[0], rows.max(axis=0)), boxes[1]),
     )
-    told = tree.value[leaves[held], 0]
-    answers = [estimator.predict_proba(inputs.to_user(corner.reshape(-1, *X.shape[1:]))) for corner in corners]
-    return boxes if all(np.allclose(answer, told, rtol=0, atol=1e-9) for answer in answers) else None
+    told = tree.value[leaves[held], 0, 0] if values else tree.value[leaves[held], 0]
+    ask = estimator.predict if values else estimator.predict_proba
+    answers = [ask(inputs.to_user(corner.reshape(-1, *X.shape[1:]))) for corner in corners]
+    near = 1e-9 * max(1.0, float(np.abs(told).max())) if values else 1e-9
+    return boxes if all(np.allclose(answer, told, rtol=0, atol=near) for answer in answers) else None

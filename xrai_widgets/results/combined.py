@@ -89,7 +89,8 @@ def combined(outcomes: Iterable[Outcome]) -> list[Combined]:
     for subject in dict.fromkeys(outcome.subject for outcome in whole):
         mine = [o for o in whole if o.subject == subject and _points(o) is not None]
         first = next((o for o in mine if o.assessment == EVASION and o.status == "ok"), None)
-        if first is not None and len(mine) > 1:
+        asks = first is not None and first.finding is not None and KEY in first.finding.values  # a regression does not
+        if first is not None and asks and len(mine) > 1:
             others = [outcome for outcome in mine if outcome is not first]
             made = _read_together(first, others)
             found += [] if made is None else [made]

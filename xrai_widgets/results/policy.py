@@ -1,13 +1,13 @@
 """Thresholds, and what an outcome is worth against them. Thresholds live nowhere else."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from importlib import resources
 from pathlib import Path
 
-from xrai_widgets.core import Bound, Measure, Outcome, closest, registered
+from xrai_widgets.core import Bound, Finding, Measure, Outcome, closest, registered
 from xrai_widgets.results.split_leak import beyond
 from xrai_widgets.results.subgroups import GroupCheck, judge_groups
 from xrai_widgets.results.threshold import WORST_FIRST, Status, Threshold, standing
@@ -192,9 +192,16 @@ def judge(outcome: Outcome, policy: Policy | None = None, today: date | None = N
         checks.append(Check(key, value, low, high, count, threshold, status, waiver, waived, bound, reason, attacker))
     found: list[Status] = [check.status for check in checks] + ["fail" for _ in bad]
     worst: Status = min(found, key=WORST_FIRST.index, default="not judged")
-    made = Verdict(worst, tuple(checks), "", groups, tuple(key for key in thresholds if key not in finding.values))
+    made = Verdict(worst, tuple(checks), "", groups, _lacking(thresholds, measures, finding))
     why = "; ".join(dict.fromkeys(made.unjudged.values())) or "the policy has no threshold for it"
     return made if worst != "not judged" else replace(made, reason=why)
+
+
+def _lacking(thresholds: Iterable[str], measures: Mapping[str, Measure], finding: Finding) -> tuple[str, ...]:
+    """Return the measures with a threshold that the run should have given; those of another task are none."""
+    tasks = {measures[key].task for key in finding.values if key in measures} - {None}
+    here = [key for key in thresholds if not tasks or measures[key].task in {None, *tasks}]
+    return tuple(key for key in here if key not in finding.values)
 
 
 def _tables(text: str, source: str) -> dict[str, object]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xrai_widgets.core import Array, Assessment, Cancelled, Finding, Subject
+from xrai_widgets.core import Array, Assessment, Cancelled, Finding, Measure, Subject
 from xrai_widgets.runtime.run_step import RunStep
 
 FEWEST, MOST = 10, 20
@@ -69,7 +69,7 @@ def _add(
         if ended["status"] == "cancelled":
             ending = {"status": "cancelled", "reason": f"{ended['reason']}; the subgroups are not complete"}
             break
-        rows += _rows(entry, group, ended)
+        rows += _rows([m for m in entry.measures if m.task in (None, subject.task)], group, ended)
     frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"value": float, "low": float, "high": float})
     return {**ending, "finding": replace(finding, tables={**finding.tables, "subgroups": frame})}
 
@@ -110,15 +110,15 @@ def _measure(subject: Subject, entry: Assessment, group: Any, step: RunStep, mea
     return measured(only(subject, group), step)
 
 
-def _rows(entry: Assessment, group: Any, ended: dict[str, Any]) -> list[dict[str, Any]]:
+def _rows(measures: list[Measure], group: Any, ended: dict[str, Any]) -> list[dict[str, Any]]:
     finding: Finding | None = ended.get("finding")
     name = str(group)
     if finding is None:
         # an error may quote a sample, and this table is part of every report: its number leads to the log
         said = ended["reason"] if ended["status"] != "error" else f"failed ({ended['reason'].rpartition('(')[2]}"
-        return [{"group": name, "measure": measure.key, "n": 0, "note": said} for measure in entry.measures]
+        return [{"group": name, "measure": measure.key, "n": 0, "note": said} for measure in measures]
     rows = []
-    for measure in entry.measures:
+    for measure in measures:
         if measure.key not in finding.values:
             rows.append({"group": name, "measure": measure.key, "n": 0, "note": "no such number in this subgroup"})
             continue

@@ -13,6 +13,7 @@ from xrai_widgets.widgets.parts import LABELS, Html, wide
 from xrai_widgets.widgets.session import Change
 
 _SLIDER = 20  # a range that reaches further beyond the default gets a box for the number instead of a slider
+_LEAST = 1e-6  # a lowest number below this only keeps 0 out
 
 
 class ParameterForm(w.VBox):  # type: ignore[misc]
@@ -112,7 +113,7 @@ def _control(parameter: Parameter) -> w.Widget:
 
 def _number(parameter: Parameter) -> w.Widget:
     whole = parameter.kind == "int"
-    value = parameter.default if parameter.default is not None else (parameter.range.low if parameter.range else 0)
+    value = parameter.default if parameter.default is not None else _start(parameter)
     if parameter.range is None or parameter.range.high > _SLIDER * max(abs(value), 1e-9 if not whole else 5):
         return (w.IntText if whole else w.FloatText)(value=value, continuous_update=False)
     low, high = parameter.range.low, parameter.range.high
@@ -120,6 +121,13 @@ def _number(parameter: Parameter) -> w.Widget:
         return w.IntSlider(value=value, min=int(low), max=int(high), continuous_update=False)
     step = 10.0 ** (len(f"{int(high - low)}") - 1) / 100 if high - low >= 1 else (high - low) / 100
     return w.FloatSlider(value=value, min=low, max=high, step=step, readout_format=".3g", continuous_update=False)
+
+
+def _start(parameter: Parameter) -> float:
+    """Return where the control of a number without default starts: no limit that is there only to keep 0 out."""
+    if parameter.range is None:
+        return 0
+    return 1.0 if 0 < parameter.range.low < _LEAST else parameter.range.low
 
 
 _MAKERS: dict[str, Callable[[Parameter], w.Widget]] = {

@@ -22,7 +22,8 @@ from xrai_widgets.core import Array, Constraint, Subject, find
 from xrai_widgets.engines._problem import Best, Problem
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.robustness import evasion
-from xrai_widgets.engines.robustness._evasion_finding import Attacked, evasion_finding
+from xrai_widgets.engines.robustness._evasion_finding import evasion_finding
+from xrai_widgets.engines.robustness._evasion_parts import Attacked
 from xrai_widgets.engines.robustness._evasion_search import Search, near_hits
 from xrai_widgets.runtime import run as measure
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from xrai_widgets.core import Array, Predict
 from xrai_widgets.core.decision import labels as classes_of
+from xrai_widgets.engines._band import seen
 from xrai_widgets.engines._search.differences import Differences
 from xrai_widgets.engines._space import Space
 
@@ -121,6 +122,8 @@ class Contrast:
         γ times the error of the autoencoder.
     price : {"elastic", "linf"}
         What a change costs: β‖δ‖₁ + ‖δ‖₂², or ‖δ‖∞.
+    offsets : array (n, k), optional
+        What each instance adds to the scores of its changes: a `Band`.
     """
 
     mode: Mode
@@ -135,6 +138,20 @@ class Contrast:
     beta: float
     penalty: Penalty | None = None
     price: Price = "elastic"
+    offsets: Array | None = None
+
+    def scores(self, flat: Array, owner: Array) -> Array:
+        """Return (r, k) of samples that belong to the instances ``owner``."""
+        scores = self.answers.scores(flat)
+        return scores if self.offsets is None else scores + self.offsets[owner]
+
+    def told(self, flat: Array) -> Array:
+        """Return what `seen` turns into answers: classes (r,), or with ``offsets`` scores (r, k)."""
+        return self.answers.labels(flat) if self.offsets is None else self.answers.scores(flat)
+
+    def seen(self, told: Array, owner: Array | int) -> Array:
+        """Return the answers (r,) as those of changes of the instances ``owner``."""
+        return seen(told, None if self.offsets is None else self.offsets[owner])
 
     def judge(self, flat: Array, owner: Array) -> tuple[Array, Array, Array]:
         """Return (margin, class of the best rival, success) of samples that belong to the instances ``owner``.
@@ -142,7 +159,7 @@ class Contrast:
         Where the model has a rule of its own, a success is an answer by it, and the rival what it answers instead; a
         margin that says the opposite is cut at 0.
         """
-        scores = self.answers.scores(flat)
+        scores = self.scores(flat, owner)
         label, row = self.labels[owner], np.arange(len(flat))
         answer = self.answers.labels(flat, scores)
         own = scores[row, label]
@@ -223,7 +240,7 @@ class Contrast:
     def part(self, rows: slice | Array) -> "Contrast":
         """Return the question for some of the instances."""
         sliced = {name: getattr(self, name)[rows] for name in ("samples", "labels", "origins", "low", "high")}
-        return replace(self, **sliced)
+        return replace(self, **sliced, offsets=None if self.offsets is None else self.offsets[rows])
 
     @property
     def smooth(self) -> bool:

@@ -181,10 +181,10 @@ def _start_from_samples(contrast: Contrast, second: Found, pool: Array, rows: in
     if contrast.mode == "PP":
         second.ask(contrast, contrast.samples, np.arange(n))
         return
-    answers = contrast.answers.labels(pool)
+    told = contrast.told(pool)
     taken, owners = [], []
     for number in range(0, n, _STARTS):
-        others = pool[answers != contrast.labels[number]]
+        others = pool[contrast.seen(told, number) != contrast.labels[number]]
         if not len(others) or second.done[number]:
             continue
         owner = np.full(len(others), number)

@@ -29,12 +29,14 @@ def cross_leaves(contrast: Contrast, found: Found, regions: Array, step: Step, p
     """
     settled = np.zeros(len(contrast.samples), dtype=bool)
     inside = np.clip(np.zeros(regions.shape[2]), *regions)
-    scores = contrast.answers.scores(inside)
-    answer = contrast.answers.labels(inside, scores)
+    told = contrast.answers.scores(inside)
+    classes = contrast.answers.labels(inside, told) if contrast.offsets is None else None
     for number in range(len(contrast.samples)):
         if number % _NEWS == 0:
             step(number / len(contrast.samples), f"{contrast.mode}: leaves of the tree", partial)
         label = contrast.labels[number]
+        scores = told if contrast.offsets is None else told + contrast.offsets[number]
+        answer = scores.argmax(axis=1) if classes is None else classes
         rivals = np.delete(scores, label, axis=1).max(axis=1)
         gap = rivals - scores[:, label]
         gap = gap if contrast.answers.decide is None else agreeing(gap, answer != label)

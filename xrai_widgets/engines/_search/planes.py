@@ -81,8 +81,8 @@ def cross_linear(contrast: Contrast, found: Found, weights: Array, bias: Array) 
 
     Parameters
     ----------
-    weights, bias : array (k, d), array (k,)
-        As `Subject.linear`.
+    weights, bias : array (k, d), array (k,) or (n, k)
+        As `Subject.linear`; or intercepts for each instance.
 
     Returns
     -------
@@ -176,7 +176,7 @@ def approach(contrast: Contrast, found: Found, rounds: int, step: Step) -> None:
     The search on c follows whichever rival is nearest at the moment, and so may miss a cheaper one.
     """
     n = len(contrast.samples)
-    scores = contrast.answers.scores(contrast.origins)
+    scores = contrast.scores(contrast.origins, np.arange(n))
     scores[np.arange(n), contrast.labels] = -np.inf
     rivals = np.argsort(-scores, axis=1)[:, : min(_RIVALS, scores.shape[1] - 1)] if contrast.mode == "PN" else None
     owner = np.arange(n) if rivals is None else np.repeat(np.arange(n), rivals.shape[1])
@@ -215,7 +215,7 @@ def _tangent(contrast: Contrast, points: Array, owner: Array, goal: Array | None
 
     The lead is over the best rival there, or of the class ``goal``.
     """
-    scores, label, row = contrast.answers.scores(points), contrast.labels[owner], np.arange(len(points))
+    scores, label, row = contrast.scores(points, owner), contrast.labels[owner], np.arange(len(points))
     if goal is None:
         others = scores.copy()
         others[row, label] = -np.inf

@@ -19,7 +19,7 @@ def towards_samples(
     Parameters
     ----------
     pool, classes : array (r, d), int array (r,)
-        Real samples and the model's answers.
+        Real samples and what the model told of them (`Contrast.told`).
 
     Returns
     -------
@@ -54,7 +54,7 @@ def _targets(
 ) -> tuple[Array, Array]:
     targets, owners = [np.empty((0, pool.shape[1]))], [np.empty(0, dtype=np.intp)]
     for number in numbers:
-        others = pool[classes != contrast.labels[number]]
+        others = pool[contrast.seen(classes, number) != contrast.labels[number]]
         if not len(others):
             continue
         owner = np.full(len(others), number)

@@ -13,6 +13,7 @@ from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.engines._search.contrast import Contrast
 from xrai_widgets.engines._search.found import Found
 from xrai_widgets.engines._statistics import Estimate
+from xrai_widgets.engines.explanations._zones import Zones
 
 CHANGED = 1e-6  # share of a feature's range from which on it counts as changed
 _SHOWN_ROWS = 200
@@ -33,6 +34,8 @@ class Explained:
         Flat samples → (n,) error of the autoencoder.
     stability : DataFrame, optional
         Filled once the noisy copies have been explained.
+    zones : Zones, optional
+        The classes of a regression.
     """
 
     index: Array
@@ -47,6 +50,12 @@ class Explained:
     stability: pd.DataFrame | None = None
     notes: list[str] = field(default_factory=list)
     bounds: Mapping[str, Bound] = field(default_factory=dict)
+    zones: Zones | None = None
+
+    @property
+    def unit(self) -> float:
+        """The unit of leads, in that of y for a regression."""
+        return 1.0 if self.zones is None else self.zones.unit
 
     @property
     def names(self) -> list[str]:
@@ -161,13 +170,18 @@ def _samples(explained: Explained, finished: bool) -> pd.DataFrame:
         "class": names[explained.y[explained.index]],
         "answer": names[contrast.labels],
     }
+    if explained.zones is not None and finished:
+        table["prediction"] = explained.zones.predictions(contrast.answers.scores(contrast.samples))
     for mode, (contrast, found) in explained.parts.items():
         key, looked = mode.lower(), np.isfinite(found.margin)
         share = contrast.space.share(found.points, contrast.origins)
         status = np.where(found.done, "found", "not found")
         table[f"{key}_status"] = np.where(looked, status, "not looked for")
         table[f"{key}_class"] = np.where(looked, names[found.answer], "")
-        table[f"{key}_margin"] = np.where(looked, found.margin, np.nan)
+        table[f"{key}_margin"] = np.where(looked, found.margin * explained.unit, np.nan)
+        if explained.zones is not None and finished:
+            told = explained.zones.predictions(contrast.answers.scores(found.points))
+            table[f"{key}_prediction"] = np.where(looked, told, np.nan)
         # an attempt that is no explanation has no distance
         table[f"{key}_distance"] = np.where(found.done, np.linalg.norm(share, axis=1), np.nan)
         table[f"{key}_l1"] = np.where(found.done, share.sum(axis=1), np.nan)

@@ -11,6 +11,7 @@ from xrai_widgets.engines._search.contrast import Answers, Contrast, Mode
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.explanations._autoencoder import Penalty
 from xrai_widgets.engines.explanations._instances import lead
+from xrai_widgets.engines.explanations._zones import Zones
 
 
 def typical(known: Array, space: Space) -> Array:
@@ -58,11 +59,12 @@ class Question:
     kappa: float
     beta: float
     penalty: Penalty | None = None
+    unit: float = 1.0  # of kappa, in that of y: see `Zones`
 
     @property
     def said(self) -> str:
         """What counts as an explanation, in words."""
-        return f"An explanation counts if its answer leads by kappa = {self.kappa:.3g}."
+        return f"An explanation counts if its answer leads by kappa = {self.kappa * self.unit:.3g}."
 
     def about(self, mode: Mode, samples: Array) -> Contrast:
         """Return the question about flat samples."""
@@ -96,8 +98,12 @@ def of_marks(answers: Answers, blanks: Blanks | None) -> Answers:
     return Answers(predict, logits, blanks.slopes(answers.gradient), answers.shape, answers.rows, decide=decide)
 
 
-def least_lead(kappa: float | None, answers: Answers, samples: Array, images: bool) -> float:
+def least_lead(
+    kappa: float | None, answers: Answers, samples: Array, images: bool, zones: Zones | None = None
+) -> float:
     """Return kappa, or what it is where the user leaves it open."""
+    if zones is not None:
+        return (kappa or 0.0) / zones.unit
     if kappa is not None:
         return kappa
     return lead(answers.scores(samples)) if images and answers.logits is not None else 0.2

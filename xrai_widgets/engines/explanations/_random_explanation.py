@@ -5,9 +5,11 @@ from typing import Literal
 import numpy as np
 
 from xrai_widgets.core import Array, Constraint, Control, Finding, Predict, Step
+from xrai_widgets.core.subject import Task
 from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.engines._random_change import RandomChange, finding_of, turned_by_chance
 from xrai_widgets.engines._space import Space
+from xrai_widgets.engines.explanations._zones import zones_of
 
 
 def random_explanation(
@@ -17,7 +19,10 @@ def random_explanation(
     bounds: Array,
     constraints: tuple[Constraint, ...] = (),
     decide: Predict | None = None,
+    task: Task = "classification",
     *,
+    above: float | None = None,
+    below: float | None = None,
     scale: Literal["range", "raw"],
     seed: int,
     step: Step,
@@ -27,6 +32,8 @@ def random_explanation(
     ``turned_share`` is the share of random changes that turn an answer, of instances with a pertinent negative
     (Wilson).
     """
+    zones = zones_of(task, above, below, predict, X)
+    predict = predict if zones is None else zones.asking(predict)
     done = finding.arrays["pn_found"]
     index = finding.arrays["index"]
     samples = X.reshape(len(X), -1)[index[done]].astype(np.float64)

@@ -1,6 +1,6 @@
 """CEM: what would change the model's answer, and what suffices for it?"""
 
-from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -19,12 +19,10 @@ from xrai_widgets.core import (
     assessment,
     quiet,
 )
-from xrai_widgets.core.subject import Decode
+from xrai_widgets.core.subject import Decode, Task
 from xrai_widgets.engines._missing import Blanks
-from xrai_widgets.engines._search.contrast import Answers, Contrast, Mode
+from xrai_widgets.engines._search.contrast import Answers, Mode
 from xrai_widgets.engines._search.coordinates import Budget
-from xrai_widgets.engines._search.differences import Differences, is_smooth
-from xrai_widgets.engines._search.found import Found
 from xrai_widgets.engines._search.levels import Levels
 from xrai_widgets.engines._search.planes import planes
 from xrai_widgets.engines._search.rule import led
@@ -32,19 +30,19 @@ from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.explanations._autoencoder import Penalty, train_autoencoder
 from xrai_widgets.engines.explanations._calm import calm
 from xrai_widgets.engines.explanations._cem_finding import Explained, cem_finding
+from xrai_widgets.engines.explanations._cem_run import asked, explain_all, flat, fresh
 from xrai_widgets.engines.explanations._fista import Settings
 from xrai_widgets.engines.explanations._instances import (
     chosen,
     class_notes,
     difference_notes,
     empty_notes,
-    exact_bounds,
     rule_notes,
 )
 from xrai_widgets.engines.explanations._question import Question, least_lead, of_marks, typical
 from xrai_widgets.engines.explanations._random_explanation import CONTROLS
-from xrai_widgets.engines.explanations._search import Means, explain
-from xrai_widgets.engines.explanations._stability import noisy, stability_table
+from xrai_widgets.engines.explanations._search import Means
+from xrai_widgets.engines.explanations._zones import zones_of
 
 _MODES: tuple[Mode, ...] = ("PN", "PP")
 _POOL = 1000  # real samples whose values and answers the search knows
@@ -71,6 +69,7 @@ _MOST_CHANGES = 30
         ),
     ),
     reference="Dhurandhar et al. 2018, arXiv:1802.07623",
+    tasks=("classification", "regression"),
     missing="kept",
     controls=CONTROLS,
 )
@@ -91,11 +90,18 @@ def cem(
     classes: tuple[Any, ...] = (),
     decode: Decode | None = None,
     decide: Predict | None = None,
+    task: Task = "classification",
     *,
     mode: Annotated[
         Literal["both", "PN", "PP"], "PN: what would change the answer; PP: what suffices to keep it"
     ] = "both",
     n_samples: Annotated[int, Range(1, 100_000), "how many of the test samples are explained"] = 20,
+    above: Annotated[
+        float | None, "regressions only: what would bring the prediction above this, in the unit of y, or end that?"
+    ] = None,
+    below: Annotated[
+        float | None, "regressions only: what would bring it below this? With both: to another side of either"
+    ] = None,
     instances: Annotated[str, "ids of the samples to explain, separated by commas; empty: drawn"] = "",
     search: Annotated[
         Literal["automatic", "gradient", "finite differences", "coordinate"],
@@ -104,7 +110,9 @@ def cem(
         "by finite differences where its answers are smooth",
     ] = "automatic",
     kappa: Annotated[
-        float | None, Range(0, 1000), "lead of the answer in logits; automatic: 0.2, for images' logits up to 10"
+        float | None,
+        Range(0, 1000),
+        "lead of the answer in logits, or in y's unit; automatic: 0.2, for images' logits up to 10, for regressions 0",
     ] = None,
     beta: Annotated[float, Range(0, 1000), "weight of the absolute change: the larger, the fewer features"] = 0.1,
     c: Annotated[float, Range(1e-6, 1e6), "weight of the answer from which the search for it starts"] = 10.0,
@@ -132,9 +140,9 @@ def cem(
     Parameters
     ----------
     predict : callable
-        (n, …) → (n, k) class probabilities.
-    X, y : array (n, …), int array (n,)
-        Samples to explain and their labels. What is explained is the model's answer, right or wrong.
+        (n, …) → (n, k) class probabilities; (n,) predictions of a regression.
+    X, y : array (n, …), array (n,)
+        Samples to explain and their labels, or values. What is explained is the model's answer, right or wrong.
     bounds : array (2, d)
         Lowest and highest allowed value per feature.
     constraints : tuple of Constraint, optional
@@ -155,6 +163,9 @@ def cem(
     decide : callable, optional
         (n, …) → (n,) classes that the model answers with, where they are not the most probable ones: what an
         explanation must change, or keep. Scores lead the search.
+    task : {"classification", "regression"}
+        The answers of a regression are the sides of ``above`` and ``below`` on which its prediction may lie: a PN
+        brings it to another side, a PP keeps it on its own.
 
     Returns
     -------
@@ -170,7 +181,9 @@ def cem(
     Raises
     ------
     ValueError
-        if ``instances`` names an id that is not among the samples.
+        if ``instances`` names an id that is not among the samples, or ``below`` exceeds ``above``.
+    NotApplicable
+        for a regression with neither ``above`` nor ``below``: its predictions propose both.
 
     Interpretation
     --------------
@@ -199,45 +212,46 @@ def cem(
     rng = np.random.default_rng(seed)
     names = np.arange(len(X)) if ids is None else ids
     index = chosen(instances, names, rng, n_samples)
-    samples, known = (_flat(part) for part in (X[index], X if X_train is None else X_train))
-    blanks = Blanks.of(bounds, samples, known)
-    samples, known = (part if blanks is None else blanks.fill(part) for part in (samples, known))
+    zones = zones_of(task, above, below, predict, X)
+    samples, known = (flat(part) for part in (X[index], X if X_train is None else X_train))
+    if (blanks := Blanks.of(bounds, samples, known)) is not None:
+        samples, known = blanks.fill(samples), blanks.fill(known)
     space, images = Space(bounds, constraints, scale, blanks), X.ndim > 2
     width = samples.shape[1] + sum(len(kind.categories) for kind in constraints)
     rows = max(64, int(memory_limit * 1e9 / 8 / (16 * width)))
     pool = known[rng.permutation(len(known))[:_POOL]]
     answers = of_marks(Answers(predict, logits, gradient, X.shape[1:], rows, decide=decide), blanks)
+    if zones is not None:
+        answers, y, classes = zones.answers(answers), zones.codes(y), zones.names
     answers, fits = led(answers, pool, None, space)
-    answers = _asked(answers, search, space, pool, seed)
-    penalty = None
-    if autoencoder:
-        trained = train_autoencoder(known, space, X.shape[1:], max(64, rows // 8), seed, step.part(0.0, 0.2))
-        penalty = Penalty(100.0 if gamma is None else gamma, trained)
+    answers = asked(answers, search, space, pool, seed)
+    trained = partial(train_autoencoder, known, space, X.shape[1:], max(64, rows // 8), seed, step.part(0.0, 0.2))
+    penalty = Penalty(100.0 if gamma is None else gamma, trained()) if autoencoder else None
     question = Question(
         answers,
         space,
         base=np.clip(np.zeros(len(bounds[0])) if images else typical(known, space), *bounds),
         adds=images if classic is None else classic,
-        kappa=least_lead(kappa, answers, samples, images) if fits else 0.0,
+        kappa=least_lead(kappa, answers, samples, images, zones) if fits else 0.0,
         beta=beta,
         penalty=penalty,
+        unit=1.0 if zones is None else zones.unit,
     )
     explained = Explained(
         index=index,
         y=y,
-        parts={which: _fresh(question.about(which, samples)) for which in (_MODES if mode == "both" else (mode,))},
+        parts={which: fresh(question.about(which, samples)) for which in (_MODES if mode == "both" else (mode,))},
         shape=X.shape[1:],
         feature_names=feature_names,
         ids=names,
         classes=tuple(str(label) for label in classes) or tuple(map(str, range(answers.scores(samples[:1]).shape[1]))),
         decode=decode,
         error=None if penalty is None else penalty.autoencoder.error,
+        zones=zones,
     )
-    first = next(iter(explained.parts.values()))[0]
-    lacking = [] if blanks is None else blanks.notes(samples)
+    first, lacking = next(iter(explained.parts.values()))[0], [] if blanks is None else blanks.notes(samples)
     explained.notes += [question.said, *rule_notes(answers, fits), *class_notes(explained, pool), *lacking]
-    exact = search == "automatic"
-    levels = None if thresholds is None else Levels.of(thresholds, space)
+    exact, levels = search == "automatic", None if thresholds is None else Levels.of(thresholds, space)
     means = Means(
         plane=planes(first, seed) if exact and fits else None,
         regions=regions if exact else None,
@@ -250,47 +264,8 @@ def cem(
         levels=levels,
         known_linear=linear is not None,
     )
-    if means.plane is None:
-        explained.notes += difference_notes(search, answers, pool, seed)
+    explained.notes += difference_notes(search, answers, pool, seed) if means.plane is None else []
     with calm(samples.size):
-        _run(explained, question, means, noise, seed, step.part(0.2 if autoencoder else 0.0, 0.98))
+        explain_all(explained, question, means, noise, seed, step.part(0.2 if autoencoder else 0.0, 0.98))
     explained.notes += empty_notes(explained)
     return cem_finding(explained)
-
-
-def _flat(samples: Array) -> Array:
-    return samples.reshape(len(samples), -1).astype(np.float64)
-
-
-def _asked(answers: Answers, search: str, space: Space, pool: Array, seed: int) -> Answers:
-    """Return the answers with finite differences if the search is to use them."""
-    if search == "finite differences":
-        return replace(answers, gradient=None, differences=Differences.of(space))
-    if search != "automatic" or answers.gradient is not None:
-        return answers
-    differences = Differences.of(space)
-    return replace(answers, differences=differences) if is_smooth(answers, differences, pool, seed) else answers
-
-
-def _run(explained: Explained, question: Question, means: Means, noise: float, seed: int, step: Step) -> None:
-    """Explain the instances, then noisy copies of them; what is found stands in ``explained`` at once."""
-
-    def partial() -> Finding:
-        return cem_finding(explained, finished=False)
-
-    again = noise > 0 and "PN" in explained.parts
-    end = len(explained.parts) / (len(explained.parts) + again)
-    for number, (part, found) in enumerate(explained.parts.values()):
-        share = end / len(explained.parts)
-        settled = explain(part, found, means, step.part(number * share, (number + 1) * share), partial)
-        if part.mode == "PN" and settled.all():
-            explained.bounds = exact_bounds(part, question.adds)
-    if again:
-        part, found = explained.parts["PN"]
-        copy, other = _fresh(question.about("PN", noisy(part, noise, np.random.default_rng([seed, 1]))))
-        explain(copy, other, means, step.part(end, 1.0), partial)
-        explained.stability = stability_table(explained, part, found, copy, other)
-
-
-def _fresh(contrast: Contrast) -> tuple[Contrast, Found]:
-    return contrast, Found.untouched(contrast)

@@ -4,7 +4,7 @@ import numpy as np
 
 from xrai_widgets.core import Array
 from xrai_widgets.engines._problem import Best
-from xrai_widgets.engines.robustness._evasion_finding import Attacked
+from xrai_widgets.engines.robustness._evasion_parts import Attacked
 
 _NEARER = 0.01
 

@@ -49,8 +49,8 @@ class Knowledge:
     ----------
     gradient, linear, regions, thresholds : optional
         As in a Subject.
-    pool, classes : array (r, d), int array (r,)
-        Real samples and the model's answers for them.
+    pool, classes : array (r, d), array
+        Real samples and what the model told of them (`Problem.told`).
     """
 
     gradient: Gradient | None
@@ -88,7 +88,12 @@ class Search:
         self.contrast = Contrast(
             mode="PN",
             answers=Answers(
-                problem.predict, None, self.known.gradient, problem.shape, problem.rows, decide=problem.decide
+                problem.predict,
+                None if problem.offsets is None else problem.predict,
+                self.known.gradient,
+                problem.shape,
+                problem.rows,
+                decide=problem.decide,
             ),
             space=problem.space,
             samples=problem.samples,
@@ -99,6 +104,7 @@ class Search:
             kappa=0.0,
             beta=0.0,
             price="linf" if problem.norm == "linf" else "elastic",
+            offsets=problem.offsets,
         )
         self.found = Found.untouched(self.contrast)
         self.method = np.full(len(problem.samples), "", dtype=object)
@@ -107,7 +113,9 @@ class Search:
     def solve(self) -> bool:
         """Find the exact distances if the model is linear or a single tree; return whether all of them are."""
         if self.known.linear is not None:
-            self.exact = cross_linear(self.contrast, self.found, *self.known.linear)
+            weights, bias = self.known.linear
+            bias = bias if self.problem.offsets is None else bias + self.problem.offsets
+            self.exact = cross_linear(self.contrast, self.found, weights, bias)
         elif self.known.regions is not None:
             self.exact = cross_leaves(self.contrast, self.found, self.known.regions, self.step, self.partial)
         else:

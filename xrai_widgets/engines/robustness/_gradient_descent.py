@@ -6,6 +6,7 @@ import numpy as np
 
 from xrai_widgets.core import Array, Gradient
 from xrai_widgets.core.step import Partial, Step
+from xrai_widgets.engines._band import ABOVE, BELOW
 from xrai_widgets.engines._problem import Best, Problem, settle
 
 _FINAL = 1e-5
@@ -51,8 +52,9 @@ def projected_gradient_descent(
         Norm of the gradient at the original: where it is 0 the attack is blind.
     """
     owner = np.arange(len(problem.samples))
-    blind: Array = np.linalg.norm(_slope(problem, gradient, problem.origins, owner, None), axis=1)
-    radii, goals = sorted(settings.epsilons), _goals(n_classes, settings.restarts)
+    radii, goals = sorted(settings.epsilons), _goals(problem, n_classes, settings.restarts)
+    first = goals[0][1] if problem.offsets is not None else None
+    blind: Array = np.linalg.norm(_slope(problem, gradient, problem.origins, owner, first), axis=1)
     total = len(radii) * len(goals)
     for place, radius in enumerate(radii):
         left = np.flatnonzero(best.distance > radius)  # by each goal: a nearer rival may come after a farther one
@@ -71,8 +73,13 @@ def projected_gradient_descent(
     return blind
 
 
-def _goals(n_classes: int, restarts: int) -> list[tuple[int, int | None]]:
-    """Return (start, rival class): any other class from every start, and of several each one from the sample itself."""
+def _goals(problem: Problem, n_classes: int, restarts: int) -> list[tuple[int, int | None]]:
+    """Return (start, rival class): any other class from every start, and of several each one from the sample itself.
+
+    A prediction has no loss to climb but two ways to go, up and down: both, from every start.
+    """
+    if problem.offsets is not None:
+        return [(restart, way) for restart in range(restarts) for way in (ABOVE, BELOW)]
     each = [(0, rival) for rival in range(n_classes)] if n_classes > 2 else []
     return [*each, *((restart, None) for restart in range(restarts))]
 

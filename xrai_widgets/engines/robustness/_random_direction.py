@@ -5,6 +5,7 @@ from typing import Literal
 import numpy as np
 
 from xrai_widgets.core import Array, Constraint, Control, Finding, Predict, Step
+from xrai_widgets.core.subject import Task
 from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.engines._random_change import RandomChange, finding_of, turned_by_chance
 from xrai_widgets.engines._space import Norm, Space
@@ -17,15 +18,18 @@ def random_direction(
     bounds: Array,
     constraints: tuple[Constraint, ...] = (),
     decide: Predict | None = None,
+    task: Task = "classification",
     *,
     norm: Norm,
     epsilon: float,
+    tolerance: float | None = None,
     scale: Literal["range", "raw"],
     seed: int,
     step: Step,
 ) -> Finding:
     """Return ``robust_accuracy`` if each found change went in a random direction instead, and ``turned_share``.
 
+    Of a regression it is ``stable_share``, and an answer turns where the prediction leaves the tolerance.
     ``turned_share`` is the share of random changes that turn an answer, of samples that the attack turned (Wilson).
     Where a change is the nearest one, the ball inside it holds no other answer, and a random point of its surface
     hardly ever has one.
@@ -36,12 +40,13 @@ def random_direction(
     samples = X.reshape(len(X), -1)[finding.arrays["index"][found]].astype(np.float64)
     changed = finding.arrays["nearest"][found].reshape(samples.shape).astype(np.float64)
     change = RandomChange(Space(bounds, constraints, scale), norm, sparse=False)
-    shares = turned_by_chance(predict, X.shape[1:], samples, changed, change, seed, step, decide)
+    shares = turned_by_chance(predict, X.shape[1:], samples, changed, change, seed, step, decide, tolerance)
     known = ~np.isnan(shares)
     n = len(told) - int((~known).sum())
     within = known & (told["distance"].to_numpy()[found] <= epsilon)
+    key = "robust_accuracy" if task == "classification" else "stable_share"
     estimates = {
-        "robust_accuracy": (statistics.wilson(right - int((~known).sum()) - float(shares[within].sum()), n), n),
+        key: (statistics.wilson(right - int((~known).sum()) - float(shares[within].sum()), n), n),
         "turned_share": (statistics.wilson(float(shares[known].sum()), int(known.sum())), int(known.sum())),
     }
     return finding_of(estimates)
@@ -51,7 +56,8 @@ CONTROLS = (
     Control(
         "constant",
         {"found_share": (0.0, 0.0)},
-        "no change can turn its answers: robust accuracy is accuracy, and there is no distance",
+        "no change can turn its answers: robust accuracy is accuracy (a regression's predictions all stay), and there "
+        "is no distance",
         at_most={"n_samples": 20, "max_iter": 5, "steps": 10, "restarts": 1},
         wrong="No change turns the answer of a constant model, so the attack counts what is none.",
     ),
@@ -59,7 +65,7 @@ CONTROLS = (
         "random direction of the same length",
         {"turned_share": (0.0, 0.25)},
         "each change that was found in a random direction instead: it should turn hardly any answer",
-        about=("robust_accuracy", "median_distance"),
+        about=("robust_accuracy", "stable_share", "median_distance"),
         measured=random_direction,
         wrong="Where a change is the nearest one, hardly any random one of its length turns the answer. Too many do: "
         "the attack stopped far from the nearest changes, so the model is less robust than it says. Raise its budget.",
