@@ -49,8 +49,7 @@ class Subject:
     X_new, y_new, new_ids : array, optional
         A batch to be judged.
     gradient : callable, optional
-        (X, y) → derivative of the cross-entropy with respect to X, in the shape of X; of a regression that of the
-        prediction, whatever y.
+        (X, y) → derivative with respect to X, in its shape: of the cross-entropy, or of a regression's prediction.
     logits : callable, optional
         (n, …) → (n, k) before the softmax.
     embed : callable, optional

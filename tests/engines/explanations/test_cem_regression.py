@@ -12,7 +12,9 @@ from sklearn.tree import DecisionTreeRegressor
 
 import xrai_widgets as xw
 from xrai_widgets.core import Array, Constraint, NotApplicable, Subject
+from xrai_widgets.engines._search.contrast import Answers
 from xrai_widgets.engines.explanations import cem
+from xrai_widgets.engines.explanations._zones import Zones
 
 LIMITS = ({"above": 9.0}, {"below": 6.0}, {"above": 9.0, "below": 6.0})
 
@@ -107,6 +109,29 @@ def test_a_boosted_model_is_near_the_best_of_a_grid() -> None:
         cost.append((0.1 * change.sum(axis=1) + (change**2).sum(axis=1)).min())
     ratio = finding.tables["samples"]["pn_objective"].to_numpy() / np.array(cost)
     assert np.quantile(ratio, 0.95) <= 1.05
+
+
+def test_gradients_of_a_torch_regression_lead_near_the_best_of_a_grid() -> None:
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(torch.nn.Linear(2, 16), torch.nn.Tanh(), torch.nn.Linear(16, 1)).double().eval()
+    X = np.random.default_rng(0).uniform(size=(40, 2))
+    subject = Subject.of(module, X, X[:, 0], task="regression", bounds=(0.0, 1.0))
+    middle = float(np.median(subject.predict(X)))
+    finding = run(subject, above=middle, search="gradient", n_samples=20, mode="PN", noise=0.0, max_iter=100)
+    asked, rows = subject.gradient, subject.X[finding.arrays["index"]]
+    zones = Zones(middle, None, 0.25)
+    answers = zones.answers(Answers(subject.predict, None, asked, (2,), 100))
+    rises = answers.slope(rows, np.ones(20, dtype=int), np.zeros(20, dtype=int))
+    assert asked is not None
+    np.testing.assert_allclose(rises, asked(rows, np.zeros(20)) / 0.25)
+    axis = np.linspace(0, 1, 401)
+    grid = np.stack([part.ravel() for part in np.meshgrid(axis, axis, indexing="ij")], axis=1)
+    high, cost = subject.predict(grid) > middle, []
+    for x, up in zip(rows, subject.predict(rows) > middle, strict=True):
+        change = np.abs(grid[high != up] - x)
+        cost.append((0.1 * change.sum(axis=1) + (change**2).sum(axis=1)).min())
+    assert (finding.tables["samples"]["pn_objective"].to_numpy() <= np.array(cost) * 1.01).all()
 
 
 def test_kappa_is_a_lead_in_the_unit_of_y() -> None:

@@ -14,7 +14,11 @@ from sklearn.tree import DecisionTreeRegressor
 
 import xrai_widgets as xw
 from xrai_widgets.core import Array, Constraint, NotApplicable, Subject, find
+from xrai_widgets.engines._band import Band
+from xrai_widgets.engines._problem import Best, Problem
+from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.robustness import evasion
+from xrai_widgets.engines.robustness._gradient_descent import Settings, projected_gradient_descent
 from xrai_widgets.engines.robustness._random_direction import random_direction
 from xrai_widgets.results.combined import combined
 from xrai_widgets.results.policy import Policy, judge
@@ -280,6 +284,29 @@ def test_the_unit_of_y_changes_nothing_but_the_tolerance() -> None:
         for by in (1.0, 2.0**-30)
     )
     np.testing.assert_array_equal(distances(one), distances(other))
+
+
+def test_the_slopes_of_a_smooth_function_are_followed_in_any_unit_of_y() -> None:
+    X, _ = table(d=2)
+    one, other = (
+        bare(lambda rows, by=by: (10 * np.sin(3 * rows[:, 0]) + rows[:, 1]) * by, X, tolerance=2.0 * by, n_samples=20)
+        for by in (1.0, 2.0**-60)
+    )
+    np.testing.assert_array_equal(distances(one), distances(other))
+
+
+def test_pgd_by_itself_goes_down_where_there_is_no_way_up() -> None:
+    X = np.array([[0.9, 0.5], [0.1, 0.5]])
+    band = Band(lambda rows: rows[:, 0], X[:, 0], 0.3)
+    space = Space(np.array([[0.0, 0], [1, 1]]), ())
+    problem = Problem(
+        band.scores, space, X, np.zeros(2, dtype=int), np.arange(2), (2,), "l2", 100, offsets=band.offsets
+    )
+    best, slopes = Best.nothing(problem), band.slopes(lambda rows, _: np.tile([1.0, 0.0], (len(rows), 1)))
+    assert slopes is not None
+    blind = projected_gradient_descent(problem, best, slopes, Settings((0.4,), restarts=1), 0, xw.core.quiet)
+    assert best.distance == pytest.approx([0.3, 0.3], rel=1e-4)
+    assert (blind > 0).all()
 
 
 def test_the_same_seed_gives_the_same_numbers_and_another_one_other_samples() -> None:
