@@ -14,16 +14,16 @@ from sklearn.preprocessing import OneHotEncoder
 from xrai_widgets.core import Subject
 from xrai_widgets.data.german_credit import FIXED, german_credit
 
-# words and numbers; one number and one word that nobody can change
+# words and numbers, of which one number and two words that nobody can change
 COLUMNS = [
     *("checking_status", "credit_history", "savings", "personal_status_sex", "housing"),
-    *("duration_months", "credit_amount", "age"),
+    *("foreign_worker", "duration_months", "credit_amount", "age"),
 ]
 
 
 @cache
 def small_credit() -> Subject:
-    """A pipeline on a DataFrame with text columns: 10 trees, 8 columns, 300 applicants on either side."""
+    """A pipeline on a DataFrame with text columns: 10 trees, 9 columns, 300 applicants on either side."""
     X, y = german_credit()
     fixed = {name: kind for name, kind in FIXED.items() if name in COLUMNS}
     return _split(

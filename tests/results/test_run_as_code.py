@@ -26,7 +26,7 @@ ODD = 'it is "fine" \\ for now\n# not a comment'
 
 @pytest.fixture(scope="module")
 def outcomes(credit: Subject) -> list[Outcome]:
-    attack = {"n_samples": 8, "max_iter": 3, "epsilon": 0.25, "norm": "linf"}
+    attack = {"n_samples": 4, "max_iter": 1, "epsilon": 0.25, "norm": "linf"}
     return [assess(credit, MIA, repeats=3, thresholds="per class"), assess(credit, EVASION, **attack)]
 
 
