@@ -13,7 +13,6 @@ from xrai_widgets.core import Subject, registered
 from xrai_widgets.data import examples
 from xrai_widgets.runtime import assess
 
-
 # every assessment, on few samples
 FEW_OF_EACH = [
     word

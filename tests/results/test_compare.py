@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,7 +21,7 @@ from xrai_widgets.results.policy import Policy
 from xrai_widgets.runtime import assess
 
 MIA, EVASION = "privacy.membership_inference", "robustness.evasion"
-SMALL = {"n_samples": 16, "max_iter": 1}
+SMALL = {"n_samples": 10, "max_iter": 1}
 
 
 @pytest.fixture(scope="module")

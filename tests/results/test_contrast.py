@@ -12,6 +12,7 @@ import pytest
 from markupsafe import Markup
 from PIL import Image
 
+from tests.subjects import small_credit
 from xrai_widgets.core import Array, Finding, Outcome, Subject
 from xrai_widgets.reporting.compose import report
 from xrai_widgets.results.contrast import instance_of, is_contrastive, told_apart
@@ -23,6 +24,12 @@ from xrai_widgets.widgets import OutcomeView
 
 NAME = "explanations.cem"
 EVIL = '<script>alert("x")</script>'
+
+
+@pytest.fixture(scope="module")
+def credit() -> Subject:
+    """A pipeline on a DataFrame with text columns."""
+    return small_credit()
 
 
 @pytest.fixture(scope="module")

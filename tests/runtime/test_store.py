@@ -188,7 +188,7 @@ def test_a_cancelled_run_is_kept_with_its_partial_finding(tmp_path: Path, forest
         if getattr(news, "done", 0) > 0.05:
             cancel.set()
 
-    plan = [("robustness.evasion", {"n_samples": 10, "max_iter": 500}), "privacy.shapr"]
+    plan = [("robustness.evasion", {"n_samples": 10, "max_iter": 100}), "privacy.shapr"]
     outcomes = run_plan(forest, plan, store=store, cancel=cancel, each=hear)
     assert [o.status for o in outcomes] == ["cancelled", "cancelled"]
     second, first = store.history()

@@ -478,11 +478,12 @@ def test_pgd_without_gradients_is_not_applicable_and_the_other_attack_is_named(f
 
 
 def test_pgd_on_a_model_whose_gradient_vanishes_says_so(logistic: Subject) -> None:
-    blind = run(replace(guessing(logistic), gradient=flat), attack="pgd", n_samples=20, epsilons=(0.05,), epsilon=0.05)
+    few: dict[str, Any] = {"attack": "pgd", "n_samples": 10, "epsilons": (0.05,), "epsilon": 0.05}
+    blind = run(replace(guessing(logistic), gradient=flat), **few)
     told = [note for note in blind.notes if "gradient vanishes for 100% of the samples" in note]
     assert len(told) == 1
     assert "hop_skip_jump" in told[0]
-    assert not any("vanishes" in note for note in run(guessing(logistic), attack="pgd", n_samples=20).notes)
+    assert not any("vanishes" in note for note in run(guessing(logistic), **few).notes)
 
 
 def test_noise_that_breaks_what_the_searches_did_not_counts(logistic: Subject) -> None:
@@ -508,11 +509,12 @@ def test_noise_is_tried_within_the_memory_limit_and_breaks_the_same_samples_then
         return logistic.predict(X)
 
     assert logistic.bounds is not None
-    space, labels = Space(logistic.bounds, logistic.constraints), logistic.predict(logistic.X).argmax(axis=1)
+    X = logistic.X[:60]
+    space, labels = Space(logistic.bounds, logistic.constraints), logistic.predict(X).argmax(axis=1)
     hits = []
     for rows in (7, 100_000):
         numbers = np.arange(len(labels))
-        problem = Problem(counted, space, logistic.X, labels, numbers, logistic.X.shape[1:], "l2", rows)
+        problem = Problem(counted, space, X, labels, numbers, X.shape[1:], "l2", rows)
         best = Best.nothing(problem)
         hits.append((near_hits(problem, best, 0.5, 20, 0), best.distance))
         if rows == 7:
