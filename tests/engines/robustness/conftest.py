@@ -1,4 +1,4 @@
-"""What an engine does is shown on a smaller pipeline than the example's: it answers four times as fast."""
+"""What an attack does is shown on a smaller pipeline than the example's: it answers four times as fast."""
 
 import pytest
 
