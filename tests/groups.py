@@ -30,7 +30,6 @@ CLOCKS = (
 # their tests share nothing that is made in the file, and take long
 LOOSE = (
     "tests/engines/robustness/test_evasion.py",
-    "tests/results/test_compare.py::test_contributions",
     "tests/results/test_run_as_code.py",
     "tests/test_cli",
 )

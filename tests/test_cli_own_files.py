@@ -1,10 +1,7 @@
 """Files of one's own on the command line: the reader, the messages and the numbers of the app and of Python."""
 
 import json
-import os
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +13,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 import xrai_widgets as xw
+from tests.command import called, typed
 from xrai_widgets.results.as_code import as_command
 
 MIA = "privacy.membership_inference"
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(200, 3)).astype(np.float32)
 FRAME = pd.DataFrame(X, columns=["a", "b", "c"]).assign(y=np.array(["no", "yes"])[(X[:, 0] > 0).astype(int)], junk="?")
-
-
-def xrai(line: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "xrai_widgets", *shlex.split(line)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=180,
-        cwd=cwd,
-        env={**os.environ, "COLUMNS": "300"},
-    )
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +46,7 @@ def test_an_onnx_model_with_a_split_gives_the_numbers_of_python_and_its_line_giv
     assert outcome.finding is not None
     line = as_command(outcome).removeprefix("xrai-widgets ")
     assert "--split 0.5 --seed 3" in line
-    said = xrai(f"{line} --out r.json", folder)
+    said = typed(*shlex.split(line), "--out", "r.json", cwd=folder)
     assert said.returncode in (0, 1), said.stderr
     found = values(folder / "r.json")
     assert found["subject"] == outcome.subject
@@ -73,11 +59,11 @@ def test_a_network_is_assessed(folder: Path) -> None:
     from xrai_widgets.models.networks import mlp
 
     save_network(mlp(3, [4], 2, classes=["no", "yes"]), folder / "net.safetensors")
-    said = xrai(
+    line = (
         "assess net.safetensors --data all.csv --target y --ignore junk --run robustness.evasion "
-        "--set attack=pgd --set n_samples=5 --out net.json",
-        folder,
+        "--set attack=pgd --set n_samples=5 --out net.json"
     )
+    said = called(*shlex.split(line), cwd=folder)
     assert said.returncode in (0, 1), said.stderr
     assert values(folder / "net.json")["values"]
 
@@ -92,7 +78,8 @@ def test_empty_cells_of_numbers_are_taken_as_in_python(folder: Path) -> None:
     subject = xw.read_subject(folder / "gaps.skops", folder / "gaps.csv", target="y", split=0.5)
     outcome = xw.assess(subject, "robustness.evasion", n_samples=10, max_iter=2)
     assert outcome.finding is not None, outcome.reason
-    said = xrai(f"{as_command(outcome).removeprefix('xrai-widgets ')} --out gaps.json", folder)
+    line = as_command(outcome).removeprefix("xrai-widgets ")
+    said = called(*shlex.split(line), "--out", "gaps.json", cwd=folder)
     assert said.returncode in (0, 1), said.stderr
     found = values(folder / "gaps.json")
     assert found["subject"] == outcome.subject
@@ -109,7 +96,7 @@ WRONG = {
 def test_what_is_wrong_is_said_in_one_line(line: str, folder: Path) -> None:
     for name in ("model.pt", "net.onnx"):
         (folder / name).write_bytes(b"x")
-    said = xrai(f"assess {line}", folder)
+    said = called(*shlex.split(f"assess {line}"), cwd=folder)
     assert said.returncode == 2
     assert WRONG[line] in " ".join(said.stderr.split())
     assert "Traceback" not in said.stderr

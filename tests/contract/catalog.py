@@ -2,7 +2,7 @@
 
 import random
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
+from tests.subjects import small_credit, small_digits
 from xrai_widgets.core import Assessment, Outcome, Subject, registered
 from xrai_widgets.data import examples
 from xrai_widgets.runtime import RunStep, run
@@ -24,20 +25,20 @@ SMALL: dict[str, dict[str, Any]] = {
     "privacy.attribute_inference": {"n_samples": 60, "repeats": 1, "attack_model": "linear"},
     "privacy.label_only": {"n_samples": 60, "copies": 3, "repeats": 2},
     "privacy.pdtp": {"n_samples": 4, "repeats": 1, "null_draws": 5},
-    "robustness.evasion": {"n_samples": 12, "max_iter": 5},
+    "robustness.evasion": {"n_samples": 12, "max_iter": 3},
 }
 REGRESSION: dict[str, dict[str, Any]] = {  # what a regression must be asked
     "explanations.cem": {"above": 200.0},
     "robustness.evasion": {"tolerance": 50.0},
 }
 GAPS = "boosting_with_missing_cells"
-SUBJECTS = ("breast_cancer_logistic", "german_credit_forest", "digits_network", "diabetes_tree", GAPS)
+SUBJECTS = ("breast_cancer_logistic", "small_credit_forest", "small_digits_network", "diabetes_tree", GAPS)
 
 
 @cache
 def load(name: str) -> Subject:
-    """Return an example, or the subject with missing cells."""
-    return with_gaps(HistGradientBoostingClassifier(max_iter=10)) if name == GAPS else examples.load(name)
+    """Return an example, a small subject of its kind, or the subject with missing cells."""
+    return MADE_HERE[name]() if name in MADE_HERE else examples.load(name)
 
 
 def with_gaps(model: Any) -> Subject:
@@ -53,6 +54,11 @@ def with_gaps(model: Any) -> Subject:
     return Subject.of(model, table[half:], y[half:], X_train=table[:half], y_train=y[:half], name=GAPS)
 
 
+MADE_HERE: dict[str, Callable[[], Subject]] = {
+    "small_credit_forest": small_credit,
+    "small_digits_network": small_digits,
+    GAPS: lambda: with_gaps(HistGradientBoostingClassifier(max_iter=10)),
+}
 every_engine = pytest.mark.parametrize("entry", CATALOG, ids=NAMES)
 every_pair = pytest.mark.parametrize(
     ("entry", "name"),

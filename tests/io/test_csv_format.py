@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import time
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,16 @@ def test_ten_thousand_columns_are_refused_before_they_are_read(tmp_path: Path) -
     for name, count in (("t.csv", "10,000"), ("t.parquet", "4,100"), ("t.npz", "10,000")):
         with pytest.raises(ValueError, match=f"{name} could not .*: it must have at most 4,096 columns, got {count}"):
             read_table(tmp_path / name)
+
+
+def test_a_header_of_very_many_names_is_looked_through_once() -> None:
+    """Each name against each other would take minutes, before the columns are counted."""
+    header = ",".join(f"c{index}" for index in range(100_000)) + "\n"
+    began = time.thread_time()
+    detect(header.encode(), CsvFormat(delimiter=","))
+    assert time.thread_time() - began < 10, "seconds of this thread's own work, whatever else runs"
+    with pytest.raises(ValueError, match="got 'c7' more than once"):
+        detect(f"c7,{header}".encode(), CsvFormat(delimiter=","))
 
 
 def test_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.contract.catalog import SMALL as FEW
 from xrai_widgets.core import Array, Outcome, Subject, registered
 from xrai_widgets.io.outcomes import outcome_to_dict
 from xrai_widgets.reporting.compose import Report, report
@@ -17,7 +18,10 @@ from xrai_widgets.results.policy import Policy
 from xrai_widgets.runtime import assess
 from xrai_widgets.widgets import ReportButtons
 
-SMALL = {"robustness.evasion": {"n_samples": 20, "max_iter": 4}, "privacy.pdtp": {"n_samples": 5, "null_draws": 10}}
+SMALL = FEW | {
+    "robustness.evasion": {"n_samples": 20, "max_iter": 4},
+    "privacy.pdtp": {"n_samples": 5, "null_draws": 10},
+}
 WORDS = [f"secret-{name}" for name in ("amber", "birch", "cedar", "dahlia")]
 NAMES = [name for name in registered() if not name.startswith("custom.")]
 

@@ -25,7 +25,7 @@ TABLES: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def outcomes(credit: Subject) -> list[Outcome]:
-    return [assess(xw.constrained(credit, TABLES), EVASION, n_samples=8, max_iter=3)]
+    return [assess(xw.constrained(credit, TABLES), EVASION, n_samples=4, max_iter=1)]
 
 
 def test_the_notebook_cells_give_the_same_subject_and_numbers(outcomes: list[Outcome], tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_the_plan_gives_the_same_subject_and_numbers(outcomes: list[Outcome], tm
     again = run_plan(credit, file)
     assert numbers(again) == numbers(outcomes)
     assert again[0].subject == outcomes[0].subject
-    assert numbers(run_plan(credit, [(EVASION, {"n_samples": 8, "max_iter": 3})])) != numbers(outcomes)
+    assert numbers(run_plan(credit, [(EVASION, {"n_samples": 4, "max_iter": 1})])) != numbers(outcomes)
 
 
 def test_the_command_lines_give_the_same_subject_and_numbers(outcomes: list[Outcome], tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.pace import slowness
+from tests.subjects import small_credit
 from xrai_widgets.core import Array, Finding, Outcome, Predict, Step, Subject, find, quiet
 from xrai_widgets.core import assessment as register
 from xrai_widgets.core.assessment import _registry
@@ -145,10 +146,10 @@ def test_a_plan_of_names_and_pairs_is_filled_with_defaults() -> None:
     assert (params["n_neighbors"], other["n_neighbors"]) == (1, 2)
 
 
-def test_a_forecast_is_of_the_right_size(credit: Subject) -> None:
-    entry = find("robustness.evasion")
-    told = forecast(credit, entry, {})
-    took = assess(credit, "robustness.evasion").seconds
+def test_a_forecast_is_of_the_right_size() -> None:
+    entry, subject = find("robustness.evasion"), small_credit()
+    told = forecast(subject, entry, {"n_samples": 200}, budget=0.5)  # a small part of the whole
+    took = assess(subject, "robustness.evasion", n_samples=200).seconds
     assert told.seconds is not None
     assert took / 4 < told.seconds < took * 4
     assert told.pilot < 1.5 * slowness()

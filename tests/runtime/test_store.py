@@ -1,6 +1,7 @@
 """The store on SQLite and on PostgreSQL: nothing is lost, and the same question is answered at once."""
 
 import json
+import multiprocessing
 import os
 import stat
 import subprocess
@@ -187,7 +188,7 @@ def test_a_cancelled_run_is_kept_with_its_partial_finding(tmp_path: Path, forest
         if getattr(news, "done", 0) > 0.05:
             cancel.set()
 
-    plan = [("robustness.evasion", {"max_iter": 500}), "privacy.shapr"]
+    plan = [("robustness.evasion", {"n_samples": 10, "max_iter": 100}), "privacy.shapr"]
     outcomes = run_plan(forest, plan, store=store, cancel=cancel, each=hear)
     assert [o.status for o in outcomes] == ["cancelled", "cancelled"]
     second, first = store.history()
@@ -224,18 +225,22 @@ def test_a_new_process_is_answered(tmp_path: Path, forest: Subject) -> None:
     assert made.status == "ok"
 
 
+def fill(place: str) -> None:
+    for number in range(10):
+        Store(place, patience=30).save(outcome(seconds=float(number)))
+
+
 def test_several_processes_make_and_fill_one_store_together(place: str) -> None:
-    code = (
-        "import sys\n"
-        "from tests.runtime.test_store import outcome\n"
-        "from xrai_widgets.runtime.store import Store\n"
-        "for n in range(10): Store(sys.argv[1], patience=30).save(outcome(seconds=float(n)))"
-    )
-    children = [subprocess.Popen([sys.executable, "-c", code, place], stderr=subprocess.PIPE) for _ in range(4)]
+    # where there is a fork server, the four share one import of all that is needed
+    kind = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+    context = multiprocessing.get_context(kind)
+    context.set_forkserver_preload([__name__])
+    children = [context.Process(target=fill, args=(place,)) for _ in range(4)]
     for child in children:
-        assert child.wait(60) == 0, child.stderr and child.stderr.read().decode()
-        assert child.stderr is not None
-        child.stderr.close()
+        child.start()
+    for child in children:
+        child.join(120)
+        assert child.exitcode == 0
     store = Store(place)
     assert len(store) == 40
     store.close()

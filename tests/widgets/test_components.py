@@ -1,5 +1,6 @@
 """Components in plain Python: each works alone and talks through traits."""
 
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,6 +13,7 @@ import traitlets
 from sklearn.linear_model import LogisticRegression
 
 from tests.pace import slowness
+from tests.subjects import small_credit
 from xrai_widgets.core import Chart, Finding, Outcome, Subject, find, registered
 from xrai_widgets.core import assessment as register
 from xrai_widgets.core.assessment import _registry
@@ -231,8 +233,8 @@ def test_the_same_button_cancels_within_a_second_and_keeps_what_was_done(credit:
     assert runner.outcomes[1].finding is not None
 
 
-def test_progress_and_time_left_are_shown(credit: Subject) -> None:
-    runner = Runner(credit, (("robustness.evasion", {"n_samples": 30, "max_iter": 20}),))
+def test_progress_and_time_left_are_shown() -> None:
+    runner = Runner(small_credit(), (("robustness.evasion", {"n_samples": 10, "max_iter": 20}),))
     seen: list[str] = []
     runner.status.observe(lambda change: seen.append(change["new"]), "value")
     runner.run()
@@ -241,8 +243,9 @@ def test_progress_and_time_left_are_shown(credit: Subject) -> None:
     assert any("HopSkipJump iteration" in text for text in seen)
 
 
-def test_partial_results_are_shown_while_it_runs(credit: Subject) -> None:
-    runner = Runner(credit, (("robustness.evasion", {"n_samples": 40, "max_iter": 40}),))
+def test_partial_results_are_shown_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["xrai_widgets.runtime.run_step"], "_PARTIAL_PERIOD", 0.2)
+    runner = Runner(small_credit(), (("robustness.evasion", {"n_samples": 10, "max_iter": 20}),))
     seen: list[str] = []
     runner._partial.observe(lambda change: seen.append(change["new"]), "value")
     runner.run()

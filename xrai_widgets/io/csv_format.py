@@ -5,6 +5,7 @@ import csv
 import io
 import itertools
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -75,7 +76,7 @@ def detect(raw: bytes, wanted: CsvFormat) -> tuple[str, CsvFormat]:
     records = list(itertools.islice(_records(text, delimiter), _LOOK))
     if not records:
         raise ValueError("it is empty")
-    doubled = next((name for name in records[0] if records[0].count(name) > 1), None)
+    doubled = next((name for name, times in Counter(records[0]).items() if times > 1), None)
     if doubled is not None:
         raise ValueError(f"its header must name every column differently, got {doubled!r} more than once")
     for number, record in enumerate(records, start=1):

@@ -310,7 +310,7 @@ def test_a_class_without_samples_may_be_what_a_sample_becomes(implementation: st
 
 
 def test_samples_that_were_answered_wrongly_are_not_attacked_but_count(credit: Subject) -> None:
-    finding = run(credit, n_samples=40, max_iter=3)
+    finding = run(credit, n_samples=40, max_iter=1)
     samples = finding.tables["samples"]
     answers = credit.predict(credit.X).argmax(axis=1)
     wrong = {identity for identity, a, y in zip(credit.ids, answers, credit.y, strict=True) if a != y}
@@ -324,7 +324,7 @@ def test_samples_that_were_answered_wrongly_are_not_attacked_but_count(credit: S
 
 
 def test_adversarial_applicants_may_exist_and_are_answered_otherwise_by_the_model_itself(credit: Subject) -> None:
-    finding, broken, changed = run_and_keep(credit, n_samples=40, max_iter=8)
+    finding, broken, changed = run_and_keep(credit, n_samples=40, max_iter=2)
     assert credit.decode is not None
     model: Any = credit.model
     before, after = credit.decode(broken), credit.decode(changed)
@@ -348,7 +348,7 @@ def test_adversarial_applicants_may_exist_and_are_answered_otherwise_by_the_mode
 
 
 def test_distances_of_applicants_are_those_of_their_own_columns(credit: Subject) -> None:
-    finding, broken, changed = run_and_keep(credit, n_samples=30, max_iter=5)
+    finding, broken, changed = run_and_keep(credit, n_samples=20, max_iter=2)
     assert credit.decode is not None
     assert credit.bounds is not None
     before, after = credit.decode(broken), credit.decode(changed)
@@ -362,7 +362,7 @@ def test_distances_of_applicants_are_those_of_their_own_columns(credit: Subject)
 
 
 def test_the_rows_show_what_changed_in_the_users_own_units(credit: Subject) -> None:
-    finding, broken, changed = run_and_keep(credit, n_samples=20, max_iter=5)
+    finding, broken, changed = run_and_keep(credit, n_samples=12, max_iter=2)
     assert credit.decode is not None
     rows = finding.tables["rows"]
     before, after = (credit.decode(part).set_index(found(finding).index) for part in (broken, changed))
@@ -479,11 +479,12 @@ def test_pgd_without_gradients_is_not_applicable_and_the_other_attack_is_named(f
 
 
 def test_pgd_on_a_model_whose_gradient_vanishes_says_so(logistic: Subject) -> None:
-    blind = run(replace(guessing(logistic), gradient=flat), attack="pgd", n_samples=20, epsilons=(0.05,), epsilon=0.05)
+    few: dict[str, Any] = {"attack": "pgd", "n_samples": 10, "epsilons": (0.05,), "epsilon": 0.05}
+    blind = run(replace(guessing(logistic), gradient=flat), **few)
     told = [note for note in blind.notes if "gradient vanishes for 100% of the samples" in note]
     assert len(told) == 1
     assert "hop_skip_jump" in told[0]
-    assert not any("vanishes" in note for note in run(guessing(logistic), attack="pgd", n_samples=20).notes)
+    assert not any("vanishes" in note for note in run(guessing(logistic), **few).notes)
 
 
 def test_noise_that_breaks_what_the_searches_did_not_counts(logistic: Subject) -> None:
@@ -509,11 +510,12 @@ def test_noise_is_tried_within_the_memory_limit_and_breaks_the_same_samples_then
         return logistic.predict(X)
 
     assert logistic.bounds is not None
-    space, labels = Space(logistic.bounds, logistic.constraints), logistic.predict(logistic.X).argmax(axis=1)
+    X = logistic.X[:60]
+    space, labels = Space(logistic.bounds, logistic.constraints), logistic.predict(X).argmax(axis=1)
     hits = []
     for rows in (7, 100_000):
         numbers = np.arange(len(labels))
-        problem = Problem(counted, space, logistic.X, labels, numbers, logistic.X.shape[1:], "l2", rows)
+        problem = Problem(counted, space, X, labels, numbers, X.shape[1:], "l2", rows)
         best = Best.nothing(problem)
         hits.append((near_hits(problem, best, 0.5, 20, 0), best.distance))
         if rows == 7:
