@@ -156,7 +156,7 @@ def test_run_slide_and_cancel_in_jupyterlab(lab: Page) -> None:
     expect(row).to_contain_text("pass")
     area.get_by_role("checkbox", name="Evasion attack").check()
     area.get_by_text("Parameters: Evasion attack").click()
-    area.get_by_role("checkbox", name="automatic").first.uncheck()
+    area.locator(".widget-hbox", has=area.page.get_by_label("iterations")).get_by_role("checkbox").last.uncheck()
     area.get_by_label("iterations").fill("1000")
     area.get_by_label("iterations").press("Enter")
     run.click()
@@ -180,5 +180,6 @@ def test_a_dead_kernel_is_said_until_the_cell_runs_again(lab: Page) -> None:
     banner = lab.get_by_role("alert").filter(has_text="The kernel of this workbench has ended. Run its cell again.")
     expect(banner).to_be_visible(timeout=120_000)
     lab.get_by_role("button", name="Ok", exact=True).click()  # JupyterLab says that it has started another one
+    expect(lab.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")).to_be_visible(timeout=LONG)
     lab.evaluate(RUN)
     expect(banner).to_have_count(0, timeout=LONG)

@@ -65,7 +65,7 @@ def test_the_slider_rejudges_at_once(start_here: Page) -> None:
 def test_cancel_lands_within_a_second_and_the_page_answers_meanwhile(start_here: Page) -> None:
     tick(start_here, "Evasion attack and security curve")
     start_here.get_by_text("Parameters: Evasion attack").click()
-    start_here.get_by_role("checkbox", name="automatic").first.uncheck()
+    start_here.locator(".widget-hbox", has=start_here.get_by_label("iterations")).get_by_role("checkbox").last.uncheck()
     start_here.get_by_label("iterations").fill("500")
     start_here.get_by_label("iterations").press("Enter")
     start(start_here)

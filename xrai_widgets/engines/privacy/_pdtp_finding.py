@@ -7,10 +7,14 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from xrai_widgets.core import Array, Chart, Finding
+from xrai_widgets.core import Array, Chart, Finding, Measure
 from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.engines._statistics import Estimate
 
+MEASURES = (
+    Measure("worst_excess", "lower", 0.0, task="classification"),
+    Measure("worst_excess_shift", "lower", 0.0, task="regression"),
+)
 _SHOWN = 20
 _KEPT = 2**20  # numbers of the answers with everything in that a cancelled run keeps; more are computed again
 

@@ -11,7 +11,6 @@ from xrai_widgets.core import (
     Array,
     Control,
     Finding,
-    Measure,
     NotApplicable,
     Predict,
     Range,
@@ -24,7 +23,7 @@ from xrai_widgets.engines.privacy._leave_one_out import LeaveOneOut, closed_form
 from xrai_widgets.engines.privacy._lost import Lost
 from xrai_widgets.engines.privacy._paired_forest import Bootstraps, Pairs, bootstraps_of
 from xrai_widgets.engines.privacy._pdtp_art import by_art
-from xrai_widgets.engines.privacy._pdtp_finding import Leakage, carried, done_by, pdtp_finding
+from xrai_widgets.engines.privacy._pdtp_finding import MEASURES, Leakage, carried, done_by, pdtp_finding
 from xrai_widgets.engines.privacy._pdtp_statistic import Scale, add, choose, plain, scale, vanishing
 from xrai_widgets.engines.privacy._refits import Fit, Refits, is_deterministic, with_everything
 
@@ -36,7 +35,7 @@ _NATIVE = When("implementation", "native")
 
 @assessment(
     title="PDTP: leakage by leaving one out",
-    measures=(Measure("worst_excess", "lower", 0.0),),
+    measures=MEASURES,
     tasks=("classification", "regression"),
     reference="Long, Bindschaedler, Gunter 2017, arXiv:1712.09136",
     # "nothing removed" is the null of every sample already; the ids that are asked for may be absent from a control
