@@ -52,7 +52,7 @@ def test_cells_reach_the_model_as_they_are_and_nothing_changes_them(kind: str) -
     assert subject.decode is not None
     pd.testing.assert_frame_equal(subject.decode(subject.X), table[160:].reset_index(drop=True))
     np.testing.assert_allclose(subject.predict(subject.X), model.predict_proba(table[160:]), atol=1e-12)
-    outcome = assess(subject, "robustness.evasion", n_samples=20, max_iter=20)
+    outcome = assess(subject, "robustness.evasion", n_samples=6, max_iter=3)
     assert outcome.finding is not None, outcome.reason
     assert outcome.finding.values["found_share"] == 1.0
     changed = outcome.finding.tables["rows"]
@@ -61,7 +61,7 @@ def test_cells_reach_the_model_as_they_are_and_nothing_changes_them(kind: str) -
 
 def test_the_distance_is_the_nearest_over_all_ages_with_the_held_cell_as_it_is() -> None:
     subject, model, _ = made(*CELLS["Decimal"])
-    outcome = assess(subject, "robustness.evasion", n_samples=20, norm="l2", max_iter=20)
+    outcome = assess(subject, "robustness.evasion", n_samples=10, norm="l2", max_iter=20)
     assert outcome.finding is not None
     assert subject.decode is not None
     assert subject.bounds is not None
