@@ -30,7 +30,7 @@ TREES = {"deep": None, "stump": 1}
 def subjects(models: dict[str, DecisionTreeClassifier]) -> dict[str, Subject]:
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(200, 4)), rng.integers(0, 2, 200)
-    return Subject.of(models, rng.normal(size=(100, 4)), rng.integers(0, 2, 100), X_train=X, y_train=y)  # type: ignore[return-value]
+    return Subject.of(models, rng.normal(size=(100, 4)), rng.integers(0, 2, 100), X_train=X, y_train=y)  # type: ignore[return-value]  # of a dict
 
 
 def test_a_plan_is_run_on_each_and_gives_what_a_comparison_takes(subjects: dict[str, Subject]) -> None:
@@ -71,14 +71,14 @@ def test_a_list_goes_by_the_subjects_own_names(subjects: dict[str, Subject]) -> 
 )
 def test_what_is_no_subject_is_named(given: object, said: str) -> None:
     with pytest.raises((TypeError, ValueError), match=said):
-        xw.run_plan(given, PLAN)  # type: ignore[call-overload]
+        xw.run_plan(given, PLAN)  # type: ignore[call-overload]  # refused
 
 
 def test_two_of_one_name_and_a_dict_where_one_is_asked_say_the_way_out(subjects: dict[str, Subject]) -> None:
     with pytest.raises(ValueError, match="two subjects are called 'deep': pass a dict"):
         xw.run_plan([subjects["deep"]] * 2, PLAN)
     with pytest.raises(TypeError, match="assess takes one Subject, got dict: run_plan takes several"):
-        xw.assess(subjects, PLAN[0])  # type: ignore[arg-type]
+        xw.assess(subjects, PLAN[0])  # type: ignore[arg-type]  # refused
 
 
 def test_the_workbench_begins_with_the_first_and_turns_to_another(subjects: dict[str, Subject]) -> None:

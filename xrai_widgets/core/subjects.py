@@ -23,7 +23,7 @@ def several(given: object) -> dict[str, Subject]:
     """
     if isinstance(given, Subject):
         return {given.name: given}
-    if not isinstance(given, Mapping | Iterable) or isinstance(given, str):
+    if not isinstance(given, Iterable) or isinstance(given, str):
         raise TypeError(f"what is audited must be a Subject, or a dict or list of them, got {type(given).__name__}")
     pairs: list[tuple[Any, Any]]
     pairs = [*given.items()] if isinstance(given, Mapping) else [(getattr(one, "name", ""), one) for one in given]

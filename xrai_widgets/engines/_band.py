@@ -82,11 +82,14 @@ class _Slopes:
         return flow
 
 
-def seen(told: Array, offsets: Array | None) -> Array:
-    """Return answers (r,) from what a model told of samples: its classes as they are, or scores beside offsets."""
+def seen(told: Array, offsets: Array | None, owner: Array | int) -> Array:
+    """Return answers (r,) from what a model told of changes of the samples ``owner``.
+
+    That is its classes, as they are, or with ``offsets`` (n, k) its scores.
+    """
     if offsets is None:
         return told
-    answers: Array = (told + offsets).argmax(axis=-1)
+    answers: Array = (told + offsets[owner]).argmax(axis=-1)
     return answers
 
 

@@ -69,7 +69,7 @@ class Problem:
 
     def seen(self, told: Array, owner: Array | int) -> Array:
         """Return the answers (r,) as those of changes of the samples ``owner``."""
-        return seen(told, None if self.offsets is None else self.offsets[owner])
+        return seen(told, self.offsets, owner)
 
     def adversarial(self, points: Array, owner: Array) -> Array:
         """Return whether each point (r, D), a change of the sample number ``owner``, is answered otherwise."""

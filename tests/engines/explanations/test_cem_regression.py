@@ -11,6 +11,8 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.tree import DecisionTreeRegressor
 
 import xrai_widgets as xw
+from tests.engines import regressions
+from tests.engines.regressions import subject_of
 from xrai_widgets.core import Array, Constraint, NotApplicable, Subject
 from xrai_widgets.engines._search.contrast import Answers
 from xrai_widgets.engines.explanations import cem
@@ -20,16 +22,7 @@ LIMITS = ({"above": 9.0}, {"below": 6.0}, {"above": 9.0, "below": 6.0})
 
 
 def table(n: int = 300, d: int = 2, seed: int = 0) -> tuple[Array, Array]:
-    rng = np.random.default_rng(seed)
-    X = rng.uniform(size=(n, d))
-    return X, 10 * np.sin(3 * X[:, 0]) + 5 * X[:, 1] ** 2 + rng.normal(0, 0.3, n)
-
-
-def subject_of(model: Any, X: Array, y: Array, **others: Any) -> Subject:
-    half = len(X) // 2
-    model.fit(X[:half], y[:half])
-    given = {"X_train": X[:half], "y_train": y[:half], "bounds": (0.0, 1.0), **others}
-    return Subject.of(model, X[half:], y[half:], **given)
+    return regressions.table(n, d, 0.3, seed)
 
 
 def run(subject: Subject, **params: object) -> xw.Finding:
@@ -51,7 +44,7 @@ def test_a_linear_model_is_as_far_from_the_limit_as_the_closed_form_says() -> No
     subject = subject_of(LinearRegression(), X, X @ [3.0, -2, 1, 0.5] + 7, bounds=(-100.0, 100.0))
     finding = run(subject, above=8.0, beta=0.0, scale="raw", n_samples=40, mode="PN", noise=0.0)
     told = finding.tables["samples"]
-    gap = np.abs(told["prediction"] - 8.0) / np.linalg.norm(subject.model.coef_)  # type: ignore[attr-defined]
+    gap = np.abs(told["prediction"] - 8.0) / np.linalg.norm(subject.model.coef_)  # type: ignore[attr-defined]  # a linear model
     np.testing.assert_allclose(told["pn_distance"], gap, rtol=1e-5, atol=1e-7)
     assert set(told["answer"]) == {"above 8", "at most 8"}
     assert ((told["pn_prediction"] > 8.0) == (told["answer"] == "at most 8")).all()

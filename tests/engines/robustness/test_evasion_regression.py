@@ -13,6 +13,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
 import xrai_widgets as xw
+from tests.engines import regressions
+from tests.engines.regressions import subject_of
 from xrai_widgets.core import Array, Constraint, NotApplicable, Subject, find
 from xrai_widgets.engines._band import Band
 from xrai_widgets.engines._problem import Best, Problem
@@ -27,17 +29,7 @@ both_norms = pytest.mark.parametrize("norm", ["l2", "linf"])
 
 
 def table(n: int = 400, d: int = 3, seed: int = 0) -> tuple[Array, Array]:
-    """Samples in the unit cube, and a bent function of them with noise."""
-    rng = np.random.default_rng(seed)
-    X = rng.uniform(size=(n, d))
-    return X, 10 * np.sin(3 * X[:, 0]) + 5 * X[:, 1] ** 2 + rng.normal(0, 0.5, n)
-
-
-def subject_of(model: Any, X: Array, y: Array, **others: Any) -> Subject:
-    half = len(X) // 2
-    model.fit(X[:half], y[:half])
-    given = {"X_train": X[:half], "y_train": y[:half], "bounds": (0.0, 1.0), **others}
-    return Subject.of(model, X[half:], y[half:], **given)
+    return regressions.table(n, d, 0.5, seed)
 
 
 def run(subject: Subject, **params: object) -> xw.Finding:
@@ -69,7 +61,7 @@ def test_a_linear_model_is_as_far_from_leaving_as_the_closed_form_says(norm: str
     rng = np.random.default_rng(0)
     X = rng.normal(size=(300, 6))
     subject = subject_of(LinearRegression(), X, X @ [3.0, -2, 1, 0, 0.5, 4] + 7, bounds=(-1000.0, 1000.0))
-    weights = subject.model.coef_  # type: ignore[attr-defined]
+    weights = subject.model.coef_  # type: ignore[attr-defined]  # a linear model
     dual = np.linalg.norm(weights) if norm == "l2" else np.abs(weights).sum()
     finding = run(subject, tolerance=2.5, norm=norm, scale="raw", n_samples=40, epsilon=0.3)
     assert distances(finding) == pytest.approx(np.full(40, 2.5 / dual), rel=1e-6)

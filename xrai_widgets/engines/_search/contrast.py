@@ -151,7 +151,7 @@ class Contrast:
 
     def seen(self, told: Array, owner: Array | int) -> Array:
         """Return the answers (r,) as those of changes of the instances ``owner``."""
-        return seen(told, None if self.offsets is None else self.offsets[owner])
+        return seen(told, self.offsets, owner)
 
     def judge(self, flat: Array, owner: Array) -> tuple[Array, Array, Array]:
         """Return (margin, class of the best rival, success) of samples that belong to the instances ``owner``.
