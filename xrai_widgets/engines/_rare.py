@@ -5,7 +5,7 @@ from scipy.special import expit, logit
 from scipy.stats import norm
 
 from xrai_widgets.core import Array
-from xrai_widgets.engines._statistics import LEVEL, Estimate, wilson
+from xrai_widgets.engines._statistics import LEVEL, Estimate, wilson, wilson_ends
 
 RARE = 0.1  # a class of a smaller share is called rare
 PRECISION = 0.5
@@ -61,12 +61,12 @@ def recall_at_precision(scores: Array, found: Array, precision: float = PRECISIO
     """
     hits, flagged = _cuts(scores, found)
     positives = int(found.sum())
-    recall = [wilson(float(k), positives) for k in hits]
-    held = [wilson(float(k), int(m)) for k, m in zip(hits, flagged, strict=True)]
-    value = max((r.value for r, p in zip(recall, held, strict=True) if p.value >= precision), default=0.0)
-    low = max((r.low for r, p in zip(recall, held, strict=True) if p.low >= precision), default=0.0)
-    none = wilson(0.0, positives).high
-    high = max((r.high for r, p in zip(recall, held, strict=True) if p.high >= precision), default=none)
+    recall, held = hits / positives, hits / flagged
+    (recall_low, recall_high), (held_low, held_high) = wilson_ends(hits, positives), wilson_ends(hits, flagged)
+    value = float(recall[held >= precision].max(initial=0.0))
+    low = float(recall_low[held_low >= precision].max(initial=0.0))
+    may = held_high >= precision
+    high = float(recall_high[may].max()) if may.any() else wilson(0.0, positives).high
     return Estimate(value, min(value, low), max(value, high))
 
 

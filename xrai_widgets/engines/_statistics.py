@@ -27,10 +27,16 @@ def wilson(successes: float, n: int, level: float = LEVEL) -> Estimate:
     """
     if n == 0:
         return Estimate(float("nan"), 0.0, 1.0)
-    p, z = successes / n, float(stats.norm.ppf(0.5 + level / 2))
+    low, high = wilson_ends(successes, n, level)
+    return Estimate(successes / n, float(low), float(high))
+
+
+def wilson_ends(successes: Array | float, n: Array | int, level: float = LEVEL) -> tuple[Array, Array]:
+    """Return the ends of `wilson`'s intervals of many shares, ``n`` above 0."""
+    p, z = np.asarray(successes) / n, float(stats.norm.ppf(0.5 + level / 2))
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return Estimate(p, min(p, max(0.0, centre - half)), max(p, min(1.0, centre + half)))
+    return np.minimum(p, np.maximum(0.0, centre - half)), np.maximum(p, np.minimum(1.0, centre + half))
 
 
 def newcombe(first: Estimate, second: Estimate) -> Estimate:
