@@ -4,6 +4,7 @@ import pickle
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -129,6 +130,21 @@ def test_a_pickled_guard_counts_on_its_own_and_the_count_comes_home() -> None:
     copy = pickle.loads(pickle.dumps(Guard(double, meter)))
     result, rows = Counted(copy)(np.zeros((30, 1)))
     assert (len(result), rows, meter.queries) == (30, 30, 0)
+
+
+def test_an_item_that_a_worker_takes_up_after_the_end_is_not_begun(tmp_path: Path) -> None:
+    """A worker had taken it from the queue before Cancel: a model that hangs would hold the worker for good."""
+    asked: list[int] = []
+    held = tmp_path / "map"
+    held.mkdir()
+    taken = Counted(asked.append, str(held))
+    taken(1)
+    held.rmdir()
+    with pytest.raises(Cancelled, match="cancelled by the user"):
+        taken(2)
+    assert asked == [1]
+    Counted(asked.append, str(tmp_path / "elsewhere" / "map"))(3)
+    assert asked == [1, 3], "a worker on another machine sees neither folder"
 
 
 def test_counting_is_safe_across_threads() -> None:

@@ -123,7 +123,8 @@ class Counted:
     ----------
     function : callable
     until : str
-        A folder of the process that waits; once it is gone, a call that waits for a cell gives up.
+        A folder inside a folder that the waiting process keeps as long as it lives. Once the inner one is gone, nobody
+        waits: a call that waits for a cell gives up, and an item that a worker takes up only now is not begun.
     """
 
     def __init__(self, function: Callable[[Any], Any], until: str = "") -> None:
@@ -132,8 +133,10 @@ class Counted:
     def __call__(self, item: Any) -> tuple[Any, int]:
         """Return (result, rows)."""
         before = getattr(_worker, "queries", 0)
-        if os.path.isdir(self._until):  # a worker on another machine has no such folder
+        if os.path.isdir(os.path.dirname(self._until)):  # a worker on another machine has no such folder
             with stopped_by(self._gone):
+                if (why := self._gone()) is not None:
+                    raise why
                 result = self._function(item)
         else:
             result = self._function(item)

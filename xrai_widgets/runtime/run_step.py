@@ -1,8 +1,10 @@
 """The step that the runtime hands to engines: progress, cancel, partial findings, work spread over joblib's backend."""
 
+import atexit
 import copy
 import os
 import queue
+import shutil
 import tempfile
 import threading
 import time
@@ -66,6 +68,18 @@ def _of_its_own(backend: Any) -> Any:
     if type(backend).__name__ == "DaskDistributedBackend":
         return backend.get_nested_backend()[0]  # a new one on the same client; a copy would lose the client
     return copy.copy(backend)
+
+
+_folders: dict[int, str] = {}
+
+
+def _standing_folder() -> str:
+    """Return a folder that stands as long as this process lives."""
+    process = os.getpid()
+    if not os.path.isdir(_folders.get(process, "")):  # or cleared away from under a kernel of weeks
+        folder = _folders[process] = tempfile.mkdtemp(prefix="xrai-maps-")
+        atexit.register(lambda: os.getpid() == process and shutil.rmtree(folder, ignore_errors=True))
+    return _folders[process]
 
 
 class RunStep(Step):
@@ -150,7 +164,7 @@ class RunStep(Step):
         # once nobody waits, nothing more is dispatched and what is under way ends by itself: closing joblib's generator
         # would shut the executor down, which the next run may already use
         stop = threading.Event()
-        folder = tempfile.mkdtemp(prefix="xrai-map-")
+        folder = tempfile.mkdtemp(dir=_standing_folder())
         told = Counted(function, folder), list(work), results, stop
         threading.Thread(target=self._feed, args=told, daemon=True, name=FEEDER).start()
         try:
