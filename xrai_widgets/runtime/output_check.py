@@ -1,11 +1,13 @@
 """What a model answers while it is assessed: every answer is looked at, not the first ones only."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from xrai_widgets.core import Array
 
+_DOT = 10_000  # numbers; a longer dot product would be spread over threads, whose start costs more
 _SUM, _BELOW = 1.1e-4, 1e-6  # what rounding in single precision may do to a sum, and to a zero
 
 
@@ -49,7 +51,7 @@ class OutputCheck:
             bad = ~(np.abs(sums - 1.0) <= _SUM) | ~(out.min(axis=1) >= -_BELOW)
             wanted = "must be ≥ 0 and sum to 1"
         else:
-            if np.isfinite(out.sum()):  # one pass; a sum of large numbers may overflow where each is finite
+            if _surely_finite(out):
                 return
             bad = ~np.isfinite(out).reshape(len(out), -1).all(axis=1)
             if not bad.any():
@@ -69,3 +71,10 @@ class OutputCheck:
             raise ValueError(f"{wanted}, got {out.dtype} of shape {out.shape}")
         if out.min() < 0 or out.max() >= self.classes:
             raise ValueError(f"{wanted}, got {out[(out < 0) | (out >= self.classes)][0]}")
+
+
+def _surely_finite(out: Array) -> bool:
+    """Whether all are finite, told in one pass; the sum of large numbers may overflow where each of them is finite."""
+    if out.size <= _DOT and out.dtype.char in "fd":
+        return math.isfinite(np.vdot(out, out))  # a quarter of the time of the sum
+    return math.isfinite(np.add.reduce(out, axis=None))
