@@ -297,6 +297,14 @@ def test_a_module_that_does_not_fit_is_refused_with_what_is_allowed(module: Any,
         Subject.of(module, X, y)
 
 
-def test_a_frame_for_a_module_is_refused_with_advice() -> None:
-    with pytest.raises(ValueError, match=r"a torch module takes arrays, got a DataFrame: pass X.to_numpy\(\)"):
-        Subject.of(body(3), pd.DataFrame(X), THREE)
+def test_a_table_of_numbers_is_taken_and_one_with_text_refused_with_advice() -> None:
+    module = body(3)
+    frame = pd.DataFrame(X, columns=list("abcd")).assign(b=np.arange(len(X)) % 5)
+    bare, named = Subject.of(module, frame.to_numpy(), THREE), Subject.of(module, frame, THREE)
+    assert named.feature_names == ("a", "b", "c", "d")
+    assert np.abs(named.predict(named.X) - bare.predict(bare.X)).max() < 1e-6
+    assert named.gradient is not None
+    assert bare.gradient is not None
+    assert np.abs(named.gradient(named.X, named.y) - bare.gradient(bare.X, bare.y)).max() < 1e-6
+    with pytest.raises(ValueError, match=r"a torch module takes numbers, got the column 'b' of (object|str): encode"):
+        Subject.of(module, frame.assign(b="x"), THREE)

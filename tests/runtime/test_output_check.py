@@ -35,5 +35,5 @@ def test_opposite_infinities_do_not_cancel() -> None:
 def test_probabilities_are_at_least_0_and_sum_to_1(row: list[float]) -> None:
     out = np.array([[0.5, 0.5], row, [0.25, 0.75]])
     OutputCheck(probabilities=True)(out[[0, 2]], 2, 0, 2)
-    with pytest.raises(ValueError, match="must be ≥ 0 and sum to 1, got .* for row 1 of the 3"):
+    with pytest.raises(ValueError, match=r"must be ≥ 0 and sum to 1, got .* for row 1 of the 3"):
         OutputCheck(probabilities=True)(out, 3, 0, 3)

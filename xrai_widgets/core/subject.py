@@ -168,7 +168,7 @@ class Subject:
         Parameters
         ----------
         model : object
-            A fitted scikit-learn estimator or pipeline, a torch module, a function of the inputs, or None: then
+            A fitted scikit-learn estimator or pipeline, a torch module, a Keras model, a function of the inputs, or None: then
             ``X`` is the table of class probabilities (or predicted values) itself. Model and data are copied. A dict
             or list of models on the same data gives a dict of subjects, by their keys or kinds.
         X, y : DataFrame, Series or array

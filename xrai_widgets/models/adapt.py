@@ -26,6 +26,8 @@ from xrai_widgets.models.estimator_check import check_estimator
 from xrai_widgets.models.function import Call, adapt_function, adapt_table
 from xrai_widgets.models.given import check_constraints, check_given, check_words, groups_of, named_models
 from xrai_widgets.models.inputs import Inputs, constrain, learn, with_holes
+from xrai_widgets.models.keras_model import adapt_keras
+from xrai_widgets.models.keras_state import is_keras
 from xrai_widgets.models.onnx import Highest, adapt_onnx
 from xrai_widgets.models.onnx_session import is_onnx
 from xrai_widgets.models.outputs import in_classes
@@ -201,12 +203,11 @@ def _adapt(
     bounds: Array | None,
     outputs: Declared | None,
 ) -> Adapted:
-    X = arrays["X"]
     if model is None:
         return adapt_table(inputs, arrays, y, task, outputs)
     if is_estimator(model):
         check_estimator(model)
-        adapted = ask(lambda: adapt_estimator(_kept(model), inputs, X, outputs), inputs)
+        adapted = ask(lambda: adapt_estimator(_kept(model), inputs, arrays["X"], outputs), inputs)
         if task is not None and task != adapted.task:
             raise ValueError(f"task must be {adapted.task!r} for a {type(model).__name__}, got {task!r}")
         return adapted
@@ -215,14 +216,16 @@ def _adapt(
         return ask(lambda: adapt_onnx(model, inputs, parts, y, task, classes, outputs), inputs)
     if is_torch_module(model):
         return ask(lambda: adapt_torch(model, inputs, parts, y, task, outputs), inputs)
+    if is_keras(model):
+        return ask(lambda: adapt_keras(_kept(model), inputs, parts, y, task, classes, outputs), inputs)
     if callable(model) and not isinstance(model, type):
         adapted = ask(lambda: adapt_function(model, inputs, parts, y, task, classes, outputs), inputs)
         own = model.decide if isinstance(model, BoosterFile) else None
         names: tuple[Any, ...] = tuple(classes or getattr(model, "labels", None) or ())
         return adapted if own is None else replace(adapted, decide=Highest(Call(own, inputs), names))
     raise TypeError(
-        "the model must be a fitted scikit-learn classifier or regressor, a torch module, an ONNX model or session, a "
-        f"function of the inputs, or None for a table of probabilities, got {_kind(model)}"
+        "the model must be a fitted scikit-learn classifier or regressor, a torch module or Keras model, an ONNX model "
+        f"or session, a function of the inputs, or None for a table of probabilities, got {_kind(model)}"
     )
 
 

@@ -30,6 +30,18 @@ def ask(question: Callable[[], Answer], inputs: Inputs) -> Answer:
         raise ValueError(f"the model could not answer for X: {said}{_hint(str(error), inputs)}") from error
 
 
+def refuse_words(kind: str, inputs: Inputs) -> None:
+    """Refuse a table with columns that are no numbers, for a kind of model that takes numbers only."""
+    if inputs.codec is None:
+        return
+    for name, constraint, column in zip(inputs.names, inputs.constraints, inputs.codec.columns, strict=True):
+        if constraint.kind == "category" or column.carried:
+            raise Refused(
+                f"a {kind} takes numbers, got the column {name!r} of {column.dtype}: encode it first, or pass a "
+                "function of the table that encodes it and asks the model"
+            )
+
+
 def first_line(said: str) -> str:
     """Return a message on one line, without the list of calls that C++ libraries put behind or around it."""
     if _SCRIPT in said:  # the reason stands last

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
+from xrai_widgets.models.keras_state import is_keras, keras_state
+
 
 class _Digest(Protocol):
     def update(self, data: bytes, /) -> None: ...
@@ -94,6 +96,13 @@ def _named(sha: _Digest, value: Any) -> None:
 
 def _feed_object(sha: _Digest, value: Any, depth: int) -> None:
     kind = type(value)
+    if is_keras(value):
+        try:
+            told = keras_state(value)
+        except Exception as error:
+            raise Unreadable(str(error)) from error
+        _feed(sha, [f"{kind.__module__}.{kind.__qualname__}", *told], depth + 1)
+        return
     if hasattr(value, "state_dict"):  # torch: the tensors, not the module's private attributes
         try:
             state = {key: tensor.detach().cpu().numpy() for key, tensor in value.state_dict().items()}

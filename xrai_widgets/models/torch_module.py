@@ -19,7 +19,7 @@ from xrai_widgets.models.adapted import (
     softmax,
     still_shares,
 )
-from xrai_widgets.models.asking import one_tensor
+from xrai_widgets.models.asking import one_tensor, refuse_words
 from xrai_widgets.models.derivatives import gradient_if_any
 from xrai_widgets.models.inputs import Inputs
 from xrai_widgets.models.number_types import as_type
@@ -273,10 +273,9 @@ def adapt_torch(
     Raises
     ------
     Refused
-        if a regression gives several outputs, or the samples are a DataFrame.
+        if a regression gives several outputs, or the samples have columns that are no numbers.
     """
-    if inputs.codec is not None:
-        raise Refused("a torch module takes arrays, got a DataFrame: pass X.to_numpy() of numeric columns")
+    refuse_words("torch module", inputs)
     if outputs == "labels":
         raise Refused("a torch module gives numbers; for labels pass a function, got outputs='labels'")
     model = TorchModel(module, inputs)
