@@ -168,8 +168,8 @@ class Subject:
         Parameters
         ----------
         model : object
-            A fitted scikit-learn estimator or pipeline, a torch module, a Keras model, a function of the inputs, or None: then
-            ``X`` is the table of class probabilities (or predicted values) itself. Model and data are copied. A dict
+            A fitted scikit-learn estimator or pipeline, a torch module, a Keras model, a function of the inputs, or
+            None: then ``X`` is the table of class probabilities (or predicted values) itself. Both are copied. A dict
             or list of models on the same data gives a dict of subjects, by their keys or kinds.
         X, y : DataFrame, Series or array
             Held-out samples, NaN where a number is missing, and their true labels (or values). An outlier detector

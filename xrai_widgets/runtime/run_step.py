@@ -78,8 +78,13 @@ def _standing_folder() -> str:
     process = os.getpid()
     if not os.path.isdir(_folders.get(process, "")):  # or cleared away from under a kernel of weeks
         folder = _folders[process] = tempfile.mkdtemp(prefix="xrai-maps-")
-        atexit.register(lambda: os.getpid() == process and shutil.rmtree(folder, ignore_errors=True))
+        atexit.register(_remove, folder, process)
     return _folders[process]
+
+
+def _remove(folder: str, process: int) -> None:
+    if os.getpid() == process:  # a fork of the kernel has no right to
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class RunStep(Step):
