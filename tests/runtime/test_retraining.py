@@ -404,7 +404,7 @@ def test_cancel_does_not_wait_for_the_training_under_way(table: tuple[Array, Arr
     outcome = run(replace(plain, fit=slow), find(PDTP), FEW, step=step)
     go.set()
     assert outcome.status == "cancelled"
-    assert outcome.seconds < 10
+    assert outcome.seconds < 25, "the training waits half a minute"
     assert any("does a model trained anew answer as this one?" in note for note in notes)
 
 
