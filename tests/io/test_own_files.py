@@ -155,4 +155,18 @@ def test_roles_are_guessed_from_the_model_and_the_names(folder: Path) -> None:
     assert model.features == tuple(FEATURES)
     assert table.guess(model.features) == ("risk", "row", ("note",))
     assert table.guess(()) == ("risk", "row", ())
+    assert table.guess(model.features, target="note") == ("note", "row", ("risk",))
     assert [column.kind for column in table.columns] == ["text", "numbers", "numbers", "text", "text", "text"]
+
+
+def test_the_target_is_the_column_that_holds_the_models_classes(folder: Path, tmp_path: Path) -> None:
+    model = look_at_model(folder / "model.skops")
+    assert set(model.classes) == set(FRAME["risk"])
+    FRAME.assign(label="north", weight=1.5).to_csv(tmp_path / "t.csv", index=False)
+    table = look_at_table(tmp_path / "t.csv", CsvFormat())
+    assert table.guess(model.features, model.classes) == ("risk", "row", ("note", "label", "weight"))
+    numbers = FRAME[FEATURES].assign(bought=np.arange(len(FRAME)) % 2, late=0.5 + np.arange(len(FRAME)) % 2)
+    numbers.to_csv(tmp_path / "n.csv", index=False)
+    table = look_at_table(tmp_path / "n.csv", CsvFormat())
+    assert table.guess(model.features, ("0", "1")) == ("bought", "", ("late",))
+    assert table.guess(model.features, ("False", "True")) == ("late", "", ("bought",)), "no column holds them"

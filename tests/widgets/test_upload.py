@@ -21,10 +21,12 @@ from sklearn.tree import DecisionTreeClassifier
 from xrai_widgets.cells.remote import Foreign
 from xrai_widgets.core import quiet
 from xrai_widgets.io.model_files import check_model_name
+from xrai_widgets.io.summaries import TableColumn, TableSummary
 from xrai_widgets.io.uploads import SLICE
 from xrai_widgets.runtime import run
 from xrai_widgets.widgets import ConstraintEditor, OwnModel, SubjectPicker, Uploader
 from xrai_widgets.widgets import uploader as module
+from xrai_widgets.widgets.column_roles import ColumnRoles
 from xrai_widgets.widgets.uploader import Uploader as Field
 
 
@@ -331,6 +333,25 @@ def test_a_constant_target_and_columns_that_differ_are_said_at_once(own: OwnMode
     give(own.train, "train.csv", FRAME.drop(columns="age").assign(z=1))
     settle(own)
     assert "missing: age; more than there: z" in own.train.error
+
+
+def test_roles_that_were_chosen_stay_when_the_other_file_has_been_read() -> None:
+    names = ["row", "age", "risk", "note", "w"]
+    table = TableSummary(9, tuple(TableColumn(name, "text" if name == "note" else "numbers", 9, 0) for name in names))
+    roles = ColumnRoles()
+    roles.ask(table)
+    assert roles.target.value == "w"
+    roles.target.value, roles.weights.value, roles.ids.value = "risk", "w", ""
+    roles.ask(table, ("age",))
+    assert roles.values == {"target": "risk", "ids": "", "weights": "w", "ignore": ("note",), "immutable": ()}
+    roles.ignore.value = ()
+    roles.ask(table, ("age", "note"))
+    assert roles.values["ignore"] == ()
+    other = TableSummary(
+        9, (*table.columns[:2], TableColumn("risk", "numbers", 9, 0), TableColumn("y", "numbers", 9, 0))
+    )
+    roles.ask(other, ("age",))
+    assert roles.values["target"] == "y", "another table is asked about anew"
 
 
 def test_removing_the_model_greys_the_button(own: OwnModel, model_bytes: bytes) -> None:

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from xrai_widgets.io.csv_format import CsvFormat
 from xrai_widgets.io.model_files import read_model
@@ -10,26 +13,32 @@ from xrai_widgets.models.booster_files import BoosterFile
 from xrai_widgets.models.networks import Network
 from xrai_widgets.models.onnx_session import OnnxModel
 
+_FEW = 100  # different values that a target of classes may have
 _IDS = {"", "id", "ids", "index", "unnamed: 0", "row", "row_id", "uid", "uuid", "key"}
 _TARGETS = ("target", "label", "y", "class", "outcome", "response")
 
 
 @dataclass(frozen=True)
 class ModelSummary:
-    """What kind of model it is, and the columns it takes where it says so."""
+    """What kind of model it is, and where it says so the columns it takes and the classes it tells apart."""
 
     kind: str
     features: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class TableColumn:
-    """One column: its name, ``numbers`` or ``text``, how many different values and how many empty cells."""
+    """One column: its name, ``numbers`` or ``text``, how many different values and how many empty cells.
+
+    Where they are few, ``values`` are those that are different.
+    """
 
     name: str
     kind: str
     distinct: int
     empty: int
+    values: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -39,15 +48,28 @@ class TableSummary:
     rows: int
     columns: tuple[TableColumn, ...]
 
-    def guess(self, features: tuple[str, ...]) -> tuple[str, str, tuple[str, ...]]:
-        """Return what the target, the ids and the ignored columns probably are, by their names and the model's own."""
+    def guess(
+        self, features: tuple[str, ...], classes: tuple[str, ...] = (), target: str = ""
+    ) -> tuple[str, str, tuple[str, ...]]:
+        """Return what the target, the ids and the ignored columns probably are.
+
+        Parameters
+        ----------
+        features, classes : tuple of str
+            What the model says of itself: a target holds its classes, and the model does not take it.
+        target : str
+            Where it is known already.
+        """
         names = [column.name for column in self.columns]
-        free = [name for name in names if name not in features]
+        free = [name for name in names if name not in features and name != target]
         sure = bool(features) and set(features) <= set(names)
         ids = next((c.name for c in self.columns if c.name in free and self._names_rows(c, sure)), "")
         free = [name for name in free if name != ids]
-        by_name = next((name for word in _TARGETS for name in free if name.lower() == word), "")
-        target = by_name or (free[-1] if free else "")
+        if not target:
+            held = {c.name for c in self.columns if c.values and set(c.values) <= set(classes)}
+            likely = [name for name in free if name in held] or free
+            by_name = next((name for word in _TARGETS for name in likely if name.lower() == word), "")
+            target = by_name or (likely[-1] if likely else "")
         return target, ids, tuple(name for name in free if name != target) if sure else ()
 
     def _names_rows(self, column: TableColumn, sure: bool) -> bool:
@@ -69,7 +91,9 @@ def look_at_model(path: Path) -> ModelSummary:
     features = getattr(model, "feature_names_in_", ())
     final = model.steps[-1][1] if hasattr(model, "steps") else model
     kind = f"{type(final).__name__}{' in a pipeline' if final is not model else ''}"
-    return ModelSummary(kind, tuple(map(str, features)))
+    classes = getattr(model, "classes_", ())
+    one_output = isinstance(classes, np.ndarray) and classes.ndim == 1
+    return ModelSummary(kind, tuple(map(str, features)), _words(classes) if one_output else ())
 
 
 def look_at_table(path: Path, style: CsvFormat) -> TableSummary:
@@ -81,7 +105,14 @@ def look_at_table(path: Path, style: CsvFormat) -> TableSummary:
             "numbers" if frame[name].dtype.kind in "iufb" else "text",
             int(frame[name].nunique()),
             int(frame[name].isna().sum()),
+            _words(frame[name].dropna().unique()[: _FEW + 1]),
         )
         for name in frame.columns
     )
     return TableSummary(len(frame), columns)
+
+
+def _words(values: Any) -> tuple[str, ...]:
+    """Return different values as text, 1.0 as 1; none where there are many."""
+    found = [str(int(v)) if isinstance(v, float | np.floating) and float(v).is_integer() else str(v) for v in values]
+    return tuple(found) if len(found) <= _FEW else ()

@@ -20,6 +20,8 @@ class ColumnRoles(w.VBox):  # type: ignore[misc]
         self.message = Html()
         self._features = Html()
         self._columns: dict[str, TableColumn] = {}
+        self._chosen: dict[w.Dropdown, str] = {}
+        self._ignored: tuple[str, ...] | None = None
         self.target = w.Dropdown(
             description="target", tooltip="column of the true labels or values", style=LABELS, layout=wide()
         )
@@ -51,25 +53,31 @@ class ColumnRoles(w.VBox):  # type: ignore[misc]
         self.immutable.observe(self._describe, "value")
         self._asking = False
 
-    def ask(self, table: TableSummary, features: Sequence[str] = ()) -> None:
-        """Ask about a table; what the columns probably are stands there already.
+    def ask(self, table: TableSummary, features: Sequence[str] = (), classes: Sequence[str] = ()) -> None:
+        """Ask about a table; what the columns probably are stands there already, what somebody has chosen stays.
 
         Parameters
         ----------
         table : TableSummary
-        features : sequence of str
-            Columns that the model says it takes.
+        features, classes : sequence of str
+            Columns that the model says it takes, and classes that it tells apart.
         """
-        self._columns = {column.name: column for column in table.columns}
-        target, ids, ignored = table.guess(tuple(features))
+        columns, chosen = {column.name: column for column in table.columns}, self._chosen
+        if columns.keys() != self._columns.keys():  # another table
+            chosen.clear()
+            self._ignored = None
+        self._columns = columns
+        target, ids, ignored = table.guess(tuple(features), tuple(classes), chosen.get(self.target, ""))
         self._asking = True
         self.target.options = [(_told(column), column.name) for column in table.columns]
         self.target.value = target or None
         self.ids.options = self._names_of_samples(None)
-        self.ids.value = ids
-        self.weights.options, self.weights.value = self._numbers({self.target.value, ids}), ""
+        self.ids.value = chosen.get(self.ids, ids)
+        weights = self._numbers({self.target.value, self.ids.value})
+        self.weights.options, wanted = weights, chosen.get(self.weights, "")
+        self.weights.value = wanted if wanted in dict(weights).values() else ""
         self.ignore.options = list(self._columns)
-        self.ignore.value = ignored
+        self.ignore.value = ignored if self._ignored is None else self._ignored
         self._asking = False
         self._changed()
 
@@ -91,10 +99,12 @@ class ColumnRoles(w.VBox):  # type: ignore[misc]
         return [name for name in self._columns if name not in taken]
 
     @guarded
-    def _changed(self, _: Change | None = None) -> None:
+    def _changed(self, change: Change | None = None) -> None:
         """A column that got a role is no longer offered for another one."""
         if self._asking:
             return
+        if change is not None:
+            self._note(change["owner"])
         self._asking = True
         ids, ignored, fixed = self.ids.value, self.ignore.value, self.immutable.value
         self.ids.options = self._names_of_samples(self.target.value)
@@ -112,6 +122,13 @@ class ColumnRoles(w.VBox):  # type: ignore[misc]
             control.rows = max(2, min(_LINES, len(control.options)))
         self._asking = False
         self._describe()
+
+    def _note(self, control: w.Dropdown | w.SelectMultiple) -> None:
+        """What somebody has chosen stands when the other file has been read."""
+        if control is self.ignore:
+            self._ignored = tuple(control.value)
+        else:
+            self._chosen[control] = control.value or ""
 
     def _names_of_samples(self, target: str | None) -> list[tuple[str, str]]:
         return [("none: number them", ""), *((name, name) for name in self._columns if name != target)]

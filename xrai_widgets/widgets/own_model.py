@@ -150,7 +150,8 @@ class OwnModel(w.VBox):  # type: ignore[misc]
 
     def _ask_roles(self) -> None:
         if self._table is not None:
-            self.roles.ask(self._table, self._model.features if self._model else ())
+            model = self._model or ModelSummary("")
+            self.roles.ask(self._table, model.features, model.classes)
             self._columns.children = [self.roles]
             self.data.error = self._misfit()
 
