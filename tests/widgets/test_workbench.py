@@ -1,9 +1,13 @@
 """The components together."""
 
+import threading
 import time
+
+import pytest
 
 from xrai_widgets.apps.workbench import Workbench
 from xrai_widgets.core import Subject
+from xrai_widgets.data import examples
 from xrai_widgets.results.policy import Policy
 
 MIA = "privacy.membership_inference"
@@ -41,6 +45,33 @@ def test_another_subject_empties_the_board_and_the_first_one_comes_back_with_its
     assert bench.runner.button.disabled
     bench.session.subject = forest
     assert "SHAPr membership exposure" in bench.board.view.value
+
+
+def test_nobody_runs_the_model_before_while_another_one_is_read(
+    forest: Subject, regression: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench, go = Workbench(forest, selection=("privacy.shapr",)), threading.Event()
+
+    def load(_: str) -> Subject:
+        assert go.wait(60)
+        return regression
+
+    assert not bench.runner.button.disabled
+    monkeypatch.setattr(examples, "load", load)
+    bench.picker._example.value = "diabetes_tree"
+    assert bench.runner.button.disabled
+    assert "Another model is being read" in bench.runner.status.value
+    go.set()
+    assert bench.picker._job is not None
+    assert bench.picker._job.wait(60)
+    assert bench.runner.subject is regression
+    assert not bench.picker.loading
+    bench.picker.own.reading = True
+    assert bench.runner.button.disabled
+    assert "Another model is being read" in bench.runner.status.value
+    bench.picker.own.reading = False
+    bench.session.subject = forest
+    assert not bench.runner.button.disabled
 
 
 def test_an_entry_out_of_range_greys_run_and_earlier_outcomes_stay(forest: Subject) -> None:

@@ -83,6 +83,7 @@ class Workbench(w.VBox):  # type: ignore[misc]
         w.dlink((self.forms, "plan"), (self.selector, "plan"))
         w.dlink((self.forms, "plan"), (self.runner, "plan"))
         w.dlink((self.forms, "error"), (self.runner, "error"))
+        w.dlink((self.picker, "loading"), (self.runner, "waiting"))
         w.dlink((self.selector, "forecasts"), (self.runner, "forecasts"))
         self.runner.observe(lambda change: self.session.add(change["new"]), "latest")
         self.runner.observe(lambda _: self.history.look(), "latest")

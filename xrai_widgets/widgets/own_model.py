@@ -37,9 +37,12 @@ class OwnModel(w.VBox):  # type: ignore[misc]
     ----------
     subject : Subject or None
         What was made of the files last.
+    reading : bool
+        Another one is being made of them.
     """
 
     subject = traitlets.Instance(Subject, allow_none=True)
+    reading = traitlets.Bool(False)
 
     def __init__(self, **kwargs: Any) -> None:
         self.model = Uploader("fitted model", MODELS, check_model_name)
@@ -230,6 +233,7 @@ class OwnModel(w.VBox):  # type: ignore[misc]
         reason = "" if working else self._why_not()
         self.button.description = "Cancel reading" if working else "Use this model"
         self.button.disabled = bool(reason)
+        self.reading = working
         self.status.say("Reading the files and asking the model …" if working else reason, "status")
 
     def _why_not(self) -> str:

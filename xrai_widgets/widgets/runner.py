@@ -33,6 +33,8 @@ class Runner(w.VBox):  # type: ignore[misc]
     latest : Outcome or None
         The last one that ended.
     running : bool
+    waiting : bool
+        Another subject is about to be here: nobody is to start the one before by mistake.
     store, fresh
         A `Store` keeps what ends, and answers what it was asked before. What was cancelled goes on where it stopped, if
         the assessment can. Neither is done while ``fresh`` is ticked.
@@ -45,6 +47,7 @@ class Runner(w.VBox):  # type: ignore[misc]
     outcomes = traitlets.Tuple()
     latest = traitlets.Instance(Outcome, allow_none=True)
     running = traitlets.Bool(False)
+    waiting = traitlets.Bool(False)
     store = traitlets.Instance(Store, allow_none=True)
     fresh = traitlets.Bool(False)
 
@@ -58,7 +61,7 @@ class Runner(w.VBox):  # type: ignore[misc]
         self._fresh = w.Checkbox(description="run again what the store knows", indent=False)
         super().__init__([self.button, self._fresh, self.bar, self.status, self.message, self._partial], **kwargs)
         self.button.on_click(lambda _: self.cancel() if self.running else self.run())
-        self.observe(self._ready, ["subject", "plan", "error", "running", "forecasts"])
+        self.observe(self._ready, ["subject", "plan", "error", "running", "waiting", "forecasts"])
         traitlets.link((self, "fresh"), (self._fresh, "value"))
         self.observe(self._offer, ["store", "outcomes"])
         self.subject, self.plan = subject, plan
@@ -162,6 +165,8 @@ class Runner(w.VBox):  # type: ignore[misc]
         self._fresh.description = known if self.store is not None else "start over what was cancelled"
 
     def _why_not(self) -> str:
+        if self.waiting:
+            return "Another model is being read."
         if self.subject is None:
             return "Choose a subject to run on."
         if not self.plan:

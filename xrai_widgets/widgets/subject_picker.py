@@ -37,9 +37,12 @@ class SubjectPicker(w.VBox):  # type: ignore[misc]
     ----------
     subject : Subject or None
         What is picked.
+    loading : bool
+        Another one is about to be.
     """
 
     subject = traitlets.Instance(Subject, allow_none=True)
+    loading = traitlets.Bool(False)
 
     def __init__(
         self, subject: Subject | Mapping[str, Subject] | Sequence[Subject] | None = None, **kwargs: Any
@@ -116,6 +119,7 @@ class SubjectPicker(w.VBox):  # type: ignore[misc]
         if "upload" not in self._pages:
             page = OwnModel()
             page.observe(lambda change: setattr(self, "subject", change["new"]), "subject")
+            w.dlink((page, "reading"), (self, "loading"))
             self._pages["upload"] = page
         own: OwnModel = self._pages["upload"]
         return own
@@ -168,11 +172,13 @@ class SubjectPicker(w.VBox):  # type: ignore[misc]
             assert subject.fingerprint  # asks the model, so it is taken here and not when the page needs it
             return subject
 
+        self.loading = True
         self._job = Job(work, self._ended).start()
 
     def _ended(self, job: Job[Subject]) -> None:
         if job is not self._job:
             return  # something else was picked meanwhile
+        self.loading = False
         self._said.say("")
         if job.error is not None:
             self.message.say(str(job.error))
