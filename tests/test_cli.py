@@ -80,11 +80,14 @@ def test_the_command_line_gives_the_numbers_of_python(tmp_path: Path, credit: Su
 
 @pytest.mark.parametrize("table", ["test.csv", "test.parquet"])
 def test_a_model_from_a_file_is_assessed_on_its_tables(saved: Path, table: str) -> None:
-    ids = ("--ids", "applicant") if table.endswith("csv") else ()
-    train = () if not ids else ("--train", "train.csv")
+    train = table.endswith("csv")
+    # every assessment once is enough: beside no training samples, one that can be run and one that cannot
+    attacked = ("--run", "robustness.evasion", "--run", "privacy.membership_inference")
+    every = (*("--train", "train.csv", "--ids", "applicant"), *FEW_OF_EACH)
+    few = (*attacked, "--set", "robustness.evasion.n_samples=4", "--set", "robustness.evasion.max_iter=1")
     said = called(
-        *("assess", "tree.skops", "--data", table, *train, "--target", "risk", *ids),
-        *FEW_OF_EACH,
+        *("assess", "tree.skops", "--data", table, "--target", "risk"),
+        *(every if train else few),
         *("--out", "r.json"),
         cwd=saved,
     )
