@@ -42,7 +42,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_list_shows_assessments_and_examples() -> None:
-    said = typed("list")
+    said = called("list")
     assert said.returncode == 0
     for name in [*registered(), *examples.names()]:
         if not name.startswith("custom."):
@@ -113,7 +113,7 @@ def test_a_plan_and_a_policy_are_read_from_toml(tmp_path: Path) -> None:
 def test_report_judges_saved_results_again(tmp_path: Path) -> None:
     called("assess", "breast_cancer_forest", "--run", "privacy.membership_inference", "--out", "r.json", cwd=tmp_path)
     (tmp_path / "strict.toml").write_text('["privacy.membership_inference"]\nadvantage = {max = 0.01}\n')
-    said = typed("report", "r.json", "--policy", "strict.toml", "--out", "r.md", cwd=tmp_path)
+    said = called("report", "r.json", "--policy", "strict.toml", "--out", "r.md", cwd=tmp_path)
     assert said.returncode == 1
     assert "■ fail" in (tmp_path / "r.md").read_text(encoding="utf-8")
 
