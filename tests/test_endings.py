@@ -246,23 +246,39 @@ def endings(folder: Path) -> dict[str, str]:
     return {entry["assessment"]: entry["status"] for entry in written}
 
 
-@pytest.mark.parametrize("presses", [1, 2])
-def test_ctrl_c_loses_nothing_while_the_model_does_not_come_back(tmp_path: Path, presses: int) -> None:
-    child = started("sleep", tmp_path)
-    assert child.stdout is not None
+@pytest.fixture(scope="module")
+def pressed(tmp_path_factory: pytest.TempPathFactory) -> dict[int, tuple[int, str, Path]]:
+    """Exit code, words and folder of programs that wait for a model, by how often Ctrl-C was pressed; side by side."""
+    folders = {presses: tmp_path_factory.mktemp("pressed") for presses in (1, 2)}
+    children = {presses: started("sleep", folder) for presses, folder in folders.items()}
+    said: dict[int, str] = {}
     try:
-        for line in child.stdout:
-            if "asking" in line:
-                break
-        for _ in range(presses):
-            child.send_signal(signal.SIGINT)
+        for child in children.values():
+            assert child.stdout is not None
+            for line in child.stdout:
+                if "asking" in line:
+                    break
+        for number in (1, 2):
+            for presses, child in children.items():
+                if number <= presses:
+                    child.send_signal(signal.SIGINT)
             time.sleep(1.0)
-        said, _ = child.communicate(timeout=60)
+        for presses, child in children.items():
+            said[presses], _ = child.communicate(timeout=60)
     finally:
-        child.kill()
-        child.communicate()
-    assert child.returncode == 130, said
-    assert endings(tmp_path) == {
+        for child in children.values():
+            child.kill()
+            child.communicate()
+    return {presses: (child.returncode, said[presses], folders[presses]) for presses, child in children.items()}
+
+
+@pytest.mark.parametrize("presses", [1, 2])
+def test_ctrl_c_loses_nothing_while_the_model_does_not_come_back(
+    pressed: dict[int, tuple[int, str, Path]], presses: int
+) -> None:
+    code, said, folder = pressed[presses]
+    assert code == 130, said
+    assert endings(folder) == {
         "privacy.membership_inference": "ok",
         "custom.hangs": "cancelled",
         "privacy.shapr": "cancelled",

@@ -89,7 +89,7 @@ def reach(page: Page, name: str, most: int = 80) -> None:
 
 
 def test_an_audit_by_keyboard_alone(page: Page, gallery: str, tmp_path: Path) -> None:
-    page.context.tracing.start(screenshots=True, snapshots=True)
+    page.context.tracing.start(screenshots=True)
     page.goto(gallery)
     reach(page, "^a Start here")
     page.keyboard.press("Enter")

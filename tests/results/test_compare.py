@@ -10,7 +10,7 @@ import pytest
 import xrai_widgets as xw
 from tests.contract.catalog import SMALL as FEW
 from tests.subjects import small_credit
-from xrai_widgets.core import Array, Finding, Outcome, Subject, registered
+from xrai_widgets.core import Array, Finding, Outcome, Subject, find, registered
 from xrai_widgets.data import examples
 from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.io.outcomes import outcome_from_dict, outcome_to_dict
@@ -18,7 +18,7 @@ from xrai_widgets.results.compare import compare
 from xrai_widgets.results.differences import difference
 from xrai_widgets.results.html import by_subject
 from xrai_widgets.results.policy import Policy
-from xrai_widgets.runtime import assess
+from xrai_widgets.runtime import assess, run
 
 MIA, EVASION = "privacy.membership_inference", "robustness.evasion"
 SMALL = {"n_samples": 10, "max_iter": 1}
@@ -27,7 +27,8 @@ SMALL = {"n_samples": 10, "max_iter": 1}
 @pytest.fixture(scope="module")
 def runs(credit: Subject) -> tuple[list[Outcome], list[Outcome]]:
     pruned = examples.load("german_credit_pruned")
-    deep, flat = ([assess(s, MIA), assess(s, EVASION, **SMALL)] for s in (credit, pruned))
+    attack = replace(find(EVASION), controls=())  # nothing of them is compared
+    deep, flat = ([assess(s, MIA), run(s, attack, SMALL)] for s in (credit, pruned))
     return deep, flat
 
 
@@ -91,7 +92,8 @@ def test_equal_ids_alone_make_no_pairs() -> None:
 
 def test_other_draws_of_the_same_samples_make_no_pairs(runs: tuple[list[Outcome], list[Outcome]]) -> None:
     pruned = examples.load("german_credit_pruned")
-    apart = difference(runs[0][1], assess(pruned, EVASION, seed=1, **SMALL), "robust_accuracy")
+    other = run(pruned, replace(find(EVASION), controls=()), {"seed": 1, **SMALL})
+    apart = difference(runs[0][1], other, "robust_accuracy")
     assert apart is not None
     assert (apart.pairs, apart.why) == (0, "not the same samples were measured")
 

@@ -20,14 +20,14 @@ from xrai_widgets.results.waiver import Waiver
 from xrai_widgets.runtime import assess, run_plan
 from xrai_widgets.widgets import RunCode
 
-MIA, EVASION = "privacy.membership_inference", "robustness.evasion"
+MIA, LABELS = "privacy.membership_inference", "privacy.label_only"
 ODD = 'it is "fine" \\ for now\n# not a comment'
 
 
 @pytest.fixture(scope="module")
 def outcomes(credit: Subject) -> list[Outcome]:
-    attack = {"n_samples": 4, "max_iter": 1, "epsilon": 0.25, "norm": "linf"}
-    return [assess(credit, MIA, repeats=3, thresholds="per class"), assess(credit, EVASION, **attack)]
+    few = {"n_samples": 20, "copies": 2, "noise": (0.1, 0.5), "attack_train_ratio": 0.4, "thresholds": "per class"}
+    return [assess(credit, MIA, repeats=3, thresholds="per class"), assess(credit, LABELS, **few)]
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,6 @@
 """Outcomes as tables, charts, code and HTML."""
 
 import re
-import subprocess
-import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -12,6 +10,7 @@ import pytest
 import seaborn as sns
 from matplotlib.colors import to_rgb
 
+from tests.command import called
 from xrai_widgets.core import Chart, Finding, Outcome, Subject
 from xrai_widgets.results import html, words
 from xrai_widgets.results.as_code import as_command, as_python
@@ -220,13 +219,7 @@ def test_as_command_gives_the_same_values_again(outcomes: list[Outcome]) -> None
         command
         == "xrai-widgets assess breast_cancer_forest --run robustness.evasion --set n_samples=8 --set max_iter=3"
     )
-    done = subprocess.run(
-        [sys.executable, "-m", "xrai_widgets", *command.split()[1:]],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    done = called(*command.split()[1:])
     finding = outcomes[1].finding
     assert finding is not None
     assert words.number(finding.values["median_distance"]) in done.stdout, done.stderr

@@ -97,7 +97,8 @@ def test_an_engine_that_uses_training_samples_needs_their_groups() -> None:
 
 def test_an_engine_that_uses_held_out_samples_needs_only_theirs(forest: Subject) -> None:
     groups = np.where(forest.X[:, 0] > np.median(forest.X[:, 0]), "large", "small")
-    outcome = assess(replace(forest, groups=groups), "robustness.evasion", n_samples=12, max_iter=1)
+    attack = replace(find("robustness.evasion"), controls=())
+    outcome = run(replace(forest, groups=groups), attack, {"n_samples": 12, "max_iter": 1})
     table = outcome.table("subgroups")
     assert set(table["group"]) == {"large", "small"}
     assert (table.loc[table["measure"] == "robust_accuracy", "n"] == 12).all()
@@ -115,9 +116,8 @@ def test_an_engine_that_judges_new_samples_has_no_subgroups(forest: Subject) -> 
     assert finding is not None
     assert "subgroups" not in finding.tables
     assert "No subgroups: those of the new samples are not known." in finding.notes
-    without = run(
-        replace(forest, groups=groups, X_new=forest.X[:50]), "robustness.evasion", {"n_samples": 10, "max_iter": 1}
-    )
+    attack = replace(find("robustness.evasion"), controls=())
+    without = run(replace(forest, groups=groups, X_new=forest.X[:50]), attack, {"n_samples": 10, "max_iter": 1})
     assert without.finding is not None
     assert "subgroups" in without.finding.tables, "an engine that does not look at them has its subgroups"
 

@@ -9,10 +9,11 @@ from sklearn.neighbors import KNeighborsClassifier
 
 import xrai_widgets as xw
 from xrai_widgets.core import Array, Constraint, NotApplicable, Predict, Subject
+from xrai_widgets.core.step import quiet
 from xrai_widgets.engines._problem import Problem
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.privacy import label_only
-from xrai_widgets.engines.privacy._noise_robustness import Noise, spread_of
+from xrai_widgets.engines.privacy._noise_robustness import Noise, kept_shares, spread_of
 from xrai_widgets.results.combined import combined
 
 BOUNDARY = {"attack": "boundary distance"}
@@ -204,6 +205,31 @@ def test_noise_has_the_size_of_the_spread_and_categories_change_as_often_as_said
     assert np.std(copies[:, 0] - X[:, 0]) == pytest.approx(0.4 * 3, rel=0.05)
     changed = 0.4 * (1 - (0.25 + 0.09 + 0.04))
     assert np.mean(copies[:, 1] != X[:, 1]) == pytest.approx(changed, abs=0.025)
+
+
+def test_copies_are_asked_about_together_and_counted_as_one_by_one() -> None:
+    rng = np.random.default_rng(7)
+    X = rng.normal(size=(30, 2))
+    y = (X[:, 0] > 0).astype(int)
+
+    def counted(rows: int) -> tuple[list[int], Array]:
+        asked: list[int] = []
+
+        def predict(changed: Array) -> Array:
+            asked.append(len(changed))
+            return np.eye(2)[(changed[:, 0] > 0).astype(int)]
+
+        space = Space(np.array([[-9.0] * 2, [9.0] * 2]), (Constraint(), Constraint()))
+        problem, kept = Problem(predict, space, X, y, np.arange(30), (2,), "l2", rows), np.zeros(30)
+        kept_shares(Noise(problem, spread_of(X, False), X, (0.3, 1.0)), kept, 40, 0, quiet, lambda _: None)
+        return asked, kept
+
+    (many, one_by_one), (few, together) = counted(60), counted(10_000)
+    assert set(many) == {60}, "a copy of either size, and no more than the memory takes"
+    assert few == [4 * 60] * 10, "and it still tells ten times what it has counted"
+    assert one_by_one.tolist() == together.tolist()
+    assert max(counted(7)[0]) == 7
+    assert 0 < one_by_one.min() < one_by_one.max() <= 80
 
 
 def test_the_kept_share_of_a_linear_model_is_the_normal_probability_of_its_margin() -> None:

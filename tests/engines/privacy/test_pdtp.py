@@ -201,10 +201,10 @@ def test_a_planted_sample_on_which_its_neighbourhood_leans_is_the_worst(rng: np.
 def test_a_tree_that_memorises_noise_leaks_and_a_stump_does_not(rng: np.random.Generator) -> None:
     X, y = rng.normal(size=(160, 4)), rng.integers(0, 2, 160)
     deep, stump = (
-        assess(subject_of(model, X, y), "privacy.pdtp", n_samples=20, strict=True).finding
+        assess(subject_of(model, X, y), "privacy.pdtp", n_samples=16, strict=True).finding
         for model in (
-            RandomForestClassifier(15, random_state=0),
-            RandomForestClassifier(15, max_depth=1, min_samples_leaf=30, random_state=0),
+            RandomForestClassifier(10, random_state=0),
+            RandomForestClassifier(10, max_depth=1, min_samples_leaf=30, random_state=0),
         )
     )
     assert deep.values["share_significant"] > 0.5

@@ -1,6 +1,6 @@
 """How much noise does a sample's label survive?"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,9 @@ from xrai_widgets.core import Array, Step
 from xrai_widgets.core.step import Partial
 from xrai_widgets.engines._missing import there
 from xrai_widgets.engines._problem import Problem
+
+_NEWS = 10  # that many times at least a run tells what it has counted
+Changed = tuple[slice, Array]  # samples of a problem, and a copy of each
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,14 +79,39 @@ def kept_shares(
         Makes the finding after so many copies.
     """
     problem, n = noise.problem, len(noise.problem.samples)
-    for number in range(copies):
-        done = number / copies
-        step(done, f"noisy copy {number} of {copies}", partial(number) if number else None)
-        rng = np.random.default_rng([seed, number])
+    at_once = max(1, min(problem.rows // max(n * len(noise.sizes), 1), copies // _NEWS))
+    for first in range(0, copies, at_once):
+        step(first / copies, f"noisy copy {first} of {copies}", partial(first) if first else None)
         counted = np.zeros(n)
-        for size in noise.sizes:
-            for start in range(0, n, problem.rows):
-                part = slice(start, start + problem.rows)
-                changed = noise.copies(problem.samples[part], size, rng)
-                counted[part] += problem.classes(changed) == problem.labels[part]
+        numbers = range(first, min(first + at_once, copies))
+        for parts, changed in _together((part for number in numbers for part in _copy(noise, seed, number)), problem):
+            start = 0
+            told = problem.classes(changed)
+            for part in parts:
+                labels = problem.labels[part]
+                counted[part] += told[start : start + len(labels)] == labels
+                start += len(labels)
         kept += counted
+
+
+def _copy(noise: Noise, seed: int, number: int) -> Iterator[Changed]:
+    """Yield the copy of that number of each sample, of each size; its draws are its own, whatever is asked with it."""
+    problem, rng = noise.problem, np.random.default_rng([seed, number])
+    for size in noise.sizes:
+        for start in range(0, len(problem.samples), problem.rows):
+            part = slice(start, start + problem.rows)
+            yield part, noise.copies(problem.samples[part], size, rng)
+
+
+def _together(parts: Iterable[Changed], problem: Problem) -> Iterator[tuple[list[slice], Array]]:
+    """Put parts into as few questions as the memory takes: a model answers many samples nearly as fast as a few."""
+    owners: list[slice] = []
+    held: list[Array] = []
+    for owner, changed in parts:
+        if held and sum(map(len, held)) + len(changed) > problem.rows:
+            yield owners, np.concatenate(held)
+            owners, held = [], []
+        owners.append(owner)
+        held.append(changed)
+    if held:
+        yield owners, np.concatenate(held)
