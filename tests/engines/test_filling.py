@@ -180,6 +180,8 @@ def test_gaps_of_a_linear_model_are_filled_where_that_is_nearer() -> None:
     held = np.array([crossing(weights, one, sample, False, mean) for one, sample in zip(lead, rows, strict=True)])
     found = distances(outcome)
     assert (wanted < held).sum() >= 3
+    assert outcome.finding is not None
+    assert "exact" not in set(outcome.finding.tables["samples"]["found_by"])
     assert np.isfinite(wanted).all()
     assert (found >= wanted * (1 - 1e-6)).all()
     assert (found <= wanted * 1.02).all()

@@ -80,6 +80,7 @@ class Search:
     partial: Partial = None
     contrast: Contrast = field(init=False)
     found: Found = field(init=False)
+    _near: Found | None = field(default=None, init=False)
     method: Array = field(init=False)
     exact: Array = field(init=False)
 
@@ -121,6 +122,8 @@ class Search:
             self.exact = cross_leaves(self.contrast, self.found, self.known.regions, self.step, self.partial)
         else:
             return False
+        self._near = self.found.copy()
+        self.found.forget(self.contrast, ~self.exact)  # what is no optimum has another name
         self._note("exact")
         self.exact &= self.best.found == self.found.done
         return bool(self.exact.all())
@@ -142,6 +145,9 @@ class Search:
     def run(self, effort: Effort) -> None:
         """Search towards real samples, feature by feature, from threshold to threshold, and near the samples."""
         contrast, found, step = self.contrast, self.found, self.step
+        if self._near is not None:
+            found.better(contrast, np.arange(len(found.cost)), self._near)
+            self._note("closed form")
         levels = None if self.known.thresholds is None else Levels.of(self.known.thresholds, self.problem.space)
         columns = int(contrast.moving.sum())
         near = effort.near if levels is None else min(effort.near, _AMONG_CELLS)
