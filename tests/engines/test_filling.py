@@ -93,6 +93,8 @@ def test_distances_are_those_of_all_cells_of_trees_with_every_gap_kept_or_filled
     assert outcome.finding is not None
     assert outcome.finding.bounds == {"robust_accuracy": "exact", "median_distance": "exact"}
     nearest = outcome.finding.arrays["nearest"]
+    if kind == "tree":  # from the leaves themselves, not by the searches that would make up for it
+        assert set(outcome.finding.tables["samples"]["found_by"][known]) == {"exact"}
     filled = (np.isnan(subject.X) & ~np.isnan(nearest))[known]
     assert filled.any() == fill
     assert np.array_equal(model.predict(nearest[known]) != model.predict(subject.X[known]), np.ones(known.sum(), bool))
