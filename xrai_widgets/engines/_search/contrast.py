@@ -252,7 +252,8 @@ class Contrast:
     def room(self) -> Array:
         """Ranges (d,) of the columns as changes: what it costs to fill a gap."""
         low, high = self.space.bounds
-        return (high - low) / self.span
+        ranges: Array = (high - low) / self.span
+        return ranges
 
     @property
     def smooth(self) -> bool:

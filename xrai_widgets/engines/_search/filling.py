@@ -71,7 +71,8 @@ def _ways(contrast: Contrast, number: int, values: dict[int, list[Array]]) -> Ar
         drawn = np.column_stack([rng.choice(side, _MOST) for side in sides])
         ways[:, columns] = np.where(some, drawn, origin[columns])
     ways = contrast.allowed(ways, np.full(len(ways), number))
-    return ways[(ways != origin).any(axis=1)]
+    filled: Array = ways[(ways != origin).any(axis=1)]
+    return filled
 
 
 def _numbers(contrast: Contrast, number: int, column: int, values: list[Array]) -> Array:

@@ -138,7 +138,7 @@ def with_gaps(contrast: Contrast, weights: Array, bias: Array) -> tuple[Array, A
     n, space = len(contrast.samples), contrast.space
     every = np.broadcast_to(bias, (n, weights.shape[1])).copy()
     lacking = space.missing(contrast.samples).any(axis=1)
-    known = ~lacking
+    known: Array = np.logical_not(lacking)
     rng = np.random.default_rng(len(space.span))
     shares = rng.random((_PROBES, len(space.span))) * rng.random((_PROBES, 1))
     offsets = np.zeros((n, 1)) if contrast.offsets is None else contrast.offsets

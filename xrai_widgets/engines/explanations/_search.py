@@ -61,7 +61,8 @@ def _explain_part(contrast: Contrast, found: Found, means: Means, step: Step, pa
         settled = found.done & served if means.known_linear else settled
     elif means.regions is not None and contrast.penalty is None:
         settled = cross_leaves(contrast, found, means.regions, step, partial)
-        served = ~contrast.space.missing(contrast.samples).any(axis=1) | (len(means.regions) > 2)
+        lacking = contrast.space.missing(contrast.samples).any(axis=1)
+        served = np.logical_not(lacking & (len(means.regions) < 3))
     rest = np.flatnonzero(~served)
     if len(rest) == len(served):
         return _searched(contrast, found, means, step, partial)
