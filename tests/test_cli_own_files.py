@@ -84,6 +84,14 @@ def test_empty_cells_of_numbers_are_taken_as_in_python(folder: Path) -> None:
     found = values(folder / "gaps.json")
     assert found["subject"] == outcome.subject
     assert found["values"] == outcome.finding.values
+    filling = ["--constraint", "a = { fillable = true }"]
+    said = called(*shlex.split(line), *filling, "--out", "filled.json", cwd=folder)
+    assert said.returncode in (0, 1), said.stderr
+    made = xw.constrained(subject, {"a": {"fillable": True}})
+    again = xw.assess(made, "robustness.evasion", n_samples=10, max_iter=2)
+    assert again.finding is not None
+    assert any("may be filled" in note for note in again.finding.notes)
+    assert values(folder / "filled.json") == {"values": again.finding.values, "subject": again.subject}
 
 
 WRONG = {

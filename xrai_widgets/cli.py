@@ -173,7 +173,7 @@ def assess(
     subjects = [constrained(arguments.subject_of(one, models, data, **roles), limits) for one in models]
     outcomes, interrupted = run_here(subjects, work, store=keeper, fresh=fresh)
     named = [name for name, _ in work] if run or plan else []
-    quality = None if interrupted or len(subjects) > 1 else quality_of(subjects[0])
+    quality = None if interrupted else quality_of(subjects)
     made = compose(outcomes, judged_by, include_rows=include_rows, quality=quality, named=named)
     show(made, outcomes)
     show_side_by_side(outcomes, judged_by)

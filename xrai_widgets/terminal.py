@@ -79,8 +79,14 @@ def _cut_off(subject: Subject, name: str, params: dict[str, Any]) -> Outcome:
     )
 
 
-def quality_of(subject: Subject) -> Finding | None:
-    """Return the model's own quality; a model that fails at that costs no outcome."""
+def quality_of(subjects: Sequence[Subject]) -> Finding | dict[str, Finding] | None:
+    """Return the model's own quality, or by name that of several."""
+    told = {subject.name: found for subject in subjects if (found := _quality_of(subject)) is not None}
+    return told if len(subjects) > 1 else next(iter(told.values()), None)
+
+
+def _quality_of(subject: Subject) -> Finding | None:
+    """Return it; a model that fails at that costs no outcome."""
     try:
         return model_quality(subject)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - somebody else's model; everything else is done

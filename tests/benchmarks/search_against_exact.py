@@ -2,24 +2,39 @@
 
 ``python -m tests.benchmarks.search_against_exact``, with kinds of model by name; without any, all run (minutes). The
 truth is by enumeration where the leaves of a tree or the weights of a linear model tell it, else the nearer of a fine
-grid and of what the search found itself.
+grid and of what the search found itself. Of "regressions" evasion is asked how far predictions stay within a tolerance.
 """
 
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from sklearn.tree import DecisionTreeClassifier
+from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingRegressor, RandomForestRegressor
+from sklearn.linear_model import LinearRegression
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.neural_network import MLPRegressor
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 import xrai_widgets as xw
 from tests.benchmarks.table import show
-from tests.engines import grid
+from tests.engines import grid, regressions
 from tests.engines.robustness.test_islands import attacked, leaves, nearest_rival, three_classes
 from xrai_widgets.core import Array, Subject
 
 SAMPLES = 60
 KAPPA, BETA = 0.2, 0.1  # of CEM
+TOLERANCE = 2.0  # of regressions, whose values lie between 0 and 15
+REGRESSIONS: dict[str, Callable[[], Any]] = {
+    "tree": lambda: DecisionTreeRegressor(random_state=0),
+    "linear": LinearRegression,
+    "boosting": lambda: GradientBoostingRegressor(n_estimators=40, random_state=0),
+    "forest": lambda: RandomForestRegressor(20, random_state=0),
+    "histogram boosting": lambda: HistGradientBoostingRegressor(max_iter=30, random_state=0),
+    "3 neighbours": lambda: KNeighborsRegressor(3),
+    "network": lambda: MLPRegressor(hidden_layer_sizes=(32, 32), max_iter=3000, random_state=0),
+}
 
 
 def row(kind: str, question: str, found: Array, truth: Array, queries: int, seconds: float) -> dict[str, Any]:
@@ -71,15 +86,69 @@ def by_enumeration() -> list[dict[str, Any]]:
     return lines
 
 
+def within_a_tolerance(samples: int = SAMPLES) -> list[dict[str, Any]]:
+    """Evasion of regressions on a fine grid, and of a tree on the corners of its cells."""
+    lines = []
+    for kind, make in REGRESSIONS.items():
+        X, y = regressions.table(400, 2, 0.5)
+        subject = regressions.subject_of(make(), X, y)
+        points = _grid(subject)
+        for norm in ("l2", "linf"):
+            began = time.process_time()
+            asked = {"norm": norm, "tolerance": TOLERANCE, "n_samples": samples}
+            outcome = xw.assess(subject, "robustness.evasion", strict=True, **asked)
+            spent = time.process_time() - began
+            assert outcome.finding is not None
+            rows = subject.X[outcome.finding.arrays["index"]]
+            truth = _leaving(subject, points, rows, norm)
+            distance = outcome.finding.tables["samples"]["distance"].fillna(np.inf).to_numpy(float)
+            lines.append(row(kind, f"tolerance, {norm}", distance, truth, outcome.queries, spent))
+    return lines
+
+
+def _grid(subject: Subject) -> tuple[Array, Array]:
+    """Return the points of a grid, of a tree also those just inside of its cells, and the predictions there."""
+    axes = [np.linspace(0, 1, 401)] * 2
+    if hasattr(subject.model, "tree_"):
+        tree = subject.model.tree_
+        cuts = [tree.threshold[tree.feature == column] for column in range(2)]
+        axes = [np.unique(np.clip(np.r_[0, 1, cut - 1e-6, cut + 1e-6], 0, 1)) for cut in cuts]
+    points = np.stack([part.ravel() for part in np.meshgrid(*axes, indexing="ij")], axis=1)
+    return points, np.concatenate([subject.predict(part) for part in np.array_split(points, 20)])
+
+
+def _leaving(subject: Subject, grid: tuple[Array, Array], rows: Array, norm: str) -> Array:
+    """Return how far each row is from the nearest point whose prediction differs by more than the tolerance.
+
+    Along each axis a tree's cell may be entered at the row's own value: that point is no point of a grid.
+    """
+    points, told = grid
+    found = []
+    for x, own in zip(rows, subject.predict(rows), strict=True):
+        away = points[np.abs(told - own) > TOLERANCE] - x
+        size = np.abs(away).max(axis=1) if norm == "linf" else np.linalg.norm(away, axis=1)
+        best = size.min(initial=np.inf)
+        for column in range(2):
+            moved = np.tile(x, (len(np.unique(points[:, column])), 1))
+            moved[:, column] = np.unique(points[:, column])
+            gone = np.abs(subject.predict(moved) - own) > TOLERANCE
+            best = min(best, np.abs(moved[gone, column] - x[column]).min(initial=np.inf))
+        found.append(best)
+    return np.array(found)
+
+
 def main(chosen: list[str]) -> None:
     """Print one table per kind as it is done."""
-    unknown = set(chosen) - {*grid.MODELS, "exact"}
+    more = ("exact", "regressions")
+    unknown = set(chosen) - {*grid.MODELS, *more}
     if unknown:
-        raise SystemExit(f"kinds of model are {[*grid.MODELS, 'exact']}, got {sorted(unknown)}")
+        raise SystemExit(f"kinds of model are {[*grid.MODELS, *more]}, got {sorted(unknown)}")
     if not chosen or "exact" in chosen:
         show("found ÷ truth, by enumeration", by_enumeration())
+    if not chosen or "regressions" in chosen:
+        show("found ÷ truth, regressions", within_a_tolerance())
     for kind in chosen or grid.MODELS:
-        if kind != "exact":
+        if kind not in more:
             show(f"found ÷ truth, {kind}", [line for d in grid.PER_AXIS for line in on_a_grid(kind, d)])
 
 

@@ -41,6 +41,30 @@ def test_picking_another_example_changes_everything_that_depends_on_it(start_her
     expect(start_here.get_by_role("checkbox")).to_have_count(7)
 
 
+def test_forms_fit_into_the_narrow_column_with_every_label_whole(start_here: Page) -> None:
+    start_here.set_viewport_size({"width": 640, "height": 900})
+    for title in ("Evasion attack and security curve", "Contrastive explanations (CEM)"):
+        tick(start_here, title)
+    for title, field in (("Evasion attack", "tolerance"), ("Contrastive explanations", "above")):
+        form = start_here.locator(".xrai-form").filter(has_text=field)
+        expect(form).to_have_count(1)
+        if not form.is_visible():  # one is open at a time
+            start_here.get_by_text(f"Parameters: {title}").click()
+        expect(form.get_by_text("not set").first).to_be_visible()
+        assert form.evaluate(_AMISS) == []
+
+
+_AMISS = """form => {
+  const box = form.getBoundingClientRect();
+  return [...form.querySelectorAll('.widget-inline-hbox')].filter(row => row.offsetWidth).flatMap(row => {
+    const own = row.getBoundingClientRect();
+    const cut = [...row.querySelectorAll('.widget-label')].filter(label => label.scrollWidth > label.clientWidth);
+    const outside = own.right > box.right + 1 || own.left < box.left - 1;
+    return [...cut.map(label => `cut: ${label.textContent}`), ...outside ? [`outside: ${row.textContent}`] : []];
+  });
+}"""
+
+
 def test_run_gives_verdicts_in_words_shapes_and_colours(start_here: Page) -> None:
     start(start_here)
     badge = start_here.locator(".xrai-scoreboard .xrai-fail").first

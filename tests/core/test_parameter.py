@@ -200,7 +200,7 @@ def test_a_number_beyond_floating_point_is_refused_and_named() -> None:
 def test_none_is_allowed_where_the_parameter_says_so(name: str) -> None:
     assert KINDS[name].check(None) is None
     assert "or None" in KINDS[name].allowed
-    for text in ("", "none", "Auto", " automatic "):
+    for text in ("", "none", "Auto", " automatic ", "not set"):
         assert KINDS[name].parse(text) is None
 
 

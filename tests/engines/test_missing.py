@@ -306,14 +306,16 @@ def test_who_lacks_a_feature_is_not_guessed_about_it_and_is_known_to_lack_the_ot
     assert few == "fewer than 10 members or 10 non-members have it, it is missing in the others"
 
 
-def test_forms_that_speak_of_numbers_make_no_distance_exact_where_some_are_missing() -> None:
+def test_weights_hold_in_rows_with_gaps_if_the_model_puts_constants_there_and_not_if_it_does_not() -> None:
     """A subject made by hand may hold the weights of a model that fills the gaps before."""
     weights = (np.array([[0.0, 0.0, 0.0], [1.0, 0.2, 1.0]]), np.array([0.0, -0.3]))
 
     def linear(rows: Array) -> Array:
-        p = 1 / (1 + np.exp(-(np.where(np.isnan(rows), 0.5, rows) @ weights[0][1] - 0.3)))
+        filler = 0.5 if constant else np.nan_to_num(rows[:, [0]]) ** 2
+        p = 1 / (1 + np.exp(-(np.where(np.isnan(rows), filler, rows) @ weights[0][1] - 0.3)))
         return np.column_stack([1 - p, p])
 
+    constant = True
     X, bounds = samples(20, share=0.0)[:, :3], BOUNDS[:, :3]
     y = linear(X).argmax(axis=1)
     whole = evasion(linear, X, y, bounds, linear=weights, n_samples=20)
@@ -321,6 +323,13 @@ def test_forms_that_speak_of_numbers_make_no_distance_exact_where_some_are_missi
     X[0, 1] = np.nan
     y = linear(X).argmax(axis=1)
     gaps = evasion(linear, X, y, bounds, linear=weights, n_samples=20)
+    assert gaps.bounds == whole.bounds
+    assert gaps.tables["samples"]["distance"][1:].equals(whole.tables["samples"]["distance"][1:])
+    constant = False
+    gaps = evasion(linear, X, linear(X).argmax(axis=1), bounds, linear=weights, n_samples=20)
     assert gaps.bounds == {}
+    by = gaps.tables["samples"]["found_by"]
+    assert by[0] != "exact"
+    assert set(by[1:]) == {"exact"}
     found = (gaps.tables["samples"]["status"] == "found").to_numpy()
     assert np.array_equal(np.isnan(gaps.arrays["nearest"][found]), np.isnan(X[found]))

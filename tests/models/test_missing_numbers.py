@@ -68,9 +68,22 @@ def test_one_row_is_answered_as_among_others(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_forms_that_speak_of_numbers_are_not_offered(name: str) -> None:
-    subject = Subject.of(MODELS[name]().fit(FRAME, Y), LATE, Y[LATE.index])
-    assert (subject.linear, subject.regions, subject.gradient, subject.logits) == (None, None, None, None)
+def test_forms_that_speak_of_numbers_are_offered_where_they_say_what_becomes_of_gaps(name: str) -> None:
+    model = MODELS[name]().fit(FRAME, Y)
+    subject = Subject.of(model, LATE, Y[LATE.index])
+    assert (subject.gradient, subject.logits) == (None, None)
+    assert (subject.linear is not None) == (name == "imputed")
+    assert (subject.regions is not None) == (name == "tree")
+    if subject.regions is not None:
+        low, high, comes = subject.regions[:, :, None]
+        gone = np.isnan(subject.X)
+        inside = np.where(gone, comes > 0, (low <= subject.X) & (high >= subject.X)).all(axis=2)
+        assert (inside.sum(axis=0) == 1).all()  # each sample comes to one leaf
+        leaf = model.apply(LATE)
+        assert len({*zip(inside.argmax(axis=0).tolist(), leaf.tolist(), strict=True)}) == len(np.unique(leaf))
+    if subject.linear is not None:
+        (weights, bias), whole = subject.linear, ~subject.missing.any(axis=1)
+        assert np.allclose((subject.X[whole] @ weights.T + bias)[:, 1], model.decision_function(LATE)[whole])
     if subject.thresholds is None:
         assert name == "imputed"
         return

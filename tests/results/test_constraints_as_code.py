@@ -8,7 +8,7 @@ import pytest
 
 import xrai_widgets as xw
 from tests.results.test_run_as_code import executed, numbers
-from xrai_widgets.core import Outcome, Subject
+from xrai_widgets.core import Constraint, Outcome, Subject
 from xrai_widgets.io.plans import read_constraint, read_plan_file
 from xrai_widgets.results import run_as_code
 from xrai_widgets.results.as_code import NO_COMMAND, as_command, as_python, before_constraints, toml_entry
@@ -121,3 +121,33 @@ def test_codes_are_declared_on_the_command_line_and_in_a_plan(tmp_path: Path) ->
     assert made.constraints[0].categories == ("10", "20")
     again = xw.constrained(subject, before_constraints(made.source)[1])
     assert again.fingerprint == made.fingerprint
+
+
+def test_gaps_that_may_be_filled_are_said_in_a_plan_and_on_the_command_line(tmp_path: Path) -> None:
+    entry = toml_entry("x1", {"fillable": True})
+    assert entry == '"x1" = { fillable = true }'
+    assert read_constraint(entry) == {"x1": {"fillable": True}}
+    (tmp_path / "plan.toml").write_text(f'["privacy.shapr"]\n[subject.constraints]\n{entry}\n', encoding="utf-8")
+    X = np.random.default_rng(0).random((40, 2))
+    X[:8, 1] = np.nan
+    subject = xw.Subject.of(lambda rows: np.clip(np.nan_to_num(rows[:, 1]), 0.1, 0.9), X, np.arange(40) % 2)
+    made = xw.constrained(subject, read_plan_file(tmp_path / "plan.toml").constraints)
+    assert [kind.fillable for kind in made.constraints] == [False, True]
+    again = xw.constrained(subject, before_constraints(made.source)[1])
+    assert again.fingerprint == made.fingerprint != subject.fingerprint
+    for table, why in (({"immutable": True}, "immutable"), ({"kind": "category", "categories": ["a"]}, "a category")):
+        with pytest.raises(ValueError, match=f"fillable of 'x1' must be false: the column is {why}"):
+            xw.constrained(subject, {"x1": {"fillable": True, **table}})
+    with pytest.raises(ValueError, match="fillable of 'x1' must be true or false, got 1"):
+        xw.constrained(subject, {"x1": {"fillable": 1}})
+    with pytest.raises(ValueError, match="fillable of a Constraint must be False where it is immutable"):
+        xw.Subject.of(
+            subject.predict, X, np.arange(40) % 2, constraints={"x1": Constraint(immutable=True, fillable=True)}
+        )
+
+
+def test_who_does_not_speak_of_gaps_has_the_fingerprint_of_older_versions() -> None:
+    """It is made of what a constraint prints."""
+    older = "Constraint(kind='integer', categories=(), group='', immutable=True, monotone=0)"
+    assert repr(Constraint("integer", immutable=True)) == older
+    assert repr(Constraint(fillable=True)).endswith("monotone=0, fillable=True)")

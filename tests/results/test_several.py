@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 import skops.io
@@ -12,6 +13,8 @@ import xrai_widgets as xw
 from xrai_widgets.cli import app
 from xrai_widgets.core import Subject
 from xrai_widgets.core.subjects import several
+from xrai_widgets.reporting.export import read_quality, schema
+from xrai_widgets.runtime import model_quality
 
 PLAN = ["privacy.membership_inference"]
 
@@ -116,7 +119,35 @@ def test_the_command_line_puts_two_files_side_by_side(
     with pytest.raises(SystemExit) as ended:
         app(["assess", *map(str, files), *tables, *wanted])
     assert ended.value.code == 1, "the deep tree fails, whatever the stump does"
-    outcomes = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["outcomes"]
+    data = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
+    jsonschema.validate(data, schema())
+    assert data["quality"] is None
+    kept = read_quality(tmp_path / "r.json")
+    assert isinstance(kept, dict)
+    test = np.loadtxt(tmp_path / "test.csv", delimiter=",", skiprows=1)
+    for name, model in zip((f"tree in {tmp_path.name}", "tree in other"), models.values(), strict=True):
+        assert kept[name].values["accuracy"] == pytest.approx(model.score(test[:, :4], test[:, 4]))
+    with pytest.raises(SystemExit):
+        app(["report", f"{tmp_path}/r.json", "--out", f"{tmp_path}/r.html", "--out", f"{tmp_path}/again.json"])
+    again = read_quality(tmp_path / "again.json")
+    assert isinstance(again, dict)
+    assert {name: found.intervals for name, found in again.items()} == {n: one.intervals for n, one in kept.items()}
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    for name in kept:
+        assert f'aria-label="The model&#39;s own quality on its held-out samples: {name}"' in page or (
+            f'aria-label="The model\'s own quality on its held-out samples: {name}"' in page
+        )
+    outcomes = data["outcomes"]
     assert [outcome["subject_name"] for outcome in outcomes] == [f"tree in {tmp_path.name}", "tree in other"]
     assert [outcome["status"] for outcome in outcomes] == ["ok", "ok"]
     assert "lower, better (300 pairs)" in " ".join(capsys.readouterr().out.replace("│", " ").split())
+
+
+def test_a_report_takes_what_a_plan_of_several_gives(subjects: dict[str, Subject]) -> None:
+    found = xw.run_plan(subjects, PLAN[:1])
+    quality = {name: model_quality(subject) for name, subject in subjects.items()}
+    made = xw.report(found, quality=quality)
+    assert [outcome.subject_name for outcome in made.outcomes] == list(subjects)
+    data = json.loads(made.to_json())
+    jsonschema.validate(data, schema())
+    assert set(data["qualities"]) == set(subjects)

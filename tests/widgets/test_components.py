@@ -133,12 +133,25 @@ def test_an_optional_parameter_has_an_automatic_box() -> None:
         form = ParameterForm("custom.optional")
         row = form.children[0]
         assert form.params == {"width": None}
+        assert row.children[1].description == "not set"
         assert row.children[0].disabled
         row.children[1].value = False
         row.children[0].value = 2.5
         assert form.params == {"width": 2.5}
     finally:
         _registry.pop("custom.optional")
+
+
+def test_the_box_says_automatic_only_where_something_is_chosen_then() -> None:
+    def said(name: str) -> dict[str, str]:
+        boxes = ParameterForm(name)._automatic
+        return {key: box.description for key, box in boxes.items()}
+
+    assert said("robustness.evasion") == {"tolerance": "not set", "max_iter": "automatic"}
+    cem = {"above": "not set", "below": "not set", "kappa": "automatic", "classic": "automatic", "gamma": "automatic"}
+    assert said("explanations.cem") == cem
+    box = ParameterForm("robustness.evasion")._automatic["tolerance"]
+    assert box.tooltip == "leave tolerance open"
 
 
 def test_entries_are_kept_while_an_assessment_is_not_chosen() -> None:

@@ -245,3 +245,30 @@ def test_codes_are_declared_in_the_table() -> None:
     assert editor.subject.constraints[0] == Constraint("category", ("10", "20", "70", "99", "120"))
     assert editor.subject.decode is not None
     assert editor.subject.decode(editor.subject.X)["x0"].tolist() == X[:, 0].tolist()
+
+
+def test_gaps_may_be_filled_where_there_are_some() -> None:
+    X = np.random.default_rng(0).random((40, 2))
+    X[:8, 1] = np.nan
+
+    def answer(rows: Any) -> Any:
+        return np.clip(np.nan_to_num(rows[:, 1], nan=0.2), 0.05, 0.95)
+
+    subject = Subject.of(answer, X, (answer(X) > 0.5).astype(int), feature_names=["whole", "gaps"])
+    editor = ConstraintEditor(subject, opened=True)
+    assert "fillable" not in row(editor, "whole")
+    assert row(editor, "gaps")["fillable"] is False
+    browser(editor, edit={"column": "gaps", "fields": {"fillable": True}})
+    assert row(editor, "gaps")["edited"] == ["fillable"]
+    browser(editor, edit={"column": "gaps", "fields": {"immutable": True}})
+    assert "fillable of 'gaps' must be false: the column is immutable" in row(editor, "gaps")["problem"]
+    browser(editor, edit={"column": "gaps", "fields": {"immutable": False}})
+    browser(editor, press="apply")
+    assert editor.wait(20)
+    assert editor.subject is not None
+    assert editor.subject.constraints == (Constraint(), Constraint(fillable=True))
+    assert editor.subject.fingerprint != subject.fingerprint
+    browser(editor, edit={"column": "gaps", "fields": {"fillable": False}})
+    assert editor.edits == {}
+    browser(editor, edit={"column": "gaps", "fields": {"fillable": True, "kind": "category"}})
+    assert editor.edits == {"gaps": {"kind": "category"}}

@@ -74,6 +74,11 @@ class Parameter:
         return self.name in ADVANCED
 
     @property
+    def unset(self) -> str:
+        """What None means, in a word: "automatic" where the help says what is chosen then, else "not set"."""
+        return "automatic" if "automatic:" in self.help else "not set"
+
+    @property
     def allowed(self) -> str:
         """The allowed values in words."""
         if self.choices:
@@ -110,7 +115,7 @@ class Parameter:
     def parse(self, text: str) -> Any:
         """Read the value from text, as typed on a command line."""
         text = text.strip()
-        if self.optional and text.lower() in {"", "none", "auto", "automatic"}:
+        if self.optional and text.lower() in {"", "none", "auto", "automatic", "not set"}:
             return None
         if self.kind == "bool" and text.lower() in {"true", "yes", "1", "false", "no", "0"}:
             return text.lower() in {"true", "yes", "1"}

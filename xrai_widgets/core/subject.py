@@ -55,10 +55,10 @@ class Subject:
     embed : callable, optional
         (n, …) → (n, e) features of the last hidden layer.
     regions : array (2, leaves, d), optional
-        Closed boxes on which the model gives one answer each: the leaves of a single tree.
+        Closed boxes with one answer each: leaves of a tree. (3, …) where numbers are missing: 1 if that leads there.
     linear : (array (k, d), array (k,)), optional
         Weights and intercepts of scores, linear in the flattened columns of X, whose largest one is the answer; a
-        regression has one row, which is the prediction.
+        regression has one row, which is the prediction. They speak of rows without missing numbers.
     thresholds : tuple of arrays, optional
         For each column of X the values at which a model made of trees splits, rising; between two neighbours the
         outputs do not change. Categories are their codes.

@@ -116,6 +116,8 @@ def _start(
         group = max(1, problem.rows // many)
         for start in range(0, len(left), group):
             starts.append(_try(problem, {n: propose(n) for n in left[start : start + group]}, best))
+    if not starts:  # all of them were found before
+        return problem.origins[:0], np.empty(0, dtype=np.intp)
     points, owner = (np.concatenate(parts) for parts in zip(*starts, strict=True))
     return points, owner
 

@@ -65,11 +65,21 @@ class Blanks:
         """Return the gradient at samples with marks: 0 along what is missing."""
         return None if gradient is None else _Slopes(gradient, self)
 
-    def notes(self, samples: Array) -> list[str]:
-        """Return what the reader must know about flat samples with marks."""
-        some = int(self.marked(samples).any(axis=1).sum())
-        said = f"{some} of {len(samples)} samples lack numbers: these cells stay missing, and no change touches them."
-        return [said] if some else []
+    def notes(self, samples: Array, fillable: Array) -> list[str]:
+        """Return what the reader must know about flat samples with marks, of which some columns (d,) may be filled."""
+        gone = self.marked(samples)
+        lacking, cells = int(gone.any(axis=1).sum()), int((gone & fillable).sum())
+        if not lacking:
+            return []
+        said = f"{lacking} of {len(samples)} samples lack numbers: "
+        if not cells:
+            return [f"{said}these cells stay missing, and no change touches them."]
+        rest = int(gone.sum()) - cells
+        others = f"; the other {rest} stay missing" if rest else ""
+        return [
+            f"{said}{cells} of these cells may be filled, by any number of their column's range, which counts as a "
+            f"change by the whole range whatever the number{others}."
+        ]
 
 
 @dataclass(frozen=True, eq=False)

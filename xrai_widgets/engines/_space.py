@@ -30,7 +30,8 @@ class Space:
     scale : {"range", "raw"}
         Distances as shares of each column's range, or in raw units.
     blanks : Blanks, optional
-        The marks of missing numbers: they stay, sample by sample, and nothing becomes one.
+        The marks of missing numbers: they stay, sample by sample, and nothing becomes one. Where the constraint of a
+        column says that it is fillable, a mark may become any number of the range, at the cost of all of it.
     """
 
     bounds: Array
@@ -89,19 +90,34 @@ class Space:
         rest = sum(block.stop - block.start for _, block in self._blocks)
         return np.r_[low, np.zeros(rest)], np.r_[high, np.ones(rest)]
 
+    @cached_property
+    def fillable(self) -> Array:
+        """Mask of the columns whose missing numbers may become numbers."""
+        mask: Array = np.array([kind.fillable for kind in self.constraints]) & ~self.fixed
+        return mask & (self.blanks is not None)
+
+    def gaps(self, samples: Array) -> tuple[Array, Array]:
+        """Return the masks (n, d) of what is missing in flat samples and stays so, and of what may be filled."""
+        gone = self.missing(samples)
+        return gone & ~self.fillable, gone & self.fillable
+
+    def notes(self, samples: Array) -> list[str]:
+        """Return what the reader must know about the missing numbers of flat samples."""
+        return [] if self.blanks is None else self.blanks.notes(samples, self.fillable)
+
     def box_around(self, points: Array) -> tuple[Array, Array]:
         """Return the box (n, D) for changes of originals, which may lie outside the ranges themselves."""
         low, high = (np.minimum(self.box[0], points), np.maximum(self.box[1], points))
         if self.blanks is None:
             return low, high
-        gone = points < self._edges
-        return np.where(gone, points, low), np.where(gone, points, high)
+        held = (points < self._edges) & ~self._filled
+        return np.where(held, points, low), np.where(held, points, high)
 
     def held(self, points: Array, origins: Array) -> Array:
         """Return the coordinates of other samples as changes: what is missing here or there stays as in the origins."""
         if self.blanks is None:
             return points
-        return np.where((points < self._edges) | (origins < self._edges), origins, points)
+        return np.where((points < self._edges) | ((origins < self._edges) & ~self._filled), origins, points)
 
     def empty(self, samples: Array) -> Array:
         """Return flat samples as the user has them, with missing numbers instead of their marks."""
@@ -118,6 +134,13 @@ class Space:
         edges = ((self.blanks.edges - self._low) / self._span)[self._numeric]
         every: Array = np.r_[edges, np.full(sum(block.stop - block.start for _, block in self._blocks), -np.inf)]
         return every
+
+    @cached_property
+    def _filled(self) -> Array:
+        """Mask of the coordinates along which a mark may move."""
+        rest = sum(block.stop - block.start for _, block in self._blocks)
+        mask: Array = np.r_[self.fillable[self._numeric], np.zeros(rest, dtype=bool)]
+        return mask
 
     @property
     def span(self) -> Array:
@@ -157,10 +180,21 @@ class Space:
             if self.fixed[column]:
                 samples[:, column] = origins[:, column]
         if self.blanks is not None:
-            still = self.missing(origins)
-            still[:, self._numeric] |= raw < self.blanks.edges[self._numeric]
-            samples[still] = origins[still]
+            still, gone = self.gaps(origins)
+            below = np.zeros(samples.shape, dtype=bool)
+            below[:, self._numeric] = raw < self.blanks.edges[self._numeric]
+            samples[still | below] = origins[still | below]
+            self._fill(samples, raw, gone & ~below)
         return samples
+
+    def _fill(self, samples: Array, raw: Array, cells: Array) -> None:
+        """Put allowed numbers in place of missing ones: no direction binds them."""
+        for place, column in enumerate(self._numeric):
+            if (put := cells[:, column]).any():
+                low, high = self.bounds[:, column]
+                whole = self.constraints[column].kind == "integer"
+                value = np.clip(np.rint(raw[put, place]), np.ceil(low), np.floor(high)) if whole else raw[put, place]
+                samples[put, column] = np.clip(value, low, high)
 
     def _one_of(self, group: Array, proposed: Array, origins: Array) -> Array:
         """Return one-hot rows: the largest of the proposed members among those that the original may become."""
@@ -173,8 +207,14 @@ class Space:
         return rows
 
     def share(self, samples: Array, origins: Array) -> Array:
-        """Return the size of the change of each column, (…, d); any change of a category counts as 1."""
+        """Return the size of the change of each column, (…, d).
+
+        Any change of a category counts as 1, and any number in place of a missing one as the column's whole range.
+        """
         change: Array = np.abs(samples - origins) / self._span
+        if self.fillable.any():
+            put = self.missing(origins) & ~self.missing(samples)
+            change = np.where(put, (self.bounds[1] - self.bounds[0]) / self._span, change)
         for column, _ in self._blocks:
             change[..., column] = samples[..., column] != origins[..., column]
         return change

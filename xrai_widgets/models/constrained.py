@@ -25,8 +25,9 @@ def constrained(subject: Subject, columns: Tables) -> Subject:
     columns : mapping of column name to mapping
         What is to be otherwise: ``kind`` ("continuous", "integer", "category"), ``immutable`` (bool), ``monotone`` (-1
         may only fall, 0 free, 1 may only rise), ``group`` (name of its one-hot group), ``range`` (lowest, highest; a
-        value that lies outside may stay or come nearer) and ``categories``, the numbers that a column of codes may
-        hold, as ``[10, 20, 70, 99]``, or words for 0, 1, …. For images ``{"pixels": {"range": (low, high)}}``.
+        value that lies outside may stay or come nearer), ``categories``, the numbers that a column of codes may hold,
+        as ``[10, 20, 70, 99]``, or words for 0, 1, …, and ``fillable`` (bool: a missing number may become any of the
+        range, which counts as a change by the whole range). For images ``{"pixels": {"range": (low, high)}}``.
 
     Returns
     -------

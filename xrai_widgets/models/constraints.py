@@ -10,7 +10,7 @@ from xrai_widgets.core import closest
 from xrai_widgets.core.constraint import Constraint
 from xrai_widgets.core.subject import Array
 
-FIELDS = ("kind", "immutable", "monotone", "group", "range", "categories")
+FIELDS = ("kind", "immutable", "monotone", "group", "range", "categories", "fillable")
 PIXELS = "pixels"  # all columns of an image
 _ROLES = {"X": "the held-out samples", "X_train": "the training samples"}
 
@@ -36,7 +36,7 @@ def changed(name: str, old: Constraint, table: Mapping[str, Any]) -> Constraint:
                 f"the constraint of {name!r} must say {allowed}, got {field!r}{closest(str(field), FIELDS)}"
             )
         values, told = _ALLOWED.get(field, ((), ""))
-        if values and (isinstance(value, bool) != (field == "immutable") or value not in values):
+        if values and (isinstance(value, bool) != (field in _YES_OR_NO) or value not in values):
             raise ValueError(f"{field} of {name!r} must be {told}, got {value!r}")
     if not isinstance(table.get("group", ""), str):
         raise ValueError(f"group of {name!r} must be the name of a one-hot group, got {table['group']!r}")
@@ -44,15 +44,20 @@ def changed(name: str, old: Constraint, table: Mapping[str, Any]) -> Constraint:
     labels = tuple(map(str, table.get("categories", old.categories)))
     if kind == "category" and not labels:
         raise ValueError(f"the category {name!r} must have categories=(…), the words for 0, 1, …, got none")
+    if table.get("fillable", old.fillable) and (kind == "category" or table.get("immutable", old.immutable)):
+        why = "a category, whose missing cells are a word of their own" if kind == "category" else "immutable"
+        raise ValueError(f"fillable of {name!r} must be false: the column is {why}, got true")
     fields = {key: value for key, value in table.items() if key not in ("range", "categories")}
     made: Constraint = replace(old, **fields, categories=labels if kind == "category" else ())
     return made
 
 
 _KINDS: tuple[Literal["continuous", "integer", "category"], ...] = ("continuous", "integer", "category")
+_YES_OR_NO = ("immutable", "fillable")
 _ALLOWED: dict[str, tuple[tuple[Any, ...], str]] = {
     "kind": (_KINDS, f"one of {', '.join(_KINDS)}"),
     "immutable": ((True, False), "true or false"),
+    "fillable": ((True, False), "true or false"),
     "monotone": ((-1, 0, 1), "-1 (may only fall), 0 (free) or 1 (may only rise)"),
 }
 

@@ -1,7 +1,7 @@
 """scikit-learn estimators and pipelines."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -185,11 +185,12 @@ def adapt_estimator(model: Any, inputs: Inputs, X: Array, outputs: Declared | No
     may = ("labels", "one-vs-rest") if given == "probabilities" else ()
     if outputs not in (None, given, *may):
         raise Refused(f"outputs must be {given!r} for a {type(model).__name__}, which says so itself, got {outputs!r}")
-    linear = linear_of(model, X[:64], inputs) if inputs.numeric else None
+    numbers = replace(inputs, holes=False).numeric
+    linear = linear_of(model, filled(X[:64]), inputs) if numbers else None
     inside: dict[str, Any] = {"linear": linear, "thresholds": thresholds_of(model, filled(X[:64]), inputs)}
     if task == "regression":
         refit = Refit(model, inputs, None)
-        inside["regions"] = leaf_boxes(model, X[:64], inputs) if inputs.numeric else None
+        inside["regions"] = leaf_boxes(model, X[:64], inputs) if numbers else None
         return Adapted(task, "values", Values(model, inputs), fit=refit, state=digest(model), **inside)
     classes = (-1, 1) if is_detector(model) else tuple(np.asarray(model.classes_).tolist())
     if len(classes) < 2:
@@ -211,7 +212,7 @@ def adapt_estimator(model: Any, inputs: Inputs, X: Array, outputs: Declared | No
         logits=layers.logits if layers else None,
         gradient=layers.gradient if layers else None,
         embed=layers.embed if layers and len(layers.weights) > 1 else None,
-        regions=leaf_boxes(model, X[:64], inputs) if inputs.numeric else None,
+        regions=leaf_boxes(model, X[:64], inputs) if numbers else None,
         fit=fit,
         state=digest(model),
         **inside,

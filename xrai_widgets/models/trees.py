@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from xrai_widgets.core.subject import Array
+from xrai_widgets.models.bounds import ranges
 from xrai_widgets.models.inputs import Inputs
 
 FEW_ROWS = 300  # above this scikit-learn's compiled loop wins
@@ -71,7 +72,9 @@ def leaf_boxes(estimator: Any, X: Array, inputs: Inputs) -> Array | None:
     """Return the leaves of a single tree as closed boxes (2, leaves, d) in the columns of X, or None.
 
     scikit-learn compares in float32: a box ends at the last float32 number on its side of each threshold, or the last
-    whole number in a column of those. That the tree answers alike all over each box is checked at its corners.
+    whole number in a column of those. That the tree answers alike all over each box is checked at its corners. Where
+    numbers are missing, a third plane is 1 for the columns that a sample may lack and still come to the leaf; that is
+    checked for all of them at once.
     """
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor
 
@@ -81,8 +84,8 @@ def leaf_boxes(estimator: Any, X: Array, inputs: Inputs) -> Array | None:
     d = int(np.prod(X.shape[1:]))
     column = inputs.places  # the model may take them in another order
     tree = estimator.tree_
-    boxes = np.empty((2, tree.node_count, d))
-    boxes[0], boxes[1] = -np.inf, np.inf
+    boxes = np.empty((3, tree.node_count, d))
+    boxes[0], boxes[1], boxes[2] = -np.inf, np.inf, 1.0
     for node in range(tree.node_count):  # children follow their parents
         left, right = tree.children_left[node], tree.children_right[node]
         if left < 0:
@@ -93,16 +96,24 @@ def leaf_boxes(estimator: Any, X: Array, inputs: Inputs) -> Array | None:
         boxes[:, left], boxes[:, right] = boxes[:, node], boxes[:, node]
         boxes[1, left, place] = min(boxes[1, left, place], float(below))
         boxes[0, right, place] = max(boxes[0, right, place], float(np.nextafter(below, np.float32(np.inf))))
+        boxes[2, right if tree.missing_go_to_left[node] else left, place] = 0.0
     whole = np.array([constraint.kind == "integer" for constraint in inputs.constraints])
     leaves = np.flatnonzero(tree.children_left < 0)
-    boxes = np.where(whole, np.stack([np.ceil(boxes[0]), np.floor(boxes[1])]), boxes)[:, leaves]
-    held = (boxes[0] <= boxes[1]).all(axis=1)  # between two whole numbers there may be nothing
-    boxes = boxes[:, held]
-    rows = X.reshape(len(X), -1)
-    corners = (
-        np.where(np.isinf(boxes[0]), np.minimum(boxes[1], rows.min(axis=0)), boxes[0]),
-        np.where(np.isinf(boxes[1]), np.maximum(boxes[0], rows.max(axis=0)), boxes[1]),
-    )
+    boxes = np.where(whole, np.stack([np.ceil(boxes[0]), np.floor(boxes[1]), boxes[2]]), boxes)[:, leaves]
+    only = np.isposinf(boxes[0])  # "not missing" is a split, too: beyond it comes no number
+    reached = ~only | ((boxes[2] > 0) & inputs.holes)
+    held = ((boxes[0] <= boxes[1]) & reached).all(axis=1)  # between two whole numbers there may be nothing
+    boxes, only = boxes[:, held], only[held]
+    least, most = ranges(X.reshape(len(X), -1))
+    corners = [
+        np.where(np.isinf(boxes[0]), np.minimum(boxes[1], least), boxes[0]),
+        np.where(np.isinf(boxes[1]), np.maximum(boxes[0], most), boxes[1]),
+    ]
+    corners = [np.where(only, np.nan, corner) for corner in corners]
+    if inputs.holes:
+        corners.append(np.where(boxes[2] > 0, np.nan, corners[0]))
+    else:
+        boxes = boxes[:2]
     told = tree.value[leaves[held], 0, 0] if values else tree.value[leaves[held], 0]
     ask = estimator.predict if values else estimator.predict_proba
     answers = [ask(inputs.to_user(corner.reshape(-1, *X.shape[1:]))) for corner in corners]

@@ -1,15 +1,15 @@
 """What a report says: the same structure for HTML, JSON and Markdown."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from xrai_widgets.core import Finding, Outcome
+from xrai_widgets.core import Outcome
 from xrai_widgets.results.combined import Combined, combined
 from xrai_widgets.results.families import FamilySummary, families
-from xrai_widgets.results.html import entry_of
+from xrai_widgets.results.html import Quality, entry_of
 from xrai_widgets.results.policy import Check, Policy, Verdict, judge
 from xrai_widgets.results.threshold import WORST_FIRST, Status
 
@@ -34,8 +34,8 @@ class Report:
     title : str
     include_rows : bool
         Also write the samples' own contents. Off by default: samples are named by id only.
-    quality : Finding, optional
-        The model's own accuracy, AUROC and calibration.
+    quality : Finding or mapping of str to Finding, optional
+        The model's own accuracy, AUROC and calibration; of several models by their names.
     created : str
         ISO 8601, UTC.
     named : tuple of str
@@ -48,7 +48,7 @@ class Report:
     policy: Policy
     title: str
     include_rows: bool
-    quality: Finding | None
+    quality: Quality
     created: str
     named: tuple[str, ...] = ()
     combined: tuple[Combined, ...] = ()
@@ -134,12 +134,12 @@ def redacted(outcome: Outcome) -> Outcome:
 
 
 def report(
-    outcomes: Iterable[Outcome],
+    outcomes: Iterable[Outcome] | Mapping[str, Iterable[Outcome]],
     policy: Policy | None = None,
     *,
     title: str = "",
     include_rows: bool = False,
-    quality: Finding | None = None,
+    quality: Quality = None,
     named: Iterable[str] = (),
     read_together: Iterable[Combined] | None = None,
 ) -> Report:
@@ -147,20 +147,21 @@ def report(
 
     Parameters
     ----------
-    outcomes : iterable of Outcome
+    outcomes : iterable of Outcome, or mapping of str to such
+        The latter as `run_plan` returns them for several models.
     policy : Policy, optional
         By default the packaged one.
     title : str, optional
     include_rows : bool
         Also write the samples' own contents; without it they are named by id only.
-    quality : Finding, optional
-        The model's own quality, as `xrai_widgets.runtime.model_quality` gives it.
+    quality : Finding or mapping of str to Finding, optional
+        The model's own quality, as `xrai_widgets.runtime.model_quality` gives it; of several models by their names.
     named : iterable of str
         Assessments that were asked for by name; the exit code of the command line depends on how they end.
     read_together : iterable of Combined, optional
         What several searches say together, where the outcomes do not hold the points that they found any more.
     """
-    given = list(outcomes)
+    given = [one for part in outcomes.values() for one in part] if isinstance(outcomes, Mapping) else list(outcomes)
     if not given:
         raise ValueError("a report needs at least one outcome, got none")
     together = tuple(combined(given) if read_together is None else read_together)

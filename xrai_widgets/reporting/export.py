@@ -1,6 +1,7 @@
 """A report as HTML, JSON and Markdown."""
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -21,7 +22,7 @@ from xrai_widgets.io.outcomes import (
     table_to_dict,
 )
 from xrai_widgets.reporting.compose import Report
-from xrai_widgets.results import contrast_html, html, words
+from xrai_widgets.results import as_code, contrast_html, html, words
 from xrai_widgets.results.combined import Combined
 from xrai_widgets.results.families import FamilySummary
 from xrai_widgets.results.policy import Check, Policy, Verdict
@@ -65,7 +66,7 @@ def to_json(report: Report) -> str:
         "created": report.created,
         "policy": report.policy.to_toml(),
         "include_rows": report.include_rows,
-        "quality": None if report.quality is None else finding_to_dict(report.quality),
+        **_quality(report.quality),
         "named": list(report.named),
         "combined": [_combined(*reading) for reading in report.readings],
         "families": [_family(family) for family in report.families],
@@ -79,7 +80,9 @@ def to_json(report: Report) -> str:
 
 def to_markdown(report: Report) -> str:
     """Return a model card."""
-    return _template("report.md").render(report=report, pairs=list(zip(report.outcomes, report.verdicts, strict=True)))
+    pairs = list(zip(report.outcomes, report.verdicts, strict=True))
+    told = {"changed": as_code.changed, "qualities": html.by_name(report.quality)}
+    return _template("report.md").render(report=report, pairs=pairs, **told)
 
 
 def read_report(path: str | Path) -> list[Outcome]:
@@ -106,10 +109,19 @@ def read_named(path: str | Path) -> list[str]:
     return [str(name) for name in _read(path).get("named", [])]
 
 
-def read_quality(path: str | Path) -> Finding | None:
-    """Return the model's own quality in a report that was saved as JSON, if it is there."""
-    found = _read(path).get("quality")
+def read_quality(path: str | Path) -> Finding | dict[str, Finding] | None:
+    """Return the model's own quality in a report that was saved as JSON, if it is there; of several models by name."""
+    data = _read(path)
+    if data.get("qualities"):
+        return {str(name): finding_from_dict(found) for name, found in data["qualities"].items()}
+    found = data.get("quality")
     return None if found is None else finding_from_dict(found)
+
+
+def _quality(quality: html.Quality) -> dict[str, Any]:
+    if isinstance(quality, Mapping):
+        return {"quality": None, "qualities": {name: finding_to_dict(found) for name, found in quality.items()}}
+    return {"quality": None if quality is None else finding_to_dict(quality)}
 
 
 def read_combined(path: str | Path) -> list[Combined]:

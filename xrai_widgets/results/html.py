@@ -1,6 +1,6 @@
 """One autoescaping renderer for everything that is shown as HTML, in widgets and in reports."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -18,6 +18,7 @@ from xrai_widgets.results.families import families
 from xrai_widgets.results.policy import Check, Policy, Verdict, judge
 
 _BAR = 140.0  # width of an interval bar
+Quality = Finding | Mapping[str, Finding] | None  # of one model, or of several by their names
 
 
 @cache
@@ -86,7 +87,7 @@ def picture(chart: Chart, finding: Finding) -> Markup:
 def scoreboard(
     outcomes: Iterable[Outcome],
     policy: Policy,
-    quality: Finding | None = None,
+    quality: Quality = None,
     title: str = "",
     *,
     families_too: bool = True,
@@ -102,8 +103,15 @@ def scoreboard(
     found = families(given, verdicts, [check for _, check in readings]) if families_too else []
     doubts = [family for family in found if family.reason]
     several = len({outcome.subject for outcome in given}) > 1
-    told = {"rows": rows, "quality": quality, "title": title, "several": several, "doubts": doubts}
+    told = {"rows": rows, "qualities": by_name(quality), "title": title, "several": several, "doubts": doubts}
     return render("scoreboard.html", **told, readings=readings)
+
+
+def by_name(quality: Quality) -> dict[str, Finding]:
+    """Return the quality of each model; of the only one without a name."""
+    if quality is None:
+        return {}
+    return dict(quality) if isinstance(quality, Mapping) else {"": quality}
 
 
 def together(readings: Sequence[tuple[Combined, Check]]) -> str:

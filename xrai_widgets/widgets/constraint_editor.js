@@ -108,6 +108,13 @@ function render({ model, el }) {
       side(label("from"), row, 0);
       side(label("to"), row, 1);
     }
+    if (row.fillable !== undefined) {
+      const node = named(add(label("missing numbers may be filled"), "input"), row, "fillable", "missing numbers may be filled:");
+      node.type = "checkbox";
+      node.checked = row.fillable;
+      node.title = "a missing number may become any number of the range: that counts as a change by the whole range";
+      node.addEventListener("change", () => edit(row.name, { fillable: node.checked }));
+    }
     if (row.kinds && row.kind !== "category") {
       const node = named(add(label("one-hot group"), "input"), row, "group", "one-hot group of");
       node.type = "text";

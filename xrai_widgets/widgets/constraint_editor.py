@@ -73,7 +73,7 @@ class ConstraintEditor(anywidget.AnyWidget):
         self.subject = subject
 
     def edit(self, column: str, **fields: Any) -> None:
-        """Change fields of a column's constraint: kind, immutable, monotone, group, range, categories.
+        """Change fields of a column's constraint: kind, immutable, monotone, group, range, categories, fillable.
 
         Raises
         ------
@@ -91,6 +91,7 @@ class ConstraintEditor(anywidget.AnyWidget):
                 del table["categories"]
         if table.get("kind") == "category":
             table.pop("range", None)
+            table.pop("fillable", None)
         elif "kind" in table:
             table.pop("categories", None)
         kept = {key: value for key, value in table.items() if key not in before or _differs(before[key], value)}
@@ -218,6 +219,8 @@ class ConstraintEditor(anywidget.AnyWidget):
         column = subject.feature_names.index(name)
         kind, (low, high) = subject.constraints[column], subject.bounds[:, column]
         fields = {"kind": kind.kind, "immutable": kind.immutable, "monotone": kind.monotone, "group": kind.group}
+        if kind.fillable or np.isnan(subject.X[:, column]).any():
+            fields["fillable"] = kind.fillable
         return fields if kind.kind == "category" else {**fields, "range": [float(low), float(high)]}
 
     def _row(self, name: str) -> dict[str, Any]:

@@ -46,6 +46,7 @@ class ParameterForm(w.VBox):  # type: ignore[misc]
         advanced = w.VBox([self._row(p) for p in self.assessment.parameters if p.advanced])
         more = [w.Accordion([advanced], titles=["Advanced"])] if advanced.children else []
         super().__init__([*plain, *more, self.message], **kwargs)
+        self.add_class("xrai-form")
         for control in [*self._controls.values(), *self._automatic.values()]:
             control.observe(self._read, "value")
         self.observe(self._read, "subject")
@@ -60,9 +61,12 @@ class ParameterForm(w.VBox):  # type: ignore[misc]
         control = self._controls[parameter.name]
         if not parameter.optional:
             return control
-        box = w.Checkbox(value=parameter.default is None, description="automatic", indent=False, layout=wide())
-        box.tooltip = f"choose {words.label(parameter.name)} automatically"
+        box = w.Checkbox(value=parameter.default is None, description=parameter.unset, indent=False, layout=wide())
+        label = words.label(parameter.name)
+        box.tooltip = f"choose {label} automatically" if parameter.unset == "automatic" else f"leave {label} open"
         self._automatic[parameter.name] = box
+        control.layout.flex, control.layout.min_width = "1 1 0", "0"  # a narrow form shrinks it, not the box beside it
+        box.layout.flex = "0 0 auto"
         return w.HBox([control, box])
 
     def _read(self, _: Change | None = None) -> None:

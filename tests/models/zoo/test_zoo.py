@@ -37,6 +37,22 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "robustness.evasion": {"n_samples": 3, "max_iter": 1},
     "explanations.protodash": {},
 }
+TRAINING: dict[str, dict[str, Any]] = {
+    "privacy.pdtp": {"n_samples": 3, "repeats": 1, "null_draws": 5},
+    "privacy.lira": {"n_references": 4, "repeats": 2},
+}
+CONTRASTS = {"n_samples": 2, "max_iter": 20, "binary_steps": 2, "noise": 0.0}
+CONTRASTED = (  # a kind each of what CEM looks into: weights, leaves, thresholds, slopes, labels of a rule
+    "LogisticRegression",
+    "DecisionTreeClassifier",
+    "GradientBoostingClassifier",
+    "GaussianNB",
+    "MLPClassifier",
+    "FixedThresholdClassifier",
+    "Ridge",
+    "DecisionTreeRegressor",
+    "KNeighborsRegressor",
+)
 WITHOUT_FILE = ("CatBoost", "LGBM", "XGB", "imbalanced", "skorch")  # not scikit-learn's own: skops has no list for them
 
 
@@ -113,6 +129,39 @@ def test_a_model_is_taken_as_it_is_and_assessed(name: str) -> None:
     check(name, subject, model)
     assert endings(subject) == {}
     PYTHON.taken.append(name)
+
+
+@pytest.mark.parametrize("name", CONTRASTED)
+def test_answers_of_some_of_each_kind_are_explained(name: str) -> None:
+    subject = subject_of(name, fitted(name))
+    limit = {} if subject.task == "classification" else {"above": float(np.median(subject.y))}
+    outcome = run(subject, replace(find("explanations.cem"), controls=()), {**CONTRASTS, **limit})
+    assert outcome.status == "ok", outcome.reason
+    assert outcome.finding is not None
+    assert outcome.finding.values["validity"] == 1.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", TRAINING)
+@pytest.mark.parametrize("name", [*CLASSIFIERS, *REGRESSORS])
+def test_attacks_that_train_anew_end_well_or_say_why_they_cannot(name: str, engine: str) -> None:
+    """A model that cannot be trained anew, or gives labels alone, is not applicable; nothing ends in an error."""
+    try:
+        subject = subject_of(name, fitted(name))
+    except (ValueError, TypeError):
+        pytest.skip("refused: see the default tests")
+    entry = find(engine)
+    gap = entry.gap(subject, entry.check(TRAINING[engine]))
+    outcome = run(subject, replace(entry, controls=()), TRAINING[engine])
+    if gap is not None:
+        assert outcome.status == "not applicable"
+        assert subject.fit is None or subject.outputs == "labels", outcome.reason
+        return
+    if outcome.status == "not applicable":
+        assert "trained anew" in outcome.reason
+        print(f"{name}, {engine}: {outcome.reason}")
+        return
+    assert outcome.status == "ok", outcome.reason
 
 
 @pytest.mark.parametrize("name", [name for name in (*CLASSIFIERS, *REGRESSORS) if not name.startswith(WITHOUT_FILE)])

@@ -16,7 +16,8 @@ def negative_box(samples: Array, space: Space, base: Array | None) -> tuple[Arra
     """Return lowest and highest allowed values (n, d) of a pertinent negative.
 
     With a baseline (classic mode) a value may only move away from it, and nothing that is present may change: a
-    category or member of a group other than the baseline's stays.
+    category or member of a group other than the baseline's stays. From a missing number that may be filled the box
+    reaches up to the highest value; what lies between is no value, see `Space.to_samples`.
     """
     low, high = (np.broadcast_to(side, samples.shape).copy() for side in space.bounds)
     low, high = np.minimum(low, samples), np.maximum(high, samples)
@@ -26,8 +27,9 @@ def negative_box(samples: Array, space: Space, base: Array | None) -> tuple[Arra
             low[:, column] = value
         if space.fixed[column] or kind.monotone < 0:
             high[:, column] = value
-    gone = space.missing(samples)
+    gone, filled = space.gaps(samples)
     low[gone] = high[gone] = samples[gone]
+    low, high = np.where(filled, samples, low), np.where(filled, space.bounds[1], high)  # whatever the direction
     if base is None:
         return low, high
     low, high = np.where(samples > base, samples, low), np.where(samples < base, samples, high)

@@ -197,7 +197,7 @@ class Contrast:
     def allowed(self, flat: Array, owner: Array) -> Array:
         """Return the nearest samples that are allowed changes of their instances and lie in the box."""
         inside = np.clip(flat, self.low[owner], self.high[owner])
-        if self._free:
+        if self._free and not self.space.fillable.any():
             return inside
         samples = self.space.to_samples(self.space.to_coordinates(inside), self.samples[owner])
         return np.clip(samples, self.low[owner], self.high[owner])
@@ -214,6 +214,12 @@ class Contrast:
         """Mask of the columns that hold numbers of their own and may change for some instance."""
         own = np.array([kind.kind != "category" and not kind.group for kind in self.space.constraints])
         mask: Array = own & (self.low < self.high).any(axis=0)
+        return mask
+
+    @cached_property
+    def fillable(self) -> Array:
+        """Mask (n, d) of the missing numbers that a change may fill."""
+        mask: Array = self.space.gaps(self.origins)[1] & (self.low < self.high)
         return mask
 
     @cached_property
@@ -241,6 +247,13 @@ class Contrast:
         """Return the question for some of the instances."""
         sliced = {name: getattr(self, name)[rows] for name in ("samples", "labels", "origins", "low", "high")}
         return replace(self, **sliced, offsets=None if self.offsets is None else self.offsets[rows])
+
+    @cached_property
+    def room(self) -> Array:
+        """Ranges (d,) of the columns as changes: what it costs to fill a gap."""
+        low, high = self.space.bounds
+        ranges: Array = (high - low) / self.span
+        return ranges
 
     @property
     def smooth(self) -> bool:

@@ -92,7 +92,7 @@ def _moves(contrast: Contrast, pool: Array, budget: Budget) -> list[tuple[Array,
         elif kind.kind == "category":
             values = [np.full(n, float(code)) for code in range(len(kind.categories))]
         else:
-            values = _values(contrast, column, pool, budget)
+            values = values_of(contrast, column, pool, budget)
         for value in values:
             value = np.rint(value) if kind.kind == "integer" else value
             can = (value >= low) & (value <= high) & (value != origin)
@@ -112,16 +112,21 @@ def _moves(contrast: Contrast, pool: Array, budget: Budget) -> list[tuple[Array,
     return found
 
 
-def _values(contrast: Contrast, column: int, pool: Array, budget: Budget) -> list[Array]:
-    """Return the values (n,) that a number may be changed to: those of known samples, or just beyond a threshold."""
+def values_of(contrast: Contrast, column: int, pool: Array, budget: Budget) -> list[Array]:
+    """Return the values (n,) that a number may be changed to: those of known samples, or just beyond a threshold.
+
+    Where a gap may be filled, the lowest one, too: there is no threshold below it.
+    """
     n, origin = len(contrast.samples), contrast.origins[:, column]
     cuts = None if budget.thresholds is None else budget.thresholds.values[column]
     known = pool[~contrast.space.missing(pool)[:, column], column] if cuts is None else cuts
+    gaps, least = contrast.fillable[:, column], contrast.space.bounds[0, column]
+    lowest = [np.where(gaps, least, np.nan)] if gaps.any() else []
     if not len(known):
-        return []
+        return lowest
     marks = np.quantile(known, np.linspace(0, 1, budget.levels), method="nearest")
     if budget.thresholds is not None:
-        return [budget.thresholds.after(column, np.full(n, mark), origin) for mark in np.unique(marks)]
+        return [*lowest, *(budget.thresholds.after(column, np.full(n, mark), origin) for mark in np.unique(marks))]
     return [np.full(n, mark) for mark in np.unique(np.r_[marks, contrast.space.bounds[:, column]])]
 
 

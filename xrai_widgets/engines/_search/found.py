@@ -39,6 +39,12 @@ class Found:
         """Return these instances, then the other ones."""
         return Found(*(np.concatenate(pair) for pair in zip(vars(self).values(), vars(other).values(), strict=True)))
 
+    def forget(self, contrast: Contrast, which: Array) -> None:
+        """Nothing was looked at yet of some instances (n,)."""
+        fresh = Found.untouched(contrast)
+        for name, values in vars(self).items():
+            values[which] = getattr(fresh, name)[which]
+
     def copy(self) -> "Found":
         """Return the same state, to be changed without changing this one."""
         return Found(self.points.copy(), self.cost.copy(), self.margin.copy(), self.answer.copy())

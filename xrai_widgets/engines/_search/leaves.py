@@ -19,8 +19,9 @@ def cross_leaves(contrast: Contrast, found: Found, regions: Array, step: Step, p
 
     Parameters
     ----------
-    regions : array (2, leaves, d)
-        Closed boxes on each of which the model gives one answer, and which cover all samples.
+    regions : array (2, leaves, d) or (3, leaves, d)
+        Closed boxes on each of which the model gives one answer, and which cover all samples; and whether a sample that
+        lacks the column comes there, too. Where that is not known, samples with missing numbers are left out.
 
     Returns
     -------
@@ -28,10 +29,13 @@ def cross_leaves(contrast: Contrast, found: Found, regions: Array, step: Step, p
         For which instances the model confirmed the optimum, or no leaf that is answered as wanted can be reached.
     """
     settled = np.zeros(len(contrast.samples), dtype=bool)
-    inside = np.clip(np.zeros(regions.shape[2]), *regions)
+    inside = np.clip(np.zeros(regions.shape[2]), *regions[:2])
+    if contrast.space.blanks is not None:  # to some leaves comes only what lacks a number
+        inside = np.where(np.isposinf(inside), contrast.space.blanks.marks, inside)
+    unknown = contrast.space.missing(contrast.samples).any(axis=1) & (len(regions) < 3)
     told = contrast.answers.scores(inside)
     classes = contrast.answers.labels(inside, told) if contrast.offsets is None else None
-    for number in range(len(contrast.samples)):
+    for number in np.flatnonzero(~unknown):
         if number % _NEWS == 0:
             step(number / len(contrast.samples), f"{contrast.mode}: leaves of the tree", partial)
         label = contrast.labels[number]
@@ -63,6 +67,9 @@ def _nearest_points(contrast: Contrast, number: int, regions: Array) -> tuple[Ar
     low, high = np.maximum(regions[0], contrast.low[number]), np.minimum(regions[1], contrast.high[number])
     whole = np.array([kind.kind == "integer" or bool(kind.group) for kind in space.constraints])
     low, high = np.where(whole, np.ceil(low), low), np.where(whole, np.floor(high), high)
+    gone = space.missing(origin[None])[0]
+    if gone.any():
+        low[:, gone], high[:, gone] = _of_gaps(contrast, number, regions[:, :, gone], gone)
     reached: Array = np.all(low <= high, axis=1)
     points = np.clip(origin, low, np.maximum(low, high))
     for columns in groups(space):
@@ -73,3 +80,16 @@ def _nearest_points(contrast: Contrast, number: int, regions: Array) -> tuple[Ar
         chosen = np.where(fits[:, own], own, fits.argmax(axis=1))
         points[:, columns] = members[chosen]
     return points, reached
+
+
+def _of_gaps(contrast: Contrast, number: int, regions: Array, gone: Array) -> tuple[Array, Array]:
+    """Return the ends (leaves, g) between which each missing number may lie: its mark where that leads to the leaf.
+
+    Elsewhere those of the leaf, within the range, where it may be filled: whatever the number, it costs the same.
+    """
+    mark, space = contrast.origins[number][gone], contrast.space
+    whole = np.array([kind.kind == "integer" for kind in space.constraints])[gone]
+    low, high = np.maximum(regions[0], space.bounds[0, gone]), np.minimum(regions[1], space.bounds[1, gone])
+    low, high = np.where(whole, np.ceil(low), low), np.where(whole, np.floor(high), high)
+    comes, can = regions[2] > 0, contrast.fillable[number][gone] & (low <= high)
+    return np.where(comes, mark, np.where(can, low, np.inf)), np.where(comes, mark, np.where(can, high, -np.inf))

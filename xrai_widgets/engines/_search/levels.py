@@ -23,10 +23,13 @@ class Levels:
     values : tuple of arrays
     beyond : array (d,)
         How far beyond a threshold one must go.
+    edges : array (d,)
+        Below lies what is missing: −∞ where nothing is.
     """
 
     values: tuple[Array, ...]
     beyond: Array
+    edges: Array
 
     @classmethod
     def of(cls, thresholds: Sequence[Array], space: Space) -> "Levels":
@@ -40,7 +43,8 @@ class Levels:
                 cuts = np.unique(np.r_[np.floor(cuts) + 0.5, cuts[whole] - 0.5])
             values.append(cuts)
         size = np.maximum(np.abs(space.bounds).max(axis=0), 1e-30)
-        return cls(tuple(values), _BEYOND * size)
+        edges = np.full(len(size), -np.inf) if space.blanks is None else space.blanks.edges
+        return cls(tuple(values), _BEYOND * size, edges)
 
     def after(self, column: int, cuts: Array, origin: Array) -> Array:
         """Return the values just beyond ``cuts``, seen from the origins."""
@@ -61,7 +65,7 @@ class Levels:
             padded = np.r_[np.full(cells + 1, -np.inf), cuts, np.full(cells + 1, np.inf)]
             place = np.searchsorted(cuts, to, "left")
             below, above = padded[place], padded[place + 2 * cells + 1]
-            rises, falls = to > start, to < start
+            rises, falls = (to > start) & (start >= self.edges[column]), to < start  # filled is filled
             beyond = self.beyond[column]
             up = np.where(below >= start, np.minimum(below + beyond, to), start)
             down = np.where(above <= start, np.maximum(above - beyond, to), start)
@@ -119,29 +123,32 @@ def enumerate_cells(contrast: Contrast, found: Found, levels: Levels) -> Array:
 def _cells(contrast: Contrast, number: int, levels: Levels, most: float) -> Array | None:
     """Return the nearest points of the cells around an instance, rising in cost, or None if they are too many."""
     origin, low, high = contrast.origins[number], contrast.low[number], contrast.high[number]
-    active, sides, count = [], [], 1
+    active, sides, sizes, count = [], [], [], 1
     for column, cuts in enumerate(levels.values):
         room = np.array([0.0])
         if len(cuts) and low[column] < high[column]:
             values = levels.after(column, cuts, np.full(len(cuts), origin[column]))
+            if gap := contrast.fillable[number, column]:
+                values = np.r_[contrast.space.bounds[0, column], values]
             if contrast.space.constraints[column].kind == "integer":
                 values = np.rint(values)
             values = np.unique(values[(values >= low[column]) & (values <= high[column])])
             change = (values - origin[column]) / contrast.span[column]
-            near = np.abs(change) if contrast.price == "linf" else contrast.beta * np.abs(change) + change**2
-            room = np.r_[0.0, change[near < most]]
+            size = np.full(len(change), contrast.room[column]) if gap else np.abs(change)
+            near = size if contrast.price == "linf" else contrast.beta * size + size**2
+            room, size = np.r_[0.0, change[near < most]], np.r_[0.0, size[near < most]]
         if len(room) > 1:
             active.append(column)
             sides.append(room)
+            sizes.append(size)
             count *= len(room)
         if count > 4 * _CELLS:
             return None
-    grid = (
-        np.stack([axis.ravel() for axis in np.meshgrid(*sides, indexing="ij")], axis=1) if sides else np.empty((0, 0))
-    )
-    size = np.abs(grid)
-    if not len(size):
+    if not sides:
         return np.empty((0, len(origin)))
+    grid, size = (
+        np.stack([part.ravel() for part in np.meshgrid(*axes, indexing="ij")], axis=1) for axes in (sides, sizes)
+    )
     cost = size.max(axis=1) if contrast.price == "linf" else contrast.beta * size.sum(axis=1) + (size**2).sum(axis=1)
     order = np.argsort(cost, kind="stable")
     order = order[(cost[order] > 0) & (cost[order] < most)]

@@ -9,6 +9,8 @@ from xrai_widgets.engines._search.found import Found
 _SLACK = (1e-9, 1e-6, 1e-4)  # beyond the plane, for the rounding of float64 and of float32 models
 _STEPS = (1.0, 0.5, 0.2, 0.05)
 _RIVALS, _DAMPED = 4, 0.7
+_PROBES, _ALIKE = 12, 1e-6
+_DULL = -20.0  # log-probabilities below are rounded
 
 
 def smallest_change(normal: Array, need: Array, low: Array, high: Array, beta: float) -> tuple[Array, Array]:
@@ -92,6 +94,7 @@ def cross_linear(contrast: Contrast, found: Found, weights: Array, bias: Array) 
     n = len(contrast.samples)
     if not contrast.smooth:
         return np.zeros(n, dtype=bool)
+    bias, known = with_gaps(contrast, weights.T, bias)
     scores, owner = contrast.samples @ weights.T + bias, np.arange(n)
     least = np.full(n, np.inf)
     low, high = _box(contrast, owner)
@@ -116,8 +119,42 @@ def cross_linear(contrast: Contrast, found: Found, weights: Array, bias: Array) 
             _, _, success = found.ask(contrast, points[reached], waiting[reached])
             waiting = waiting[reached][~success]
     close = found.cost <= least * (1 + 1e-3) + 1e-15
-    told: Array = (scores.argmax(axis=1) == contrast.labels) & (close | ~np.isfinite(least))
+    told: Array = known & (scores.argmax(axis=1) == contrast.labels) & (close | ~np.isfinite(least))
     return told
+
+
+def with_gaps(contrast: Contrast, weights: Array, bias: Array) -> tuple[Array, Array]:
+    """Return intercepts (n, k) of the instances, and for which of them the weights (d, k) are known to hold.
+
+    A model that puts constants in place of missing numbers is linear in the others. By how much that moves the scores
+    is read off the model's own, on changes of the others at random: if it is the same for all of them, it holds. Where
+    a gap may be filled it does not.
+
+    Parameters
+    ----------
+    bias : array (k,) or (n, k)
+        As they are where no number is missing.
+    """
+    n, space = len(contrast.samples), contrast.space
+    every = np.broadcast_to(bias, (n, weights.shape[1])).copy()
+    lacking = space.missing(contrast.samples).any(axis=1)
+    known: Array = np.logical_not(lacking)
+    rng = np.random.default_rng(len(space.span))
+    shares = rng.random((_PROBES, len(space.span))) * rng.random((_PROBES, 1))
+    offsets = np.zeros((n, 1)) if contrast.offsets is None else contrast.offsets
+    for number in np.flatnonzero(lacking & ~contrast.fillable.any(axis=1)):
+        sample, (low, high) = contrast.samples[number], space.bounds
+        probes = np.where(space.missing(sample[None]), sample, sample + shares * (low + (high - low) * shares - sample))
+        told = contrast.answers.scores(np.vstack([sample, probes]))
+        clear = (told > _DULL).all(axis=1) | (contrast.answers.logits is not None)
+        if clear.sum() < _PROBES // 2:
+            continue
+        own = _centred(np.vstack([sample, probes]) @ weights + every[number] - offsets[number])
+        shift = (_centred(told) - own)[clear]
+        if np.abs(shift - shift[0]).max() <= _ALIKE * (1.0 + np.abs(told[clear]).max()):
+            every[number] += shift[0]
+            known[number] = True
+    return every, known
 
 
 def planes(contrast: Contrast, seed: int) -> tuple[Array, Array] | None:
@@ -128,22 +165,25 @@ def planes(contrast: Contrast, seed: int) -> tuple[Array, Array] | None:
     rng = np.random.default_rng([seed, 2])
     probes = low + rng.random((64, len(low))) * (high - low)
     corner = np.vstack([low, low + np.diag(np.where(high > low, high - low, 1.0))])
-    scores = _centred(contrast.answers.scores(np.vstack([corner, probes, contrast.samples])))
+    whole = contrast.samples[~space.missing(contrast.samples).any(axis=1)]
+    scores = _centred(contrast.answers.scores(np.vstack([corner, probes, whole])))
     base, steps = scores[0], scores[1 : len(corner)] - scores[0]
     weights = steps / np.diag(corner[1:] - low)[:, None]
     bias = base - low @ weights
-    tried = np.vstack([probes, contrast.samples])
+    tried = np.vstack([probes, whole])
     told = scores[len(corner) :]
     size = float(np.abs(told).max()) or 1.0
     agrees = np.allclose(tried @ weights + bias, told, rtol=0, atol=1e-5 * size)
     return (weights, bias) if agrees and space is not None else None
 
 
-def cross_planes(contrast: Contrast, found: Found, weights: Array, bias: Array) -> None:
+def cross_planes(contrast: Contrast, found: Found, weights: Array, bias: Array) -> Array:
     """Fill ``found`` with the closed form for a linear model: per rival class, then the cheapest of them.
 
-    A PN needs to beat one rival; a PP must beat all of them, which is one plane for two classes only.
+    A PN needs to beat one rival; a PP must beat all of them, which is one plane for two classes only. Return for which
+    instances (n,) the form is known to hold.
     """
+    bias, known = with_gaps(contrast, weights, bias)
     scores = contrast.origins @ weights + bias
     for rival in range(weights.shape[1]):
         for slack in _SLACK:
@@ -163,6 +203,7 @@ def cross_planes(contrast: Contrast, found: Found, weights: Array, bias: Array) 
             _, _, success = found.ask(contrast, points, owner)
             if success.all():
                 break
+    return known
 
 
 def _settled(found: Found, rival: int, slack: float) -> Array:

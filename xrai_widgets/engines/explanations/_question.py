@@ -35,9 +35,9 @@ def typical(known: Array, space: Space) -> Array:
 
 
 def positive_origins(samples: Array, space: Space, base: Array) -> Array:
-    """Return the baseline as an allowed change of each instance: what is immutable stays as it is."""
+    """Return the baseline as an allowed change of each instance: what is immutable, or missing, stays as it is."""
     points = space.to_coordinates(np.repeat(base[None], len(samples), axis=0))
-    return space.to_samples(points, samples)
+    return np.where(space.missing(samples), samples, space.to_samples(points, samples))
 
 
 @dataclass(frozen=True, eq=False)

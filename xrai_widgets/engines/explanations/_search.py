@@ -8,6 +8,7 @@ from xrai_widgets.core import Array, Step
 from xrai_widgets.core.step import Partial
 from xrai_widgets.engines._search.contrast import Contrast
 from xrai_widgets.engines._search.coordinates import Budget, coordinate_search, trim
+from xrai_widgets.engines._search.filling import fill_gaps
 from xrai_widgets.engines._search.found import Found
 from xrai_widgets.engines._search.leaves import cross_leaves
 from xrai_widgets.engines._search.levels import Levels, enumerate_cells, snap
@@ -53,12 +54,26 @@ def _explain_part(contrast: Contrast, found: Found, means: Means, step: Step, pa
     step(0.0, contrast.mode, partial)
     found.begin(contrast)
     settled = np.zeros(len(contrast.samples), dtype=bool)
+    served = settled.copy()
     linear = means.plane is not None and (contrast.mode == "PN" or means.plane[0].shape[1] == 2)
     if linear and means.plane is not None:
-        cross_planes(contrast, found, *means.plane)
-        return found.done if means.known_linear else settled
-    if means.regions is not None and contrast.penalty is None:
-        return cross_leaves(contrast, found, means.regions, step, partial)
+        served = cross_planes(contrast, found, *means.plane)
+        settled = found.done & served if means.known_linear else settled
+    elif means.regions is not None and contrast.penalty is None:
+        settled = cross_leaves(contrast, found, means.regions, step, partial)
+        lacking = contrast.space.missing(contrast.samples).any(axis=1)
+        served = np.logical_not(lacking & (len(means.regions) < 3))
+    rest = np.flatnonzero(~served)
+    if len(rest) == len(served):
+        return _searched(contrast, found, means, step, partial)
+    if len(rest):  # gaps of which the form says nothing
+        part, second = contrast.part(rest), found.part(rest)
+        settled[rest] = _searched(part, second, means, step, partial)
+        found.better(contrast, rest, second)
+    return settled
+
+
+def _searched(contrast: Contrast, found: Found, means: Means, step: Step, partial: Partial) -> Array:
     if means.search != "coordinate" and contrast.answers.gradient is not None:
         fista(contrast, found, means.settings, step.part(0.0, 0.88), partial)
         _refine(contrast, found, means, step.part(0.88, 0.95), partial)
@@ -81,12 +96,13 @@ def _refine(contrast: Contrast, found: Found, means: Means, step: Step, partial:
 def _around(contrast: Contrast, found: Found, means: Means, step: Step) -> Array:
     """Look for narrow regions near the instance, and around what was found; return for which the optimum is known."""
     settled = np.zeros(len(contrast.samples), dtype=bool)
+    fill_gaps(contrast, found, means.pool, means.budget, step.part(0.0, 0.1))
     if means.levels is not None:
         settled = enumerate_cells(contrast, found, means.levels)
     if settled.all():
         return settled
     few = int(contrast.moving.sum()) <= _FEW
-    probe(contrast, found, _FLAT if few else _WIDE, means.seed, step.part(0.0, 0.5))
+    probe(contrast, found, _FLAT if few else _WIDE, means.seed, step.part(0.1, 0.5))
     rounds = _ROUNDS if means.levels is None or few else _AMONG_CELLS
     refine(contrast, found, rounds, means.seed, step.part(0.5, 0.9))
     # random steps leave small changes of features that do not matter

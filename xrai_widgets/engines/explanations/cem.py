@@ -249,8 +249,8 @@ def cem(
         error=None if penalty is None else penalty.autoencoder.error,
         zones=zones,
     )
-    first, lacking = next(iter(explained.parts.values()))[0], [] if blanks is None else blanks.notes(samples)
-    explained.notes += [question.said, *rule_notes(answers, fits), *class_notes(explained, pool), *lacking]
+    first = next(iter(explained.parts.values()))[0]
+    explained.notes += [question.said, *rule_notes(answers, fits), *class_notes(explained, pool), *space.notes(samples)]
     exact, levels = search == "automatic", None if thresholds is None else Levels.of(thresholds, space)
     means = Means(
         plane=planes(first, seed) if exact and fits else None,

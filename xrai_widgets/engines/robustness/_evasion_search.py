@@ -12,6 +12,7 @@ from xrai_widgets.engines._search.contrast import Answers, Contrast
 from xrai_widgets.engines._search.coordinates import Budget, coordinate_search, trim
 from xrai_widgets.engines._search.cube import shrink_cube
 from xrai_widgets.engines._search.differences import Differences, is_smooth
+from xrai_widgets.engines._search.filling import fill_gaps
 from xrai_widgets.engines._search.found import Found
 from xrai_widgets.engines._search.leaves import cross_leaves
 from xrai_widgets.engines._search.levels import Levels, enumerate_cells, snap
@@ -79,6 +80,7 @@ class Search:
     partial: Partial = None
     contrast: Contrast = field(init=False)
     found: Found = field(init=False)
+    _near: Found | None = field(default=None, init=False)
     method: Array = field(init=False)
     exact: Array = field(init=False)
 
@@ -120,7 +122,8 @@ class Search:
             self.exact = cross_leaves(self.contrast, self.found, self.known.regions, self.step, self.partial)
         else:
             return False
-        self.exact &= ~self.problem.space.missing(self.problem.samples).any(axis=1)  # forms are of numbers
+        self._near = self.found.copy()
+        self.found.forget(self.contrast, ~self.exact)  # what is no optimum has another name
         self._note("exact")
         self.exact &= self.best.found == self.found.done
         return bool(self.exact.all())
@@ -142,6 +145,9 @@ class Search:
     def run(self, effort: Effort) -> None:
         """Search towards real samples, feature by feature, from threshold to threshold, and near the samples."""
         contrast, found, step = self.contrast, self.found, self.step
+        if self._near is not None:
+            found.better(contrast, np.arange(len(found.cost)), self._near)
+            self._note("closed form")
         levels = None if self.known.thresholds is None else Levels.of(self.known.thresholds, self.problem.space)
         columns = int(contrast.moving.sum())
         near = effort.near if levels is None else min(effort.near, _AMONG_CELLS)
@@ -155,9 +161,11 @@ class Search:
         found.better(contrast, owner, second)
         self._note("towards real samples")
         table = len(contrast.span) <= _MOST_COLUMNS and len(self.problem.shape) == 1
-        smooth = table and levels is None and self._along_slopes(step.part(0.2, 0.6))
-        if table and effort.coordinates and not smooth:
-            self._feature_by_feature(levels, step.part(0.2, 0.7))
+        smooth = self._along_slopes(step.part(0.2, 0.6)) if table and levels is None else None
+        if table and effort.coordinates and smooth is None:
+            self._feature_by_feature(levels, step.part(0.2, 0.65))
+        fill_gaps(smooth or contrast, found, pool, self._budget(levels), step.part(0.65, 0.7), self.partial)
+        self._note("missing numbers filled")
         if levels is not None:
             snap(contrast, found, levels, np.flatnonzero(found.done & (found.cost > 0)))
             settled = enumerate_cells(contrast, found, levels)
@@ -176,31 +184,37 @@ class Search:
             settle(self.problem, self.best, self.best.points[owner], owner, _FINAL)
 
     def _feature_by_feature(self, levels: Levels | None, step: Step) -> None:
-        contrast, found, width = self.contrast, self.found, len(self.contrast.span)
+        contrast, found = self.contrast, self.found
         if contrast.price == "elastic":
-            count = max(2, min(_LEVELS, _MOVES // max(1, width)))
-            budget = Budget(count, min(width, _CHANGES), self.problem.rows, levels)
             fresh = Found.untouched(contrast)  # it begins at the samples, whatever was found before
             fresh.begin(contrast)
-            coordinate_search(contrast, fresh, self.known.pool, budget, step.part(0.0, 0.8), self.partial)
+            coordinate_search(contrast, fresh, self.known.pool, self._budget(levels), step.part(0.0, 0.8), self.partial)
             found.better(contrast, np.arange(len(found.cost)), fresh)
             trim(contrast, found, step.part(0.8, 1.0), rows=self.problem.rows, levels=levels)
         else:
             shrink_cube(contrast, found, _CHANGES, step)
         self._note("feature by feature")
 
-    def _along_slopes(self, step: Step) -> bool:
-        """Walk from tangent plane to tangent plane, where the model's answers are smooth; return whether they are."""
+    def _budget(self, levels: Levels | None) -> Budget:
+        width = len(self.contrast.span)
+        count = max(2, min(_LEVELS, _MOVES // max(1, width)))
+        return Budget(count, min(width, _CHANGES), self.problem.rows, levels)
+
+    def _along_slopes(self, step: Step) -> Contrast | None:
+        """Walk from tangent plane to tangent plane, where the model's answers are smooth; return the slopes' question.
+
+        None where they are not.
+        """
         contrast, answers, space = self.contrast, self.contrast.answers, self.problem.space
         if answers.gradient is None:
             differences = Differences.of(space)
             if not is_smooth(answers, differences, self.known.pool, self.seed):
-                return False
+                return None
             contrast = replace(contrast, answers=replace(answers, differences=differences))
         approach(contrast, self.found, _APPROACH, step.part(0.0, 0.5))
         polish(contrast, self.found, _POLISH, step.part(0.5, 1.0))
         self._note("along slopes")
-        return True
+        return contrast
 
     def _note(self, method: str) -> None:
         """Put what is found into ``best``, under the name of the method that found it."""

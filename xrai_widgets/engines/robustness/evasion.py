@@ -247,8 +247,7 @@ def evasion(
     if tolerance is None and unstable >= _UNSTEADY:
         return unsteady_finding(attacked, f"{said} Nothing was attacked: an answer would change by chance alone.")
     notes = [f"{said} Distances are no surer than that."] if unstable else []
-    if blanks is not None:
-        notes += blanks.notes(flat[index])
+    notes += space.notes(flat[index])
     pool = others[rng.permutation(len(others))[:_POOL]]
     known = Knowledge(asked.gradient, asked.linear, regions, thresholds, pool)
     notes += attack_all(attacked, budget, attack, implementation, known, step.part(0.02, 0.97), evasion_finding)
