@@ -1,14 +1,17 @@
 """The smallest change that crosses a plane: the closed form for linear models, and the last step for smooth ones."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from xrai_widgets.core import Array, Step
 from xrai_widgets.engines._search.contrast import Contrast
 from xrai_widgets.engines._search.found import Found
+from xrai_widgets.engines._search.memory import Memory
 
 _SLACK = (1e-9, 1e-6, 1e-4)  # beyond the plane, for the rounding of float64 and of float32 models
 _STEPS = (1.0, 0.5, 0.2, 0.05)
-_RIVALS, _DAMPED = 4, 0.7
+_RIVALS, _LIKELIEST, _DAMPED = 4, 50, 0.7
 
 
 def smallest_change(normal: Array, need: Array, low: Array, high: Array, beta: float) -> tuple[Array, Array]:
@@ -171,24 +174,40 @@ def _settled(found: Found, rival: int, slack: float) -> Array:
 
 
 def approach(contrast: Contrast, found: Found, rounds: int, step: Step) -> None:
-    """Walk from the origins towards each of the likeliest rivals, from tangent plane to tangent plane; fill ``found``.
+    """Walk from the origins towards each of the nearest rivals, from tangent plane to tangent plane; fill ``found``.
 
     The search on c follows whichever rival is nearest at the moment, and so may miss a cheaper one.
     """
     n = len(contrast.samples)
-    scores = contrast.scores(contrast.origins, np.arange(n))
-    scores[np.arange(n), contrast.labels] = -np.inf
-    rivals = np.argsort(-scores, axis=1)[:, : min(_RIVALS, scores.shape[1] - 1)] if contrast.mode == "PN" else None
+    rivals = _nearest_rivals(contrast) if contrast.mode == "PN" else None
     owner = np.arange(n) if rivals is None else np.repeat(np.arange(n), rivals.shape[1])
     goal = None if rivals is None else rivals.ravel()
     points = contrast.origins[owner]
     for number in range(rounds):
         step(number / rounds, f"{contrast.mode}: towards each rival")
         now = (points - contrast.origins[owner]) / contrast.span
-        aim = _tangent(contrast, points, owner, goal)
+        aim, _ = _tangent(contrast, points, owner, goal)
         points = contrast.allowed(contrast.origins[owner] + (now + _DAMPED * (aim - now)) * contrast.span, owner)
         found.ask(contrast, points, owner)
         found.ask(contrast, contrast.allowed(contrast.origins[owner] + aim * contrast.span, owner), owner)
+
+
+def _nearest_rivals(contrast: Contrast) -> Array:
+    """Return the rivals (n, up to 4) whose tangent planes at the origins cost least to cross, of the likeliest ones."""
+    n = len(contrast.samples)
+    scores = contrast.scores(contrast.origins, np.arange(n))
+    scores[np.arange(n), contrast.labels] = -np.inf
+    rivals = np.argsort(-scores, axis=1)[:, : min(_LIKELIEST, scores.shape[1] - 1)]
+    if rivals.shape[1] <= _RIVALS:
+        return rivals
+    if contrast.answers.gradient is None:  # differences towards all rivals come of the same answers
+        contrast = replace(contrast, answers=replace(contrast.answers, memory=Memory(contrast.answers.rows)))
+    owner = np.repeat(np.arange(n), rivals.shape[1])
+    aim, reached = _tangent(contrast, contrast.origins[owner], owner, rivals.ravel())
+    cost = contrast.cost(contrast.origins[owner] + aim * contrast.span, owner)
+    order = np.argsort(np.where(reached, cost, np.inf).reshape(rivals.shape), axis=1, kind="stable")
+    nearest: Array = np.take_along_axis(rivals, order[:, :_RIVALS], axis=1)
+    return nearest
 
 
 def polish(contrast: Contrast, found: Found, rounds: int, step: Step) -> None:
@@ -203,15 +222,15 @@ def polish(contrast: Contrast, found: Found, rounds: int, step: Step) -> None:
         step(number / rounds, f"{contrast.mode}: last steps")
         points, before = found.points[owner], found.cost[owner].copy()
         now = (points - contrast.origins[owner]) / contrast.span
-        aim = _tangent(contrast, points, owner, None)
+        aim, _ = _tangent(contrast, points, owner, None)
         tried = [contrast.origins[owner] + (now + t * (aim - now)) * contrast.span for t in _STEPS]
         whose = np.tile(owner, len(_STEPS))
         found.ask(contrast, contrast.allowed(np.vstack(tried), whose), whose)
         owner = owner[found.cost[owner] < before * (1 - 1e-4)]
 
 
-def _tangent(contrast: Contrast, points: Array, owner: Array, goal: Array | None) -> Array:
-    """Return the smallest change of the origins that crosses the plane tangent to the lead at ``points``.
+def _tangent(contrast: Contrast, points: Array, owner: Array, goal: Array | None) -> tuple[Array, Array]:
+    """Return the smallest change of the origins that crosses the plane tangent to the lead at ``points``, if any does.
 
     The lead is over the best rival there, or of the class ``goal``.
     """
@@ -226,10 +245,10 @@ def _tangent(contrast: Contrast, points: Array, owner: Array, goal: Array | None
     now = (points - contrast.origins[owner]) / contrast.span
     need = contrast.kappa + 1e-7 * (1 + np.abs(lead)) - lead + (normal * now).sum(axis=1)
     if contrast.price == "linf":
-        change, _ = smallest_cube(normal, need, *_box(contrast, owner))
+        change, reached = smallest_cube(normal, need, *_box(contrast, owner))
     else:
-        change, _ = smallest_change(normal, need, *_box(contrast, owner), contrast.beta)
-    return np.where(contrast.still, now, change)
+        change, reached = smallest_change(normal, need, *_box(contrast, owner), contrast.beta)
+    return np.where(contrast.still, now, change), reached
 
 
 def _box(contrast: Contrast, owner: Array) -> tuple[Array, Array]:

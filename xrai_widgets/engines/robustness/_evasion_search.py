@@ -158,7 +158,8 @@ class Search:
         found.better(contrast, owner, second)
         self._note("towards real samples")
         table = len(contrast.span) <= _MOST_COLUMNS and len(self.problem.shape) == 1
-        smooth = table and levels is None and self._along_slopes(step.part(0.2, 0.6))
+        slopes = (table or contrast.answers.gradient is not None) and levels is None
+        smooth = slopes and self._along_slopes(step.part(0.2, 0.6))
         if table and effort.coordinates and not smooth:
             self._feature_by_feature(levels, step.part(0.2, 0.7))
         if levels is not None:
