@@ -296,6 +296,7 @@ def test_any_input_gives_a_subject_or_a_message(call: dict[str, Any]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @settings(max_examples=10_000, **CALM)
 @given(calls())
 def test_ten_thousand_inputs_give_a_subject_or_a_message(call: dict[str, Any]) -> None:

@@ -241,7 +241,7 @@ def test_clean_groups_rarely_fail_together_and_the_planted_one_nearly_always_doe
             estimate = newcombe(wilson(members, 60), wilson(rng.binomial(60, 0.25), 60))
             rows.append({"group": f"g{number}", "measure": "advantage", **estimate._asdict(), "n": 120, "note": ""})
         finding = Finding({"advantage": 0.1}, tables={"subgroups": pd.DataFrame(rows)})
-        checks = judge_groups(finding, {"advantage": Threshold("max", 0.1)})
+        checks = judge_groups(finding, {"advantage": Threshold("max", 0.1)}, {})
         wrong += any(check.together in ("pass", "fail") for check in checks[:4])
         found += checks[4].together == "fail"
     assert wrong / 400 <= 0.08

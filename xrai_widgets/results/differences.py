@@ -53,8 +53,9 @@ def difference(first: Outcome, second: Outcome, key: str, paired: bool | None = 
     -----
     Paired: the value is a sum over parts of means of per-sample contributions, so its difference is that of their
     differences; Student's interval with Welch's degrees of freedom (for areas under the curve that is DeLong's paired
-    comparison), and for differences of shares the exact intervals of what is gained and of what is lost, squared and
-    added. Thresholds that an attack chose are taken as given. A median is compared by a bootstrap of the pairs.
+    comparison), on either side at least as far as the two intervals and their correlation reach (Zou and Donner 2008);
+    for differences of shares the exact intervals of what is gained and of what is lost, squared and added. Thresholds
+    that an attack chose are taken as given. A median is compared by a bootstrap of the pairs.
     Unpaired: the two intervals are combined by square-and-add
     (Newcombe 1998; Zou and Donner 2008).
     """
@@ -65,8 +66,10 @@ def difference(first: Outcome, second: Outcome, key: str, paired: bool | None = 
         return None
     median = any(key in _table(outcome, MEDIANS) for outcome in (first, second))
     merged, why = _pairs(first, second, key, paired, MEDIANS if median else MEANS)
+    if merged is not None and median:
+        return _paired_medians(merged, values[1] - values[0])
     if merged is not None:
-        return (_paired_medians if median else _paired)(merged, values[1] - values[0])
+        return _paired(merged, values[1] - values[0], [_reaches(outcome, key) for outcome in (first, second)])
     return _unpaired(first, second, key, why)
 
 
@@ -102,17 +105,48 @@ def _paired_medians(pairs: pd.DataFrame, value: float) -> Difference:
     return Difference(value, min(low, value), max(high, value), len(pairs))
 
 
-def _paired(pairs: pd.DataFrame, value: float) -> Difference:
-    parts = [
-        (part["second"] - part["first"]).to_numpy(dtype=float)
-        for _, part in pairs[["part", "first", "second"]].groupby("part")
-    ]
-    if any(_of_answers(part) for part in parts):
-        ends = np.array([_of_shares(part) if _of_answers(part) else _student([part]) for part in parts])
+def _reaches(outcome: Outcome, key: str) -> tuple[float, float]:
+    """Return how far the value's own interval reaches below and above it, NaN where it has none."""
+    assert outcome.finding is not None
+    value = outcome.finding.values[key]
+    low, high = outcome.finding.intervals.get(key, (math.nan, math.nan))
+    return value - low, high - value
+
+
+def _paired(pairs: pd.DataFrame, value: float, alone: list[tuple[float, float]]) -> Difference:
+    both = [part.to_numpy(dtype=float).T for _, part in pairs.groupby("part")[["first", "second"]]]
+    parts = [second - first for first, second in both]
+    answers = [_of_answers(part) for part in parts]
+    if any(answers):
+        ends = np.array(
+            [_of_shares(part) if yes else _student([part]) for part, yes in zip(parts, answers, strict=True)]
+        )
         below, above = (float(np.hypot.reduce(np.abs(side))) for side in ends.T)
     else:
         below, above = _student(parts)
+    if not all(answers):
+        below, above = np.maximum((below, above), _squared_and_added(both, *alone)).tolist()
     return Difference(value, value - below, value + above, len(pairs))
+
+
+def _squared_and_added(
+    parts: list[Array], first: tuple[float, float], second: tuple[float, float]
+) -> tuple[float, float]:
+    """Return the reaches of the difference by those of either value and their correlation (Zou and Donner 2008).
+
+    Of values near 1, of which most samples say nothing, Student's interval of the difference knows the few samples that
+    were seen and no others; the values' own intervals keep room for them. 0 where a value has no interval.
+    """
+    if not np.isfinite([*first, *second]).all():
+        return 0.0, 0.0
+    terms = [np.cov(part) / part.shape[1] for part in parts if part.shape[1] > 1]
+    (a, shared), (_, b) = np.sum(terms, axis=0) if terms else np.zeros((2, 2))
+    tied = min(max(float(shared / math.sqrt(a * b)), -1.0), 1.0) if a * b > 0 else 0.0
+
+    def reach(one: float, other: float) -> float:
+        return math.sqrt(max(one**2 + other**2 - 2 * tied * one * other, 0.0))
+
+    return reach(second[0], first[1]), reach(second[1], first[0])
 
 
 def _of_answers(differences: Array) -> bool:

@@ -32,9 +32,8 @@ class Runner(w.VBox):  # type: ignore[misc]
         Everything that ended, in the order of ending.
     latest : Outcome or None
         The last one that ended.
-    running : bool
-    waiting : bool
-        Another subject is about to be here: nobody is to start the one before by mistake.
+    running, waiting : bool
+        Waiting for another subject: nobody is to start the one before by mistake.
     store, fresh
         A `Store` keeps what ends, and answers what it was asked before. What was cancelled goes on where it stopped, if
         the assessment can. Neither is done while ``fresh`` is ticked.
@@ -75,8 +74,12 @@ class Runner(w.VBox):  # type: ignore[misc]
             return
         self.message.say("")
         subject, plan = self.subject, list(self.plan)
-        more: dict[str, Any] = {"seconds": self._seconds(), "store": self.store, "fresh": self.fresh}
-        more["earlier"] = self.outcomes
+        more: dict[str, Any] = {
+            "seconds": self._seconds(),
+            "store": self.store,
+            "fresh": self.fresh,
+            "earlier": self.outcomes,
+        }
 
         def work(job: Job[list[Outcome]]) -> list[Outcome]:
             return run_plan(subject, plan, cancel=job.cancel_event, each=job.post, backend=job.backend, **more)
@@ -146,8 +149,7 @@ class Runner(w.VBox):  # type: ignore[misc]
             self.button.description, self.button.button_style = "Cancel", "warning"
             self.button.tooltip, self.button.disabled = "stop; what is done is kept", False
             return
-        reason = self._why_not()
-        seconds = self._seconds()
+        reason, seconds = self._why_not(), self._seconds()
         count = f" {len(self.plan)}" if len(self.plan) > 1 else ""
         about = f" · about {words.seconds(max(sum(seconds), 0.1))}" if seconds else ""
         self.button.description = f"Run{count}{about}"
@@ -165,10 +167,8 @@ class Runner(w.VBox):  # type: ignore[misc]
         self._fresh.description = known if self.store is not None else "start over what was cancelled"
 
     def _why_not(self) -> str:
-        if self.waiting:
-            return "Another model is being read."
-        if self.subject is None:
-            return "Choose a subject to run on."
+        if self.waiting or self.subject is None:
+            return "Another model is being read." if self.waiting else "Choose a subject to run on."
         if not self.plan:
             return "Choose at least one assessment."
         return f"Correct this first: {self.error}" if self.error else ""

@@ -11,6 +11,7 @@ from xrai_widgets.core import Array, Predict
 from xrai_widgets.core.decision import labels as classes_of
 from xrai_widgets.engines._band import seen
 from xrai_widgets.engines._search.differences import Differences
+from xrai_widgets.engines._search.memory import Memory
 from xrai_widgets.engines._space import Space
 
 Mode = Literal["PN", "PP"]
@@ -47,6 +48,8 @@ class Answers:
         As in a Subject: the answers, where they are not the highest scores.
     offset : array (k,)
         Added to the scores, so that the highest one is the answer as nearly as that can be had; see `rule.offset_of`.
+    memory : Memory, optional
+        Of what was asked before.
     """
 
     predict: Predict
@@ -57,6 +60,7 @@ class Answers:
     differences: Differences | None = None
     decide: Predict | None = None
     offset: Array | float = 0.0
+    memory: Memory | None = None
 
     def labels(self, flat: Array, scores: Array | None = None) -> Array:
         """Return the model's answers (n,), without asking for scores that are known or not needed."""
@@ -72,7 +76,7 @@ class Answers:
 
     def scores(self, flat: Array) -> Array:
         """Return (n, k)."""
-        parts = [self._scores(flat[a : a + self.rows]) for a in range(0, len(flat), self.rows)]
+        parts = [self._recalled(flat[a : a + self.rows]) for a in range(0, len(flat), self.rows)]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def slope(self, flat: Array, first: Array, second: Array) -> Array:
@@ -89,10 +93,13 @@ class Answers:
             parts.append(flow[0] - flow[1])
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
-    def _scores(self, flat: Array) -> Array:
-        X = flat.reshape(-1, *self.shape)
-        told = np.log(np.maximum(self.predict(X), _TINY)) if self.logits is None else self.logits(X)
+    def _recalled(self, flat: Array) -> Array:
+        told = self._told(flat) if self.memory is None else self.memory.scores(self._told, flat)
         return told if self.decide is None else told + self.offset
+
+    def _told(self, flat: Array) -> Array:
+        X = flat.reshape(-1, *self.shape)
+        return np.log(np.maximum(self.predict(X), _TINY)) if self.logits is None else self.logits(X)
 
 
 def agreeing(gap: Array, other: Array) -> Array:

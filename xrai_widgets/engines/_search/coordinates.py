@@ -8,14 +8,11 @@ from xrai_widgets.core import Array, Step
 from xrai_widgets.core.step import Partial
 from xrai_widgets.engines._search.contrast import Contrast
 from xrai_widgets.engines._search.found import Found
-from xrai_widgets.engines._search.levels import Levels, snap
+from xrai_widgets.engines._search.levels import Levels
+from xrai_widgets.engines._search.trimming import Units, trim
 
 _FRACTIONS = (0.25, 0.5, 0.75, 1.0)  # of the way from the baseline to the instance
-_BACK = (0.0, 0.5, 0.8, 0.95)  # share of a change that is tried instead of all of it
-_CELLS_BACK = (0.0, 0.5, 1.0)  # where thresholds are known; the last one stands for one cell less
-_CELLS = (1, 12)  # that are left behind in one round
 _STARTS, _NEIGHBOURS = 4, 60  # real samples to start from, and among how many they are looked for
-_LEAST = 1e-4  # relative saving below which taking back has ended
 
 
 @dataclass(frozen=True)
@@ -40,20 +37,6 @@ class Budget:
     thresholds: Levels | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class _Units:
-    """What changes together: a column, or the columns of a one-hot group."""
-
-    of: Array  # unit number of each column
-    count: int
-
-    @classmethod
-    def read(cls, contrast: Contrast) -> "_Units":
-        names = [kind.group or f"\0{column}" for column, kind in enumerate(contrast.space.constraints)]
-        numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
-        return cls(np.array([numbers[name] for name in names]), len(numbers))
-
-
 def coordinate_search(
     contrast: Contrast, found: Found, pool: Array, budget: Budget, step: Step, partial: Partial = None
 ) -> None:
@@ -62,7 +45,7 @@ def coordinate_search(
     Two starts: features are changed one after the other, each time the one that raises the margin most for what it
     costs; and real samples that are answered as wanted (PN), or the whole instance (PP). Both are then made cheaper.
     """
-    units, moves = _Units.read(contrast), _moves(contrast, pool, budget)
+    units, moves = Units.read(contrast), _moves(contrast, pool, budget)
     _forward(contrast, found, moves, budget, step.part(0.0, 0.35), partial)
     n = len(contrast.samples)
     starts = np.repeat(np.arange(n), _STARTS if contrast.mode == "PN" else 1)
@@ -149,8 +132,12 @@ def _forward(
             if not len(tried):
                 continue
             place = rows[whose]
-            got, _, success = found.ask(contrast, tried, owner[place])
             cost = contrast.cost(tried, owner[place])
+            nearer = np.flatnonzero(cost < found.cost[owner[place]])  # the others could be of no use
+            if not len(nearer):
+                continue
+            tried, place, cost = tried[nearer], place[nearer], cost[nearer]
+            got, _, success = found.ask(contrast, tried, owner[place])
             paid = cost - contrast.cost(current[place], owner[place])
             worth = (got - margin[place]) / np.maximum(paid, 1e-3)
             # beyond a success several small changes may still be cheaper than one large one
@@ -203,91 +190,3 @@ def _start_from_samples(contrast: Contrast, second: Found, pool: Array, rows: in
             taken, owners = [], []
     if taken:
         second.ask(contrast, np.vstack(taken), np.concatenate(owners))
-
-
-def trim(
-    contrast: Contrast,
-    found: Found,
-    step: Step,
-    partial: Partial = None,
-    *,
-    units: _Units | None = None,
-    rows: int = 100_000,
-    back: tuple[float, ...] = _BACK,
-    levels: Levels | None = None,
-) -> None:
-    """Take changes back, wholly or in part, as long as the explanation holds and becomes cheaper.
-
-    Where the thresholds are known, a part ends just beyond one, and the smallest part is one cell.
-    """
-    units = units or _Units.read(contrast)
-    if levels is not None:
-        back = _CELLS_BACK
-        snap(contrast, found, levels, np.flatnonzero(found.done & (found.cost > 0)))
-    for number, keep in enumerate(back):
-        owner = np.flatnonzero(found.done & (found.cost > 0))
-        for _ in range(2 * units.count + 20):
-            step(number / len(back), f"{contrast.mode}: taking back what is not needed", partial)
-            if not len(owner):
-                break
-            before = found.cost[owner].copy()
-            size = max(1, rows // units.count)
-            for start in range(0, len(owner), size):
-                _take_back(contrast, found, owner[start : start + size], units, keep, levels)
-            owner = owner[found.cost[owner] < before * (1 - _LEAST)]
-
-
-def _take_back(
-    contrast: Contrast, found: Found, owner: Array, units: _Units, keep: float, levels: Levels | None
-) -> None:
-    """Try every change alone, then the first 2, 4, 8, … of them together, those first that leave the largest margin."""
-    points, origins = found.points[owner], contrast.origins[owner]
-    farther: list[Array] = []
-    if levels is not None and keep == 1.0:
-        less, *farther = (contrast.allowed(levels.snap(points, origins, cells), owner) for cells in _CELLS)
-    else:
-        less = _towards(contrast, points, origins, keep)
-        less = contrast.allowed(less if levels is None or keep == 0 else levels.snap(less, origins), owner)
-    tried, place, differs = _singly(points, less, units)
-    if not len(place):
-        return
-    more = [_singly(points, far, units, than)[:2] for than, far in zip([less, *farther], farther, strict=False)]
-    asked = np.vstack([tried, *(rows for rows, _ in more)])
-    whose = owner[np.concatenate([place, *(places for _, places in more)])]
-    margin, rival, success = contrast.judge(asked, whose)
-    found.take(contrast, asked, whose, margin, rival, success)
-    margin = margin[: len(place)]
-    order = np.lexsort((-margin, place))
-    rank = np.empty(len(order), dtype=np.intp)
-    starts = np.r_[0, np.cumsum(np.bincount(place, minlength=len(owner)))]
-    rank[order] = np.arange(len(order)) - starts[place[order]]
-    ranks = np.full((len(owner), units.count), units.count)
-    ranks[place, np.nonzero(differs)[1]] = rank
-    count = 2
-    while count <= differs.sum(axis=1).max():
-        several = np.where(ranks[:, units.of] < count, less, points)
-        _, _, success = found.ask(contrast, several, owner)
-        if not success.any():
-            break
-        count *= 2
-
-
-def _singly(points: Array, less: Array, units: _Units, than: Array | None = None) -> tuple[Array, Array, Array]:
-    """Return the points with one change each taken back, whose they are, and the mask (n, units) of what differs.
-
-    Where the same was done before (``than``) it is left out.
-    """
-    differs = np.zeros((len(points), units.count), dtype=bool)
-    row, column = np.nonzero((less != points) if than is None else (less != than))
-    differs[row, units.of[column]] = True
-    place, unit = np.nonzero(differs)
-    return np.where(units.of[None] == unit[:, None], less[place], points[place]), place, differs
-
-
-def _towards(contrast: Contrast, points: Array, origins: Array, keep: float) -> Array:
-    """Return the points with a share of every change; categories and one-hot columns go back wholly or not at all."""
-    less = origins + keep * (points - origins)
-    if keep > 0:
-        whole = np.array([kind.kind == "category" or bool(kind.group) for kind in contrast.space.constraints])
-        less[:, whole] = points[:, whole]
-    return less

@@ -10,7 +10,7 @@ from xrai_widgets.core.step import Partial
 from xrai_widgets.engines._search.contrast import Contrast
 from xrai_widgets.engines._search.coordinates import Budget, coordinate_search, values_of
 from xrai_widgets.engines._search.found import Found
-from xrai_widgets.engines._search.planes import approach, polish
+from xrai_widgets.engines._search.tangents import approach, polish
 
 _MOST = 300  # ways to fill the gaps of one instance that are asked for
 _KEPT = 2  # of them, for each number of filled gaps, from where other columns are changed, too

@@ -29,7 +29,9 @@ class Found:
         nearer = ~self.done[starts] & (other.margin > self.margin[starts])
         some = np.flatnonzero((other.done & (other.cost < self.cost[starts])) | nearer)
         if len(some):
-            self.ask(contrast, other.points[some], starts[some])
+            self.take(
+                contrast, other.points[some], starts[some], other.margin[some], other.answer[some], other.done[some]
+            )
 
     def part(self, rows: slice | Array) -> "Found":
         """Return some of the instances; what is found for those of a slice stands here, too."""
@@ -63,6 +65,13 @@ class Found:
         margin, rival, success = contrast.judge(flat, owner)
         self.take(contrast, flat, owner, margin, rival, success)
         return margin, rival, success
+
+    def ask_nearer(self, contrast: Contrast, flat: Array, owner: Array) -> None:
+        """Judge those samples only that are changes, and would cost less than what is known."""
+        some = contrast.cost(flat, owner) < self.cost[owner]
+        some &= (flat != contrast.origins[owner]).any(axis=1)
+        if some.any():
+            self.ask(contrast, flat[some], owner[some])
 
     def take(self, contrast: Contrast, flat: Array, owner: Array, margin: Array, rival: Array, success: Array) -> None:
         """Keep the cheapest success of each instance, else the attempt that came nearest to one."""

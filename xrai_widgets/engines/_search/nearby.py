@@ -5,6 +5,7 @@ import numpy as np
 from xrai_widgets.core import Array, Step
 from xrai_widgets.engines._search.contrast import Contrast
 from xrai_widgets.engines._search.found import Found
+from xrai_widgets.engines._search.levels import Levels
 
 _FLAT = 4  # so many columns are filled evenly
 _ROUNDS = 3
@@ -12,11 +13,12 @@ _TRIES, _LEAST = 16, 0.01  # candidates of a round; relative gain below which re
 _SMALL = 1e-3  # width of the steps below which it has ended, too
 
 
-def probe(contrast: Contrast, found: Found, count: int, seed: int, step: Step) -> None:
+def probe(contrast: Contrast, found: Found, count: int, seed: int, step: Step, levels: Levels | None = None) -> None:
     """Ask for points that would cost less than what is known, spread over all of them; fill ``found``.
 
     Few columns are filled evenly (Halton's sequence), in many a few columns move at a time. All instances get the same
-    draws, so that a result does not depend on which others are looked at.
+    draws, so that a result does not depend on which others are looked at. Where the thresholds are known, each draw
+    stands for its cell, and is moved to the nearest point of it.
     """
     columns = np.flatnonzero(contrast.moving)
     if not len(columns) or not count:
@@ -31,10 +33,12 @@ def probe(contrast: Contrast, found: Found, count: int, seed: int, step: Step) -
             owner = np.arange(start, min(start + size, len(found.cost)))
             owner = owner[(found.cost[owner] > 0) & (contrast.low[owner] < contrast.high[owner]).any(axis=1)]
             if len(owner):
-                _ask_around(contrast, found, change, columns, owner)
+                _ask_around(contrast, found, change, columns, owner, levels)
 
 
-def _ask_around(contrast: Contrast, found: Found, change: Array, columns: Array, owner: Array) -> None:
+def _ask_around(
+    contrast: Contrast, found: Found, change: Array, columns: Array, owner: Array, levels: Levels | None
+) -> None:
     origins = np.repeat(contrast.origins[owner], len(change), axis=0)
     whose, room = np.repeat(owner, len(change)), np.tile(change, (len(owner), 1))
     cost, points = found.cost[whose], origins.copy()
@@ -44,10 +48,18 @@ def _ask_around(contrast: Contrast, found: Found, change: Array, columns: Array,
     moved = origins[:, columns] + room * reach[:, None] * contrast.span[columns]
     anywhere = low + (room + 1) / 2 * (high - low)
     points[:, columns] = np.where(known[:, None], np.clip(moved, low, high), anywhere)
-    points = contrast.allowed(points, whose)
-    nearer = contrast.cost(points, whose) < cost if contrast.penalty is None else np.ones(len(points), dtype=bool)
-    if nearer.any():
-        found.ask(contrast, points[nearer], whose[nearer])
+    _ask(contrast, found, points, whose, levels)
+
+
+def _ask(contrast: Contrast, found: Found, points: Array, owner: Array, levels: Levels | None) -> None:
+    """Ask for what would be nearer; of each cell once, unless a rule tells samples apart that the trees do not."""
+    if levels is None or contrast.answers.decide is not None:
+        found.ask_nearer(contrast, contrast.allowed(points, owner), owner)
+        return
+    points = contrast.allowed(levels.snap(contrast.allowed(points, owner), contrast.origins[owner]), owner)
+    once = {(number, point.tobytes()): row for row, (number, point) in enumerate(zip(owner, points, strict=True))}
+    rows = np.array([*once.values()])
+    found.ask_nearer(contrast, points[rows], owner[rows])
 
 
 def _draws(count: int, width: int, price: str, seed: int) -> Array:
@@ -69,7 +81,15 @@ def _draws(count: int, width: int, price: str, seed: int) -> Array:
     return spread
 
 
-def refine(contrast: Contrast, found: Found, rounds: int, seed: int, step: Step, tries: int = _TRIES) -> None:
+def refine(
+    contrast: Contrast,
+    found: Found,
+    rounds: int,
+    seed: int,
+    step: Step,
+    tries: int = _TRIES,
+    levels: Levels | None = None,
+) -> None:
     """Change what is found a little, always to what would cost less, until the gain falls below a hundredth.
 
     The steps grow after a success and shrink after a failure.
@@ -93,14 +113,21 @@ def refine(contrast: Contrast, found: Found, rounds: int, seed: int, step: Step,
         before = found.cost[owner].copy()
         size = max(1, contrast.answers.rows // tries)
         for start in range(0, len(owner), size):
-            _around(contrast, found, columns, owner[start : start + size], noise, shrink, width)
+            _around(contrast, found, columns, owner[start : start + size], noise, shrink, width, levels)
         gain = 1 - found.cost[owner] / before
         width[owner] *= np.where(gain > 0, 1.3, 0.5)
         idle[owner] = np.where(gain < _LEAST, idle[owner] + (gain > 0), 0)
 
 
 def _around(
-    contrast: Contrast, found: Found, columns: Array, owner: Array, noise: Array, shrink: Array, width: Array
+    contrast: Contrast,
+    found: Found,
+    columns: Array,
+    owner: Array,
+    noise: Array,
+    shrink: Array,
+    width: Array,
+    levels: Levels | None,
 ) -> None:
     tries, whose = len(noise), np.repeat(owner, len(noise))
     origins, points = contrast.origins[whose], found.points[whose]
@@ -118,4 +145,4 @@ def _around(
     factor = contrast.stretch(change, free)
     points[:, columns] = origins[:, columns] + np.minimum(factor, 1e6)[:, None] * change * contrast.span[columns]
     assert len(points) == tries * len(owner)
-    found.ask(contrast, contrast.allowed(points, whose), whose)
+    _ask(contrast, found, points, whose, levels)

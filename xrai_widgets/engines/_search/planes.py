@@ -1,14 +1,12 @@
-"""The smallest change that crosses a plane: the closed form for linear models, and the last step for smooth ones."""
+"""The smallest change that crosses a plane: the closed form for linear models."""
 
 import numpy as np
 
-from xrai_widgets.core import Array, Step
+from xrai_widgets.core import Array
 from xrai_widgets.engines._search.contrast import Contrast
 from xrai_widgets.engines._search.found import Found
 
 _SLACK = (1e-9, 1e-6, 1e-4)  # beyond the plane, for the rounding of float64 and of float32 models
-_STEPS = (1.0, 0.5, 0.2, 0.05)
-_RIVALS, _DAMPED = 4, 0.7
 _PROBES, _ALIKE = 12, 1e-6
 _DULL = -20.0  # log-probabilities below are rounded
 
@@ -97,7 +95,7 @@ def cross_linear(contrast: Contrast, found: Found, weights: Array, bias: Array) 
     bias, known = with_gaps(contrast, weights.T, bias)
     scores, owner = contrast.samples @ weights.T + bias, np.arange(n)
     least = np.full(n, np.inf)
-    low, high = _box(contrast, owner)
+    low, high = box(contrast, owner)
     for rival in range(len(weights)):
         normal = (weights[rival] - weights[contrast.labels]) * contrast.span
         lead = scores[owner, contrast.labels] - scores[:, rival]
@@ -197,7 +195,7 @@ def cross_planes(contrast: Contrast, found: Found, weights: Array, bias: Array) 
             normal = sign * toward.T * contrast.span
             need = contrast.kappa - sign * lead
             need = need + slack * (np.abs(normal).max(axis=1) + np.abs(lead) + 1.0)
-            low, high = _box(contrast, owner)
+            low, high = box(contrast, owner)
             change, _ = smallest_change(normal, need, low, high, contrast.beta)
             points = contrast.allowed(contrast.origins[owner] + change * contrast.span, owner)
             _, _, success = found.ask(contrast, points, owner)
@@ -211,69 +209,8 @@ def _settled(found: Found, rival: int, slack: float) -> Array:
     return np.zeros(len(found.cost), bool) if slack == _SLACK[0] else found.done & (found.answer == rival)
 
 
-def approach(contrast: Contrast, found: Found, rounds: int, step: Step) -> None:
-    """Walk from the origins towards each of the likeliest rivals, from tangent plane to tangent plane; fill ``found``.
-
-    The search on c follows whichever rival is nearest at the moment, and so may miss a cheaper one.
-    """
-    n = len(contrast.samples)
-    scores = contrast.scores(contrast.origins, np.arange(n))
-    scores[np.arange(n), contrast.labels] = -np.inf
-    rivals = np.argsort(-scores, axis=1)[:, : min(_RIVALS, scores.shape[1] - 1)] if contrast.mode == "PN" else None
-    owner = np.arange(n) if rivals is None else np.repeat(np.arange(n), rivals.shape[1])
-    goal = None if rivals is None else rivals.ravel()
-    points = contrast.origins[owner]
-    for number in range(rounds):
-        step(number / rounds, f"{contrast.mode}: towards each rival")
-        now = (points - contrast.origins[owner]) / contrast.span
-        aim = _tangent(contrast, points, owner, goal)
-        points = contrast.allowed(contrast.origins[owner] + (now + _DAMPED * (aim - now)) * contrast.span, owner)
-        found.ask(contrast, points, owner)
-        found.ask(contrast, contrast.allowed(contrast.origins[owner] + aim * contrast.span, owner), owner)
-
-
-def polish(contrast: Contrast, found: Found, rounds: int, step: Step) -> None:
-    """Replace each explanation by the smallest change that crosses the plane tangent to the model there, while cheaper.
-
-    The plane is that of the rival class. Fixed points satisfy the optimality conditions of the constrained problem.
-    """
-    owner = np.flatnonzero(found.done & (found.cost > 0))
-    for number in range(rounds):
-        if not len(owner):
-            break
-        step(number / rounds, f"{contrast.mode}: last steps")
-        points, before = found.points[owner], found.cost[owner].copy()
-        now = (points - contrast.origins[owner]) / contrast.span
-        aim = _tangent(contrast, points, owner, None)
-        tried = [contrast.origins[owner] + (now + t * (aim - now)) * contrast.span for t in _STEPS]
-        whose = np.tile(owner, len(_STEPS))
-        found.ask(contrast, contrast.allowed(np.vstack(tried), whose), whose)
-        owner = owner[found.cost[owner] < before * (1 - 1e-4)]
-
-
-def _tangent(contrast: Contrast, points: Array, owner: Array, goal: Array | None) -> Array:
-    """Return the smallest change of the origins that crosses the plane tangent to the lead at ``points``.
-
-    The lead is over the best rival there, or of the class ``goal``.
-    """
-    scores, label, row = contrast.scores(points, owner), contrast.labels[owner], np.arange(len(points))
-    if goal is None:
-        others = scores.copy()
-        others[row, label] = -np.inf
-        goal = others.argmax(axis=1)
-    first, second = (goal, label) if contrast.mode == "PN" else (label, goal)
-    lead = scores[row, first] - scores[row, second]
-    normal = contrast.answers.slope(points, first, second) * contrast.span
-    now = (points - contrast.origins[owner]) / contrast.span
-    need = contrast.kappa + 1e-7 * (1 + np.abs(lead)) - lead + (normal * now).sum(axis=1)
-    if contrast.price == "linf":
-        change, _ = smallest_cube(normal, need, *_box(contrast, owner))
-    else:
-        change, _ = smallest_change(normal, need, *_box(contrast, owner), contrast.beta)
-    return np.where(contrast.still, now, change)
-
-
-def _box(contrast: Contrast, owner: Array) -> tuple[Array, Array]:
+def box(contrast: Contrast, owner: Array) -> tuple[Array, Array]:
+    """Return how far the instances may change, (n, d) each way, in spans."""
     origins = contrast.origins[owner]
     return (contrast.low[owner] - origins) / contrast.span, (contrast.high[owner] - origins) / contrast.span
 

@@ -7,13 +7,15 @@ import numpy as np
 from xrai_widgets.core import Array, Step
 from xrai_widgets.core.step import Partial
 from xrai_widgets.engines._search.contrast import Contrast
-from xrai_widgets.engines._search.coordinates import Budget, coordinate_search, trim
+from xrai_widgets.engines._search.coordinates import Budget, coordinate_search
 from xrai_widgets.engines._search.filling import fill_gaps
 from xrai_widgets.engines._search.found import Found
 from xrai_widgets.engines._search.leaves import cross_leaves
 from xrai_widgets.engines._search.levels import Levels, enumerate_cells, snap
 from xrai_widgets.engines._search.nearby import probe, refine
-from xrai_widgets.engines._search.planes import approach, cross_planes, polish
+from xrai_widgets.engines._search.planes import cross_planes
+from xrai_widgets.engines._search.tangents import approach, polish
+from xrai_widgets.engines._search.trimming import trim
 from xrai_widgets.engines.explanations._fista import Settings, fista
 
 _APPROACH, _POLISH = 15, 30
@@ -102,9 +104,9 @@ def _around(contrast: Contrast, found: Found, means: Means, step: Step) -> Array
     if settled.all():
         return settled
     few = int(contrast.moving.sum()) <= _FEW
-    probe(contrast, found, _FLAT if few else _WIDE, means.seed, step.part(0.1, 0.5))
+    probe(contrast, found, _FLAT if few else _WIDE, means.seed, step.part(0.1, 0.5), means.levels)
     rounds = _ROUNDS if means.levels is None or few else _AMONG_CELLS
-    refine(contrast, found, rounds, means.seed, step.part(0.5, 0.9))
+    refine(contrast, found, rounds, means.seed, step.part(0.5, 0.9), levels=means.levels)
     # random steps leave small changes of features that do not matter
     trim(contrast, found, step.part(0.9, 1.0), rows=means.rows, back=(0.0,))
     if means.levels is not None:

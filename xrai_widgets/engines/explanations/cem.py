@@ -1,5 +1,6 @@
 """CEM: what would change the model's answer, and what suffices for it?"""
 
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -24,6 +25,7 @@ from xrai_widgets.engines._missing import Blanks
 from xrai_widgets.engines._search.contrast import Answers, Mode
 from xrai_widgets.engines._search.coordinates import Budget
 from xrai_widgets.engines._search.levels import Levels
+from xrai_widgets.engines._search.memory import Memory
 from xrai_widgets.engines._search.planes import planes
 from xrai_widgets.engines._search.rule import led
 from xrai_widgets.engines._space import Space
@@ -224,7 +226,7 @@ def cem(
     if zones is not None:
         answers, y, classes = zones.answers(answers), zones.codes(y), zones.names
     answers, fits = led(answers, pool, None, space)
-    answers = asked(answers, search, space, pool, seed)
+    answers = replace(asked(answers, search, space, pool, seed), memory=Memory.of(thresholds, space, rows))
     trained = partial(train_autoencoder, known, space, X.shape[1:], max(64, rows // 8), seed, step.part(0.0, 0.2))
     penalty = Penalty(100.0 if gamma is None else gamma, trained()) if autoencoder else None
     question = Question(

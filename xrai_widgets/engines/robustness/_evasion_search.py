@@ -9,17 +9,20 @@ from xrai_widgets.core.step import Partial
 from xrai_widgets.engines._problem import Best, Problem, settle
 from xrai_widgets.engines._search.boxes import negative_box
 from xrai_widgets.engines._search.contrast import Answers, Contrast
-from xrai_widgets.engines._search.coordinates import Budget, coordinate_search, trim
+from xrai_widgets.engines._search.coordinates import Budget, coordinate_search
 from xrai_widgets.engines._search.cube import shrink_cube
 from xrai_widgets.engines._search.differences import Differences, is_smooth
 from xrai_widgets.engines._search.filling import fill_gaps
 from xrai_widgets.engines._search.found import Found
 from xrai_widgets.engines._search.leaves import cross_leaves
 from xrai_widgets.engines._search.levels import Levels, enumerate_cells, snap
+from xrai_widgets.engines._search.memory import Memory
 from xrai_widgets.engines._search.nearby import probe, refine
-from xrai_widgets.engines._search.planes import approach, cross_linear, polish
+from xrai_widgets.engines._search.planes import cross_linear
 from xrai_widgets.engines._search.rule import led
+from xrai_widgets.engines._search.tangents import approach, polish
 from xrai_widgets.engines._search.towards import towards_samples
+from xrai_widgets.engines._search.trimming import trim
 
 _FINAL = 1e-5
 _FURTHER = (0.0, 1e-9, 1e-7, 1e-6, 1e-5)  # relative
@@ -96,6 +99,7 @@ class Search:
                 problem.shape,
                 problem.rows,
                 decide=problem.decide,
+                memory=Memory.of(self.known.thresholds, problem.space, problem.rows),
             ),
             space=problem.space,
             samples=problem.samples,
@@ -161,7 +165,8 @@ class Search:
         found.better(contrast, owner, second)
         self._note("towards real samples")
         table = len(contrast.span) <= _MOST_COLUMNS and len(self.problem.shape) == 1
-        smooth = self._along_slopes(step.part(0.2, 0.6)) if table and levels is None else None
+        slopes = (table or contrast.answers.gradient is not None) and levels is None
+        smooth = self._along_slopes(step.part(0.2, 0.6)) if slopes else None
         if table and effort.coordinates and smooth is None:
             self._feature_by_feature(levels, step.part(0.2, 0.65))
         fill_gaps(smooth or contrast, found, pool, self._budget(levels), step.part(0.65, 0.7), self.partial)
@@ -171,8 +176,10 @@ class Search:
             settled = enumerate_cells(contrast, found, levels)
             self._note("cells between thresholds")
             self.exact |= settled
-        probe(contrast, found, effort.flat if columns <= _WIDE else effort.wide, self.seed, step.part(0.7, 0.85))
-        refine(contrast, found, effort.rounds, self.seed, step.part(0.85, 1.0))
+        probe(
+            contrast, found, effort.flat if columns <= _WIDE else effort.wide, self.seed, step.part(0.7, 0.85), levels
+        )
+        refine(contrast, found, effort.rounds, self.seed, step.part(0.85, 1.0), levels=levels)
         if levels is not None:
             snap(contrast, found, levels, np.flatnonzero(found.done & (found.cost > 0)))
         self._note("near the sample")

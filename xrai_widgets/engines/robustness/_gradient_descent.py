@@ -8,8 +8,11 @@ from xrai_widgets.core import Array, Gradient
 from xrai_widgets.core.step import Partial, Step
 from xrai_widgets.engines._band import ABOVE, BELOW
 from xrai_widgets.engines._problem import Best, Problem, settle
+from xrai_widgets.engines._search.planes import smallest_change, smallest_cube
 
 _FINAL = 1e-5
+_TINY = 1e-12
+_NEAREST, _BENT, _CLOSE = 2, 3.0, 1.1  # how many times nearer than by the tangent the first rivals may lie, and others
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,9 @@ def projected_gradient_descent(
     """Climb the loss inside balls of growing radius (Madry et al. 2018, arXiv:1706.06083).
 
     A sample broken at one radius is not attacked at larger ones: it stays broken, so accuracy can only fall with ε. The
-    list of radii ends where nothing stands any more. Of several classes each rival is also climbed to by itself: the
-    loss alone leads to the likeliest one, which need not be the nearest.
+    list of radii ends where nothing stands any more. The loss alone leads to the likeliest rival, which need not be the
+    nearest: of several, the nearest two by the tangents at the sample (Moosavi-Dezfooli et al. 2016, arXiv:1511.04599)
+    are also climbed to by themselves, at radii from which they may be reached.
     What is found is pulled back towards the original, so distances are not tied to the list of radii.
 
     Parameters
@@ -52,36 +56,103 @@ def projected_gradient_descent(
         Norm of the gradient at the original: where it is 0 the attack is blind.
     """
     owner = np.arange(len(problem.samples))
-    radii, goals = sorted(settings.epsilons), _goals(problem, n_classes, settings.restarts)
-    first = goals[0][1] if problem.offsets is not None else None
+    radii, goals = sorted(settings.epsilons), _goals(problem, gradient, n_classes, settings.restarts)
+    first = goals[0].rival if problem.offsets is not None else None
     blind: Array = np.linalg.norm(_slope(problem, gradient, problem.origins, owner, first), axis=1)
     total = len(radii) * len(goals)
     for place, radius in enumerate(radii):
         left = np.flatnonzero(best.distance > radius)  # by each goal: a nearer rival may come after a farther one
         if not len(left):
             break
-        for number, (restart, rival) in enumerate(goals, place * len(goals)):
+        for number, goal in enumerate(goals, place * len(goals)):
             step(number / total, f"PGD at ε = {radius:g}, start {number % len(goals) + 1}", partial)
-            some = left if rival is not None else left[best.distance[left] > radius]
-            some = some[problem.labels[some] != rival] if rival is not None else some
+            some = left if goal.rival is not None else left[best.distance[left] > radius]
+            some = some[goal.within(radius, radii[-1], best.distance[some], some)]
             if not len(some):
                 continue
-            streams = [np.random.default_rng([seed, restart, int(problem.numbers[i])]) for i in some]
-            points = _start(problem, some, radius, streams, restart)
-            climb = _Climb(gradient, radius, settings.steps, rival)
+            streams = [np.random.default_rng([seed, goal.restart, int(problem.numbers[i])]) for i in some]
+            points = _start(problem, some, radius, streams, goal.restart)
+            climb = _Climb(gradient, radius, settings.steps, None if goal.rival is None else goal.rival[some])
             _climb(problem, best, climb, points, some, step.part(number / total, (number + 1) / total))
     return blind
 
 
-def _goals(problem: Problem, n_classes: int, restarts: int) -> list[tuple[int, int | None]]:
-    """Return (start, rival class): any other class from every start, and of several each one from the sample itself.
+@dataclass(frozen=True, eq=False)
+class _Goal:
+    """From which start is climbed, and to what.
+
+    Parameters
+    ----------
+    restart : int
+    rival : int array (n,), optional
+        Class to which each sample is led; none: to any other one.
+    reach : array (n,), optional
+        Distance to it by the tangent at the sample.
+    bent : float
+        How many times nearer than that it may lie.
+    """
+
+    restart: int
+    rival: Array | None = None
+    reach: Array | None = None
+    bent: float = _BENT
+
+    def within(self, radius: float, largest: float, known: Array, owner: Array) -> Array:
+        """Return for which of the samples ``owner`` the goal may lie within the radius, and nearer than what is known.
+
+        Where the tangent says that no radius of the list will do it is not trusted.
+        """
+        if self.reach is None:
+            return np.ones(len(owner), dtype=bool)
+        reach = self.reach[owner]
+        useful: Array = reach <= self.bent * np.minimum(radius, known)
+        return useful | ((reach > largest) & (self.bent == _BENT))
+
+
+def _goals(problem: Problem, gradient: Gradient, n_classes: int, restarts: int) -> list[_Goal]:
+    """Return any other class from every start, and of several the nearest ones from the sample itself.
 
     A prediction has no loss to climb but two ways to go, up and down: both, from every start.
     """
+    n = len(problem.samples)
     if problem.offsets is not None:
-        return [(restart, way) for restart in range(restarts) for way in (ABOVE, BELOW)]
-    each = [(0, rival) for rival in range(n_classes)] if n_classes > 2 else []
-    return [*each, *((restart, None) for restart in range(restarts))]
+        return [_Goal(restart, np.full(n, way)) for restart in range(restarts) for way in (ABOVE, BELOW)]
+    if n_classes <= 2:
+        return [_Goal(restart) for restart in range(restarts)]
+    reach = _tangents(problem, gradient, n_classes)
+    order, row = reach.argsort(axis=1, kind="stable"), np.arange(n)
+    least = reach[row, order[:, 0]]
+    near = [
+        _Goal(0, order[:, rank], reach[row, order[:, rank]], _BENT if rank < _NEAREST else _CLOSE)
+        for rank in range(n_classes - 1)
+    ]
+    return [*near, *(_Goal(restart, None, least) for restart in range(1, restarts))]
+
+
+def _tangents(problem: Problem, gradient: Gradient, n_classes: int) -> Array:
+    """Return how far each class is by the tangents at the samples (n, k), infinite for their own."""
+    owner = np.arange(len(problem.samples))
+    parts = [problem.samples[a : a + problem.rows] for a in range(0, len(owner), problem.rows)]
+    told = np.concatenate([problem.predict(part.reshape(-1, *problem.shape)) for part in parts])
+    scores = np.log(np.maximum(told, _TINY))
+    own = _flow(problem, gradient, problem.origins, problem.labels)
+    (low, high), reach = problem.space.box_around(problem.origins), np.full(scores.shape, np.inf)
+    for rival in range(n_classes):
+        some = np.flatnonzero(problem.labels != rival)
+        if not len(some):
+            continue
+        there = _flow(problem, gradient, problem.origins[some], np.full(len(some), rival))
+        slope = own[some] - there
+        lead = np.maximum(scores[some, problem.labels[some]] - scores[some, rival], 0.0)
+        corners = (slope, lead, low[some] - problem.origins[some], high[some] - problem.origins[some])
+        if problem.norm == "linf":
+            change, reached = smallest_cube(*corners)
+            size = np.abs(change).max(axis=1)
+        else:
+            change, reached = smallest_change(*corners, beta=0.0)
+            size = np.linalg.norm(change, axis=1)
+        reach[some, rival] = np.where(reached, size, np.inf)
+    return reach
 
 
 @dataclass(frozen=True)
@@ -89,7 +160,7 @@ class _Climb:
     gradient: Gradient
     radius: float
     steps: int
-    rival: int | None
+    rival: Array | None
 
 
 def _climb(problem: Problem, best: Best, climb: _Climb, points: Array, owner: Array, step: Step) -> None:
@@ -104,7 +175,8 @@ def _climb(problem: Problem, best: Best, climb: _Climb, points: Array, owner: Ar
             active = active[~hit]
         if not len(active) or t == steps:
             break
-        slope = _slope(problem, climb.gradient, points[active], owner[active], climb.rival)
+        rival = None if climb.rival is None else climb.rival[active]
+        slope = _slope(problem, climb.gradient, points[active], owner[active], rival)
         points[active] = _project(problem, points[active] + size * _unit(slope, problem.norm), owner[active], radius)
         step((t + 1) / (steps + 1), f"PGD at ε = {radius:g}")
     broken = np.setdiff1d(np.arange(len(owner)), active)
@@ -124,19 +196,23 @@ def _start(problem: Problem, owner: Array, radius: float, streams: list[np.rando
     return _project(problem, origins + radius * noise, owner, radius)
 
 
-def _slope(problem: Problem, gradient: Gradient, points: Array, owner: Array, rival: int | None) -> Array:
+def _slope(problem: Problem, gradient: Gradient, points: Array, owner: Array, rival: Array | None) -> Array:
     """Return the direction (r, D) in which the answer, or its lead over a rival, loses most."""
+    slope = _flow(problem, gradient, points, problem.labels[owner])
+    # the cross-entropy of class j is logsumexp − score j: in the difference the first part drops out
+    return slope if rival is None else slope - _flow(problem, gradient, points, rival)
+
+
+def _flow(problem: Problem, gradient: Gradient, points: Array, classes: Array) -> Array:
+    """Return the derivative (r, D) of the cross-entropy of the classes (r,)."""
     space = problem.space
     samples = points * space.slopes + space.bounds[0]
-    parts = []
-    for start in range(0, len(samples), problem.rows):
-        X = samples[start : start + problem.rows].reshape(-1, *problem.shape)
-        own = problem.labels[owner[start : start + problem.rows]]
-        flow = gradient(X, own)
-        # the cross-entropy of class j is logsumexp − score j: in the difference the first part drops out
-        parts.append(flow if rival is None else flow - gradient(X, np.full_like(own, rival)))
-    slope: Array = np.concatenate(parts).reshape(len(points), -1) * space.slopes * space.free
-    return slope
+    parts = [
+        gradient(samples[a : a + problem.rows].reshape(-1, *problem.shape), classes[a : a + problem.rows])
+        for a in range(0, len(samples), problem.rows)
+    ]
+    flow: Array = np.concatenate(parts).reshape(len(points), -1) * space.slopes * space.free
+    return flow
 
 
 def _unit(slope: Array, norm: str) -> Array:
