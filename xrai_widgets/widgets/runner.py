@@ -73,16 +73,12 @@ class Runner(w.VBox):  # type: ignore[misc]
         if self.subject is None or not self.plan or self.running:
             return
         self.message.say("")
-        subject, plan = self.subject, list(self.plan)
-        more: dict[str, Any] = {
-            "seconds": self._seconds(),
-            "store": self.store,
-            "fresh": self.fresh,
-            "earlier": self.outcomes,
-        }
+        subject, plan, seconds = self.subject, list(self.plan), self._seconds()
+        store, fresh, earlier = self.store, self.fresh, self.outcomes
 
         def work(job: Job[list[Outcome]]) -> list[Outcome]:
-            return run_plan(subject, plan, cancel=job.cancel_event, each=job.post, backend=job.backend, **more)
+            heard: dict[str, Any] = {"cancel": job.cancel_event, "each": job.post, "backend": job.backend}
+            return run_plan(subject, plan, seconds=seconds, store=store, fresh=fresh, earlier=earlier, **heard)
 
         # a cancelled run must not speak after the next began: news of a job that is no longer current is dropped
         job = Job(work, lambda news: self._hear(news) if self._job is job else None)
@@ -110,8 +106,7 @@ class Runner(w.VBox):  # type: ignore[misc]
             self._partial.show("")
             if news.unsaved:
                 self.message.say(f"{news.assessment} was not saved, but stays on this page: {news.unsaved}")
-            self.outcomes = (*self.outcomes, news)
-            self.latest = news
+            self.outcomes, self.latest = (*self.outcomes, news), news
         else:
             self._end(news)
 
