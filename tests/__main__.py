@@ -1,4 +1,4 @@
-"""``python -m tests``: a browser and a PostgreSQL, then Ruff, mypy and pytest on three workers.
+"""``python -m tests``: a browser and a PostgreSQL, then Ruff, mypy and pytest on two workers.
 
 Every check runs; the exit code says whether all of them passed. What follows the command goes to pytest: ``-n 0`` for
 one process, names of files for some tests only. What was installed and what was tested is timed apart. mypy keeps one
@@ -16,7 +16,7 @@ from tests import get_postgres
 from tests.get_browser import obtain
 
 ROOT = Path(__file__).parent.parent
-WORKERS = 3  # on two processors: tests that start kernels and browsers wait for them half of the time
+WORKERS = 2
 FIRST = (["ruff", "check", "."], ["ruff", "format", "--check", "."])
 BESIDE = ["mypy"]
 TESTS = ["pytest", "-n", str(WORKERS), *sys.argv[1:]]

@@ -140,11 +140,25 @@ def test_an_item_that_a_worker_takes_up_after_the_end_is_not_begun(tmp_path: Pat
     taken = Counted(asked.append, str(held))
     taken(1)
     held.rmdir()
-    with pytest.raises(Cancelled, match="cancelled by the user"):
-        taken(2)
+    assert taken(2) == (None, 0)
     assert asked == [1]
     Counted(asked.append, str(tmp_path / "elsewhere" / "map"))(3)
     assert asked == [1, 3], "a worker on another machine sees neither folder"
+
+
+def test_an_item_that_gives_up_raises_only_where_somebody_waits(tmp_path: Path) -> None:
+    """An error ends the workers of the backend, which the next run may already use."""
+    held = tmp_path / "map"
+    held.mkdir()
+
+    def gives_up(gone: bool) -> None:
+        if gone:
+            held.rmdir()
+        raise Cancelled("cancelled by the user")
+
+    with pytest.raises(Cancelled):
+        Counted(gives_up, str(held))(False)
+    assert Counted(gives_up, str(held))(True) == (None, 0)
 
 
 def test_counting_is_safe_across_threads() -> None:

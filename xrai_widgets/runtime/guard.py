@@ -131,13 +131,18 @@ class Counted:
         self._function, self._until = function, until
 
     def __call__(self, item: Any) -> tuple[Any, int]:
-        """Return (result, rows)."""
+        """Return (result, rows); (None, 0) where nobody waits any more."""
         before = getattr(_worker, "queries", 0)
         if os.path.isdir(os.path.dirname(self._until)):  # a worker on another machine has no such folder
-            with stopped_by(self._gone):
-                if (why := self._gone()) is not None:
-                    raise why
-                result = self._function(item)
+            if self._gone() is not None:
+                return None, 0
+            try:
+                with stopped_by(self._gone):
+                    result = self._function(item)
+            except Cancelled:
+                if self._gone() is None:
+                    raise
+                return None, 0  # an error would end joblib's workers, which the next run may already use
         else:
             result = self._function(item)
         return result, getattr(_worker, "queries", 0) - before
