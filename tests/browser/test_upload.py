@@ -179,5 +179,6 @@ def test_too_large_too_odd_and_cancelled(upload_page: Page, tmp_path: Path) -> N
 
 def test_a_widget_may_take_longer_to_load_than_its_library_thinks(start_here: Page) -> None:
     """Two seconds, after which it would get no message ever after: seen with forty times slower a processor."""
-    ended = "new Promise((end) => { const s = AbortSignal.timeout(200); setTimeout(() => end(s.aborted), 1000); })"
-    assert not start_here.evaluate(ended)
+    ended = "new Promise((end) => { const s = AbortSignal.timeout(%d); setTimeout(() => end(s.aborted), 3000); })"
+    assert start_here.evaluate(ended % 1000)
+    assert not start_here.evaluate(ended % 2000)
