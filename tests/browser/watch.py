@@ -10,8 +10,16 @@ def watched(context: BrowserContext) -> BrowserContext:
     """Return a browser context whose pages are watched as long as it lives."""
     context.set_default_timeout(120_000)  # of clicks, downloads and all that is no expectation
     context.on("request", lambda r: _seen.append(f"outside: {r.url}") if not r.url.startswith(LOCAL) else None)
-    context.on("weberror", lambda error: _seen.append(f"error: {error.error}"))
+    context.on("weberror", lambda error: _seen.append(f"error: {error.error}") if _ours(str(error.error)) else None)
     return context
+
+
+def _ours(error: str) -> bool:
+    """Whether an error is more than the end of a widget that was closed before it had loaded.
+
+    anywidget says so two seconds later; pages of the gallery keep it from that, JupyterLab's cannot.
+    """
+    return "[anywidget] Failed to initialize model" not in error
 
 
 def seen() -> list[str]:
