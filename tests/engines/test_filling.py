@@ -71,6 +71,13 @@ def distances(outcome: Any) -> Array:
     return found
 
 
+def trees(kind: str, depth: int) -> Any:
+    """Return one tree, or a few, to be fitted."""
+    if kind == "tree":
+        return DecisionTreeClassifier(max_depth=depth, random_state=0)
+    return HistGradientBoostingClassifier(max_iter=3, max_depth=3, min_samples_leaf=10)
+
+
 @pytest.mark.parametrize("fill", [False, True], ids=["held", "filled"])
 @pytest.mark.parametrize("norm", ["l2", "linf"])
 @pytest.mark.parametrize("kind", ["tree", "boosting"])
@@ -78,11 +85,7 @@ def test_distances_are_those_of_all_cells_of_trees_with_every_gap_kept_or_filled
     kind: str, norm: str, fill: bool
 ) -> None:
     X, y, _ = table()
-    model = (
-        DecisionTreeClassifier(max_depth=5, random_state=0)
-        if kind == "tree"
-        else HistGradientBoostingClassifier(max_iter=3, max_depth=3, min_samples_leaf=10)
-    ).fit(X, y)
+    model = trees(kind, 5).fit(X, y)
     subject = Subject.of(model, X[:80], model.predict(X[:80]), bounds=(0.0, 1.0), constraints=FILL if fill else None)
     outcome = xw.assess(subject, "robustness.evasion", norm=norm, n_samples=80, strict=True)
     found = distances(outcome)
@@ -260,11 +263,7 @@ def test_what_fills_a_gap_lies_in_the_range_and_costs_all_of_it(monotone: int) -
 @pytest.mark.parametrize("kind", ["tree", "boosting"])
 def test_pertinent_negatives_fill_gaps_and_positives_leave_them(kind: str) -> None:
     X, y, _ = table()
-    model = (
-        DecisionTreeClassifier(max_depth=4, random_state=0)
-        if kind == "tree"
-        else HistGradientBoostingClassifier(max_iter=3, max_depth=3, min_samples_leaf=10)
-    ).fit(X, y)
+    model = trees(kind, 4).fit(X, y)
     subject = Subject.of(model, X[:30], y[:30], bounds=(0.0, 1.0), constraints=FILL)
     outcome = xw.assess(subject, "explanations.cem", n_samples=30, beta=0.0, kappa=0.0, noise=0.0, strict=True)
     finding = outcome.finding

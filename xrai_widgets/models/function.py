@@ -12,6 +12,7 @@ from xrai_widgets.models.adapted import (
     Adapted,
     Declared,
     Refused,
+    are_probabilities,
     are_shares,
     both_logits,
     normalised,
@@ -106,6 +107,7 @@ def adapt_function(
     task: Task | None,
     classes: Sequence[Any] | None = None,
     outputs: Declared | None = None,
+    scores: bool = False,
 ) -> Adapted:
     """Adapt a function that returns (n, k) probabilities, (n,) P(class 1), (n,) labels, or (n,) values.
 
@@ -115,6 +117,8 @@ def adapt_function(
         Samples of the data and changed ones, see `telling_rows`.
     outputs : optional
         What the user says they are; logits and one-vs-rest shares are taken where they are said.
+    scores : bool
+        What a classifier gives beyond shares are logits, said or not.
 
     Raises
     ------
@@ -127,6 +131,8 @@ def adapt_function(
     if out.ndim not in (1, 2) or len(out) < rows or not out.size:
         out = out[:rows] if out.ndim else out
         raise Refused(f"the function must return one row per sample, got shape {out.shape} for {rows} samples")
+    if scores and outputs is None and task != "regression" and _are_logits(out, y, task):
+        outputs = "logits"
     state = digest(function)
     column = out.ndim == 1 or out.shape[1] == 1
     if out.dtype.kind == "f" or not column:
@@ -157,6 +163,15 @@ def adapt_function(
             "task='regression'"
         )
     return Adapted(task, "labels", OneColumn(call), state=state)
+
+
+def _are_logits(out: Array, y: Array, task: Task | None) -> bool:
+    """Whether the outputs of a classifier stand before its softmax or sigmoid."""
+    if bool(((out >= 0) & (out <= 1)).all()):
+        return False
+    if out.ndim == 1 or out.shape[1] == 1:
+        return task == "classification" or not labels.are_values(y)
+    return not are_probabilities(out)
 
 
 def _as_said(

@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 
 from xrai_widgets.core.subject import Array, Task
-from xrai_widgets.models import labels
-from xrai_widgets.models.adapted import Adapted, Declared, Refused, are_probabilities
+from xrai_widgets.models.adapted import Adapted, Declared, Refused
 from xrai_widgets.models.asking import refuse_words
-from xrai_widgets.models.function import Call, adapt_function
+from xrai_widgets.models.function import adapt_function
 from xrai_widgets.models.inputs import Inputs
-from xrai_widgets.models.telling import answers
 
 _BATCH = 512
 
@@ -65,12 +63,7 @@ def adapt_keras(
         if there are several outputs, or columns that are no numbers.
     """
     refuse_words("Keras model", inputs)
-    function = KerasModel(model)
-    if outputs is None and task != "regression":
-        out = answers(Call(function, inputs), parts)
-        if out.ndim in (1, 2) and _are_logits(out, y, task):
-            outputs = "logits"
-    adapted = adapt_function(function, inputs, parts, y, task, classes, outputs)
+    adapted = adapt_function(KerasModel(model), inputs, parts, y, task, classes, outputs, scores=True)
     keras = sys.modules.get("keras")
     backend = getattr(getattr(keras, "config", None), "backend", lambda: "tensorflow")()
     return replace(
@@ -81,12 +74,3 @@ def adapt_keras(
             "imported, the same model gives them",
         ),
     )
-
-
-def _are_logits(out: Array, y: Array, task: Task | None) -> bool:
-    """Whether the outputs of a classifier stand before its softmax or sigmoid."""
-    if bool(((out >= 0) & (out <= 1)).all()):
-        return False
-    if out.ndim == 1 or out.shape[1] == 1:
-        return task == "classification" or not labels.are_values(y)
-    return not are_probabilities(out)

@@ -173,7 +173,8 @@ class SubjectPicker(w.VBox):  # type: ignore[misc]
             return subject
 
         self.loading = True
-        self._job = Job(work, self._ended).start()
+        self._job = Job(work, self._ended)
+        self._job.start()  # not before it is known which one is current: it may end at once
 
     def _ended(self, job: Job[Subject]) -> None:
         if job is not self._job:

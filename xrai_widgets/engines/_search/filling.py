@@ -59,17 +59,16 @@ def _ways(contrast: Contrast, number: int, values: dict[int, list[Array]]) -> Ar
     """Return the instance with one or more of its gaps filled (w, d): in all ways, or in so many at random."""
     origin, columns = contrast.origins[number], np.flatnonzero(contrast.fillable[number])
     sides = [_numbers(contrast, number, column, values[column]) for column in columns]
-    ways = np.repeat(origin[None], _MOST, axis=0)
     if np.prod([len(side) + 1.0 for side in sides]) <= _MOST:
         every = itertools.product(*([origin[c], *side] for c, side in zip(columns, sides, strict=True)))
-        rows = np.array(list(every))
-        ways = np.repeat(origin[None], len(rows), axis=0)
-        ways[:, columns] = rows
+        put = np.array(list(every))
     else:
         rng = np.random.default_rng(len(columns))
         some = rng.random((_MOST, len(columns))) < rng.random((_MOST, 1))
         drawn = np.column_stack([rng.choice(side, _MOST) for side in sides])
-        ways[:, columns] = np.where(some, drawn, origin[columns])
+        put = np.where(some, drawn, origin[columns])
+    ways = np.repeat(origin[None], len(put), axis=0)
+    ways[:, columns] = put
     ways = contrast.allowed(ways, np.full(len(ways), number))
     filled: Array = ways[(ways != origin).any(axis=1)]
     return filled
