@@ -30,6 +30,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if reruns := groups.reruns_of(item.nodeid, getattr(item, "function", None)):
+            item.add_marker(pytest.mark.flaky(reruns=reruns))
     # Playwright's event loop stays in this thread once it runs, and no other one can run beside it
     items.sort(key=lambda item: "playwright" in getattr(item, "fixturenames", ()))
 

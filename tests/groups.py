@@ -50,6 +50,17 @@ def group_of(nodeid: str) -> str:
     return f"contract of {found[1]}" if found else nodeid.partition("::")[0]
 
 
+def reruns_of(nodeid: str, test: Any) -> int:
+    """Return how often a test that fails is run again; each time is told at the end of the run.
+
+    What is judged by a clock is judged by the best of three times: a machine that stands still for a second is no fault
+    of the product. A page is given a second chance.
+    """
+    if {"slowness", "stretch"} & {*getattr(getattr(test, "__code__", None), "co_names", ())}:
+        return 2
+    return 1 if group_of(nodeid) in ("jupyterlab", "servers") else 0
+
+
 def scheduler(config: Any, log: Any) -> Any:
     """Return pytest-xdist's scheduler of groups, the largest first.
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.groups import CLOCKS, JUPYTERLAB, LOOSE, SERVERS, group_of
+from tests.groups import CLOCKS, JUPYTERLAB, LOOSE, SERVERS, group_of, reruns_of
+from tests.pace import slowness, stretch
 
 ROOT = Path(__file__).parent.parent
 
@@ -33,6 +34,19 @@ def test_what_a_file_or_a_run_of_the_contract_shares_is_made_in_one_worker() -> 
     one, other = (f"tests/contract/test_{part}.py::test_{part}[privacy.shapr-diabetes_tree]" for part in ("a", "b"))
     assert group_of(one) == group_of(other) == "contract of privacy.shapr"
     assert group_of(one.replace("shapr", "pdtp")) != group_of(one)
+
+
+def test_only_pages_and_what_a_clock_judges_are_run_again() -> None:
+    def judged() -> None:
+        assert slowness() < 2
+
+    def timed() -> None:
+        with stretch():
+            pass
+
+    assert reruns_of("tests/runtime/test_job.py::test_a", judged) == reruns_of("tests/io/test_b.py::test_b", timed) == 2
+    assert reruns_of("tests/browser/test_gallery.py::test_a", print) == 1
+    assert reruns_of("tests/engines/test_a.py::test_a", test_two_workers_keep_the_groups_together) == 0
 
 
 def test_two_workers_keep_the_groups_together(tmp_path: Path) -> None:

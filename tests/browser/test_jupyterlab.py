@@ -31,6 +31,14 @@ OPEN = """async (path) => {
   await panel.context.ready;
   await panel.sessionContext.ready;
 }"""
+# a busy machine may not know more than that it takes longer than the pilot
+FORECAST = re.compile(r"^(< 1 s|~\d+ (s|min)|> \d+\.\d s|time unknown)$")
+# a kernel that JupyterLab has started by itself is "idle" before it listens; what it is asked until then is lost
+ANSWERED = """async () => {
+  const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
+  const later = () => new Promise((resolve) => setTimeout(resolve, 1000));
+  while (!(await Promise.race([kernel.requestKernelInfo().catch(later), later()])));
+}"""
 RUN = "() => window.jupyterapp.commands.execute('notebook:run-all-cells')"
 NOTEBOOKS = [card.path for card in read_cards(notebook_folder())]
 CELLS = (
@@ -146,7 +154,7 @@ def test_run_slide_and_cancel_in_jupyterlab(lab: Page) -> None:
     open_and_run(lab, NOTEBOOKS[0])
     area = outputs(lab)
     run = area.get_by_role("button", name=re.compile("^Run|^Cancel"))
-    expect(run).to_have_text(re.compile("about"), timeout=LONG)
+    expect(area.get_by_text(FORECAST).first).to_be_visible(timeout=LONG)
     run.click()
     row = area.locator(".xrai-scoreboard tr", has_text="membership advantage")
     expect(row).to_contain_text("fail", timeout=LONG)
@@ -180,6 +188,6 @@ def test_a_dead_kernel_is_said_until_the_cell_runs_again(lab: Page) -> None:
     banner = lab.get_by_role("alert").filter(has_text="The kernel of this workbench has ended. Run its cell again.")
     expect(banner).to_be_visible(timeout=120_000)
     lab.get_by_role("button", name="Ok", exact=True).click()  # JupyterLab says that it has started another one
-    expect(lab.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")).to_be_visible(timeout=LONG)
+    lab.evaluate(ANSWERED)
     lab.evaluate(RUN)
     expect(banner).to_have_count(0, timeout=LONG)

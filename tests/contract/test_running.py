@@ -29,6 +29,7 @@ def test_the_engine_works_on_bare_arrays_without_a_runtime(entry: Assessment) ->
     assert entry.engine(**required, **small(entry)).values
 
 
+@pytest.mark.flaky(reruns=2)  # by a clock
 @pytest.mark.parametrize("moment", MOMENTS)
 @every_engine
 def test_cancel_lands_within_a_second(entry: Assessment, moment: str) -> None:

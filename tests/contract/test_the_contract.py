@@ -87,6 +87,7 @@ def test_an_engine_that_waits_for_something_else_is_caught(quiet_machine: None) 
         test_running.test_cancel_lands_within_a_second(made(asleep), START)
 
 
+@pytest.mark.flaky(reruns=2)  # by a clock
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_an_engine_that_looks_up_passes(moment: str) -> None:
     test_running.test_cancel_lands_within_a_second(made(obeys), moment)
@@ -101,6 +102,7 @@ def test_an_engine_that_swallows_cancelled_is_caught() -> None:
             promise(made(swallows))
 
 
+@pytest.mark.flaky(reruns=2)  # by a clock
 def test_an_engine_that_never_asks_the_model_fits_the_contract() -> None:
     entry = made(asks_nothing)
     assert first(entry, example_for(entry)).outcome.queries == 0

@@ -1,7 +1,6 @@
 """The components together."""
 
 import threading
-import time
 
 import pytest
 
@@ -9,6 +8,8 @@ from xrai_widgets.apps.workbench import Workbench
 from xrai_widgets.core import Subject
 from xrai_widgets.data import examples
 from xrai_widgets.results.policy import Policy
+from xrai_widgets.runtime import Forecast
+from xrai_widgets.widgets import metric_selector
 
 MIA = "privacy.membership_inference"
 
@@ -85,13 +86,13 @@ def test_an_entry_out_of_range_greys_run_and_earlier_outcomes_stay(forest: Subje
     assert len(bench.session.current) == 1
 
 
-def test_a_forecast_reaches_the_run_button(forest: Subject) -> None:
+def test_a_forecast_reaches_the_run_button(forest: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    # what the pilot finds on a busy machine is no concern of this test
+    monkeypatch.setattr(metric_selector, "forecast", lambda *_, **__: Forecast(4.0, 0.1))
     bench = Workbench(forest, selection=("privacy.shapr",))
-    deadline = time.monotonic() + 120
-    while "about" not in bench.runner.button.description:
-        assert bench.selector._job is not None
-        bench.selector._job.wait(0.05)
-        assert time.monotonic() < deadline
+    assert bench.selector._job is not None
+    assert bench.selector._job.wait(60)
+    assert bench.runner.button.description == "Run · about 4.0 s"
 
 
 def test_a_policy_of_ones_own_judges_from_the_start(forest: Subject) -> None:

@@ -48,9 +48,22 @@ class ParameterForms(w.VBox):  # type: ignore[misc]
             for form in self._forms.values():
                 form.subject = self.subject
         else:
-            self._accordion.children = forms
-            self._accordion.titles = [f"Parameters: {find(name).title}" for name in self.names]
+            self._list(forms)
         self._collect()
+
+    def _list(self, forms: list[ParameterForm]) -> None:
+        """Show the forms; one that is open stays open."""
+        before = self._accordion
+        opened = None if before.selected_index is None else before.children[before.selected_index]
+        # an accordion that gets other children shows titles over the forms of others for a while, or for good
+        self._accordion = w.Accordion(
+            forms,
+            titles=[f"Parameters: {find(name).title}" for name in self.names],
+            selected_index=forms.index(opened) if opened in forms else None,
+        )
+        self.children = [self._accordion]
+        before.layout.close()
+        before.close()
 
     def _collect(self, _: Change | None = None) -> None:
         forms = [self.form(name) for name in self.names]
