@@ -50,6 +50,7 @@ class SubjectPicker(w.VBox):  # type: ignore[misc]
         self.message = Html()
         self._said = Html()
         self._job: Job[Subject] | None = None
+        self._fitting = False
         self._source = w.ToggleButtons(
             options=["example", "this notebook", "upload"],
             tooltips=[
@@ -119,7 +120,7 @@ class SubjectPicker(w.VBox):  # type: ignore[misc]
         if "upload" not in self._pages:
             page = OwnModel()
             page.observe(lambda change: setattr(self, "subject", change["new"]), "subject")
-            w.dlink((page, "reading"), (self, "loading"))
+            page.observe(self._look_out, "reading")
             self._pages["upload"] = page
         own: OwnModel = self._pages["upload"]
         return own
@@ -172,14 +173,20 @@ class SubjectPicker(w.VBox):  # type: ignore[misc]
             assert subject.fingerprint  # asks the model, so it is taken here and not when the page needs it
             return subject
 
-        self.loading = True
         self._job = Job(work, self._ended)
+        self._fitting = True
+        self._look_out()
         self._job.start()  # not before it is known which one is current: it may end at once
+
+    def _look_out(self, _: Change | None = None) -> None:
+        """Say whether another subject comes from anywhere: a model may be read while an example is fitted."""
+        self.loading = self._fitting or ("upload" in self._pages and self.own.reading)
 
     def _ended(self, job: Job[Subject]) -> None:
         if job is not self._job:
             return  # something else was picked meanwhile
-        self.loading = False
+        self._fitting = False
+        self._look_out()
         self._said.say("")
         if job.error is not None:
             self.message.say(str(job.error))
