@@ -1,7 +1,7 @@
 """Where does the number sit? The same engine measures models of which the answer is known, on the same data."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -9,13 +9,12 @@ from typing import Any
 import pandas as pd
 
 from xrai_widgets.core import Assessment, Cancelled, Chart, Control, Finding, Subject
-from xrai_widgets.core.control import CONTROLS, OWN_MODEL
+from xrai_widgets.core.control import CONTROLS, OWN_MODEL, SPLIT_LEAKS
 from xrai_widgets.core.decision import shown
 from xrai_widgets.runtime.control_subjects import control_subject, fewer, name_of
-from xrai_widgets.runtime.control_warnings import Found, overlap_of, unjudged_by, wrong_of
+from xrai_widgets.runtime.control_warnings import Found, Wrong, overlap_of, unjudged_by, wrong_of
 from xrai_widgets.runtime.guard import Guard
 from xrai_widgets.runtime.run_step import RunStep
-from xrai_widgets.runtime.split_control import split_leak
 from xrai_widgets.runtime.subgroups import with_subgroups
 
 COLUMNS = ("control", "measure", "value", "low", "high", "n", "note")
@@ -168,3 +167,28 @@ def _says(control: Control, key: str, entry: Assessment) -> str:
     if chance is None:
         return "should be small" if control.expect == "no leak" else "should be large"
     return f"should be {'near' if control.expect == 'no leak' else 'far from'} {chance:g}"
+
+
+def split_leak(finding: Finding, found: Sequence[Found], wrong: Sequence[Wrong], entry: Assessment) -> dict[str, str]:
+    """Return the measures that nobody may judge, with the reason; none where members look like the others.
+
+    Where the data alone tell members from others, an attack on the model finds that difference, too, and its number is
+    no leak up to the upper end of what they tell. Who judges still fails what lies beyond that end and the limit
+    together (`xrai_widgets.results.split_leak.beyond`).
+    """
+    if not any(one.control.kind == "blind" for one in wrong):
+        return {}
+    for control, its, _ in found:
+        if control.kind != "blind" or its is None:
+            continue
+        keys = [m.key for m in entry.measures if m.key in finding.values and m.key in its.intervals]
+        return {
+            key: f"{SPLIT_LEAKS}: without any model the data tell members from others with {_words(its, key)}"
+            for key in keys
+        }
+    return {}
+
+
+def _words(finding: Finding, key: str) -> str:
+    low, high = finding.intervals[key]
+    return f"{key.replace('_', ' ')} {finding.values[key]:.3g} [{low:.3g}, {high:.3g}]"

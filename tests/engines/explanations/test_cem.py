@@ -334,7 +334,7 @@ def test_no_single_change_of_a_sparse_search_can_be_taken_back(name: str, reques
 
 
 def test_the_descent_alone_comes_close_to_the_optimum_of_a_linear_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    search = importlib.import_module("xrai_widgets.engines.explanations._search")
+    search = importlib.import_module("xrai_widgets.engines.explanations.cem.search")
     subject = iris()
     exact = explain(subject, n_samples=60, mode="PN").tables["samples"]["pn_objective"]
     for name in ("approach", "polish", "trim"):
