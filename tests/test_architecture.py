@@ -68,7 +68,6 @@ SMALL = {
     "models/torch_script.py": "one kind of module, which is copied and sent in its own way",
     "results/split_leak.py": "one rule of judging, read by itself",
     "widgets/csv_style.py": "a form of its own",
-    "widgets/outcome_parts.py": "which views an outcome has",
     "widgets/split_form.py": "a form of its own",
 }
 # a broad `except` stands only where a thread, a process, a callback or somebody else's code ends

@@ -22,10 +22,11 @@ from xrai_widgets.io.outcomes import (
     table_to_dict,
 )
 from xrai_widgets.reporting.compose import Report
-from xrai_widgets.results import as_code, contrast_html, html, words
+from xrai_widgets.results import as_code, html, words
 from xrai_widgets.results.combined import Combined
 from xrai_widgets.results.families import FamilySummary
 from xrai_widgets.results.policy import Check, Policy, Verdict
+from xrai_widgets.results.views import VIEWS
 
 SCHEMA = "xrai-widgets/report/3"
 _EXPOSED = 20
@@ -41,7 +42,7 @@ def to_html(report: Report) -> str:
             "meaning": Markup(html.meaning(outcome, verdict)),
             "code": Markup(html.code(outcome)),
             "figures": html.figures(outcome.finding) if outcome.finding else [],
-            "contrast": contrast_html.reported(outcome.finding, report.include_rows),
+            "views": _views(outcome.finding, report.include_rows),
             "tables": _tables(outcome, report.include_rows),
         }
         for outcome, verdict in zip(report.outcomes, report.verdicts, strict=True)
@@ -170,6 +171,11 @@ def _template(name: str) -> jinja2.Template:
 
 def _markdown(text: object) -> str:
     return str(text).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+
+
+def _views(finding: Finding | None, include_rows: bool) -> list[Markup]:
+    found = [] if finding is None else [view.reported(finding, include_rows) for view in VIEWS]
+    return [shown for shown in found if shown]
 
 
 def _tables(outcome: Outcome, include_rows: bool) -> list[Markup]:

@@ -18,6 +18,7 @@ from xrai_widgets.results.families import families
 from xrai_widgets.results.policy import Check, Policy, Verdict, judge
 
 _BAR = 140.0  # width of an interval bar
+_TEMPLATES = ("templates", "views")  # those of a view are named by its folder
 Quality = Finding | Mapping[str, Finding] | None  # of one model, or of several by their names
 
 
@@ -25,7 +26,7 @@ Quality = Finding | Mapping[str, Finding] | None  # of one model, or of several 
 def environment() -> jinja2.Environment:
     """Return the template environment; everything is escaped unless it is `Markup` made here."""
     found = jinja2.Environment(
-        loader=jinja2.PackageLoader("xrai_widgets.results", "templates"),
+        loader=jinja2.ChoiceLoader([jinja2.PackageLoader("xrai_widgets.results", folder) for folder in _TEMPLATES]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -351,7 +351,7 @@ def test_a_few_samples_at_a_time_are_explained_as_all_at_once(
     subject: Subject = request.getfixturevalue(name)
     params = {"n_samples": 5, "max_iter": 40, "kappa": 0.2}
     whole = explain(subject, **params).tables["samples"]
-    engine = importlib.import_module("xrai_widgets.engines.explanations.cem")
+    engine = importlib.import_module("xrai_widgets.engines.explanations.cem.cem")
     means, parts = engine.Means, []
 
     def narrow(**fields: Any) -> Any:

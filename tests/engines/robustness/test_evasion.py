@@ -48,7 +48,9 @@ def run_and_keep(subject: Subject, **params: object) -> tuple[xw.Finding, Array,
         return evasion_finding(attacked, *args, **kwargs)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(importlib.import_module("xrai_widgets.engines.robustness.evasion"), "evasion_finding", keep)
+        patch.setattr(
+            importlib.import_module("xrai_widgets.engines.robustness.evasion.evasion"), "evasion_finding", keep
+        )
         finding = run(subject, **params)
     problem, best = kept[-1].problem, kept[-1].best
     broken = problem.samples[best.found]

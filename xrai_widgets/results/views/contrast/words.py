@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from xrai_widgets.results import words
-from xrai_widgets.results.contrast import NAMES, Cell, Instance, Side
-from xrai_widgets.results.contrast_picture import Change
+from xrai_widgets.results.views.contrast.picture import Change
+from xrai_widgets.results.views.contrast.reading import NAMES, Cell, Instance, Side
 
 _TOLD = 6  # features that a sentence names
 

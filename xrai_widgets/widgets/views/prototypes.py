@@ -10,7 +10,7 @@ import traitlets
 from xrai_widgets.core import Outcome, Subject
 from xrai_widgets.results import html
 from xrai_widgets.results.exposed import contents
-from xrai_widgets.results.prototypes import (
+from xrai_widgets.results.views.prototypes.reading import (
     contents_of_prototypes,
     first_prototypes,
     most_prototypes,
@@ -118,3 +118,6 @@ class PrototypeSlider(w.VBox):  # type: ignore[misc]
 def _told(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the table without the column of what is explained where that is the same for all."""
     return frame.drop(columns="explains") if frame["explains"].nunique() == 1 else frame
+
+
+WIDGET = PrototypeSlider

@@ -6,8 +6,8 @@ import ipywidgets as w
 import traitlets
 
 from xrai_widgets.core import Outcome, Subject
-from xrai_widgets.results.contrast import is_contrastive, pictured
-from xrai_widgets.results.contrast_html import explained, frequent, measures
+from xrai_widgets.results.views.contrast.html import explained, frequent, measures
+from xrai_widgets.results.views.contrast.reading import is_contrastive, pictured
 from xrai_widgets.widgets.parts import Html, wide
 from xrai_widgets.widgets.sample_table import keys
 from xrai_widgets.widgets.session import Change
@@ -138,3 +138,6 @@ class ContrastView(w.VBox):  # type: ignore[misc]
 
     def __repr__(self) -> str:
         return f"ContrastView({self._names[self.place]}, {self.place + 1} of {len(self._names)})"
+
+
+WIDGET = ContrastView

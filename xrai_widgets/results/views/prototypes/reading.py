@@ -24,10 +24,8 @@ def most_prototypes(finding: Finding) -> int:
     return int(path.shape[-1])
 
 
-def has_prototypes(finding: Finding | None) -> bool:
+def has_prototypes(finding: Finding) -> bool:
     """Return whether a finding can answer for fewer prototypes."""
-    if finding is None:
-        return False
     try:
         return most_prototypes(finding) > 0
     except ValueError:

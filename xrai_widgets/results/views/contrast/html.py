@@ -8,7 +8,8 @@ from markupsafe import Markup
 
 from xrai_widgets.core import Finding, Subject
 from xrai_widgets.results import html, words
-from xrai_widgets.results.contrast import (
+from xrai_widgets.results.views.contrast.picture import ADDED, REMOVED, Change, alt_of, drawn, shades
+from xrai_widgets.results.views.contrast.reading import (
     NAMES,
     Cell,
     Instance,
@@ -19,8 +20,7 @@ from xrai_widgets.results.contrast import (
     modes_of,
     pictured,
 )
-from xrai_widgets.results.contrast_picture import ADDED, REMOVED, Change, alt_of, drawn, shades
-from xrai_widgets.results.contrast_words import by_id, picture_sentence, sentence
+from xrai_widgets.results.views.contrast.words import by_id, picture_sentence, sentence
 
 _MOST_FEATURES = 300
 _REPORTED = 3  # instances in a report
@@ -63,7 +63,7 @@ def explained(finding: Finding, place: int, subject: Subject | None = None, *, e
     rows = [] if images else _rows(instance.sides)
     shown = [row for row in rows if every or row.differs]
     return html.render(
-        "contrast.html",
+        "contrast/templates/instance.html",
         instance=instance,
         said=said,
         names=NAMES,
@@ -89,7 +89,7 @@ def measures(finding: Finding, place: int) -> str:
         stable = [own if side.mode == "PN" else "–" for side in instance.sides]
         rows.append(("same features under a little noise (1: all)", stable, _all(finding, "stability")))
     shown = [row for row in rows if any(cell not in ("", "–") for cell in [*row[1], *row[2]])]
-    return html.render("contrast_measures.html", instance=instance, rows=shown, modes=modes_of(finding))
+    return html.render("contrast/templates/measures.html", instance=instance, rows=shown, modes=modes_of(finding))
 
 
 def frequent(finding: Finding) -> str:
@@ -104,18 +104,18 @@ def frequent(finding: Finding) -> str:
             share = part.mean(axis=0)
             alt = f"share of the {len(part)} {NAMES[mode]}s that hold a pixel: at most {share.max():.0%}"
             shown.append((mode, drawn(share[None], (0.0, 1.0), alt), len(part), f"{share.max():.0%}"))
-    return html.render("contrast_pixels.html", shown=shown, names=NAMES) if shown else ""
+    return html.render("contrast/templates/pixels.html", shown=shown, names=NAMES) if shown else ""
 
 
-def reported(finding: Finding | None, include_rows: bool) -> Markup:
+def reported(finding: Finding, include_rows: bool) -> Markup:
     """Return what a report shows: the first few instances, by id and without any of their values unless asked for."""
-    if finding is None or not modes_of(finding):
+    if not modes_of(finding):
         return Markup("")
     places = range(min(_REPORTED, len(finding.tables["samples"])))
     if include_rows and is_contrastive(finding):
         return Markup("").join(Markup(explained(finding, place)) for place in places)
     told = [by_id(instance_of(finding, place)) for place in places]
-    return Markup(html.render("contrast_ids.html", told=told, total=len(finding.tables["samples"])))
+    return Markup(html.render("contrast/templates/ids.html", told=told, total=len(finding.tables["samples"])))
 
 
 _MEASURES = (

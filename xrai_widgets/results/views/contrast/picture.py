@@ -6,8 +6,8 @@ import numpy as np
 from markupsafe import Markup
 
 from xrai_widgets.core import Array, Finding
-from xrai_widgets.results.contrast import Instance, Mode, Side
 from xrai_widgets.results.exposed import png
+from xrai_widgets.results.views.contrast.reading import Instance, Mode, Side
 
 ADDED, REMOVED = "#56b4e9", "#e69f00"
 _SIGNED = 48  # pixels on a side up to which the changed ones carry a sign
