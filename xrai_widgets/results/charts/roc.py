@@ -1,14 +1,20 @@
 """The ROC curve of an attack, for reading at low false-positive rates: log-log, as far as the samples reach."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 
 from xrai_widgets.core import Chart, Finding
-from xrai_widgets.results.describe import RATES, palette, reach
-from xrai_widgets.results.words import label
+from xrai_widgets.results.charts.parts import named, palette
+from xrai_widgets.results.words import interval, label, number
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# the true-positive rates that are read off an attack's curve, by the false-positive rate where they are read
+RATES = {"tpr_at_fpr_1pct": 0.01, "tpr_at_fpr_0_1pct": 0.001}
 
 _DASHES = ("-", "-.", (0, (6, 2, 1, 2, 1, 2)), (0, (8, 3)))
 CHANCE = "chance"
@@ -23,7 +29,42 @@ class _Frame:
     reach: float
 
 
-def draw_roc(chart: Chart, data: pd.DataFrame, finding: Finding, axes: Axes) -> None:
+def is_roc(chart: Chart) -> bool:
+    """Return whether a chart is the curve of an attack on logarithmic axes."""
+    return chart.log and (chart.x, chart.y) == ("fpr", "tpr")
+
+
+def reach(chart: Chart, data: pd.DataFrame) -> float:
+    """Return 1/n, the smallest false-positive rate that n non-members can show.
+
+    n is the largest of the column ``n_non_members`` if there is one; else the smallest rate on the curve tells it.
+    """
+    if "n_non_members" in data.columns and data["n_non_members"].notna().any():
+        return 1.0 / float(data["n_non_members"].max())
+    return float(data.loc[data[chart.x] > 0, chart.x].min())
+
+
+def describe(chart: Chart, groups: list[tuple[str, pd.DataFrame]], finding: Finding) -> list[str]:
+    """Return the rates that are judged, and how far each attack reaches at one false alarm in ten."""
+    limit = reach(chart, finding.tables[chart.table])
+    said = []
+    for key, rate in RATES.items():
+        if key in finding.values:
+            value = finding.values[key]
+            known = f" {interval(*finding.intervals[key])}" if key in finding.intervals else ""
+            short = ", more than so few samples can show" if rate < limit * (1 - 1e-9) else ""
+            said.append(
+                f"true-positive rate {number(value)}{known} at a false-positive rate of {100 * rate:g} %{short}"
+            )
+    for name, part in groups:
+        if name != CHANCE and len(part):
+            near = part[part[chart.x] <= 0.1]
+            top = float(near[chart.y].max()) if len(near) else 0.0
+            said.append(f"{named(name)}{number(top)} at a false-positive rate of 10 %")
+    return [*said, f"the axis is grey below 1 in {round(1 / limit)}"]
+
+
+def draw(chart: Chart, data: pd.DataFrame, finding: Finding, axes: "Axes") -> None:
     """Draw one line per attack, the diagonal of guessing, what n samples cannot show, and the rates that are judged."""
     frame = _frame(chart, data, finding)
     names = [str(name) for name in data[chart.by].unique()] if chart.by else [""]
@@ -58,7 +99,7 @@ def _frame(chart: Chart, data: pd.DataFrame, finding: Finding) -> _Frame:
     return _Frame(left, bottom, limit)
 
 
-def _line(chart: Chart, part: pd.DataFrame, frame: _Frame, axes: Axes, colour: str, style: object, name: str) -> None:
+def _line(chart: Chart, part: pd.DataFrame, frame: _Frame, axes: "Axes", colour: str, style: object, name: str) -> None:
     part = part.sort_values([chart.x, chart.y])
     none = part.loc[part[chart.x] <= 0, chart.y]
     start = float(none.max()) if len(none) else 0.0
@@ -73,7 +114,7 @@ def _line(chart: Chart, part: pd.DataFrame, frame: _Frame, axes: Axes, colour: s
         axes.fill_between(seen[chart.x], low, high, step="post", color=colour, alpha=0.2, linewidth=0)
 
 
-def _marks(finding: Finding, frame: _Frame, axes: Axes) -> None:
+def _marks(finding: Finding, frame: _Frame, axes: "Axes") -> None:
     """Mark the true-positive rates that are judged, with their intervals; a 0 as an arrow below its upper limit."""
     for key, rate in RATES.items():
         value = finding.values.get(key)
