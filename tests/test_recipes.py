@@ -19,7 +19,8 @@ import numpy as np
 import pandas as pd
 import xrai_widgets as xw
 from xrai_widgets.core.finding import CHART_KINDS
-from xrai_widgets.results.charts import describe, draw
+from xrai_widgets.results.charts import describe
+from xrai_widgets.results.charts.figure import draw
 from xrai_widgets.widgets import OutcomeView, ParameterForm
 
 subject = xw.examples.load("breast_cancer_logistic")

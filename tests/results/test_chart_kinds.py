@@ -12,8 +12,8 @@ from matplotlib.collections import LineCollection
 from xrai_widgets.core import Chart, Finding
 from xrai_widgets.core.finding import CHART_KINDS
 from xrai_widgets.io.outcomes import finding_from_dict, finding_to_dict
-from xrai_widgets.results.charts import describe, draw, kind_of
-from xrai_widgets.results.charts.figure import svg
+from xrai_widgets.results.charts import describe, kind_of
+from xrai_widgets.results.charts.figure import draw, svg
 
 
 def made(table: pd.DataFrame, chart: Chart, **arrays: np.ndarray) -> Finding:

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from xrai_widgets.core import Assessment, Chart, Finding, Measure, Outcome, registered
 from xrai_widgets.core.control import CONTROLS
 from xrai_widgets.results import as_code, run_as_code, verdict_words, words, zones
-from xrai_widgets.results.charts import describe, draw
+from xrai_widgets.results.charts import describe
 from xrai_widgets.results.combined import Combined, combined
 from xrai_widgets.results.families import families
 from xrai_widgets.results.policy import Check, Policy, Verdict, judge
@@ -80,7 +80,7 @@ def figures(finding: Finding) -> list[Markup]:
 
 def picture(chart: Chart, finding: Finding) -> Markup:
     """Return a chart as inline SVG. The libraries that draw are loaded by the first one."""
-    from xrai_widgets.results.charts.figure import svg
+    from xrai_widgets.results.charts.figure import draw, svg
 
     return svg(draw(chart, finding), describe(chart, finding))
 

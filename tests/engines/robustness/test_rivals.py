@@ -10,7 +10,8 @@ import xrai_widgets as xw
 from xrai_widgets.core import Array, Constraint, Subject, quiet
 from xrai_widgets.data import examples
 from xrai_widgets.engines._problem import Best, Problem
-from xrai_widgets.engines._search.contrast import Answers, Contrast
+from xrai_widgets.engines._search.answers import Answers
+from xrai_widgets.engines._search.contrast import Contrast
 from xrai_widgets.engines._search.differences import Differences
 from xrai_widgets.engines._search.found import Found
 from xrai_widgets.engines._search.tangents import _nearest_rivals, approach

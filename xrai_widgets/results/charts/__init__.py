@@ -2,17 +2,14 @@
 
 ``describe(chart, data, finding)`` returns the parts of the text alternative; ``draw(chart, data, finding, axes)`` draws
 on matplotlib's axes, and imports what it draws with inside. ``data`` are the rows that are drawn. A kind may have
-``height(data)``, the figure's height in inches.
+``height(data)``, the figure's height in inches. `xrai_widgets.results.charts.figure` loads what draws.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xrai_widgets.core import Chart, Finding
 from xrai_widgets.results.charts.parts import rows_of
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 def kind_of(chart: Chart) -> Any:
@@ -24,10 +21,3 @@ def describe(chart: Chart, finding: Finding) -> str:
     """Return the text alternative of a chart: what it shows, and its main numbers."""
     said = kind_of(chart).describe(chart, rows_of(chart, finding), finding)
     return f"{chart.title}. {'; '.join(said)}."
-
-
-def draw(chart: Chart, finding: Finding) -> "Figure":
-    """Draw one chart on a figure of its own. The libraries that draw are loaded by the first one."""
-    from xrai_widgets.results.charts.figure import figure_of
-
-    return figure_of(chart, finding, kind_of(chart))

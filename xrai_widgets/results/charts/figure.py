@@ -3,7 +3,6 @@
 import io
 import re
 import threading
-from typing import Any
 
 import matplotlib as mpl
 import seaborn as sns
@@ -11,7 +10,7 @@ from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
 from xrai_widgets.core import Chart, Finding, Outcome
-from xrai_widgets.results.charts import draw
+from xrai_widgets.results.charts import kind_of
 from xrai_widgets.results.charts.parts import rows_of
 from xrai_widgets.results.words import label
 
@@ -35,9 +34,9 @@ def outcome_figure(outcome: Outcome, index: int = 0) -> Figure:
     return draw(charts[index], outcome.finding)
 
 
-def figure_of(chart: Chart, finding: Finding, kind: Any) -> Figure:
-    """Draw one chart of a kind, which is a module of this room."""
-    data = rows_of(chart, finding)
+def draw(chart: Chart, finding: Finding) -> Figure:
+    """Draw one chart on a figure of its own."""
+    kind, data = kind_of(chart), rows_of(chart, finding)
     height = kind.height(data) if hasattr(kind, "height") else _HEIGHT
     figure = Figure(figsize=(_WIDTH, height), layout="constrained")
     axes = figure.subplots()

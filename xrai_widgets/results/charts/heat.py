@@ -48,9 +48,7 @@ def draw(chart: Chart, data: pd.DataFrame, finding: Finding, axes: "Axes") -> No
     grid = _grid(chart, data)
     values = grid.to_numpy(dtype=float)
     axes.set_facecolor("none")
-    image = axes.imshow(
-        np.ma.array(values, mask=~np.isfinite(values)), cmap="cividis", aspect="auto", interpolation="nearest"
-    )
+    image = axes.imshow(values, cmap="cividis", aspect="auto", interpolation="nearest")
     low, high = image.get_clim()
     for row, column in np.ndindex(*values.shape):
         value = values[row, column]

@@ -22,7 +22,8 @@ from xrai_widgets.core import (
 )
 from xrai_widgets.core.subject import Decode, Task
 from xrai_widgets.engines._missing import Blanks
-from xrai_widgets.engines._search.contrast import Answers, Mode
+from xrai_widgets.engines._search.answers import Answers
+from xrai_widgets.engines._search.contrast import Mode
 from xrai_widgets.engines._search.coordinates import Budget
 from xrai_widgets.engines._search.levels import Levels
 from xrai_widgets.engines._search.memory import Memory

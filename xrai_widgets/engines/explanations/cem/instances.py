@@ -3,8 +3,8 @@
 import numpy as np
 
 from xrai_widgets.core import Array, Bound
-from xrai_widgets.engines._search.contrast import Answers, Contrast
-from xrai_widgets.engines._search.differences import is_smooth
+from xrai_widgets.engines._search.answers import Answers, is_smooth
+from xrai_widgets.engines._search.contrast import Contrast
 from xrai_widgets.engines.explanations.cem.finding import Explained, changed
 
 

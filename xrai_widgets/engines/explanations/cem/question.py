@@ -6,8 +6,9 @@ import numpy as np
 
 from xrai_widgets.core import Array
 from xrai_widgets.engines._missing import Blanks
+from xrai_widgets.engines._search.answers import Answers
 from xrai_widgets.engines._search.boxes import groups, negative_box
-from xrai_widgets.engines._search.contrast import Answers, Contrast, Mode
+from xrai_widgets.engines._search.contrast import Contrast, Mode
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.explanations.cem.autoencoder import Penalty
 from xrai_widgets.engines.explanations.cem.instances import lead

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from xrai_widgets.core import Array, Finding, Step
-from xrai_widgets.engines._search.contrast import Answers, Contrast
-from xrai_widgets.engines._search.differences import Differences, is_smooth
+from xrai_widgets.engines._search.answers import Answers, is_smooth
+from xrai_widgets.engines._search.contrast import Contrast
+from xrai_widgets.engines._search.differences import Differences
 from xrai_widgets.engines._search.found import Found
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.explanations.cem.finding import Explained, cem_finding, changed

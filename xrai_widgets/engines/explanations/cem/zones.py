@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from xrai_widgets.core import Array, Gradient, NotApplicable, Predict
-from xrai_widgets.engines._search.contrast import Answers
+from xrai_widgets.engines._search.answers import Answers
 
 _PREDICTIONS = 10_000  # samples from which limits are proposed
 _SPREAD = 1000  # and the unit of the scores

@@ -7,11 +7,12 @@ import numpy as np
 from xrai_widgets.core import Array, Gradient, Step
 from xrai_widgets.core.step import Partial
 from xrai_widgets.engines._problem import Best, Problem, settle
+from xrai_widgets.engines._search.answers import Answers, is_smooth
 from xrai_widgets.engines._search.boxes import negative_box
-from xrai_widgets.engines._search.contrast import Answers, Contrast
+from xrai_widgets.engines._search.contrast import Contrast
 from xrai_widgets.engines._search.coordinates import Budget, coordinate_search
 from xrai_widgets.engines._search.cube import shrink_cube
-from xrai_widgets.engines._search.differences import Differences, is_smooth
+from xrai_widgets.engines._search.differences import Differences
 from xrai_widgets.engines._search.filling import fill_gaps
 from xrai_widgets.engines._search.found import Found
 from xrai_widgets.engines._search.leaves import cross_leaves
