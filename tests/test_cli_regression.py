@@ -10,7 +10,7 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 from tests.command import called
-from xrai_widgets.reporting.export import read_quality, read_report
+from xrai_widgets.reporting.saved import read_quality, read_report
 
 WEIGHTS, TOLERANCE, N = np.array([3.0, -1.0, 0.5]), 0.6, 60
 RNG = np.random.default_rng(0)

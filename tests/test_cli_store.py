@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from tests.command import called, typed
 from xrai_widgets.cli import app
 from xrai_widgets.io.store_place import gallery_store, own_store
-from xrai_widgets.reporting.export import schema
+from xrai_widgets.reporting.formats.json import schema
 from xrai_widgets.runtime.store import Store
 
 ASSESS = ("assess", "breast_cancer_forest", "--run", "privacy.shapr", "--store", "s.sqlite")

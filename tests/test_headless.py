@@ -43,7 +43,7 @@ print([outcome.status for outcome in outcomes], outcomes[1].verdict().status)
         ("data.examples", INTERFACE | {"joblib", "jinja2", "torch"}),
         ("engines", INTERFACE | {"joblib", "sklearn", "jinja2", "torch", "art"}),
         ("results.html", {"ipywidgets", "traitlets", "anywidget", "joblib", "torch", "art", "sklearn"}),
-        ("reporting.export", {"ipywidgets", "traitlets", "anywidget", "joblib", "torch", "art", "sklearn"}),
+        ("reporting.saved", {"ipywidgets", "traitlets", "anywidget", "joblib", "torch", "art", "sklearn"}),
         ("runtime", INTERFACE | {"sqlalchemy", "jinja2", "torch", "art", "sklearn"}),
         ("widgets", {"sqlalchemy", "voila", "torch", "art", "typer", "rich"}),
     ],

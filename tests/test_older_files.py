@@ -15,7 +15,8 @@ from xrai_widgets.core import Outcome
 from xrai_widgets.io.migrations import REPORTS, migrated
 from xrai_widgets.io.outcomes import outcome_from_dict, outcome_to_dict
 from xrai_widgets.reporting.compose import report
-from xrai_widgets.reporting.export import SCHEMA, read_named, read_policy, read_quality, read_report, schema
+from xrai_widgets.reporting.formats.json import SCHEMA, schema
+from xrai_widgets.reporting.saved import read_named, read_policy, read_quality, read_report
 from xrai_widgets.runtime.store import Store
 from xrai_widgets.runtime.store_schema import MIGRATIONS
 from xrai_widgets.runtime.store_tables import SCHEMA as STORE_SCHEMA

@@ -194,7 +194,7 @@ def report(
     """Judge saved results again, by another policy if given, and write them in another form."""
     import xrai_widgets.engines  # noqa: F401 - fills the catalog
     from xrai_widgets.reporting.compose import report as compose
-    from xrai_widgets.reporting.export import read_combined, read_named, read_policy, read_quality, read_report
+    from xrai_widgets.reporting.saved import read_combined, read_named, read_policy, read_quality, read_report
     from xrai_widgets.results.policy import Policy
     from xrai_widgets.terminal import show
 

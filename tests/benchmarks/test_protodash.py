@@ -12,11 +12,11 @@ import pytest
 
 from tests.benchmarks.table import show, timed
 from xrai_widgets.core import quiet
+from xrai_widgets.engines._threads import one_blas_thread
 from xrai_widgets.engines.explanations import protodash
-from xrai_widgets.engines.explanations._prototype_scale import make_kernel
-from xrai_widgets.engines.explanations._prototype_search import Chosen, search
-from xrai_widgets.engines.explanations._prototype_similarity import Rows, mean_similarity, own_similarity
-from xrai_widgets.engines.explanations._prototype_threads import one_blas_thread
+from xrai_widgets.engines.explanations.protodash.kernel import make_kernel
+from xrai_widgets.engines.explanations.protodash.search import Chosen, search
+from xrai_widgets.engines.explanations.protodash.similarity import Rows, mean_similarity, own_similarity
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(1800)]
 

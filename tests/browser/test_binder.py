@@ -69,6 +69,7 @@ def test_the_server_culls_kernels_that_no_page_holds(binder: Served) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_every_notebook_with_its_server_stays_under_one_gigabyte(page: Page, binder: Served) -> None:
     rows = []
     page.goto(f"{binder.url}voila?token={TOKEN}")

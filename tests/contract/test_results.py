@@ -7,8 +7,8 @@ import numpy as np
 from tests.contract.catalog import every_engine, every_pair, example_for, examples_of, first, judged, load, second
 from xrai_widgets.core import Assessment
 from xrai_widgets.io.outcomes import outcome_from_dict, outcome_to_dict
-from xrai_widgets.results.charts import draw
-from xrai_widgets.results.describe import describe
+from xrai_widgets.results.charts import describe
+from xrai_widgets.results.charts.figure import draw
 from xrai_widgets.results.policy import Policy, judge
 
 

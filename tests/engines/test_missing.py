@@ -14,11 +14,11 @@ from xrai_widgets.engines._problem import Best, Problem
 from xrai_widgets.engines._search.boxes import negative_box
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.explanations import cem
-from xrai_widgets.engines.explanations._prototype_groups import Group
-from xrai_widgets.engines.explanations._prototype_scale import make_kernel
-from xrai_widgets.engines.explanations._prototype_tables import Contents, feature_similarity
-from xrai_widgets.engines.privacy import _attribute_attack as attacker
-from xrai_widgets.engines.privacy._withheld import withhold
+from xrai_widgets.engines.explanations.protodash.contents import Contents, feature_similarity
+from xrai_widgets.engines.explanations.protodash.groups import Group
+from xrai_widgets.engines.explanations.protodash.kernel import make_kernel
+from xrai_widgets.engines.privacy.attribute_inference import attack as attacker
+from xrai_widgets.engines.privacy.attribute_inference.withheld import withhold
 from xrai_widgets.engines.robustness import evasion
 
 RNG = np.random.default_rng(3)

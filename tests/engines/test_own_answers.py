@@ -273,8 +273,8 @@ def test_answers_that_are_dealt_at_random_are_those_of_the_rule(subject: Subject
 @pytest.mark.parametrize("engine", [evasion, cem])
 def test_the_random_changes_of_a_control_are_judged_by_the_rule(engine: Any) -> None:
     """Answers that go up and down in narrow stripes: any change at all turns half of them."""
-    from xrai_widgets.engines.explanations._random_explanation import random_explanation
-    from xrai_widgets.engines.robustness._random_direction import random_direction
+    from xrai_widgets.engines.explanations.cem.random_explanation import random_explanation
+    from xrai_widgets.engines.robustness.evasion.random_direction import random_direction
 
     found = engine(predict, X, Y, BOUNDS, decide=decide, n_samples=60, **({"noise": 0.0} if engine is cem else {}))
     control: Any = random_explanation if engine is cem else random_direction

@@ -11,10 +11,10 @@ from xrai_widgets.data import examples
 from xrai_widgets.engines._random_change import RandomChange, turned_by_chance
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.explanations import cem
-from xrai_widgets.engines.explanations._random_explanation import random_explanation
-from xrai_widgets.engines.explanations._random_prototypes import random_prototypes
+from xrai_widgets.engines.explanations.cem.random_explanation import random_explanation
+from xrai_widgets.engines.explanations.protodash.random_prototypes import random_prototypes
 from xrai_widgets.engines.robustness import evasion
-from xrai_widgets.engines.robustness._random_direction import random_direction
+from xrai_widgets.engines.robustness.evasion.random_direction import random_direction
 from xrai_widgets.runtime import assess
 from xrai_widgets.runtime.control_subjects import control_subject
 from xrai_widgets.runtime.control_warnings import wrong_of

@@ -9,7 +9,8 @@ import pytest
 
 from xrai_widgets.core import Outcome, Subject
 from xrai_widgets.reporting.compose import report
-from xrai_widgets.reporting.export import read_report, schema
+from xrai_widgets.reporting.formats.json import schema
+from xrai_widgets.reporting.saved import read_report
 from xrai_widgets.results.policy import Policy
 from xrai_widgets.runtime import assess, model_quality
 

@@ -14,7 +14,8 @@ from xrai_widgets.core import Finding, Outcome
 from xrai_widgets.reporting import console
 from xrai_widgets.reporting.compose import report
 from xrai_widgets.reporting.exit_codes import exit_code
-from xrai_widgets.reporting.export import read_combined, read_policy, read_report, schema
+from xrai_widgets.reporting.formats.json import schema
+from xrai_widgets.reporting.saved import read_combined, read_policy, read_report
 from xrai_widgets.results import html
 from xrai_widgets.results.combined import combined
 from xrai_widgets.results.policy import Policy

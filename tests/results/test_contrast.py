@@ -15,10 +15,10 @@ from PIL import Image
 from tests.subjects import small_credit
 from xrai_widgets.core import Array, Finding, Outcome, Subject
 from xrai_widgets.reporting.compose import report
-from xrai_widgets.results.contrast import instance_of, is_contrastive, told_apart
-from xrai_widgets.results.contrast_html import explained, frequent, measures, reported
-from xrai_widgets.results.contrast_picture import Change, alt_of, drawn, shades
-from xrai_widgets.results.contrast_words import by_id, picture_sentence, sentence
+from xrai_widgets.results.views.contrast.html import explained, frequent, measures, reported
+from xrai_widgets.results.views.contrast.picture import Change, alt_of, drawn, shades
+from xrai_widgets.results.views.contrast.reading import instance_of, is_contrastive, told_apart
+from xrai_widgets.results.views.contrast.words import by_id, picture_sentence, sentence
 from xrai_widgets.runtime import assess
 from xrai_widgets.widgets import OutcomeView
 

@@ -6,8 +6,9 @@ import pytest
 from matplotlib.axes import Axes
 
 from xrai_widgets.core import Chart, Finding, Outcome, Subject
-from xrai_widgets.results.charts import draw
-from xrai_widgets.results.describe import describe, reach
+from xrai_widgets.results.charts import describe
+from xrai_widgets.results.charts.figure import draw
+from xrai_widgets.results.charts.roc import reach
 from xrai_widgets.results.words import interval
 from xrai_widgets.runtime import assess
 

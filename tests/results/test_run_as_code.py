@@ -13,7 +13,7 @@ from tests.command import called, typed
 from xrai_widgets.core import Outcome, Subject
 from xrai_widgets.io.plans import read_plan_file
 from xrai_widgets.reporting.compose import report
-from xrai_widgets.reporting.export import read_policy, read_report
+from xrai_widgets.reporting.saved import read_policy, read_report
 from xrai_widgets.results import html, run_as_code
 from xrai_widgets.results.policy import Policy
 from xrai_widgets.results.waiver import Waiver

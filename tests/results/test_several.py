@@ -13,7 +13,8 @@ import xrai_widgets as xw
 from xrai_widgets.cli import app
 from xrai_widgets.core import Subject
 from xrai_widgets.core.subjects import several
-from xrai_widgets.reporting.export import read_quality, schema
+from xrai_widgets.reporting.formats.json import schema
+from xrai_widgets.reporting.saved import read_quality
 from xrai_widgets.runtime import model_quality
 
 PLAN = ["privacy.membership_inference"]

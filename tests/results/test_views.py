@@ -14,8 +14,9 @@ from tests.command import called
 from xrai_widgets.core import Chart, Finding, Outcome, Subject
 from xrai_widgets.results import html, words
 from xrai_widgets.results.as_code import as_command, as_python
-from xrai_widgets.results.charts import draw, outcome_figure
-from xrai_widgets.results.describe import describe, palette
+from xrai_widgets.results.charts import describe
+from xrai_widgets.results.charts.figure import draw, outcome_figure
+from xrai_widgets.results.charts.parts import palette
 from xrai_widgets.results.policy import Policy, judge
 from xrai_widgets.results.tables import outcome_table, scoreboard_table
 from xrai_widgets.runtime import assess, model_quality

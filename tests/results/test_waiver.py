@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 from xrai_widgets.cli import app
 from xrai_widgets.core import Finding, Outcome
 from xrai_widgets.reporting.compose import report
-from xrai_widgets.reporting.export import read_policy, read_report, schema
+from xrai_widgets.reporting.formats.json import schema
+from xrai_widgets.reporting.saved import read_policy, read_report
 from xrai_widgets.results import html
 from xrai_widgets.results.policy import Policy, judge
 from xrai_widgets.results.tables import scoreboard_table

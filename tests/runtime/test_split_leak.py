@@ -12,7 +12,7 @@ from xrai_widgets.core import Control, Finding, Outcome, Subject, find
 from xrai_widgets.results.policy import Policy, judge
 from xrai_widgets.runtime import assess
 from xrai_widgets.runtime.control_warnings import wrong_of
-from xrai_widgets.runtime.split_control import split_leak
+from xrai_widgets.runtime.controls import split_leak
 
 MIA = "privacy.membership_inference"
 BLIND = Control("blind", "no leak")

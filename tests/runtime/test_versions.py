@@ -14,9 +14,9 @@ from xrai_widgets.runtime.versions import CODE, code_digest, digest_of, versions
 PACKAGE = Path(xrai_widgets.__file__).parent
 
 
-@pytest.mark.parametrize("changed", ["engines/privacy/shapr.py", "models/frame.py", "runtime/controls.py"])
+@pytest.mark.parametrize("changed", ["engines/privacy/shapr/shapr.py", "models/frame.py", "runtime/controls.py"])
 def test_a_change_of_a_line_that_makes_numbers_changes_the_digest(tmp_path: Path, changed: str) -> None:
-    for name in ("engines/privacy/shapr.py", "models/frame.py", "runtime/controls.py", "widgets/parts.py"):
+    for name in ("engines/privacy/shapr/shapr.py", "models/frame.py", "runtime/controls.py", "widgets/parts.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes((PACKAGE / name).read_bytes())
     before = digest_of(tmp_path)

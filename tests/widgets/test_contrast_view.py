@@ -115,7 +115,7 @@ def test_another_model_or_another_finding_is_refused(tabular: Outcome, credit: S
 def test_a_view_offers_the_first_instances_and_a_mark_leads_to_any(
     tabular: Outcome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("xrai_widgets.widgets.contrast_view._MOST", 2)
+    monkeypatch.setattr("xrai_widgets.widgets.views.contrast._MOST", 2)
     view = ContrastView(tabular)
     assert len(view.picker.options) == 2
     view.selected = [["X", ids(tabular)[4]]]

@@ -7,7 +7,7 @@ import pytest
 
 from xrai_widgets.core import Outcome, Subject
 from xrai_widgets.results.exposed import png
-from xrai_widgets.results.prototypes import first_prototypes, similarity_to
+from xrai_widgets.results.views.prototypes.reading import first_prototypes, similarity_to
 from xrai_widgets.runtime import assess
 from xrai_widgets.widgets import PrototypeSlider
 

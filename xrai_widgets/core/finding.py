@@ -9,10 +9,15 @@ import numpy.typing as npt
 import pandas as pd
 
 Bound = Literal["upper", "lower", "exact"]
-ChartKind = Literal["histogram", "line", "points"]
+# a kind is a module of that name in `xrai_widgets.results.charts`
+ChartKind = Literal["bounds", "heat", "histogram", "images", "line", "points", "scatter", "time"]
 ROWS = "rows"  # the table that holds samples' own contents
 FOR_PAIRS = ("contributions", "medians")  # tables for the comparison of models, not for the eye
-CHART_KINDS: tuple[ChartKind, ...] = ("histogram", "line", "points")
+CHART_KINDS: tuple[ChartKind, ...] = get_args(ChartKind)
+
+# fields that a kind cannot do without, beside ``x``
+_NEEDED = {"bounds": ("y", "low", "high"), "heat": ("y", "value"), "images": ("array",)}
+_NEEDED |= dict.fromkeys(("line", "points", "scatter", "time"), ("y",))
 
 
 @dataclass(frozen=True)
@@ -23,16 +28,25 @@ class Chart:
     ----------
     table : str
         Name of the table that holds the columns.
-    kind : {"histogram", "line", "points"}
-        ``histogram`` of ``x``; ``line``: step function ``y`` of ``x``; ``points``: one row of ``x`` per category ``y``.
+    kind : str
+        ``histogram`` of ``x``; ``line``: step function ``y`` of ``x``; ``points``: one row of ``x`` per category ``y``;
+        ``bounds``: one row per category ``y`` between ``low`` and ``high``, ``x`` where it is exact; ``scatter``: ``y``
+        against ``x``; ``heat``: ``value`` in column ``x`` and row ``y``; ``time``: ``y`` at the moment ``x``;
+        ``images``: the pictures of ``array`` with ``x`` as caption.
     x, y, by, low, high : str
         Column names; ``by`` splits into coloured groups, ``low`` and ``high`` bound an interval.
+    label, value : str
+        Column names: of a point's name (scatter), of what is mapped (heat).
+    array : str
+        Name of an array of the finding: pictures (n, c, h, w) or (n, h, w), one for each row of the table (images).
+    band : (low, high)
+        What the line is held against (time).
     only : str
         Draw the one group of this name.
     title : str
         One line, also the start of the text alternative.
     log : bool
-        Both axes logarithmic (lines only).
+        Both axes logarithmic (lines and scatter).
     cut : float
         Histograms only: where the draggable per-sample cut starts. The share of samples beyond it is shown.
     beyond : {"above", "below"}
@@ -51,17 +65,25 @@ class Chart:
     cut: float | None = None
     beyond: Literal["above", "below"] = "above"
     only: str = ""
+    label: str = ""
+    value: str = ""
+    array: str = ""
+    band: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in CHART_KINDS:
             raise ValueError(f"the chart {self.title!r} must be one of {', '.join(CHART_KINDS)}, got {self.kind!r}")
+        object.__setattr__(self, "band", None if self.band is None else tuple(map(float, self.band)))
+        missing = [name for name in _NEEDED.get(self.kind, ()) if not getattr(self, name)]
+        if missing:
+            raise ValueError(f"the chart {self.title!r} of kind {self.kind!r} needs {', '.join(missing)}")
         if self.beyond not in ("above", "below"):
             raise ValueError(f"beyond of the chart {self.title!r} must be above or below, got {self.beyond!r}")
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that are drawn."""
-        return tuple(name for name in (self.x, self.y, self.by, self.low, self.high) if name)
+        return tuple(name for name in (self.x, self.y, self.by, self.low, self.high, self.label, self.value) if name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +151,7 @@ class Finding:
             if name not in self.arrays:
                 raise ValueError(f"shareable names the array {name!r}; the arrays are {_list(self.arrays)}")
         for chart in self.charts:
-            _check_chart(chart, self.tables)
+            _check_chart(chart, self.tables, self.arrays)
         if "samples" in self.tables and list(self.tables["samples"].columns[:2]) != ["part", "id"]:
             got = list(self.tables["samples"].columns[:2])
             raise ValueError(f"the table 'samples' must start with the columns 'part' and 'id', got {got}")
@@ -139,7 +161,11 @@ class Finding:
         return replace(
             self,
             tables={name: table for name, table in self.tables.items() if name != ROWS},
-            charts=tuple(chart for chart in self.charts if chart.table != ROWS),
+            charts=tuple(
+                chart
+                for chart in self.charts
+                if chart.table != ROWS and (not chart.array or chart.array in self.shareable)
+            ),
             arrays={name: array for name, array in self.arrays.items() if name in self.shareable},
         )
 
@@ -160,13 +186,18 @@ def _check_interval(key: str, values: Mapping[str, float], low: float, high: flo
         raise ValueError(f"{key} = {value:g} must lie in its interval, got [{low:g}, {high:g}]")
 
 
-def _check_chart(chart: Chart, tables: Mapping[str, pd.DataFrame]) -> None:
+def _check_chart(chart: Chart, tables: Mapping[str, pd.DataFrame], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
     if chart.table not in tables:
         raise ValueError(f"chart {chart.title!r} names the table {chart.table!r}; the tables are {_list(tables)}")
     missing = [name for name in chart.columns if name not in tables[chart.table].columns]
     if missing:
         allowed = ", ".join(map(str, tables[chart.table].columns))
         raise ValueError(f"chart {chart.title!r} names columns {missing}; the table {chart.table!r} has {allowed}")
+    if chart.array and chart.array not in arrays:
+        raise ValueError(f"chart {chart.title!r} names the array {chart.array!r}; the arrays are {_list(arrays)}")
+    if chart.array and len(arrays[chart.array]) != len(tables[chart.table]):
+        got = f"{len(arrays[chart.array])} pictures for {len(tables[chart.table])} rows"
+        raise ValueError(f"the array {chart.array!r} must have a picture for each row of {chart.table!r}, got {got}")
 
 
 def _list(names: Iterable[str]) -> str:

@@ -91,7 +91,7 @@ class Outcome:
 
     def figure(self, index: int = 0) -> Figure:
         """Draw the finding's chart number ``index``."""
-        from xrai_widgets.results.charts import outcome_figure
+        from xrai_widgets.results.charts.figure import outcome_figure
 
         return outcome_figure(self, index)
 

@@ -7,10 +7,11 @@ from xrai_widgets.core.subject import Array
 from xrai_widgets.models.adapted import Adapted
 from xrai_widgets.models.code import code_digest
 from xrai_widgets.models.estimator import is_estimator, is_seeded
-from xrai_widgets.models.frozen import frozen_parts
 from xrai_widgets.models.inputs import Inputs
 from xrai_widgets.models.routed import check_training, routed
 from xrai_widgets.models.training import training
+
+_PREFIT = {("cv", "prefit"), ("prefit", True)}  # parameters by which scikit-learn is told to keep a fitted part
 
 
 def trained_anew(
@@ -44,3 +45,17 @@ def trained_anew(
         "seeded": clone and is_seeded(model),
         "state": f"{state} trained with {told}" if told else state,
     }
+
+
+def frozen_parts(model: Any) -> tuple[str, ...]:
+    """Return the kinds of the fitted parts that a clone keeps: frozen ones and those declared to be prefit."""
+    found = dict[str, None]()
+    params = {"": model} | dict(model.get_params())
+    for name, part in params.items():
+        if type(part).__name__ == "FrozenEstimator":
+            found[type(part.estimator).__name__] = None
+        owner, _, word = name.rpartition("__")
+        if isinstance(part, str | bool) and (word, part) in _PREFIT:
+            inner = params.get(f"{owner}__estimator" if owner else "estimator")
+            found[type(inner).__name__ if inner is not None else f"{owner or type(model).__name__} ({word})"] = None
+    return tuple(found)

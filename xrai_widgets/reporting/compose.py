@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from xrai_widgets.core import Outcome
+from xrai_widgets.reporting.formats.html import to_html
+from xrai_widgets.reporting.formats.json import to_json
+from xrai_widgets.reporting.formats.markdown import to_markdown
 from xrai_widgets.results.combined import Combined, combined
 from xrai_widgets.results.families import FamilySummary, families
 from xrai_widgets.results.html import Quality, entry_of
@@ -85,20 +88,14 @@ class Report:
 
     def to_html(self) -> str:
         """Return one self-contained HTML page."""
-        from xrai_widgets.reporting.export import to_html
-
         return to_html(self)
 
     def to_json(self) -> str:
         """Return JSON by the packaged schema ``report.schema.json``."""
-        from xrai_widgets.reporting.export import to_json
-
         return to_json(self)
 
     def to_markdown(self) -> str:
         """Return a Markdown model card."""
-        from xrai_widgets.reporting.export import to_markdown
-
         return to_markdown(self)
 
     def save(self, path: str | Path) -> Path:

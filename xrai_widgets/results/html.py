@@ -12,12 +12,13 @@ from markupsafe import Markup
 from xrai_widgets.core import Assessment, Chart, Finding, Measure, Outcome, registered
 from xrai_widgets.core.control import CONTROLS
 from xrai_widgets.results import as_code, run_as_code, verdict_words, words, zones
+from xrai_widgets.results.charts import describe
 from xrai_widgets.results.combined import Combined, combined
-from xrai_widgets.results.describe import describe
 from xrai_widgets.results.families import families
 from xrai_widgets.results.policy import Check, Policy, Verdict, judge
 
 _BAR = 140.0  # width of an interval bar
+_TEMPLATES = ("templates", "views")  # those of a view are named by its folder
 Quality = Finding | Mapping[str, Finding] | None  # of one model, or of several by their names
 
 
@@ -25,7 +26,7 @@ Quality = Finding | Mapping[str, Finding] | None  # of one model, or of several 
 def environment() -> jinja2.Environment:
     """Return the template environment; everything is escaped unless it is `Markup` made here."""
     found = jinja2.Environment(
-        loader=jinja2.PackageLoader("xrai_widgets.results", "templates"),
+        loader=jinja2.ChoiceLoader([jinja2.PackageLoader("xrai_widgets.results", folder) for folder in _TEMPLATES]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -79,7 +80,7 @@ def figures(finding: Finding) -> list[Markup]:
 
 def picture(chart: Chart, finding: Finding) -> Markup:
     """Return a chart as inline SVG. The libraries that draw are loaded by the first one."""
-    from xrai_widgets.results.charts import draw, svg
+    from xrai_widgets.results.charts.figure import draw, svg
 
     return svg(draw(chart, finding), describe(chart, finding))
 

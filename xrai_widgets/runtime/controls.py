@@ -1,7 +1,7 @@
 """Where does the number sit? The same engine measures models of which the answer is known, on the same data."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -9,18 +9,18 @@ from typing import Any
 import pandas as pd
 
 from xrai_widgets.core import Assessment, Cancelled, Chart, Control, Finding, Subject
-from xrai_widgets.core.control import CONTROLS, OWN_MODEL
+from xrai_widgets.core.control import CONTROLS, OWN_MODEL, SPLIT_LEAKS
 from xrai_widgets.core.decision import shown
 from xrai_widgets.runtime.control_subjects import control_subject, fewer, name_of
-from xrai_widgets.runtime.control_warnings import Found, overlap_of, unjudged_by, wrong_of
+from xrai_widgets.runtime.control_warnings import Found, Wrong, overlap_of, unjudged_by, wrong_of
+from xrai_widgets.runtime.ending import Ending
 from xrai_widgets.runtime.guard import Guard
 from xrai_widgets.runtime.run_step import RunStep
-from xrai_widgets.runtime.split_control import split_leak
 from xrai_widgets.runtime.subgroups import with_subgroups
 
 COLUMNS = ("control", "measure", "value", "low", "high", "n", "note")
 _SHARE = 0.1  # of the progress bar
-Measured = Callable[[Assessment, Subject, Mapping[str, Any], RunStep], dict[str, Any]]
+Measured = Callable[[Assessment, Subject, Mapping[str, Any], RunStep], Ending]
 
 
 def with_controls(
@@ -29,13 +29,13 @@ def with_controls(
     params: Mapping[str, Any],
     step: RunStep,
     measured: Measured,
-) -> dict[str, Any]:
+) -> Ending:
     """Measure the subject and its subgroups, then the controls that the assessment declares; return the ending.
 
     Parameters
     ----------
     measured : callable
-        Runs an engine on a subject, with parameters and a step, and returns the ending: status, finding, reason.
+        Runs an engine on a subject, with parameters and a step, and returns its ending.
 
     Notes
     -----
@@ -49,21 +49,22 @@ def with_controls(
     ended = with_subgroups(subject, entry, share, lambda part, own: measured(entry, part, params, own))
     if not entry.controls:
         return ended
-    return ended if ended["status"] != "ok" else ended | _add(ended["finding"], subject, entry, params, step, measured)
+    return ended if ended.status != "ok" else _add(ended, subject, entry, params, step, measured)
 
 
 def _add(
-    finding: Finding,
+    ending: Ending,
     subject: Subject,
     entry: Assessment,
     params: Mapping[str, Any],
     step: RunStep,
     measured: Measured,
-) -> dict[str, Any]:
+) -> Ending:
+    finding = ending.finding
+    assert finding is not None
     few = fewer(subject, int(params.get("seed") or 0))
     controls = [control for control in entry.controls if not control.about or {*control.about} & {*finding.values}]
     found: list[Found] = []
-    ending: dict[str, Any] = {}
     for number, control in enumerate(controls):
         start, stop = (1 - _SHARE * (1 - (number + end) / len(controls)) for end in (0, 1))
         try:
@@ -74,11 +75,11 @@ def _add(
             else:
                 ended = _by_model(few, entry, control, params, share, measured)
         except Cancelled as cancelled:
-            ended = {"status": "cancelled", "reason": str(cancelled)}
-        if ended["status"] == "cancelled":
-            ending = {"status": "cancelled", "reason": f"{ended['reason']}; the controls are not complete"}
+            ended = Ending("cancelled", reason=str(cancelled))
+        if ended.status == "cancelled":
+            ending = ending.broken_off(ended, "the controls")
             break
-        found.append((control, ended.get("finding"), _failure(ended)))
+        found.append((control, ended.finding, ended.failure))
     measures = [measure for measure in entry.measures if measure.key in finding.values]
     keys = [measure.key for measure in measures] or list(finding.values)
     rows = _rows(OWN_MODEL, finding, keys, {})
@@ -108,12 +109,12 @@ def _add(
         },
     }
     tables = {**finding.tables, CONTROLS: table}
-    return {**ending, "finding": replace(finding, tables=tables, charts=(*finding.charts, chart), **said)}
+    return ending.but(replace(finding, tables=tables, charts=(*finding.charts, chart), **said))
 
 
 def _by_model(
     few: Subject, entry: Assessment, control: Control, params: Mapping[str, Any], step: RunStep, measured: Measured
-) -> dict[str, Any]:
+) -> Ending:
     """Run the engine on the model of a control."""
     asks_the_model = control.kind in ("chance", "shuffled")
     ask = Guard(shown(few.predict, few.decide, few.n_classes), step.meter)
@@ -121,7 +122,7 @@ def _by_model(
     given = control.given(params)
     gap = entry.gap(made, given)
     if gap is not None:
-        return {"status": "not applicable", "reason": gap.reason}
+        return Ending("not applicable", reason=gap.reason)
     meter = None if asks_the_model else step.meter.uncounted()  # the user's model is not asked
     return measured(entry, made, given, step.within(0.0, 1.0, meter=meter))
 
@@ -134,20 +135,12 @@ def _by_chance(
     params: Mapping[str, Any],
     step: RunStep,
     measured: Measured,
-) -> dict[str, Any]:
+) -> Ending:
     """Measure what chance gives in place of what the engine found: an engine of its own, that knows the finding."""
     assert control.measured is not None
     engine = replace(entry, engine=partial(control.measured, finding), isolated=False)
     wanted = inspect.signature(engine.engine).parameters
     return measured(engine, subject, {key: value for key, value in params.items() if key in wanted}, step)
-
-
-def _failure(ended: Mapping[str, Any]) -> str:
-    if ended.get("finding") is not None:
-        return ""
-    # an error may quote a sample, and this table is part of every report: its number leads to the log
-    failed = ended["status"] == "error"
-    return f"failed ({ended['reason'].rpartition('(')[2]}" if failed else f"{ended['status']}: {ended['reason']}"
 
 
 def _rows(name: str, finding: Finding | None, keys: list[str], notes: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -168,3 +161,28 @@ def _says(control: Control, key: str, entry: Assessment) -> str:
     if chance is None:
         return "should be small" if control.expect == "no leak" else "should be large"
     return f"should be {'near' if control.expect == 'no leak' else 'far from'} {chance:g}"
+
+
+def split_leak(finding: Finding, found: Sequence[Found], wrong: Sequence[Wrong], entry: Assessment) -> dict[str, str]:
+    """Return the measures that nobody may judge, with the reason; none where members look like the others.
+
+    Where the data alone tell members from others, an attack on the model finds that difference, too, and its number is
+    no leak up to the upper end of what they tell. Who judges still fails what lies beyond that end and the limit
+    together (`xrai_widgets.results.split_leak.beyond`).
+    """
+    if not any(one.control.kind == "blind" for one in wrong):
+        return {}
+    for control, its, _ in found:
+        if control.kind != "blind" or its is None:
+            continue
+        keys = [m.key for m in entry.measures if m.key in finding.values and m.key in its.intervals]
+        return {
+            key: f"{SPLIT_LEAKS}: without any model the data tell members from others with {_words(its, key)}"
+            for key in keys
+        }
+    return {}
+
+
+def _words(finding: Finding, key: str) -> str:
+    low, high = finding.intervals[key]
+    return f"{key.replace('_', ' ')} {finding.values[key]:.3g} [{low:.3g}, {high:.3g}]"

@@ -1,9 +1,10 @@
 """The guard around a model: counts questions, keeps budgets, and stops within a question when cancelled."""
 
 import os
+import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from xrai_widgets.runtime.output_check import OutputCheck
 
 _SLICE = 0.25  # seconds that one call of the model should take at most
 _FIRST = 256
+_PATIENCE = 0.05  # seconds between two looks for Cancel
 
 _worker = threading.local()
 
@@ -64,6 +66,17 @@ class Meter:
             if self.max_queries is not None and self.queries + rows > self.max_queries:
                 raise Cancelled(f"the budget of {self.max_queries:,} model queries is used up")
             self.queries += rows
+
+
+def messages(told: "queue.SimpleQueue[tuple[str, Any]]", meter: Meter) -> Iterator[tuple[str, Any]]:
+    """Yield what others put into a queue; while nothing comes, look whether the run is to stop."""
+    while True:
+        try:
+            message = told.get(timeout=_PATIENCE)
+        except queue.Empty:
+            meter.check()
+            continue
+        yield message
 
 
 class Guard:

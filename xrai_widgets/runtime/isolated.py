@@ -9,6 +9,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,6 +17,8 @@ import cloudpickle
 import psutil
 
 from xrai_widgets.core import Assessment, Finding, Subject
+from xrai_widgets.runtime.call import call_engine
+from xrai_widgets.runtime.guard import messages
 from xrai_widgets.runtime.run_step import RunStep
 
 _LARGE = 1 << 16  # bytes; smaller buffers travel inside the pickle
@@ -120,8 +123,6 @@ def _continued(
     earlier: Finding | None, subject: Subject, entry: Assessment, params: Mapping[str, Any], step: RunStep
 ) -> Finding:
     """Call the engine in the process of its own, where the step is new and knows of no earlier run."""
-    from xrai_widgets.runtime.run import call_engine
-
     step.earlier = earlier
     return call_engine(subject, entry, params, step)
 
@@ -129,28 +130,19 @@ def _continued(
 def _in_thread(
     subject: Subject, entry: Assessment, params: Mapping[str, Any], step: RunStep, error: Exception
 ) -> Finding:
-    from dataclasses import replace
-
-    from xrai_widgets.runtime.run import call_engine
-
     step(0.0, "the model cannot be sent to a process of its own: Cancel waits for the current call")
     finding = call_engine(subject, entry, params, step)
     return replace(finding, notes=(*finding.notes, f"Ran in the notebook's own process: {error}."))
 
 
 def _listen(child: "subprocess.Popen[bytes]", step: RunStep) -> Any:
-    messages: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+    told: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
     errors: list[bytes] = []
     assert child.stdout is not None
     assert child.stderr is not None
-    threading.Thread(target=_read, args=(child.stdout, messages), daemon=True).start()
+    threading.Thread(target=_read, args=(child.stdout, told), daemon=True).start()
     threading.Thread(target=lambda pipe: errors.append(pipe.read()), args=(child.stderr,), daemon=True).start()
-    while True:
-        try:
-            kind, value = messages.get(timeout=0.05)
-        except queue.Empty:
-            step.meter.check()
-            continue
+    for kind, value in messages(told, step.meter):
         if kind == "progress":
             step(*value)
         elif kind == "queries":
@@ -160,13 +152,14 @@ def _listen(child: "subprocess.Popen[bytes]", step: RunStep) -> Any:
         elif kind == "raised":
             raise value
         else:
-            code = child.wait()
-            said = errors[0].decode(errors="replace").strip().splitlines()[-1:] if errors else []
-            raise ProcessDied(f"the process of the assessment ended with exit code {code} {''.join(said)}")
+            break
+    code = child.wait()
+    said = errors[0].decode(errors="replace").strip().splitlines()[-1:] if errors else []
+    raise ProcessDied(f"the process of the assessment ended with exit code {code} {''.join(said)}")
 
 
-def _read(pipe: IO[bytes], messages: "queue.SimpleQueue[tuple[str, Any]]") -> None:
+def _read(pipe: IO[bytes], told: "queue.SimpleQueue[tuple[str, Any]]") -> None:
     with contextlib.suppress(EOFError, ValueError, OSError, pickle.UnpicklingError):
         while True:
-            messages.put(pickle.load(pipe))
-    messages.put(("died", None))
+            told.put(pickle.load(pipe))
+    told.put(("died", None))

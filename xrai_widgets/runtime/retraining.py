@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from xrai_widgets.cells.cell import CellDied
-from xrai_widgets.core import Array, Assessment, Cancelled, Finding, NotApplicable, Predict, Subject
+from xrai_widgets.core import Array, Assessment, Cancelled, NotApplicable, Predict, Subject
 from xrai_widgets.core.refit import refit
 from xrai_widgets.runtime.controls import Measured, with_controls
+from xrai_widgets.runtime.ending import Ending
 from xrai_widgets.runtime.guard import Guard
 from xrai_widgets.runtime.likeness import Likeness, compared, is_settled
 from xrai_widgets.runtime.retraining_words import Said, said_of
@@ -27,13 +28,13 @@ _NOTE = "does a model trained anew answer as this one? (asked once, 1 to 6 train
 
 def with_retraining(
     subject: Subject, entry: Assessment, params: Mapping[str, Any], step: RunStep, measured: Measured
-) -> dict[str, Any]:
+) -> Ending:
     """Compare the model with one trained anew, where the assessment trains models; then see `with_controls`.
 
     Parameters
     ----------
     measured : callable
-        Runs an engine on a subject, with parameters and a step, and returns the ending: status, finding, reason.
+        Runs an engine on a subject, with parameters and a step, and returns its ending.
 
     Notes
     -----
@@ -154,12 +155,12 @@ def _some(X: Array) -> Array:
     return some
 
 
-def _add(ended: dict[str, Any], said: Said) -> dict[str, Any]:
-    finding: Finding | None = ended.get("finding")
+def _add(ended: Ending, said: Said) -> Ending:
+    finding = ended.finding
     if finding is None:
         return ended
     unjudged = dict(finding.unjudged)
     for key in {*said.unjudged} & {*finding.values}:
         unjudged[key] = "; and ".join(filter(None, (said.unjudged[key], unjudged.get(key))))
     notes = (*finding.notes[:1], *said.notes, *finding.notes[1:])  # the first one says what was measured
-    return ended | {"finding": replace(finding, notes=notes, unjudged=unjudged)}
+    return ended.but(replace(finding, notes=notes, unjudged=unjudged))

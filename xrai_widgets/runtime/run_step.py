@@ -16,7 +16,7 @@ import joblib
 
 from xrai_widgets.core import Finding, Step
 from xrai_widgets.core.step import Item, Partial, Result
-from xrai_widgets.runtime.guard import Counted, Meter
+from xrai_widgets.runtime.guard import Counted, Meter, messages
 
 FEEDER = "xrai-map"  # name of the threads that do or hand out the items of a map
 _PERIOD = 0.1  # seconds between two pieces of news
@@ -173,12 +173,7 @@ class RunStep(Step):
         told = Counted(function, folder), list(work), results, stop
         threading.Thread(target=self._feed, args=told, daemon=True, name=FEEDER).start()
         try:
-            while True:
-                try:
-                    kind, value = results.get(timeout=0.05)
-                except queue.Empty:
-                    self.meter.check()
-                    continue
+            for kind, value in messages(results, self.meter):
                 if kind == "end":
                     return
                 if kind == "error":

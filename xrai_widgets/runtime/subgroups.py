@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xrai_widgets.core import Array, Assessment, Cancelled, Finding, Measure, Subject
+from xrai_widgets.core import Array, Assessment, Cancelled, Measure, Subject
+from xrai_widgets.runtime.ending import Ending
 from xrai_widgets.runtime.run_step import RunStep
 
 FEWEST, MOST = 10, 20
@@ -17,7 +18,7 @@ _PARTS = {
     "X_train": ("train_groups", ("X_train", "y_train", "train_ids")),
     "X_new": ("", ()),
 }
-Measured = Callable[[Subject, RunStep], dict[str, Any]]
+Measured = Callable[[Subject, RunStep], Ending]
 
 
 def subgroups_of(subject: Subject, entry: Assessment) -> list[Any]:
@@ -30,13 +31,13 @@ def subgroups_of(subject: Subject, entry: Assessment) -> list[Any]:
     return found
 
 
-def with_subgroups(subject: Subject, entry: Assessment, step: RunStep, measured: Measured) -> dict[str, Any]:
+def with_subgroups(subject: Subject, entry: Assessment, step: RunStep, measured: Measured) -> Ending:
     """Measure all samples, then each subgroup; return the ending of the run.
 
     Parameters
     ----------
     measured : callable
-        Runs the engine on a subject and returns the ending: status, finding, reason.
+        Runs the engine on a subject and returns its ending.
 
     Notes
     -----
@@ -48,30 +49,31 @@ def with_subgroups(subject: Subject, entry: Assessment, step: RunStep, measured:
     if not groups:
         return measured(subject, step)
     ended = measured(subject, step.within(0.0, 1 / (len(groups) + 1), main=True))
-    return ended if ended["status"] != "ok" else ended | _add(ended["finding"], subject, entry, step, groups, measured)
+    return ended if ended.status != "ok" else _add(ended, subject, entry, step, groups, measured)
 
 
 def _add(
-    finding: Finding, subject: Subject, entry: Assessment, step: RunStep, groups: list[Any], measured: Measured
-) -> dict[str, Any]:
+    ending: Ending, subject: Subject, entry: Assessment, step: RunStep, groups: list[Any], measured: Measured
+) -> Ending:
+    finding = ending.finding
+    assert finding is not None
     gap = _gap(subject, entry, len(groups))
     if gap:
-        return {"finding": replace(finding, notes=(*finding.notes, gap))}
+        return ending.but(replace(finding, notes=(*finding.notes, gap)))
     rows: list[dict[str, Any]] = []
-    ending: dict[str, Any] = {}
     for number, group in enumerate(groups, 1):
         share = step.within(number / (len(groups) + 1), (number + 1) / (len(groups) + 1))
         try:
             step(number / (len(groups) + 1), f"subgroup {group}")
             ended = _measure(subject, entry, group, share, measured)
         except Cancelled as cancelled:
-            ended = {"status": "cancelled", "reason": str(cancelled)}
-        if ended["status"] == "cancelled":
-            ending = {"status": "cancelled", "reason": f"{ended['reason']}; the subgroups are not complete"}
+            ended = Ending("cancelled", reason=str(cancelled))
+        if ended.status == "cancelled":
+            ending = ending.broken_off(ended, "the subgroups")
             break
         rows += _rows([m for m in entry.measures if m.task in (None, subject.task)], group, ended)
     frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"value": float, "low": float, "high": float})
-    return {**ending, "finding": replace(finding, tables={**finding.tables, "subgroups": frame})}
+    return ending.but(replace(finding, tables={**finding.tables, "subgroups": frame}))
 
 
 def only(subject: Subject, group: Any) -> Subject:
@@ -98,7 +100,7 @@ def _gap(subject: Subject, entry: Assessment, count: int) -> str:
     return ""
 
 
-def _measure(subject: Subject, entry: Assessment, group: Any, step: RunStep, measured: Measured) -> dict[str, Any]:
+def _measure(subject: Subject, entry: Assessment, group: Any, step: RunStep, measured: Measured) -> Ending:
     sizes = {
         part: int(_mask(getattr(subject, role), group).sum())
         for part, (role, _) in _PARTS.items()
@@ -106,16 +108,14 @@ def _measure(subject: Subject, entry: Assessment, group: Any, step: RunStep, mea
     }
     if min(sizes.values(), default=0) < FEWEST:
         said = ", ".join(f"{count} in {part}" for part, count in sizes.items())
-        return {"status": "not applicable", "reason": f"too few: {said or 'no samples'}; at least {FEWEST} are needed"}
+        return Ending("not applicable", reason=f"too few: {said or 'no samples'}; at least {FEWEST} are needed")
     return measured(only(subject, group), step)
 
 
-def _rows(measures: list[Measure], group: Any, ended: dict[str, Any]) -> list[dict[str, Any]]:
-    finding: Finding | None = ended.get("finding")
-    name = str(group)
+def _rows(measures: list[Measure], group: Any, ended: Ending) -> list[dict[str, Any]]:
+    finding, name = ended.finding, str(group)
     if finding is None:
-        # an error may quote a sample, and this table is part of every report: its number leads to the log
-        said = ended["reason"] if ended["status"] != "error" else f"failed ({ended['reason'].rpartition('(')[2]}"
+        said = ended.reason if ended.status != "error" else ended.failure
         return [{"group": name, "measure": measure.key, "n": 0, "note": said} for measure in measures]
     rows = []
     for measure in measures:

@@ -5,7 +5,6 @@ from xrai_widgets.widgets.a11y import A11y
 from xrai_widgets.widgets.arrival import Arrival
 from xrai_widgets.widgets.comparison_board import ComparisonBoard
 from xrai_widgets.widgets.constraint_editor import ConstraintEditor
-from xrai_widgets.widgets.contrast_view import ContrastView
 from xrai_widgets.widgets.defence_form import DefenceForm
 from xrai_widgets.widgets.download import Download
 from xrai_widgets.widgets.history import History
@@ -15,7 +14,6 @@ from xrai_widgets.widgets.own_model import OwnModel
 from xrai_widgets.widgets.parameter_form import ParameterForm
 from xrai_widgets.widgets.parameter_forms import ParameterForms
 from xrai_widgets.widgets.policy_editor import PolicyEditor
-from xrai_widgets.widgets.prototype_slider import PrototypeSlider
 from xrai_widgets.widgets.report_buttons import ReportButtons
 from xrai_widgets.widgets.run_code import RunCode
 from xrai_widgets.widgets.runner import Runner
@@ -26,6 +24,8 @@ from xrai_widgets.widgets.session import Session
 from xrai_widgets.widgets.subject_picker import SubjectPicker
 from xrai_widgets.widgets.threshold_slider import ThresholdSlider
 from xrai_widgets.widgets.uploader import Uploader
+from xrai_widgets.widgets.views.contrast import ContrastView
+from xrai_widgets.widgets.views.prototypes import PrototypeSlider
 from xrai_widgets.widgets.visitor import Visitor
 from xrai_widgets.widgets.waiver_form import WaiverForm
 from xrai_widgets.widgets.watchdog import Watchdog

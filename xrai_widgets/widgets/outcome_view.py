@@ -13,14 +13,12 @@ from xrai_widgets.results import html, words
 from xrai_widgets.results.policy import Policy, judge
 from xrai_widgets.runtime import Job
 from xrai_widgets.widgets.arrival import Arrival
-from xrai_widgets.widgets.contrast_view import ContrastView
 from xrai_widgets.widgets.linked_samples import LinkedSamples
-from xrai_widgets.widgets.outcome_parts import own_views
 from xrai_widgets.widgets.parts import LABELS, Html, wide
-from xrai_widgets.widgets.prototype_slider import PrototypeSlider
 from xrai_widgets.widgets.sample_table import SampleTable
 from xrai_widgets.widgets.session import Change
 from xrai_widgets.widgets.threshold_slider import ThresholdSlider
+from xrai_widgets.widgets.views import own_views
 from xrai_widgets.widgets.waiver_form import WaiverForm
 
 _TABS = ("Figure", "Numbers", "Meaning", "As code")
@@ -74,7 +72,7 @@ class OutcomeView(w.VBox):  # type: ignore[misc]
         self._filled: set[int] = set()
         self._drawing: Job[None] | None = None
         self._linked: list[LinkedSamples] = []
-        self._own_views: list[ContrastView | PrototypeSlider] = []
+        self._own_views: list[Any] = []
         super().__init__([self._choice, self._head, self._thresholds, self.waivers, self._tabs, Arrival()], **kwargs)
         self.set_trait("policy", policy or Policy.default())
         traitlets.link((self, "policy"), (self.waivers, "policy"))

@@ -8,7 +8,8 @@ import numpy as np
 import traitlets
 
 from xrai_widgets.core import Chart, Finding
-from xrai_widgets.results.describe import describe, palette
+from xrai_widgets.results.charts import describe
+from xrai_widgets.results.charts.parts import palette
 from xrai_widgets.results.words import label
 
 _HERE = Path(__file__).parent

@@ -10,8 +10,9 @@ import xrai_widgets as xw
 from tests.pace import slowness
 from xrai_widgets.core import Array, Step, Subject
 from xrai_widgets.engines._space import Space
-from xrai_widgets.engines.explanations import _autoencoder, _search
-from xrai_widgets.engines.explanations._autoencoder import Autoencoder, train_autoencoder
+from xrai_widgets.engines.explanations.cem import autoencoder as _autoencoder
+from xrai_widgets.engines.explanations.cem import search as _search
+from xrai_widgets.engines.explanations.cem.autoencoder import Autoencoder, train_autoencoder
 
 pytest.importorskip("torch")
 

@@ -7,8 +7,8 @@ import torch
 
 import xrai_widgets as xw
 from xrai_widgets.core import Array
-from xrai_widgets.engines.explanations import _calm
-from xrai_widgets.engines.explanations._calm import calm
+from xrai_widgets.engines import _threads as _calm
+from xrai_widgets.engines._threads import calm
 
 SEEN: set[int] = set()  # the subject asks a copy of the network
 

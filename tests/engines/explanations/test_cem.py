@@ -334,7 +334,7 @@ def test_no_single_change_of_a_sparse_search_can_be_taken_back(name: str, reques
 
 
 def test_the_descent_alone_comes_close_to_the_optimum_of_a_linear_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    search = importlib.import_module("xrai_widgets.engines.explanations._search")
+    search = importlib.import_module("xrai_widgets.engines.explanations.cem.search")
     subject = iris()
     exact = explain(subject, n_samples=60, mode="PN").tables["samples"]["pn_objective"]
     for name in ("approach", "polish", "trim"):
@@ -351,7 +351,7 @@ def test_a_few_samples_at_a_time_are_explained_as_all_at_once(
     subject: Subject = request.getfixturevalue(name)
     params = {"n_samples": 5, "max_iter": 40, "kappa": 0.2}
     whole = explain(subject, **params).tables["samples"]
-    engine = importlib.import_module("xrai_widgets.engines.explanations.cem")
+    engine = importlib.import_module("xrai_widgets.engines.explanations.cem.cem")
     means, parts = engine.Means, []
 
     def narrow(**fields: Any) -> Any:

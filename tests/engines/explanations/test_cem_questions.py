@@ -7,7 +7,8 @@ import pytest
 
 from xrai_widgets.core import Array, Constraint, quiet
 from xrai_widgets.data import examples
-from xrai_widgets.engines._search.contrast import Answers, Contrast
+from xrai_widgets.engines._search.answers import Answers
+from xrai_widgets.engines._search.contrast import Contrast
 from xrai_widgets.engines._search.found import Found
 from xrai_widgets.engines._search.levels import Levels
 from xrai_widgets.engines._search.memory import Memory

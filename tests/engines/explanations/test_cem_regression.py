@@ -14,9 +14,9 @@ import xrai_widgets as xw
 from tests.engines import regressions
 from tests.engines.regressions import subject_of
 from xrai_widgets.core import Array, Constraint, NotApplicable, Subject
-from xrai_widgets.engines._search.contrast import Answers
+from xrai_widgets.engines._search.answers import Answers
 from xrai_widgets.engines.explanations import cem
-from xrai_widgets.engines.explanations._zones import Zones
+from xrai_widgets.engines.explanations.cem.zones import Zones
 
 LIMITS = ({"above": 9.0}, {"below": 6.0}, {"above": 9.0, "below": 6.0})
 

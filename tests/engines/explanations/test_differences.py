@@ -13,8 +13,8 @@ from sklearn.svm import SVC
 
 import xrai_widgets as xw
 from xrai_widgets.core import Array, Cancelled, Constraint, Subject
-from xrai_widgets.engines._search.contrast import Answers
-from xrai_widgets.engines._search.differences import Differences, is_smooth
+from xrai_widgets.engines._search.answers import Answers, is_smooth
+from xrai_widgets.engines._search.differences import Differences
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.explanations import cem
 from xrai_widgets.models.adapted import softmax

@@ -12,8 +12,8 @@ from threadpoolctl import threadpool_info
 
 from tests.pace import slowness
 from xrai_widgets.core import Array, Cancelled, Constraint, Finding, NotApplicable, Step, Subject
-from xrai_widgets.engines.explanations import _prototype_similarity as similarity
 from xrai_widgets.engines.explanations import protodash
+from xrai_widgets.engines.explanations.protodash import similarity
 from xrai_widgets.runtime import run
 
 NUMBERS = (Constraint(),) * 3
@@ -181,13 +181,13 @@ def test_a_small_memory_limit_gives_the_same_result(kernel: Any, monkeypatch: py
 
 
 def _kernel(kind: Any, samples: Array) -> Any:
-    from xrai_widgets.engines.explanations._prototype_scale import make_kernel
+    from xrai_widgets.engines.explanations.protodash.kernel import make_kernel
 
     return make_kernel(kind, None, False, samples, (), 0)
 
 
 def test_categories_overlap_and_numbers_are_near(rng: np.random.Generator) -> None:
-    from xrai_widgets.engines.explanations._prototype_scale import make_kernel
+    from xrai_widgets.engines.explanations.protodash.kernel import make_kernel
 
     kinds = (
         Constraint(),
@@ -411,8 +411,7 @@ def test_a_class_without_samples_is_said_and_the_others_are_answered(credit: Sub
 @pytest.mark.slow
 def test_the_intervals_hold_the_distance_to_the_population_95_times_in_100() -> None:
     from xrai_widgets.core import quiet
-    from xrai_widgets.engines.explanations._prototype_fit import Fit
-    from xrai_widgets.engines.explanations._prototype_measures import around
+    from xrai_widgets.engines.explanations.protodash.fit import Fit, around
 
     rng = np.random.default_rng(0)
     population = rng.normal(size=(4000, 2))

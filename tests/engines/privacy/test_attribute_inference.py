@@ -13,8 +13,8 @@ import xrai_widgets as xw
 from xrai_widgets.core import Array, Constraint, Predict, Subject
 from xrai_widgets.engines._statistics import Estimate
 from xrai_widgets.engines.privacy import attribute_inference
-from xrai_widgets.engines.privacy._attribute_gain import Guessed, minus
-from xrai_widgets.engines.privacy._withheld import Withheld, withhold
+from xrai_widgets.engines.privacy.attribute_inference.gain import Guessed, minus
+from xrai_widgets.engines.privacy.attribute_inference.withheld import Withheld, withhold
 
 NAMES = ("income", "age", "sex", "region")
 KINDS = (Constraint(), Constraint("integer"), Constraint("category", ("f", "m")), Constraint("category", tuple("abc")))

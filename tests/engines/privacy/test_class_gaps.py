@@ -6,8 +6,8 @@ from sklearn.metrics import roc_auc_score
 
 from xrai_widgets.core import Array
 from xrai_widgets.engines.privacy import membership_inference
-from xrai_widgets.engines.privacy._class_gaps import class_table, largest_gap
-from xrai_widgets.engines.privacy._threshold_attack import Attack
+from xrai_widgets.engines.privacy.attacks.class_gaps import class_table, largest_gap
+from xrai_widgets.engines.privacy.attacks.threshold import Attack
 
 NAMES = [str(code) for code in range(10)]
 

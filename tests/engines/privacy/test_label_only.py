@@ -13,7 +13,7 @@ from xrai_widgets.core.step import quiet
 from xrai_widgets.engines._problem import Problem
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.privacy import label_only
-from xrai_widgets.engines.privacy._noise_robustness import Noise, kept_shares, spread_of
+from xrai_widgets.engines.privacy.label_only.noise_robustness import Noise, kept_shares, spread_of
 from xrai_widgets.results.combined import combined
 
 BOUNDARY = {"attack": "boundary distance"}

@@ -20,7 +20,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 import xrai_widgets as xw
 from xrai_widgets.core import Array, NotApplicable, Subject
 from xrai_widgets.engines.privacy import lira
-from xrai_widgets.engines.privacy._likelihood_ratio import (
+from xrai_widgets.engines.privacy.lira.likelihood_ratio import (
     gaussian_confidence,
     log_odds,
     moments,
@@ -28,7 +28,7 @@ from xrai_widgets.engines.privacy._likelihood_ratio import (
     online_ratio,
     relative_ratio,
 )
-from xrai_widgets.engines.privacy._references import Pool, Train
+from xrai_widgets.engines.privacy.lira.references import Pool, Train
 from xrai_widgets.runtime import Meter, RunStep, run
 
 ATTACKS = ("online LiRA", "offline LiRA", "RMIA")

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from xrai_widgets.engines import _statistics as statistics
-from xrai_widgets.engines.privacy._low_rates import LOW_RATES, low_rates
+from xrai_widgets.engines.privacy.attacks.low_rates import LOW_RATES, low_rates
 
 
 def covered(m: int, n: int, shift: float, repeats: int, decimals: int = 9, share: float = 1.0) -> dict[str, float]:

@@ -14,7 +14,7 @@ import xrai_widgets as xw
 from xrai_widgets.core import Array, NotApplicable, Subject, quiet
 from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.engines.privacy import membership_inference
-from xrai_widgets.engines.privacy._threshold_attack import Attack, best_threshold, threshold_attack
+from xrai_widgets.engines.privacy.attacks.threshold import Attack, best_threshold, threshold_attack
 
 
 def on_scores(members: Array, others: Array, **params: object) -> xw.Finding:
@@ -362,7 +362,7 @@ LEAKS = {  # members, others: masses on ordered levels of the score; the best ru
 
 def passes_and_misses(kind: str, m: int, n: int, repeats: int) -> tuple[float, float, float]:
     """How often an advantage limit of 0.1 is passed, and how often the truth given the rules lies above, and below."""
-    from xrai_widgets.engines.privacy import _threshold_attack as module
+    from xrai_widgets.engines.privacy.attacks import threshold as module
 
     members, others = (np.array(part) for part in LEAKS[kind])
     rng, found, cuts = np.random.default_rng(0), np.zeros(3), []

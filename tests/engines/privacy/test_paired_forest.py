@@ -10,7 +10,7 @@ from sklearn.datasets import load_diabetes
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier, RandomForestRegressor
 
 from xrai_widgets.core import Array, Finding, Subject, quiet
-from xrai_widgets.engines.privacy._paired_forest import Pairs, bootstraps_of
+from xrai_widgets.engines.privacy.pdtp.paired_forest import Pairs, bootstraps_of
 from xrai_widgets.runtime import Meter, RunStep, assess, run
 
 PAIRED: dict[str, Any] = {"forest": "paired bootstraps", "strict": True}

@@ -21,7 +21,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from xrai_widgets.core import Array, NotApplicable, Subject, find
 from xrai_widgets.engines.privacy import pdtp
-from xrai_widgets.engines.privacy._leave_one_out import closed_form, everywhere
+from xrai_widgets.engines.privacy.pdtp.leave_one_out import closed_form, everywhere
 from xrai_widgets.runtime import Meter, RunStep, assess, run
 
 SHARP = {"tol": 1e-8, "max_iter": 10_000, "solver": "newton-cholesky"}

@@ -22,7 +22,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from xrai_widgets.core import Array, Subject
 from xrai_widgets.engines.privacy import pdtp
-from xrai_widgets.engines.privacy._leave_one_out import closed_form, everywhere
+from xrai_widgets.engines.privacy.pdtp.leave_one_out import closed_form, everywhere
 from xrai_widgets.runtime import assess
 
 PDTP = "privacy.pdtp"

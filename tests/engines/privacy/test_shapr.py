@@ -12,7 +12,7 @@ from sklearn.tree import DecisionTreeClassifier
 import xrai_widgets as xw
 from xrai_widgets.core import Array, NotApplicable, Subject, quiet
 from xrai_widgets.engines.privacy import shapr
-from xrai_widgets.engines.privacy._knn_shapley import knn_shapley
+from xrai_widgets.engines.privacy.shapr.knn_shapley import knn_shapley
 
 
 def lookup(outputs: Array) -> Callable[[Array], Array]:

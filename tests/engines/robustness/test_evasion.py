@@ -22,9 +22,9 @@ from xrai_widgets.core import Array, Constraint, Subject, find
 from xrai_widgets.engines._problem import Best, Problem
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.robustness import evasion
-from xrai_widgets.engines.robustness._evasion_finding import evasion_finding
-from xrai_widgets.engines.robustness._evasion_parts import Attacked
-from xrai_widgets.engines.robustness._evasion_search import Search, near_hits
+from xrai_widgets.engines.robustness.evasion.finding import evasion_finding
+from xrai_widgets.engines.robustness.evasion.parts import Attacked
+from xrai_widgets.engines.robustness.evasion.search import Search, near_hits
 from xrai_widgets.runtime import run as measure
 
 RADII = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
@@ -48,7 +48,9 @@ def run_and_keep(subject: Subject, **params: object) -> tuple[xw.Finding, Array,
         return evasion_finding(attacked, *args, **kwargs)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(importlib.import_module("xrai_widgets.engines.robustness.evasion"), "evasion_finding", keep)
+        patch.setattr(
+            importlib.import_module("xrai_widgets.engines.robustness.evasion.evasion"), "evasion_finding", keep
+        )
         finding = run(subject, **params)
     problem, best = kept[-1].problem, kept[-1].best
     broken = problem.samples[best.found]
@@ -526,7 +528,7 @@ def test_noise_is_tried_within_the_memory_limit_and_breaks_the_same_samples_then
 
 
 def test_an_attack_that_still_makes_progress_asks_for_more_iterations(digits: Subject) -> None:
-    module = importlib.import_module("xrai_widgets.engines.robustness._evasion_notes")
+    module = importlib.import_module("xrai_widgets.engines.robustness.evasion.run")
     falling = np.repeat(np.linspace(2.0, 1.0, 20)[:, None], 5, axis=1)
     assert module.still_falling(falling) == [
         "The median distance still fell by 14% in the last fifth of the attack: raise max_iter."

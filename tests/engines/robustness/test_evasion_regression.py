@@ -20,8 +20,8 @@ from xrai_widgets.engines._band import Band
 from xrai_widgets.engines._problem import Best, Problem
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.robustness import evasion
-from xrai_widgets.engines.robustness._gradient_descent import Settings, projected_gradient_descent
-from xrai_widgets.engines.robustness._random_direction import random_direction
+from xrai_widgets.engines.robustness.evasion.gradient_descent import Settings, projected_gradient_descent
+from xrai_widgets.engines.robustness.evasion.random_direction import random_direction
 from xrai_widgets.results.combined import combined
 from xrai_widgets.results.policy import Policy, judge
 

@@ -10,12 +10,13 @@ import xrai_widgets as xw
 from xrai_widgets.core import Array, Constraint, Subject, quiet
 from xrai_widgets.data import examples
 from xrai_widgets.engines._problem import Best, Problem
-from xrai_widgets.engines._search.contrast import Answers, Contrast
+from xrai_widgets.engines._search.answers import Answers
+from xrai_widgets.engines._search.contrast import Contrast
 from xrai_widgets.engines._search.differences import Differences
 from xrai_widgets.engines._search.found import Found
 from xrai_widgets.engines._search.tangents import _nearest_rivals, approach
 from xrai_widgets.engines._space import Space
-from xrai_widgets.engines.robustness._gradient_descent import Settings, _tangents, projected_gradient_descent
+from xrai_widgets.engines.robustness.evasion.gradient_descent import Settings, _tangents, projected_gradient_descent
 from xrai_widgets.models.adapted import softmax
 
 WIDTH, RADII = 8, (0.5, 1.0, 2.0, 4.0)

@@ -2,19 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from xrai_widgets.core import Array
 from xrai_widgets.engines._space import Space
 
-if TYPE_CHECKING:
-    from xrai_widgets.engines._search.contrast import Answers
-
 _STEP = 1e-3  # of a range: large enough for the rounding of float32 models
-_PROBES, _SHARE = 32, 0.75
-_BENT = 0.2  # of the rise that a smooth model may bend by within two steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,20 +70,3 @@ class Differences:
                 lead[: len(now)] - lead[len(now) :], gap, out=np.zeros(len(gap)), where=gap > 0
             )
         return rise
-
-
-def is_smooth(answers: "Answers", differences: Differences, known: Array, seed: int) -> bool:
-    """Whether small steps from most known samples change the scores, and by as much forwards as backwards.
-
-    The answers of trees and neighbours stand still or jump.
-    """
-    steps = np.where(differences.whole, 0.0, differences.steps)
-    if not steps.any():
-        return False
-    rng = np.random.default_rng([seed, 3])
-    probes = known[:_PROBES]
-    way = rng.choice([-1.0, 1.0], probes.shape) * steps
-    middle = np.where(steps > 0, np.clip(probes, differences.low + steps, differences.high - steps), probes)
-    back, here, ahead = (answers.scores(middle + sign * way) for sign in (-1, 0, 1))
-    rise, bend = np.abs(ahead - back).max(axis=1), np.abs(ahead + back - 2 * here).max(axis=1)
-    return bool(np.mean((rise > 0) & (bend <= _BENT * rise)) >= _SHARE)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from xrai_widgets.core import Array
-from xrai_widgets.engines._search.contrast import Answers
+from xrai_widgets.engines._search.answers import Answers
 from xrai_widgets.engines._space import Space
 
 _FAR = 1.0  # margin of the offsets beyond which nothing is gained; of a class that is never answered, too

@@ -9,7 +9,7 @@ import numpy as np
 
 from xrai_widgets.core import Array, Finding, Step
 from xrai_widgets.engines.privacy._scores import TINY, membership_scores
-from xrai_widgets.engines.privacy._threshold_attack import Attack, deal
+from xrai_widgets.engines.privacy.attacks.threshold import Attack, deal
 
 Learner = Literal["random forest", "gradient boosting", "logistic regression", "neural network"]
 Make = Callable[[int], Any]

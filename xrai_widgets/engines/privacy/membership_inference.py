@@ -18,9 +18,7 @@ from xrai_widgets.core import (
     quiet,
 )
 from xrai_widgets.engines.privacy._art_attack import ArtAttack, art_features
-from xrai_widgets.engines.privacy._attack_report import MEASURES, Scored, attack_report, check_enough
 from xrai_widgets.engines.privacy._scores import check_outputs, chosen_score, membership_scores
-from xrai_widgets.engines.privacy._threshold_attack import Attack, threshold_attack
 from xrai_widgets.engines.privacy._trained_attack import (
     Make,
     attack_features,
@@ -28,6 +26,8 @@ from xrai_widgets.engines.privacy._trained_attack import (
     check_enough_to_fit,
     trained_attack,
 )
+from xrai_widgets.engines.privacy.attacks.report import MEASURES, Scored, attack_report, check_enough
+from xrai_widgets.engines.privacy.attacks.threshold import Attack, threshold_attack
 
 _THRESHOLD = When("attack", "threshold")
 _CHANCE = "member probability"

@@ -1,0 +1,104 @@
+"""What a search asks the model: scores, labels and slopes of flat samples."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from xrai_widgets.core import Array, Predict
+from xrai_widgets.core.decision import labels as classes_of
+from xrai_widgets.engines._search.differences import Differences
+from xrai_widgets.engines._search.memory import Memory
+
+_TINY = 1e-12
+_PROBES, _SHARE = 32, 0.75
+_BENT = 0.2  # of the rise that a smooth model may bend by within two steps
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What the model says of flat samples: logits where it has them, else log-probabilities.
+
+    Parameters
+    ----------
+    predict, logits, gradient : callable
+        As in a Subject; the last two may be missing.
+    shape : tuple of int
+        Shape of one sample.
+    rows : int
+        How many samples are asked for at once.
+    differences : Differences, optional
+        Stand in for the gradient where there is none.
+    decide : callable, optional
+        As in a Subject: the answers, where they are not the highest scores.
+    offset : array (k,)
+        Added to the scores, so that the highest one is the answer as nearly as that can be had; see `rule.offset_of`.
+    memory : Memory, optional
+        Of what was asked before.
+    """
+
+    predict: Predict
+    logits: Predict | None
+    gradient: Callable[[Array, Array], Array] | None
+    shape: tuple[int, ...]
+    rows: int
+    differences: Differences | None = None
+    decide: Predict | None = None
+    offset: Array | float = 0.0
+    memory: Memory | None = None
+
+    def labels(self, flat: Array, scores: Array | None = None) -> Array:
+        """Return the model's answers (n,), without asking for scores that are known or not needed."""
+        if self.decide is not None:
+            return self.again(flat)
+        most: Array = (self.scores(flat) if scores is None else scores).argmax(axis=1)
+        return most
+
+    def again(self, flat: Array) -> Array:
+        """Ask the model itself for its answers (n,), whatever scores are looked at else."""
+        parts = [flat[a : a + self.rows].reshape(-1, *self.shape) for a in range(0, max(len(flat), 1), self.rows)]
+        return np.concatenate([classes_of(self.predict, self.decide, part) for part in parts])
+
+    def scores(self, flat: Array) -> Array:
+        """Return (n, k)."""
+        parts = [self._recalled(flat[a : a + self.rows]) for a in range(0, len(flat), self.rows)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def slope(self, flat: Array, first: Array, second: Array) -> Array:
+        """Return the derivative of score ``first`` minus score ``second`` with respect to the samples, (n, d)."""
+        if self.gradient is None:
+            assert self.differences is not None
+            return self.differences.slope(self.scores, flat, first, second, self.rows)
+        parts = []
+        for a in range(0, len(flat), self.rows):
+            X = flat[a : a + self.rows].reshape(-1, *self.shape)
+            both = np.concatenate([second[a : a + self.rows], first[a : a + self.rows]])
+            # the cross-entropy of class j is logsumexp − score j: in the difference the first part drops out
+            flow = self.gradient(np.concatenate([X, X]), both).reshape(2, len(X), -1)
+            parts.append(flow[0] - flow[1])
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _recalled(self, flat: Array) -> Array:
+        told = self._told(flat) if self.memory is None else self.memory.scores(self._told, flat)
+        return told if self.decide is None else told + self.offset
+
+    def _told(self, flat: Array) -> Array:
+        X = flat.reshape(-1, *self.shape)
+        return np.log(np.maximum(self.predict(X), _TINY)) if self.logits is None else self.logits(X)
+
+
+def is_smooth(answers: Answers, differences: Differences, known: Array, seed: int) -> bool:
+    """Whether small steps from most known samples change the scores, and by as much forwards as backwards.
+
+    The answers of trees and neighbours stand still or jump.
+    """
+    steps = np.where(differences.whole, 0.0, differences.steps)
+    if not steps.any():
+        return False
+    rng = np.random.default_rng([seed, 3])
+    probes = known[:_PROBES]
+    way = rng.choice([-1.0, 1.0], probes.shape) * steps
+    middle = np.where(steps > 0, np.clip(probes, differences.low + steps, differences.high - steps), probes)
+    back, here, ahead = (answers.scores(middle + sign * way) for sign in (-1, 0, 1))
+    rise, bend = np.abs(ahead - back).max(axis=1), np.abs(ahead + back - 2 * here).max(axis=1)
+    return bool(np.mean((rise > 0) & (bend <= _BENT * rise)) >= _SHARE)

@@ -1,0 +1,5 @@
+"""CEM: what would change the model's answer, and what suffices for it?"""
+
+from xrai_widgets.engines.explanations.cem.cem import cem
+
+__all__ = ["cem"]

@@ -1,0 +1,102 @@
+"""Which samples are explained, and what must be known about their answers."""
+
+import numpy as np
+
+from xrai_widgets.core import Array, Bound
+from xrai_widgets.engines._search.answers import Answers, is_smooth
+from xrai_widgets.engines._search.contrast import Contrast
+from xrai_widgets.engines.explanations.cem.finding import Explained, changed
+
+
+def lead(scores: Array) -> float:
+    """Return the paper's κ = 10 for images, or half of what the model itself leads by if that is less.
+
+    Where the instances do not lead by κ themselves, no part of them can be asked to.
+    """
+    best = np.sort(scores, axis=1)[:, -2:]
+    return float(min(10.0, np.median(best[:, 1] - best[:, 0]) / 2))
+
+
+def chosen(instances: str, names: Array, rng: np.random.Generator, n_samples: int) -> Array:
+    """Return the rows of the named samples, or of ``n_samples`` drawn ones.
+
+    Raises
+    ------
+    ValueError
+        for a name that no sample has.
+    """
+    drawn = np.sort(rng.permutation(len(names))[:n_samples])
+    wanted = [word.strip() for word in instances.split(",") if word.strip()]
+    if not wanted:
+        return drawn
+    place = {str(name): number for number, name in enumerate(names.tolist())}
+    unknown = [word for word in wanted if word not in place]
+    if unknown:
+        few = ", ".join(list(place)[:5])
+        raise ValueError(f"instances must be ids of the samples, such as {few}, got {unknown[0]!r}")
+    return np.array([place[word] for word in dict.fromkeys(wanted)])
+
+
+def class_notes(explained: Explained, pool: Array) -> list[str]:
+    """Say which classes the model never answers with, as far as its answers were looked at."""
+    contrast = next(iter(explained.parts.values()))[0]
+    given = np.unique(np.r_[contrast.answers.labels(pool), contrast.labels])
+    if len(given) == 1:
+        name = explained.classes[given[0]]
+        return [f"The model answers {name!r} for all samples looked at: there may be no other answer to be found."]
+    missing = [c for c in np.unique(explained.y[explained.index]) if c not in given]
+    return [
+        f"The model answers {explained.classes[c]!r} for none of the samples looked at: what is explained of that "
+        "class's instances is the answer that it gives instead."
+        for c in missing
+    ]
+
+
+def rule_notes(answers: Answers, fits: bool) -> list[str]:
+    """Say from where leads are counted if the model answers by a rule of its own."""
+    if answers.decide is None:
+        return []
+    if fits:
+        return [
+            "The model answers by a rule of its own: leads are counted from where that changes the answer, and what is "
+            "found counts if the model's own answer is changed, or kept."
+        ]
+    return [
+        "The model answers by a rule of its own that its probabilities do not give away: what is found counts if the "
+        "model's own answer is changed, or kept, by whatever lead."
+    ]
+
+
+def difference_notes(search: str, answers: Answers, pool: Array, seed: int) -> list[str]:
+    """Say whether finite differences were used, or were asked for in vain."""
+    if answers.differences is None:
+        return []
+    if search == "automatic":
+        return ["The model has no gradients but is smooth: explanations were refined by finite differences."]
+    if is_smooth(answers, answers.differences, pool, seed):
+        return []
+    return [
+        "Small changes do not move the model's answer, or let it jump: finite differences add little to the search "
+        "feature by feature."
+    ]
+
+
+def empty_notes(explained: Explained) -> list[str]:
+    """Say for how many instances nothing at all is needed."""
+    if "PP" not in explained.parts:
+        return []
+    contrast, found = explained.parts["PP"]
+    empty = int((found.done & ~changed(contrast, found).any(axis=1)).sum())
+    if not empty:
+        return []
+    return [f"For {empty} instances the baseline alone is answered as they are: their pertinent positive is empty."]
+
+
+def exact_bounds(contrast: Contrast, adds: bool) -> dict[str, Bound]:
+    """Return which numbers an exact search makes exact.
+
+    A lead that is asked for, a weight of the absolute change or a PN that only adds keeps nearer changes out.
+    """
+    if contrast.kappa > 0 or adds:
+        return {}
+    return {"pn_share": "exact"} if contrast.beta > 0 else {"pn_share": "exact", "median_pn_distance": "exact"}

@@ -1,0 +1,206 @@
+"""Attribute inference: does the model help to guess what is hidden about a person?"""
+
+from functools import partial
+from typing import Annotated, Any, Literal
+
+import numpy as np
+
+from xrai_widgets.core import (
+    Array,
+    Constraint,
+    Control,
+    Finding,
+    Measure,
+    NotApplicable,
+    Predict,
+    Range,
+    Requires,
+    Step,
+    assessment,
+    quiet,
+)
+from xrai_widgets.engines.privacy.attacks.threshold import deal
+from xrai_widgets.engines.privacy.attribute_inference import attack as attacker
+from xrai_widgets.engines.privacy.attribute_inference.art import art_guesses
+from xrai_widgets.engines.privacy.attribute_inference.finding import People, attribute_finding
+from xrai_widgets.engines.privacy.attribute_inference.gain import Guessed
+from xrai_widgets.engines.privacy.attribute_inference.withheld import (
+    FEWEST,
+    Withheld,
+    check_feature,
+    features_of,
+    withhold,
+)
+
+_MOST = 20
+
+
+@assessment(
+    title="Attribute inference",
+    measures=(Measure("gain", "lower", 0.0, attacker=True), Measure("member_gap", "lower", 0.0, attacker=True)),
+    tasks=("classification", "regression"),
+    inputs=("tabular",),
+    reference="Yeom et al. 2018, arXiv:1709.01604; Jayaraman and Evans 2022, arXiv:2209.01292",
+    labels_suffice=True,
+    missing="own value",
+    controls=(
+        Control("constant", "no leak"),
+        Control("memorising", "anything", "what the labels alone give away; an attacker who knows them gains nothing"),
+    ),
+)
+def attribute_inference(
+    predict: Predict,
+    X_train: Array,
+    y_train: Array,
+    X: Array,
+    y: Array,
+    task: str = "classification",
+    constraints: tuple[Constraint, ...] = (),
+    feature_names: tuple[str, ...] = (),
+    train_ids: Array | None = None,
+    ids: Array | None = None,
+    classes: tuple[Any, ...] = (),
+    decide: Predict | None = None,
+    *,
+    feature: Annotated[str, "name of the feature that is withheld; empty: all in turn, at most 20"] = "",
+    attack: Annotated[
+        Literal["output", "candidate values"],
+        Requires("candidate values", "bounds"),
+        "learn from the model's output, or ask it about every value that the feature might have",
+    ] = "output",
+    attack_model: Annotated[
+        Literal["forest", "boosting", "linear"], "what learns to guess, with the model and without it"
+    ] = "forest",
+    with_label: Annotated[bool, "the attacker knows the true label, too"] = True,
+    tolerance: Annotated[
+        float, Range(0.001, 1), "a number counts as guessed within so many ranks, as a share of all"
+    ] = 0.1,
+    n_samples: Annotated[int, Range(20, 100_000), "members that take part at most, and non-members"] = 1000,
+    attack_train_ratio: Annotated[
+        float, Range(0.1, 0.9), "share of the samples whose feature the attacker knows; the rest is guessed"
+    ] = 0.5,
+    repeats: Annotated[int, Range(1, 200), "how many times the samples are dealt into the two parts"] = 2,
+    implementation: Annotated[
+        Literal["native", "art"], "whose code attacks; art looks at the predicted class alone"
+    ] = "native",
+    seed: Annotated[int, Range(0, 2**31 - 1), "of the choice of samples, of the dealing and of the attack"] = 0,
+    step: Step = quiet,
+) -> Finding:
+    """Measure how much better the model lets an attacker guess a withheld feature than the other features alone do.
+
+    Parameters
+    ----------
+    predict : callable
+        (n, d) → (n, k) class probabilities or one-hot labels, or (n,) values.
+    X_train, y_train : array (n, d), array (n,)
+        Members: what the model was trained on.
+    X, y : array (m, d), array (m,)
+        Non-members: held-out samples of the same distribution.
+    task : {"classification", "regression"}
+    constraints : tuple of Constraint, optional
+        Which columns are categories, and which make up a one-hot group: that is one feature.
+    feature_names, train_ids, ids, classes : optional
+    decide : callable, optional
+        (n, d) → (n,) classes that the model answers with, where they are not the most probable ones: what ART is told.
+
+    Returns
+    -------
+    Finding
+        All about the feature with the largest gain. ``gain``, on members: balanced accuracy of the guesses with the
+        model minus that of the same attack without it (numbers: how much more of the error of who knows nothing is
+        saved, in ranks); ``member_gap``: this gain minus that on non-members; ``with_model`` and ``baseline``: the two
+        parts of the gain. Intervals are paired and over samples (categories: Agresti–Min, numbers: Student's); if
+        several features were tried, they are simultaneous (Bonferroni), and that of the gain holds for the largest true
+        one. Tables: ``features``, and ``samples`` with the score of each guess and
+        never the value.
+
+    Raises
+    ------
+    ValueError
+        if the feature is unknown or has nothing to guess, or if there are fewer than 20 members or non-members.
+    NotApplicable
+        if no feature has anything to guess, or if ART has no such attack.
+
+    Interpretation
+    --------------
+    A gain of 0 means that the model tells nothing about the feature that the other features do not tell as well:
+    a feature that follows from the others is no secret, and the baseline says so. A member gap of 0 means that those
+    who took part in the training are not better known than others: the model then gives away what is true of the
+    population, as any good model does; above 0 it gives away its training data.
+
+    Limitations
+    -----------
+    The baseline is as good as its learner: where the output sums the other features up well, a weak learner gains by it
+    although nothing about the person is added; try another attack model. An output that tells nothing costs a forest a
+    little, so a gain just below 0 is no finding. The attacker knows the feature of part of the
+    samples, members among them. Categories with fewer than 10 members or 10 non-members are left out. A stronger attack
+    may gain more.
+
+    Recommendations
+    ---------------
+    Leave a feature out that the model does not need; give out labels or rounded probabilities only. If the member gap
+    is large, regularise or train on more data, for a guarantee with differential privacy; then run this again.
+    """
+    if min(len(X_train), len(X)) < 2 * FEWEST:
+        got = f"{len(X_train)} and {len(X)}"
+        raise ValueError(f"attribute inference needs at least {2 * FEWEST} members and non-members, got {got}")
+    names = features_of(feature_names, constraints, X.shape[1])
+    chosen = check_feature(feature, names, feature_names) if feature else ""
+    people = People.drawn((X_train, y_train, train_ids), (X, y, ids), n_samples, classes, task, seed)
+    if implementation == "art" and attack != "output":
+        raise NotApplicable("ART's attribute inference looks at the output alone", "attack='output'")
+    if implementation == "art" and np.isnan(people.samples).any():
+        raise NotApplicable("ART's attribute inference takes no missing numbers", "implementation='native'")
+    step(0.0, "outputs of the model")
+    outputs = predict(people.samples)
+    found, notes = _to_guess(people, names, chosen, constraints, seed)
+    whole: list[tuple[Withheld, Guessed, Guessed]] = []
+    finish = partial(attribute_finding, people, whole, len(found), tolerance, tuple(notes))
+    for number, one in enumerate(found):
+        part = step.part(0.05 + 0.95 * number / len(found), 0.05 + 0.95 * (number + 1) / len(found))
+        part(0.0, one.name, finish if whole else None)
+        labels = people.labels if with_label else None
+        if implementation == "art":
+            trials = _dealt(people, one, attack_train_ratio, repeats, seed)
+            results = art_guesses((predict, decide), people, outputs, one, labels, trials, attack_model, seed, part)
+        else:
+            known = attacker.known_to_all(people.samples, one, constraints, labels)
+            if attack == "output":
+                told = attacker.told_by_outputs(outputs, one)
+            else:
+                told = attacker.told_by_candidates(predict, people.samples, one, outputs, labels)
+            trials = _dealt(people, one, attack_train_ratio, repeats, seed)
+            work = [attacker.Trial(known, told, one.target, held, one.kind, attack_model, seed) for held in trials]
+            results = part.map(attacker.guesses, work, one.name)
+        whole.append((one, *people.scored(one, trials, results)))
+    return finish()
+
+
+def _to_guess(
+    people: People, names: dict[str, tuple[int, ...]], chosen: str, constraints: tuple[Constraint, ...], seed: int
+) -> tuple[list[Withheld], list[str]]:
+    """Return the features to guess, and what the reader must know about those that are left out."""
+    wanted, notes = [chosen] if chosen else list(names), []
+    if len(wanted) > _MOST:
+        picked = np.sort(np.random.default_rng(seed).permutation(len(wanted))[:_MOST])
+        notes.append(f"{_MOST} of {len(wanted)} features were tried, drawn by the seed; name one to try it.")
+        wanted = [wanted[place] for place in picked]
+    tried = {name: withhold(name, names[name], people.samples, people.is_member, constraints) for name in wanted}
+    nothing = {name: why for name, why in tried.items() if isinstance(why, str)}
+    found = [one for one in tried.values() if isinstance(one, Withheld)]
+    if chosen and nothing:
+        raise ValueError(f"there is nothing to guess in feature={chosen!r}: {nothing[chosen]}")
+    if not found:
+        raise NotApplicable("no feature has anything to guess: " + next(iter(nothing.values())))
+    notes += [f"{name} was not tried: {why}." for name, why in nothing.items()]
+    if np.isnan(people.samples).any():
+        notes.append("That a number is missing is known to the attacker; who lacks a feature is not guessed about it.")
+    return found, notes
+
+
+def _dealt(people: People, one: Withheld, train_ratio: float, repeats: int, seed: int) -> list[Array]:
+    """Return masks of held samples that cover every sample once or more per repeat, equal over members and values."""
+    rng = np.random.default_rng([seed, one.columns[0]])
+    kind = one.target.astype(np.intp) if one.kind == "category" else np.zeros(len(one.rows), dtype=np.intp)
+    groups = 2 * kind + people.is_member[one.rows]
+    return [mask for _ in range(repeats) for mask in deal(groups, train_ratio, rng)]

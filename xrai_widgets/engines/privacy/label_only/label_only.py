@@ -1,0 +1,153 @@
+"""Label-only membership inference: do members sit further from the decision boundary than others?"""
+
+from functools import partial
+from typing import Annotated, Any, Literal
+
+from xrai_widgets.core import (
+    Array,
+    Constraint,
+    Control,
+    Finding,
+    NotApplicable,
+    Predict,
+    Range,
+    Step,
+    When,
+    assessment,
+    quiet,
+)
+from xrai_widgets.engines._hop_skip_jump import Settings
+from xrai_widgets.engines.privacy.attacks.report import MEASURES, check_enough
+from xrai_widgets.engines.privacy.label_only.attack import Asked, Dealing, ask, by_distance, by_noise, label_finding
+
+_NOISE, _BOUNDARY = When("attack", "noise"), When("attack", "boundary distance")
+
+
+@assessment(
+    title="Membership inference from labels alone",
+    measures=MEASURES,
+    reference="Choquette-Choo et al. 2021, arXiv:2007.14321; Li and Zhang 2021, arXiv:2007.15528",
+    labels_suffice=True,
+    missing="kept",
+    controls=(
+        Control("constant", "no leak"),
+        Control("memorising", "anything", "above 0, not 1: it is right about members, and has no boundary around them"),
+        Control("chance", "no leak", params={"n_samples": 100}),
+        Control("blind", "no leak"),
+    ),
+    stronger="privacy.lira",
+)
+def label_only(
+    predict: Predict,
+    X_train: Array,
+    y_train: Array,
+    X: Array,
+    y: Array,
+    bounds: Array,
+    constraints: tuple[Constraint, ...] = (),
+    train_ids: Array | None = None,
+    ids: Array | None = None,
+    classes: tuple[Any, ...] = (),
+    decide: Predict | None = None,
+    *,
+    attack: Annotated[
+        Literal["noise", "boundary distance"],
+        "how much noise the label survives, or how far the nearest other answer is (slower)",
+    ] = "noise",
+    n_samples: Annotated[int, Range(10, 100_000), "members to attack, and as many non-members"] = 500,
+    noise: Annotated[
+        tuple[float, ...], Range(0.001, 100), _NOISE, "sizes of the noise, in units of each column's spread"
+    ] = (0.05, 0.1, 0.2),
+    copies: Annotated[int, Range(1, 10_000), _NOISE, "noisy copies of each sample, per size"] = 50,
+    scale: Annotated[
+        Literal["range", "raw"], _BOUNDARY, "distances as shares of each feature's range, or in raw units"
+    ] = "range",
+    max_iter: Annotated[int, Range(1, 1000), _BOUNDARY, "steps along the decision boundary"] = 10,
+    init_eval: Annotated[
+        int, Range(1, 10_000), _BOUNDARY, "questions per sample in the first step; grows with its root"
+    ] = 50,
+    thresholds: Annotated[Literal["global", "per class"], "one threshold for all samples, or one per class"] = "global",
+    attack_train_ratio: Annotated[
+        float, Range(0.1, 0.9), "share of the samples that chooses the threshold; the rest tries it"
+    ] = 0.5,
+    repeats: Annotated[int, Range(1, 200), "how many times the samples are dealt into the two parts"] = 10,
+    implementation: Annotated[
+        Literal["native", "art"], "whose code measures the distance; art is a slow second opinion"
+    ] = "native",
+    seed: Annotated[int, Range(0, 2**31 - 1), "of the choice of samples, of the attack and of the dealing"] = 0,
+    memory_limit: Annotated[float, Range(0.05, 64), "GB that the working arrays may take"] = 1.0,
+    step: Step = quiet,
+) -> Finding:
+    """Measure how well an outsider who sees labels only tells training samples from others by how firm the label is.
+
+    Parameters
+    ----------
+    predict : callable
+        (n, …) → (n, k) class probabilities or one-hot labels; only the winning class is looked at.
+    X_train, y_train : array (n, …), int array (n,)
+        Members: what the model was trained on.
+    X, y : array (m, …), int array (m,)
+        Non-members: held-out samples of the same distribution.
+    bounds : array (2, d)
+        Lowest and highest allowed value per feature.
+    constraints : tuple of Constraint, optional
+        What each column may hold. Ranges, whole numbers, categories and one-hot groups are respected; that a person
+        cannot change a column (immutable, monotone) does not bind an outsider who asks the model.
+    train_ids, ids : array, optional
+    classes : tuple, optional
+        Original labels.
+    decide : callable, optional
+        (n, …) → (n,) classes that the model answers with, where they are not the most probable ones.
+
+    Returns
+    -------
+    Finding
+        The numbers of membership inference: ``advantage`` (TPR − FPR of rules chosen on other samples, given those
+        rules; Newcombe–Wilson interval), ``auc`` (DeLong's variance, exact binomial), ``balanced_accuracy``,
+        ``tpr_at_fpr_1pct`` and ``tpr_at_fpr_0_1pct`` (Clopper–Pearson), ``precision`` and ``recall``; and
+        ``accuracy_gap``, the
+        advantage of an outsider who takes every right answer for a member (Newcombe–Wilson). Table ``samples``:
+        ``status``, and ``kept``, the share of copies (the sample itself is one of them) that keep the label, or
+        ``distance``, how far the nearest other answer is. A wrongly answered sample has 0 by definition: it is on the
+        wrong side of the boundary. Where no boundary was found there is no distance; those samples are ranked, tied, as
+        furthest.
+
+    Raises
+    ------
+    ValueError
+        if there are fewer than 10 members or 10 non-members.
+    NotApplicable
+        if ART is to do anything but the boundary distance.
+
+    Interpretation
+    --------------
+    Advantage 0 and AUC 0.5 mean that labels do not give members away; advantage 1 means that everyone is given away.
+    An advantage near the accuracy gap means that the outsider learns no more from asking about changed samples than
+    from seeing which answers are right. Compare with membership inference on the probabilities: where both find the
+    same, hiding the probabilities is no defence.
+
+    Limitations
+    -----------
+    The attack chooses its threshold on samples whose membership is known and uses no reference models: a stronger
+    attacker can do better, never worse. Distances are upper bounds. Members and non-members must come from the same
+    distribution: if the held-out samples are newer or selected differently, the attack measures that difference.
+
+    Recommendations
+    ---------------
+    Hiding probabilities or rounding them does not help against this attack. Regularise (limit depth, prune, stop early,
+    add weight decay), train on more data, or train with differential privacy; limit how often one client may ask.
+    """
+    check_enough(len(X_train), len(X))
+    if implementation == "art" and attack != "boundary distance":
+        raise NotApplicable("ART's label-only attack measures the boundary distance", "attack='boundary distance'")
+    step(0.0, "which answers are right")
+    rows = max(64, int(memory_limit * 1e9 / 8 / (12 * (X[0].size + sum(len(kind.categories) for kind in constraints)))))
+    free = tuple(Constraint(kind.kind, kind.categories, kind.group) for kind in constraints)
+    asked: Asked = ask((predict, decide), (X_train, y_train), (X, y), bounds, free, n_samples, scale, rows, seed)
+    dealing = Dealing(thresholds == "per class", attack_train_ratio, repeats, seed)
+    finish = partial(label_finding, asked, dealing, (train_ids, ids), classes)
+    if attack == "noise":
+        return finish(tried=by_noise(asked, noise, copies, seed, step.part(0.02, 0.95), finish))
+    settings = Settings(max_iter, max(init_eval, 10_000), init_eval)
+    by_distance(asked, settings, seed, implementation, step.part(0.02, 0.95), finish)
+    return finish(allowed=free == constraints)

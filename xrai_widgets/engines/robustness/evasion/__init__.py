@@ -1,0 +1,5 @@
+"""Evasion: how far must an input be changed before the answer changes?"""
+
+from xrai_widgets.engines.robustness.evasion.evasion import evasion
+
+__all__ = ["evasion"]

@@ -1,0 +1,254 @@
+"""Evasion: how far must an input be changed before the answer changes?"""
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+
+from xrai_widgets.core import (
+    Array,
+    Constraint,
+    Finding,
+    Gradient,
+    Measure,
+    Predict,
+    Range,
+    Requires,
+    Step,
+    When,
+    assessment,
+    quiet,
+)
+from xrai_widgets.core.subject import Decode, Task
+from xrai_widgets.engines import _hop_skip_jump as hsj
+from xrai_widgets.engines._missing import Blanks
+from xrai_widgets.engines._problem import Best, Problem
+from xrai_widgets.engines._space import Space
+from xrai_widgets.engines.robustness.evasion import gradient_descent as pgd
+from xrai_widgets.engines.robustness.evasion.asked import asked_of_classes, asked_of_values, check_tolerance
+from xrai_widgets.engines.robustness.evasion.finding import evasion_finding, unsteady_finding
+from xrai_widgets.engines.robustness.evasion.parts import Attacked
+from xrai_widgets.engines.robustness.evasion.random_direction import CONTROLS
+from xrai_widgets.engines.robustness.evasion.run import AMONG_TREES, ITERATIONS, ON_TABLES, Budget, attack_all
+from xrai_widgets.engines.robustness.evasion.search import Knowledge
+
+_POOL = 1000  # real samples among which starting points are looked for
+_UNSTEADY = 0.01  # difference of answers for the same sample from which a change of answer says nothing
+
+
+@assessment(
+    title="Evasion attack and security curve",
+    measures=(
+        Measure("robust_accuracy", "higher", bound="upper", task="classification"),
+        Measure(
+            "stable_share",
+            "higher",
+            meaning="Samples whose prediction stays within the tolerance whatever allowed change of size ε they get. "
+            "Where there are few, look at the features that were changed, and smooth the model.",
+            bound="upper",
+            task="regression",
+        ),
+        Measure("median_distance", "higher", bound="upper"),
+        Measure("accuracy", "higher", task="classification"),
+    ),
+    tasks=("classification", "regression"),
+    reference="Chen, Jordan, Wainwright 2020, arXiv:1904.02144; Madry et al. 2018, arXiv:1706.06083",
+    labels_suffice=True,
+    missing="kept",
+    controls=CONTROLS,
+)
+def evasion(
+    predict: Predict,
+    X: Array,
+    y: Array,
+    bounds: Array,
+    constraints: tuple[Constraint, ...] = (),
+    X_train: Array | None = None,
+    gradient: Gradient | None = None,
+    linear: tuple[Array, Array] | None = None,
+    regions: Array | None = None,
+    thresholds: tuple[Array, ...] | None = None,
+    feature_names: tuple[str, ...] = (),
+    ids: Array | None = None,
+    classes: tuple[Any, ...] = (),
+    decode: Decode | None = None,
+    unstable: float = 0.0,
+    decide: Predict | None = None,
+    task: Task = "classification",
+    *,
+    attack: Annotated[
+        Literal["hop_skip_jump", "pgd"],
+        Requires("pgd", "gradient"),
+        "hop_skip_jump asks for labels only and fits every model; pgd follows gradients",
+    ] = "hop_skip_jump",
+    norm: Annotated[
+        Literal["l2", "linf"], "how the size of a change is measured: all features together, or the largest"
+    ] = "l2",
+    epsilon: Annotated[float, Range(0, 100), "size of change at which the headline accuracy is read"] = 0.1,
+    tolerance: Annotated[
+        float | None,
+        Range(1e-12, 1e12),
+        "regressions need it: by how much, in the unit of y, the prediction must change for it to count",
+    ] = None,
+    n_samples: Annotated[int, Range(2, 100_000), "how many of the test samples are attacked"] = 50,
+    scale: Annotated[Literal["range", "raw"], "sizes as shares of each feature's range, or in raw units"] = "range",
+    max_iter: Annotated[
+        int | None,
+        Range(1, 1000),
+        When("attack", "hop_skip_jump"),
+        f"steps along the decision boundary; automatic: {ITERATIONS} for images, {ON_TABLES} for tables, "
+        f"{AMONG_TREES} where the splits are known",
+    ] = None,
+    init_eval: Annotated[
+        int,
+        Range(1, 10_000),
+        When("attack", "hop_skip_jump"),
+        "questions per sample in the first step; grows with its root",
+    ] = 100,
+    max_eval: Annotated[
+        int, Range(1, 100_000), When("attack", "hop_skip_jump"), "most questions per sample in one step"
+    ] = 10_000,
+    init_size: Annotated[
+        int,
+        Range(1, 10_000),
+        When("attack", "hop_skip_jump"),
+        "random starts tried where no real sample of another class is known",
+    ] = 100,
+    epsilons: Annotated[
+        tuple[float, ...],
+        Range(1e-6, 1000),
+        When("attack", "pgd"),
+        "sizes at which the attack is run, until nothing stands",
+    ] = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8),
+    steps: Annotated[int, Range(1, 10_000), When("attack", "pgd"), "gradient steps per start"] = 40,
+    restarts: Annotated[
+        int, Range(1, 1000), When("attack", "pgd"), "starts per size: the sample itself, then random ones"
+    ] = 3,
+    implementation: Annotated[Literal["native", "art"], "whose code attacks; art is a slow second opinion"] = "native",
+    seed: Annotated[int, Range(0, 2**31 - 1), "of the choice of samples and of the attack"] = 0,
+    memory_limit: Annotated[float, Range(0.05, 64), "GB that the working arrays may take"] = 1.0,
+    step: Step = quiet,
+) -> Finding:
+    """Search the smallest change of each sample that changes the model's answer, and draw accuracy against its size.
+
+    Parameters
+    ----------
+    predict : callable
+        (n, …) → (n, k) class probabilities or one-hot labels; (n,) predictions of a regression.
+    X, y : array (n, …), array (n,)
+        Held-out samples and their labels, or values.
+    bounds : array (2, d)
+        Lowest and highest allowed value per feature.
+    constraints : tuple of Constraint, optional
+        What each column may hold; adversarial samples respect them.
+    X_train : array, optional
+        Real samples towards which is searched; without it those of X.
+    gradient : callable, optional
+        (X, y) → derivative of the cross-entropy, or of the prediction of a regression. Needed by ``pgd``.
+    linear, regions : optional
+        Weights of a linear model, leaves of a single tree: then the distances are exact, whatever the attack.
+    thresholds : tuple of arrays, optional
+        Where an ensemble of trees splits: where few splits lie in reach, all combinations are tried and it is exact.
+    feature_names, ids, classes, decode : optional
+        Names, and the way back to the user's own units.
+    unstable : float, optional
+        By how much answers for the same sample differ. From 0.01 on nothing is attacked: an answer that changes by
+        itself is no success of an attack.
+    decide : callable, optional
+        (n, …) → (n,) classes that the model answers with, where they are not the most probable ones. What an attack
+        must change is this answer.
+    task : {"classification", "regression"}
+        Of a regression is asked how far a sample must be moved until its prediction changes by more than ``tolerance``,
+        up or down, whatever its residual.
+
+    Returns
+    -------
+    Finding
+        ``accuracy`` on the attacked samples and ``robust_accuracy`` at ``epsilon`` (Wilson), ``found_share`` among the
+        rightly answered ones (Wilson), ``median_distance`` with an order-statistic interval in which "not found" counts
+        as farther than anything found. Tables: ``samples`` (status and distance), ``curve``, ``rows`` (changed
+        features in the user's own units). Arrays: ``index`` (rows of X that were drawn) and ``nearest`` (what each
+        became; NaN where nothing was found). Of a regression ``stable_share`` (Wilson), the samples whose prediction
+        stays within the tolerance at ``epsilon``, takes the place of both accuracies, and ``found_share`` is of all
+        samples.
+
+    Raises
+    ------
+    ValueError
+        if ``init_eval`` exceeds ``max_eval``.
+    NotApplicable
+        for a regression without ``tolerance``: the residuals of X propose one.
+
+    Interpretation
+    --------------
+    The curve shows the share of samples that are still answered rightly when every sample may be changed by up to ε. A
+    steep fall near 0 means that tiny changes, errors of measurement included, turn answers round. Of a regression it
+    shows the share of predictions that stay within the tolerance. A residual is no change: a prediction may be stable
+    and wrong.
+
+    Limitations
+    -----------
+    An attack gives an upper bound of the true distance: a stronger one may find less. "Not found" is the failure of
+    this attack within its budget, no proof of robustness. Changes inside the ranges and types of the columns may still
+    be impossible in the real world. Distances are exact for linear models and single trees on columns of numbers, and
+    for a sum of trees where few splits lie in reach of a sample; elsewhere they are what a search found.
+
+    Recommendations
+    ---------------
+    Look at which features the adversarial samples change and whether a client could change them. Limit model
+    complexity, train on perturbed samples, or reject inputs near the boundary; then attack again with a larger budget.
+    """
+    if init_eval > max_eval:
+        raise ValueError(f"init_eval must be at most max_eval = {max_eval}, got {init_eval}")
+    rng = np.random.default_rng(seed)
+    index = np.sort(rng.permutation(len(X))[:n_samples])
+    flat = X.reshape(len(X), -1).astype(np.float64)
+    others = flat if X_train is None else X_train.reshape(len(X_train), -1).astype(np.float64)
+    if (blanks := Blanks.of(bounds, flat, others)) is not None:
+        flat, others = blanks.fill(flat), blanks.fill(others)
+        predict, gradient = blanks.asking(predict), blanks.slopes(gradient)
+        decide = blanks.ruling(decide)
+    space = Space(bounds, constraints, scale, blanks)
+    rows = max(64, int(memory_limit * 1e9 / 8 / (12 * (flat.shape[1] + sum(len(c.categories) for c in constraints)))))
+    shaped = flat.reshape(X.shape)
+    check_tolerance(task, tolerance, predict, shaped, y, unstable)
+    if tolerance is None:
+        asked = asked_of_classes(predict, decide, gradient, linear, X[index], y[index])
+    else:
+        asked = asked_of_values(predict, gradient, linear, shaped, index, tolerance)
+    right, offsets = asked.right, None if asked.band is None else asked.band.offsets
+    problem = Problem(
+        predict=asked.predict,
+        space=space,
+        samples=flat[index[right]],
+        labels=asked.answers[right],
+        numbers=index[right],
+        shape=X.shape[1:],
+        norm=norm,
+        rows=rows,
+        decide=decide,
+        offsets=offsets,
+    )
+    attacked = Attacked(
+        problem=problem,
+        best=Best.nothing(problem),
+        index=index,
+        right=right,
+        y=y,
+        epsilon=epsilon,
+        feature_names=feature_names,
+        ids=np.arange(len(X)) if ids is None else ids,
+        classes=tuple(str(label) for label in classes) or tuple(map(str, range(asked.n_classes))),
+        decode=decode,
+        band=asked.band,
+    )
+    search = hsj.Settings(ITERATIONS, max_eval, init_eval, init_size)
+    budget = Budget(max_iter, search, pgd.Settings(epsilons, steps, restarts), seed, asked.n_classes)
+    said = f"The same rows get different answers: they differ by up to {unstable:.3g}."
+    if tolerance is None and unstable >= _UNSTEADY:
+        return unsteady_finding(attacked, f"{said} Nothing was attacked: an answer would change by chance alone.")
+    notes = [f"{said} Distances are no surer than that."] if unstable else []
+    notes += space.notes(flat[index])
+    pool = others[rng.permutation(len(others))[:_POOL]]
+    known = Knowledge(asked.gradient, asked.linear, regions, thresholds, pool)
+    notes += attack_all(attacked, budget, attack, implementation, known, step.part(0.02, 0.97), evasion_finding)
+    return evasion_finding(attacked, notes)

@@ -1,0 +1,195 @@
+"""What both kinds of evasion findings are made of: the state of the attack, distances, and tables of changes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from xrai_widgets.core import Array, Chart, Finding
+from xrai_widgets.core.subject import Decode
+from xrai_widgets.engines import _statistics as statistics
+from xrai_widgets.engines._band import Band
+from xrai_widgets.engines._problem import Best, Problem
+from xrai_widgets.engines.robustness.evasion.search import Search
+
+_SHOWN_ROWS = 200
+_SHOWN_FEATURES = 10
+
+
+@dataclass(eq=False)
+class Attacked:
+    """The samples, the state of the attack, and the names.
+
+    Parameters
+    ----------
+    problem, best
+        Over the rightly answered samples only: a wrong answer needs no attack.
+    index : int array
+        Rows of X that were drawn.
+    right : bool array
+        Which of them the model answers rightly.
+    search : Search, optional
+        What was tried beside the attack; says which distances are exact.
+    band : Band, optional
+        The tolerance of a regression: all samples are attacked, whatever their residuals.
+    """
+
+    problem: Problem
+    best: Best
+    index: Array
+    right: Array
+    y: Array
+    epsilon: float
+    feature_names: tuple[str, ...]
+    ids: Array
+    classes: tuple[str, ...]
+    decode: Decode | None
+    search: Search | None = None
+    band: Band | None = None
+
+    @property
+    def exact(self) -> bool:
+        """Whether no allowed change is nearer than what was found, for any of the samples."""
+        return self.search is not None and bool(self.search.exact.all())
+
+    @property
+    def standing(self) -> Array:
+        """Mask of the drawn samples that stand at ε."""
+        mask = np.zeros(len(self.index), dtype=bool)
+        mask[self.right] = self.best.distance > self.epsilon
+        return mask
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """What one kind of attack says of all drawn samples, beside distances.
+
+    Parameters
+    ----------
+    key : str
+        The value that is judged at ε: the share of the samples that stand.
+    estimates : mapping of str to Estimate
+        Over all drawn samples.
+    shares : mapping of str to array (n,)
+        What each sample adds to the estimates.
+    samples : DataFrame
+    height, title : str
+        Column and title of the security curve.
+    histogram : Chart
+        Of the distances.
+    """
+
+    key: str
+    estimates: dict[str, statistics.Estimate]
+    shares: dict[str, Array]
+    samples: pd.DataFrame
+    height: str
+    title: str
+    histogram: Chart
+
+
+def assembled(attacked: Attacked, told: Told, notes: list[str], *, finished: bool) -> Finding:
+    """Return the finding: what is told, how many changes were found and how far they are."""
+    best, n = attacked.best, len(attacked.index)
+    estimates = {**told.estimates, "found_share": statistics.wilson(int(best.found.sum()), len(best.found))}
+    counts = {**dict.fromkeys(told.estimates, n), "found_share": len(best.found)}
+    missing = int((~best.found).sum())
+    if missing:
+        notes = [
+            *notes,
+            f"For {missing} of {len(best.found)} samples nothing was found: that is no distance and no proof.",
+        ]
+    if len(best.found) and np.isfinite(np.median(best.distance)):
+        estimates["median_distance"], counts["median_distance"] = _median(best.distance), len(best.found)
+    else:
+        why = "nothing was found for half of the samples or more" if len(best.found) else "no sample was attacked"
+        notes = [*notes, f"No median distance: {why}."]
+    if not attacked.exact:
+        notes = [*notes, "The intervals cover the choice of the samples only, not what a stronger search would find."]
+    contributions = pd.DataFrame({"part": "X", "id": attacked.ids[attacked.index], **told.shares})
+    curve = Chart("curve", "line", "epsilon", y=told.height, low="low", high="high", title=told.title)
+    bounded = [key for key in (told.key, "median_distance") if key in estimates]
+    return Finding(
+        values={key: estimate.value for key, estimate in estimates.items()},
+        intervals={key: (estimate.low, estimate.high) for key, estimate in estimates.items()},
+        counts=counts,
+        tables={
+            "samples": told.samples,
+            "curve": _curve(best.distance, n, told.height),
+            "rows": _rows(attacked),
+            "contributions": contributions,
+        },
+        charts=(curve, told.histogram) if best.found.any() else (curve,),
+        arrays={**_images(attacked), "index": attacked.index, "nearest": _nearest(attacked)},
+        notes=tuple(notes),
+        bounds=dict.fromkeys(bounded, "exact") if attacked.exact and finished else {},
+    )
+
+
+def found_by(attacked: Attacked) -> Array:
+    """Return for each drawn sample which search found the nearest change; empty where none did."""
+    names = np.full(len(attacked.index), "", dtype=object)
+    if attacked.search is not None:
+        names[attacked.right] = np.where(attacked.best.found, attacked.search.method, "")
+    return names
+
+
+def _curve(distance: Array, n: int, height: str) -> pd.DataFrame:
+    """The share that stands just above every distance found, over all drawn samples."""
+    found = np.sort(distance[np.isfinite(distance)])
+    epsilon = np.r_[0.0, np.unique(found), found[-1] * 1.05] if len(found) else np.array([0.0])
+    standing = [int((distance > e).sum()) for e in epsilon]
+    rows = [{"epsilon": e, **statistics.wilson(k, n)._asdict()} for e, k in zip(epsilon, standing, strict=True)]
+    return pd.DataFrame(rows).rename(columns={"value": height})
+
+
+def _median(distance: Array) -> statistics.Estimate:
+    # np.quantile interpolates and turns inf into nan, so the infinite ones become "farther than all", then come back
+    far = 10.0 * float(distance[np.isfinite(distance)].max()) + 1.0
+    value, low, high = statistics.quantile(np.where(np.isfinite(distance), distance, far), 0.5)
+    return statistics.Estimate(value, max(low, 0.0), np.inf if high >= far else high)
+
+
+def _nearest(attacked: Attacked) -> Array:
+    """Return what each sample becomes (n, d), NaN where nothing was found, in the order of the table ``samples``."""
+    problem = attacked.problem
+    nearest = np.full((len(attacked.index), problem.samples.shape[1]), np.nan)
+    place, changed = attacked.best.reached(problem, attacked.right)
+    nearest[place] = problem.space.empty(changed)
+    return nearest
+
+
+def _rows(attacked: Attacked) -> pd.DataFrame:
+    """The most changed features of the broken samples, in the user's own units; images are kept as arrays instead."""
+    problem, best = attacked.problem, attacked.best
+    columns = ["id", "feature", "original", "adversarial", "change"]
+    found = np.flatnonzero(best.found)[:_SHOWN_ROWS]
+    if not len(found) or len(problem.shape) > 1:
+        return pd.DataFrame(columns=columns)
+    originals = problem.samples[found]
+    changed = problem.space.to_samples(best.points[found], originals)
+    names = list(attacked.feature_names) or [f"x{i}" for i in range(originals.shape[1])]
+    before, after = (_in_units(problem.space.empty(part), attacked.decode, names) for part in (originals, changed))
+    ids = attacked.ids[attacked.index[attacked.right][found]]
+    rows = []
+    for number, sample in enumerate(ids):
+        size = problem.space.share(changed[number], originals[number])
+        for column in np.argsort(-size, kind="stable")[:_SHOWN_FEATURES]:
+            if size[column] > 0:
+                cells = before.iat[number, column], after.iat[number, column]
+                rows.append((sample, names[column], *map(str, cells), size[column]))
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _in_units(samples: Array, decode: Decode | None, names: list[str]) -> pd.DataFrame:
+    return decode(samples) if decode is not None else pd.DataFrame(samples, columns=names).round(6)
+
+
+def _images(attacked: Attacked) -> dict[str, Array]:
+    problem, best = attacked.problem, attacked.best
+    found = np.flatnonzero(best.found)[:_SHOWN_ROWS]
+    if len(problem.shape) < 3 or not len(found):
+        return {}
+    originals = problem.samples[found]
+    changed = problem.space.to_samples(best.points[found], originals)
+    return {"original": originals.reshape(-1, *problem.shape), "adversarial": changed.reshape(-1, *problem.shape)}

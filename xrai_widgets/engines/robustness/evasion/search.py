@@ -1,0 +1,274 @@
+"""The searches that evasion runs beside the chosen attack, and the methods that are exact."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from xrai_widgets.core import Array, Gradient, Step
+from xrai_widgets.core.step import Partial
+from xrai_widgets.engines._problem import Best, Problem, settle
+from xrai_widgets.engines._search.answers import Answers, is_smooth
+from xrai_widgets.engines._search.boxes import negative_box
+from xrai_widgets.engines._search.contrast import Contrast
+from xrai_widgets.engines._search.coordinates import Budget, coordinate_search
+from xrai_widgets.engines._search.cube import shrink_cube
+from xrai_widgets.engines._search.differences import Differences
+from xrai_widgets.engines._search.filling import fill_gaps
+from xrai_widgets.engines._search.found import Found
+from xrai_widgets.engines._search.leaves import cross_leaves
+from xrai_widgets.engines._search.levels import Levels, enumerate_cells, snap
+from xrai_widgets.engines._search.memory import Memory
+from xrai_widgets.engines._search.nearby import probe, refine
+from xrai_widgets.engines._search.planes import cross_linear
+from xrai_widgets.engines._search.rule import led
+from xrai_widgets.engines._search.tangents import approach, polish
+from xrai_widgets.engines._search.towards import towards_samples
+from xrai_widgets.engines._search.trimming import trim
+
+_FINAL = 1e-5
+_FURTHER = (0.0, 1e-9, 1e-7, 1e-6, 1e-5)  # relative
+_GAIN = 1e-3  # relative: what is nearer by less was found already
+_MOVES, _LEVELS, _CHANGES = 500, 16, 30  # candidates for one change; values per number; numbers changed
+_MOST_COLUMNS = 200  # beyond, feature after feature costs more than it finds
+_WIDE = 4  # columns
+_AMONG_CELLS = 10  # real samples gone towards, where the splits are known
+_APPROACH, _POLISH = 15, 30  # steps from tangent plane to tangent plane
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is asked per sample, about."""
+
+    near: int = 50
+    coordinates: bool = True
+    flat: int = 2400  # random points where there are few columns
+    wide: int = 150  # and where there are many
+    rounds: int = 30
+
+
+@dataclass(eq=False)
+class Knowledge:
+    """What is known of the model from inside, and real samples.
+
+    Parameters
+    ----------
+    gradient, linear, regions, thresholds : optional
+        As in a Subject.
+    pool, classes : array (r, d), array
+        Real samples and what the model told of them (`Problem.told`).
+    """
+
+    gradient: Gradient | None
+    linear: tuple[Array, Array] | None
+    regions: Array | None
+    thresholds: tuple[Array, ...] | None
+    pool: Array
+    classes: Array = field(init=False)
+
+
+@dataclass(eq=False)
+class Search:
+    """Everything that is tried on the samples under attack.
+
+    Parameters
+    ----------
+    best : Best
+        Filled in place.
+    """
+
+    problem: Problem
+    best: Best
+    known: Knowledge
+    seed: int
+    step: Step
+    partial: Partial = None
+    contrast: Contrast = field(init=False)
+    found: Found = field(init=False)
+    _near: Found | None = field(default=None, init=False)
+    method: Array = field(init=False)
+    exact: Array = field(init=False)
+
+    def __post_init__(self) -> None:
+        problem = self.problem
+        low, high = negative_box(problem.samples, problem.space, None)
+        self.contrast = Contrast(
+            mode="PN",
+            answers=Answers(
+                problem.predict,
+                None if problem.offsets is None else problem.predict,
+                self.known.gradient,
+                problem.shape,
+                problem.rows,
+                decide=problem.decide,
+                memory=Memory.of(self.known.thresholds, problem.space, problem.rows),
+            ),
+            space=problem.space,
+            samples=problem.samples,
+            labels=problem.labels,
+            origins=problem.samples,
+            low=low,
+            high=high,
+            kappa=0.0,
+            beta=0.0,
+            price="linf" if problem.norm == "linf" else "elastic",
+            offsets=problem.offsets,
+        )
+        self.found = Found.untouched(self.contrast)
+        self.method = np.full(len(problem.samples), "", dtype=object)
+        self.exact = np.zeros(len(problem.samples), dtype=bool)
+
+    def solve(self) -> bool:
+        """Find the exact distances if the model is linear or a single tree; return whether all of them are."""
+        if self.known.linear is not None:
+            weights, bias = self.known.linear
+            bias = bias if self.problem.offsets is None else bias + self.problem.offsets
+            self.exact = cross_linear(self.contrast, self.found, weights, bias)
+        elif self.known.regions is not None:
+            self.exact = cross_leaves(self.contrast, self.found, self.known.regions, self.step, self.partial)
+        else:
+            return False
+        self._near = self.found.copy()
+        self.found.forget(self.contrast, ~self.exact)  # what is no optimum has another name
+        self._note("exact")
+        self.exact &= self.best.found == self.found.done
+        return bool(self.exact.all())
+
+    def learn_rule(self) -> None:
+        """Let scores lead to where the model's own rule, if it has one, changes its answer."""
+        answers, _ = led(self.contrast.answers, self.known.pool, self.known.classes, self.problem.space)
+        self.contrast = replace(self.contrast, answers=answers)
+
+    def attacked(self, name: str) -> None:
+        """Take over what an attack has put into ``best``."""
+        points = self.problem.space.to_samples(self.best.points, self.problem.samples)
+        owner = np.flatnonzero(self.best.found & (self.method == ""))
+        self.method[owner] = name
+        owner = np.flatnonzero(self.best.found)
+        if len(owner):
+            self.found.ask(self.contrast, points[owner], owner)
+
+    def run(self, effort: Effort) -> None:
+        """Search towards real samples, feature by feature, from threshold to threshold, and near the samples."""
+        contrast, found, step = self.contrast, self.found, self.step
+        if self._near is not None:
+            found.better(contrast, np.arange(len(found.cost)), self._near)
+            self._note("closed form")
+        levels = None if self.known.thresholds is None else Levels.of(self.known.thresholds, self.problem.space)
+        columns = int(contrast.moving.sum())
+        near = effort.near if levels is None else min(effort.near, _AMONG_CELLS)
+        pool, classes = self.known.pool, self.known.classes
+        owner, second = towards_samples(contrast, found, pool, classes, step.part(0.0, 0.15), near)
+        wide = contrast.part(owner)
+        if levels is not None:
+            snap(wide, second, levels, np.flatnonzero(second.done))
+        else:
+            refine(wide, second, 6, self.seed, step.part(0.15, 0.2), 8)
+        found.better(contrast, owner, second)
+        self._note("towards real samples")
+        table = len(contrast.span) <= _MOST_COLUMNS and len(self.problem.shape) == 1
+        slopes = (table or contrast.answers.gradient is not None) and levels is None
+        smooth = self._along_slopes(step.part(0.2, 0.6)) if slopes else None
+        if table and effort.coordinates and smooth is None:
+            self._feature_by_feature(levels, step.part(0.2, 0.65))
+        fill_gaps(smooth or contrast, found, pool, self._budget(levels), step.part(0.65, 0.7), self.partial)
+        self._note("missing numbers filled")
+        if levels is not None:
+            snap(contrast, found, levels, np.flatnonzero(found.done & (found.cost > 0)))
+            settled = enumerate_cells(contrast, found, levels)
+            self._note("cells between thresholds")
+            self.exact |= settled
+        probe(
+            contrast, found, effort.flat if columns <= _WIDE else effort.wide, self.seed, step.part(0.7, 0.85), levels
+        )
+        refine(contrast, found, effort.rounds, self.seed, step.part(0.85, 1.0), levels=levels)
+        if levels is not None:
+            snap(contrast, found, levels, np.flatnonzero(found.done & (found.cost > 0)))
+        self._note("near the sample")
+
+    def finish(self) -> None:
+        """Go back to just before the boundary."""
+        owner = np.flatnonzero(self.best.found & ~self.exact)
+        if len(owner):
+            settle(self.problem, self.best, self.best.points[owner], owner, _FINAL)
+
+    def _feature_by_feature(self, levels: Levels | None, step: Step) -> None:
+        contrast, found = self.contrast, self.found
+        if contrast.price == "elastic":
+            fresh = Found.untouched(contrast)  # it begins at the samples, whatever was found before
+            fresh.begin(contrast)
+            coordinate_search(contrast, fresh, self.known.pool, self._budget(levels), step.part(0.0, 0.8), self.partial)
+            found.better(contrast, np.arange(len(found.cost)), fresh)
+            trim(contrast, found, step.part(0.8, 1.0), rows=self.problem.rows, levels=levels)
+        else:
+            shrink_cube(contrast, found, _CHANGES, step)
+        self._note("feature by feature")
+
+    def _budget(self, levels: Levels | None) -> Budget:
+        width = len(self.contrast.span)
+        count = max(2, min(_LEVELS, _MOVES // max(1, width)))
+        return Budget(count, min(width, _CHANGES), self.problem.rows, levels)
+
+    def _along_slopes(self, step: Step) -> Contrast | None:
+        """Walk from tangent plane to tangent plane, where the model's answers are smooth; return the slopes' question.
+
+        None where they are not.
+        """
+        contrast, answers, space = self.contrast, self.contrast.answers, self.problem.space
+        if answers.gradient is None:
+            differences = Differences.of(space)
+            if not is_smooth(answers, differences, self.known.pool, self.seed):
+                return None
+            contrast = replace(contrast, answers=replace(answers, differences=differences))
+        approach(contrast, self.found, _APPROACH, step.part(0.0, 0.5))
+        polish(contrast, self.found, _POLISH, step.part(0.5, 1.0))
+        self._note("along slopes")
+        return contrast
+
+    def _note(self, method: str) -> None:
+        """Put what is found into ``best``, under the name of the method that found it."""
+        owner = np.flatnonzero(self.found.done)
+        if not len(owner):
+            return
+        space = self.problem.space
+        points = space.to_coordinates(self.found.points[owner])
+        distance = self.problem.distances(points, owner)
+        nearer = distance < self.best.distance[owner]
+        points, owner, distance = points[nearer], owner[nearer], distance[nearer]
+        origins, waiting = self.problem.origins[owner], np.arange(len(owner))
+        for further in _FURTHER:  # what lies just beyond the boundary may be rounded back on the way to coordinates
+            tried = origins[waiting] + (1 + further) * (points[waiting] - origins[waiting])
+            points[waiting] = tried
+            waiting = waiting[~self.problem.adversarial(tried, owner[waiting])]
+        broken = np.setdiff1d(np.arange(len(owner)), waiting)
+        points, owner = points[broken], owner[broken]
+        distance = self.problem.distances(points, owner)
+        self.method[owner[distance < self.best.distance[owner] * (1 - _GAIN)]] = method
+        self.best.take(points, owner, distance)
+
+
+def near_hits(problem: Problem, best: Best, epsilon: float, draws: int, seed: int) -> Array:
+    """Try plain noise of size ε on samples that stand at ε; put its hits into ``best`` and return whose they are."""
+    held = np.flatnonzero(best.distance > epsilon)
+    broken = np.zeros(len(problem.samples), dtype=bool)
+    if not len(held) or epsilon == 0:
+        return broken
+    width = problem.origins.shape[1]
+    noise = np.random.default_rng([seed, 1]).standard_normal((draws, width))  # the same for every sample
+    for first in range(0, draws * len(held), problem.rows):
+        draw, place = np.divmod(np.arange(first, min(first + problem.rows, draws * len(held))), len(held))
+        owner = held[place]
+        points = _noisy(problem, owner, epsilon, noise[draw])
+        hit = problem.adversarial(points, owner) & (problem.distances(points, owner) <= epsilon * (1 + 1e-9))
+        if hit.any():
+            settle(problem, best, points[hit], owner[hit], _FINAL)
+            broken[owner[hit]] = True
+    return broken
+
+
+def _noisy(problem: Problem, owner: Array, epsilon: float, noise: Array) -> Array:
+    """Return a change of size ε of each sample in the direction of the noise, cut at the ranges."""
+    noise = noise * problem.space.free
+    size = np.abs(noise).max(axis=1) if problem.norm == "linf" else np.linalg.norm(noise, axis=1)
+    low, high = problem.space.box_around(problem.origins[owner])
+    moved: Array = np.clip(problem.origins[owner] + epsilon * noise / np.maximum(size[:, None], 1e-12), low, high)
+    return moved

@@ -1,0 +1,1 @@
+"""A report as HTML, JSON and Markdown: a file each."""

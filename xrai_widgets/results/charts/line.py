@@ -1,0 +1,40 @@
+"""A step function ``y`` of ``x`` for each group, with a band between ``low`` and ``high``."""
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from xrai_widgets.core import Chart, Finding
+from xrai_widgets.results.charts import roc
+from xrai_widgets.results.charts.parts import DASHES, at, groups_of, named, styled
+from xrai_widgets.results.words import label
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def describe(chart: Chart, data: pd.DataFrame, finding: Finding) -> list[str]:
+    """Return where each line begins and ends."""
+    groups = groups_of(chart, data)
+    if roc.is_roc(chart):
+        return roc.describe(chart, groups, finding)
+    return [f"{named(name)}from {at(part, chart, 0)} to {at(part, chart, -1)}" for name, part in groups if len(part)]
+
+
+def draw(chart: Chart, data: pd.DataFrame, finding: Finding, axes: "Axes") -> None:
+    """Draw the lines with their bands; the curve of an attack as far as the samples reach."""
+    if roc.is_roc(chart):
+        roc.draw(chart, data, finding, axes)
+        return
+    for name, part, colour, dash in styled(groups_of(chart, data), DASHES):
+        axes.step(part[chart.x], part[chart.y], dash, where="post", color=colour, label=name or None)
+        if chart.low and chart.high:
+            x, low, high = part[[chart.x, chart.low, chart.high]].to_numpy(dtype=float).T
+            axes.fill_between(x, low, high, step="post", color=colour, alpha=0.2, linewidth=0)
+    if chart.log:
+        axes.set(xscale="log", yscale="log")
+    elif chart.high and data[chart.high].max() <= 1:
+        axes.set_ylim(-0.02, 1.02)
+    axes.set_ylabel(label(chart.y))
+    if chart.by:
+        axes.legend(frameon=False)

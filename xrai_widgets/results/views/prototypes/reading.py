@@ -1,0 +1,104 @@
+"""The first n prototypes of a run, with the weights that they had when there were n: nothing is computed anew."""
+
+import numpy as np
+import pandas as pd
+
+from xrai_widgets.core import Finding
+from xrai_widgets.results import words
+from xrai_widgets.results.exposed import png
+
+
+def most_prototypes(finding: Finding) -> int:
+    """Return the largest number of prototypes that the finding can answer for.
+
+    Raises
+    ------
+    ValueError
+        if it holds no path of weights.
+    """
+    if "weights_path" not in finding.arrays or "samples" not in finding.tables:
+        raise ValueError("the finding has no array weights_path: that of explanations.protodash has one")
+    path = finding.arrays["weights_path"]
+    if path.ndim < 2 or not path.size or np.isnan(path[..., 0, 0]).any():
+        raise ValueError("the weights of fewer prototypes are not known: implementation='native' gives them")
+    return int(path.shape[-1])
+
+
+def has_prototypes(finding: Finding) -> bool:
+    """Return whether a finding can answer for fewer prototypes."""
+    try:
+        return most_prototypes(finding) > 0
+    except ValueError:
+        return False
+
+
+def first_prototypes(finding: Finding, n: int) -> pd.DataFrame:
+    """Return the table ``samples`` of the first n prototypes (of each class), weights and shares those of n.
+
+    Its index is that of the table ``samples``.
+    """
+    most = most_prototypes(finding)
+    if not 1 <= n <= most:
+        raise ValueError(f"n must lie in [1, {most}], got {n}")
+    samples = finding.tables["samples"].reset_index(drop=True)
+    squares = finding.arrays["weights_path"].reshape(-1, most, most)
+    parts = []
+    for square, (_, group) in zip(squares, samples.groupby("explains", sort=False), strict=True):
+        found = group[group["order"] <= n].copy()
+        weights = square[min(n, len(group)) - 1, : len(found)]
+        found["weight"], found["share"] = weights, weights / weights.sum()
+        parts.append(found)
+    return pd.concat(parts)
+
+
+def contents_of_prototypes(finding: Finding, shown: pd.DataFrame) -> pd.DataFrame:
+    """Return prototypes in the user's own columns, one row for each of ``shown``; without columns for pictures."""
+    told = finding.tables.get("rows")
+    if told is None or told.empty:
+        return shown[[]]
+    parts = []
+    for name, group in shown.groupby("explains", sort=False):
+        own = told[told["explains"] == name] if "explains" in told.columns else told
+        columns = own.set_index("feature").drop(columns=["explains", "explained"], errors="ignore")
+        rows = columns.T.reindex(group["order"].astype(str)).fillna("not kept").set_index(group.index)
+        parts.append(rows)
+    found = pd.concat(parts).rename_axis(columns=None)
+    numbers = {name: pd.to_numeric(found[name], errors="coerce") for name in found.columns}
+    return found.assign(**{name: cells for name, cells in numbers.items() if cells.notna().all()})
+
+
+def pictures_of_prototypes(finding: Finding, shown: pd.DataFrame) -> list[str]:
+    """Return prototypes as data URIs, one for each of ``shown``; none for tables or where one is not kept."""
+    images = finding.arrays.get("prototypes")
+    if images is None or images.ndim != 4 or shown.index.max() >= len(images):
+        return []
+    return [png(images[place]) for place in shown.index]
+
+
+def similarity_to(finding: Finding, shown: pd.DataFrame) -> pd.DataFrame:
+    """Return how similar each feature is to the prototypes ``shown``: their mean by weight, then each of them."""
+    features = finding.tables.get("features")
+    if features is None or features.empty:
+        return pd.DataFrame()
+    parts = []
+    for name, group in shown.groupby("explains", sort=False):
+        own = features[features["explains"] == name] if "explains" in features.columns else features
+        kept = [str(order) for order in group["order"] if str(order) in own.columns]
+        weight = group["share"].to_numpy()[: len(kept)]
+        head = own[[column for column in ("explains", "feature") if column in own.columns]]
+        mean = own[kept].to_numpy() @ weight / max(float(weight.sum()), 1e-300)
+        parts.append(head.assign(similarity=mean).join(own[kept]))
+    return pd.concat(parts, ignore_index=True)
+
+
+def said_of_prototypes(finding: Finding, n: int) -> str:
+    """Return one sentence per class: how far the first n prototypes are from the explained samples."""
+    said = []
+    for name, group in finding.tables["curve"].groupby("explains", sort=False):
+        ours, random = (group[group["chosen by"] == by].set_index("n")["mmd2"] for by in ("ProtoDash", "random draws"))
+        last = min(n, int(ours.index.max()))
+        chance = words.number(float(random[last])) if last in random.index else ""
+        drawn = f"; as many samples drawn at random: {chance}" if chance else ""
+        whose = "" if name == "all" else f"{name}: "
+        said.append(f"{whose}MMD² {words.number(float(ours[last]))} with {last} prototypes{drawn}.")
+    return " ".join(said)

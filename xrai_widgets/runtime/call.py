@@ -1,0 +1,25 @@
+"""Call an engine, in this thread and process, with model functions that are guarded."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from xrai_widgets.core import Assessment, Finding, Subject
+from xrai_widgets.runtime.guard import Guard
+from xrai_widgets.runtime.output_check import OutputCheck
+from xrai_widgets.runtime.run_step import RunStep
+
+_GUARDED = ("predict", "decide", "logits", "gradient", "embed")
+
+
+def call_engine(subject: Subject, entry: Assessment, params: Mapping[str, Any], step: RunStep) -> Finding:
+    """Call the engine with guarded model functions, in this thread and process."""
+    fields = entry.inputs_of(subject)
+    checks = {
+        "predict": OutputCheck(probabilities=subject.task == "classification"),
+        "decide": OutputCheck("the model's own answers", classes=subject.n_classes),
+        **{key: OutputCheck(f"the model's {key}") for key in ("logits", "gradient", "embed")},
+    }
+    guarded = {key: Guard(fields[key], step.meter, checks.get(key)) for key in _GUARDED if fields.get(key) is not None}
+    finding: Finding = entry.engine(**(fields | guarded), **params, step=step)
+    step(1.0, "done")
+    return finding
