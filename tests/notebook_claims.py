@@ -192,8 +192,9 @@ def of_06_contrastive_digits(shown: dict[str, Any]) -> None:
     assert 1.15 < np.exp(shown["quick"]["kappa"]) < 1.25, "about 1.2 to 1"
     samples = shown["contrast"].table("samples")
     assert ((samples["answer"].astype(str) == "9") & (samples["pn_class"].astype(str) == "8")).any(), "a 9 into an 8"
-    assert (found["contrast"].arrays["pn_change"] > -1e-9).all(), "a PN may only add ink"
-    assert (found["both_ways"].arrays["pn_change"] < -1e-3).any(), "some pixels have lost ink"
+    added, either = (found[name].arrays["pn"] - found[name].arrays["original"] for name in ("contrast", "both_ways"))
+    assert (added > -1e-9).all(), "a PN may only add ink"
+    assert (either < -1e-3).any(), "some pixels have lost ink"
     assert of("both_ways", "median_pn_distance") < of("contrast", "median_pn_distance"), "still less is needed"
     assert of("likely", "median_pn_distance") > 2 * of("contrast", "median_pn_distance"), "PNs are much larger"
     assert of("likely", "pp_sparsity") > 2 * of("contrast", "pp_sparsity"), "PPs are more than a handful of pixels"

@@ -1,7 +1,7 @@
 """Every notebook runs from top to bottom, offline, and is committed without outputs.
 
-One run of each is enough: where there is a Chromium it is as an app (``browser/test_gallery.py``), else here. JupyterLab
-runs all of them, too, when slow tests are asked for.
+One run of each is enough: where there is a Chromium it is as an app (``browser/test_gallery.py``), else here. Among the
+slow tests JupyterLab runs all of them, too.
 """
 
 import json
