@@ -153,3 +153,53 @@ def of_04_compare_two_models(shown: dict[str, Any]) -> None:
     assert left[0] > after[0].finding.intervals["advantage"][1], "the pruned model does not have it to hide"
     assert np.mean(deep.predict(deep.X_train).argmax(axis=1) == deep.y_train) > 0.99, "right about its training data"
     assert np.mean(deep.predict(deep.X).argmax(axis=1) == deep.y) < 0.85
+
+
+def of_05_why_was_this_credit_refused(shown: dict[str, Any]) -> None:
+    """Claims of the notebook on a refused credit."""
+    assert len(shown["X"]) == 1000, "1,000 applicants"
+    assert shown["applicant"] in shown["refused"], "the model answers bad"
+    free, limited = ({*shown[name].table("rows").query("mode == 'PN'")["feature"]} for name in ("free", "why"))
+    assert "age" in free, "left to itself the search makes the applicant older"
+    assert not limited & set(shown["fixed"])
+    rows = shown["why"].table("rows")
+    of_him = rows[(rows["id"] == shown["applicant"]) & (rows["mode"] == "PN")]
+    assert {*of_him["feature"]} == {"duration_months", "credit_amount"}, "fewer months and a smaller amount"
+    assert (of_him["to"].astype(int) < of_him["from"].astype(int)).all()
+    held = {
+        row["applications"]: float(row["in all five (95 % interval)"].partition(": ")[2].partition("%")[0])
+        for row in shown["rows"]
+    }
+    just, safe, as_they_were = held.values()
+    assert 35 <= just <= 65, "about half of the changes that only just turn the answer hold"
+    assert safe > 85
+    assert as_they_were < 80, "for many of the refused, other random numbers would have been enough"
+    made = shown["xw"].compare(*shown["distances"]).table()
+    apart = made[made["measure"] == "median_pn_distance"].set_index("subject")["reading"]
+    assert apart["pruned forest"] == "higher, better"
+
+
+def of_06_contrastive_digits(shown: dict[str, Any]) -> None:
+    """Claims of the notebook on handwritten digits."""
+    import numpy as np
+
+    found = {name: shown[name].finding for name in ("contrast", "both_ways", "likely", "steps", "again")}
+
+    def of(name: str, key: str) -> float:
+        return float(found[name].values[key])
+
+    assert shown["network"].image_shape[-2:] == (8, 8), "8 × 8 digits"
+    assert 1.15 < np.exp(shown["quick"]["kappa"]) < 1.25, "about 1.2 to 1"
+    samples = shown["contrast"].table("samples")
+    assert ((samples["answer"].astype(str) == "9") & (samples["pn_class"].astype(str) == "8")).any(), "a 9 into an 8"
+    added, either = (found[name].arrays["pn"] - found[name].arrays["original"] for name in ("contrast", "both_ways"))
+    assert (added > -1e-9).all(), "a PN may only add ink"
+    assert (either < -1e-3).any(), "some pixels have lost ink"
+    assert of("both_ways", "median_pn_distance") < of("contrast", "median_pn_distance"), "still less is needed"
+    assert of("likely", "median_pn_distance") > 2 * of("contrast", "median_pn_distance"), "PNs are much larger"
+    assert of("likely", "pp_sparsity") > 2 * of("contrast", "pp_sparsity"), "PPs are more than a handful of pixels"
+    for key in ("pn_sparsity", "pp_sparsity"):
+        assert of("steps", key) < of("contrast", key), "PNs and PPs of the forest name fewer pixels"
+    asked = [[*shown[name].table("samples")["id"].unique()] for name in ("contrast", "again", "steps")]
+    assert asked[0] == asked[1] == asked[2], "the three models are asked about the same pictures"
+    assert of("again", "median_pn_distance") > of("contrast", "median_pn_distance"), "dirt is learnt to be dirt"

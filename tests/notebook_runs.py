@@ -9,15 +9,17 @@ from nbformat import NotebookNode
 from tests import notebook_claims
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
+LOOKED_AT = "What this page says in words was looked at."  # said by a last cell, after every other one has run
 
 
 def with_claims(path: Path) -> NotebookNode:
     """Return a notebook with a last cell that checks what it says in words: see `notebook_claims`."""
     notebook = nbformat.read(path, as_version=4)
     claims = getattr(notebook_claims, f"of_{path.stem}", None)
+    said = f"print({LOOKED_AT!r})"
     if claims is not None:
-        said = f"from typing import Any\n\n{getsource(claims)}\n\n{claims.__name__}(globals())"
-        notebook.cells.append(nbformat.v4.new_code_cell(said))
+        said = f"from typing import Any\n\n{getsource(claims)}\n\n{claims.__name__}(globals())\n{said}"
+    notebook.cells.append(nbformat.v4.new_code_cell(said))
     return notebook
 
 

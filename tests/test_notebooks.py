@@ -1,13 +1,13 @@
 """Every notebook runs from top to bottom, offline, and is committed without outputs.
 
-One run of each is enough: where there is a Chromium it is in JupyterLab (``browser/test_jupyterlab.py``), else here.
+One run of each is enough: where there is a Chromium it is as an app (``browser/test_gallery.py``), else here. Among the
+slow tests JupyterLab runs all of them, too.
 """
 
 import json
 import os
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import nbclient
 import pytest
@@ -31,7 +31,7 @@ def test_the_notebooks_that_were_promised_are_there() -> None:
     assert notebook_folder() == FOLDER
 
 
-@pytest.mark.skipif(IN_A_BROWSER, reason="they run in JupyterLab, where the same is looked at: tests/browser")
+@pytest.mark.skipif(IN_A_BROWSER, reason="they run as apps, where the same is looked at: tests/browser")
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
 def test_a_notebook_runs_without_an_error_or_a_warning(path: Path) -> None:
     """What it says in words holds for what it shows: see `notebook_claims`."""
@@ -63,29 +63,3 @@ def test_a_notebook_opens_with_a_title_and_a_sentence(path: Path) -> None:
     assert card.title
     assert card.sentence.endswith((".", "?", "!"))
     assert len(card.sentence) < 200
-
-
-@pytest.mark.slow
-def test_what_the_credit_notebook_says_in_words_is_what_it_shows() -> None:
-    notebook = json.loads((FOLDER / "05_why_was_this_credit_refused.ipynb").read_text(encoding="utf-8"))
-    shown: dict[str, Any] = {}
-    for cell in notebook["cells"]:
-        if cell["cell_type"] == "code":
-            exec("".join(cell["source"]), shown)
-    free, limited = ({*shown[name].table("rows").query("mode == 'PN'")["feature"]} for name in ("free", "why"))
-    assert "age" in free, "left to itself the search makes the applicant older"
-    assert not limited & set(shown["fixed"])
-    of_him = shown["why"].table("rows").query("id == @shown['applicant'] and mode == 'PN'")
-    assert {*of_him["feature"]} == {"duration_months", "credit_amount"}, "fewer months and a smaller amount"
-    assert (of_him["to"].astype(int) < of_him["from"].astype(int)).all()
-    held = {
-        row["applications"]: float(row["in all five (95 % interval)"].partition(": ")[2].partition("%")[0])
-        for row in shown["rows"]
-    }
-    just, safe, as_they_were = held.values()
-    assert 35 <= just <= 65, "about half of the changes that only just turn the answer hold"
-    assert safe > 85
-    assert as_they_were < 80, "for many of the refused, other random numbers would have been enough"
-    made = shown["xw"].compare(*shown["distances"]).table()
-    apart = made[made["measure"] == "median_pn_distance"].set_index("subject")["reading"]
-    assert apart["pruned forest"] == "higher, better"

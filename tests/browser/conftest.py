@@ -2,6 +2,7 @@
 
 import functools
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,8 +18,19 @@ pytest.importorskip("playwright")
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
 from tests.browser.served import Served, served, wait_until_served
-from tests.browser.shared import FAILED, AfreshPage, SharedPage, Visit, copy_afresh
+from tests.browser.shared import (
+    COMPARISON,
+    FAILED,
+    NOT_RUN,
+    AfreshPage,
+    SharedPage,
+    Visit,
+    copy_afresh,
+    write_claiming,
+)
 from tests.browser.watch import leave, seen, watched
+from tests.notebook_runs import LOOKED_AT
+from xrai_widgets.io.notebooks import notebook_folder
 
 expect.set_options(timeout=60_000)  # a busy machine is slow, and a page that is right ends the wait
 
@@ -102,22 +114,27 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 
 
 @pytest.fixture(scope="package")
-def afresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """Copies of notebooks whose last cell is run anew for each test."""
-    folder = tmp_path_factory.mktemp("afresh")
-    for name in ("00_start_here", "04_compare_two_models"):
-        copy_afresh(folder, name)
+def tutorials(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Copies of the notebooks, each of which ends with a check of what it claims; the first one is only its cells.
+
+    Of two, the last cell can be run anew for each test. Files may write notebooks of their own beside them.
+    """
+    folder = tmp_path_factory.mktemp("tutorials")
+    first, *others = sorted(notebook_folder().glob("*.ipynb"))
+    copy_afresh(folder, first.stem)
+    for path in others:
+        write_claiming(folder, path, afresh=path.name == COMPARISON)
     with served(folder, pool=0, idle=36_000) as server:
         yield server
 
 
 @pytest.fixture(scope="package")
-def first_app(browser: Browser, browser_context_args: dict[str, Any], afresh: Served) -> Iterator[AfreshPage]:
+def first_app(browser: Browser, browser_context_args: dict[str, Any], tutorials: Served) -> Iterator[AfreshPage]:
     def ready(page: Page) -> None:
         page.get_by_role("button", name="Run").wait_for()
         page.get_by_role("slider", name="cut on SHAPr").wait_for()
 
-    shared = AfreshPage(browser, browser_context_args, afresh.app("00_start_here"), ready)
+    shared = AfreshPage(browser, browser_context_args, tutorials.app("00_start_here"), ready)
     yield shared
     shared.leave()
 
@@ -129,15 +146,32 @@ def start_here(first_app: AfreshPage, request: pytest.FixtureRequest) -> Iterato
 
 
 @pytest.fixture(scope="package")
-def visit(browser: Browser, browser_context_args: dict[str, Any], gallery: str) -> Iterator[Visit]:
-    """Pages of the gallery, by the name of their notebook; each is loaded once for all who look at it."""
+def comparison(browser: Browser, browser_context_args: dict[str, Any], tutorials: Served) -> Iterator[AfreshPage]:
+    """The notebook that compares two models, with its last cell on the page."""
 
     def ready(page: Page) -> None:
-        page.get_by_role("button", name="Run").first.wait_for()
+        page.get_by_role("button", name=re.compile("^Run")).nth(1).wait_for()
+        page.locator(".xrai-comparison").nth(2).wait_for()
+
+    shared = AfreshPage(browser, browser_context_args, tutorials.app(COMPARISON.removesuffix(".ipynb")), ready)
+    yield shared
+    shared.leave()
+
+
+@pytest.fixture(scope="package")
+def visit(
+    browser: Browser, browser_context_args: dict[str, Any], tutorials: Served, comparison: AfreshPage
+) -> Iterator[Visit]:
+    """Pages of notebooks, by name; each is loaded once for all who look at it."""
+
+    def ready(page: Page) -> None:
+        page.get_by_text(LOOKED_AT).or_(page.get_by_text(NOT_RUN)).first.wait_for()
 
     @functools.cache
     def of(path: str) -> SharedPage:
-        pages.append(SharedPage(browser, browser_context_args, f"{gallery}voila/render/{path}", ready))
+        if path == COMPARISON:
+            return comparison
+        pages.append(SharedPage(browser, browser_context_args, f"{tutorials.url}voila/render/{path}", ready))
         return pages[-1]
 
     pages: list[SharedPage] = []

@@ -34,6 +34,7 @@ class Served:
     url: str
     process: "subprocess.Popen[bytes]"
     log_file: Path
+    folder: Path
 
     def app(self, name: str) -> str:
         return f"{self.url}voila/render/{name}.ipynb"
@@ -77,7 +78,7 @@ def served(folder: Path, log: Path | None = None, **options: object) -> Iterator
         process = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT)
         try:
             wait_until_served(f"http://127.0.0.1:{port}/", process)
-            yield Served(f"http://127.0.0.1:{port}/", process, log)
+            yield Served(f"http://127.0.0.1:{port}/", process, log, folder)
         finally:
             process.terminate()
             process.wait(60)

@@ -9,14 +9,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.rerun import BUTTON
 from tests.browser.served import write_notebook
 from tests.browser.watch import leave, watched
+from tests.notebook_runs import with_claims
 from xrai_widgets.io.notebooks import notebook_folder
 
+COMPARISON = "04_compare_two_models.ipynb"
+NOT_RUN = "This cell could not be run."
 FAILED = pytest.StashKey[bool]()  # whether what a test did last has failed
 _CELL = "from tests.browser.rerun import anew\n\nanew({source!r}, globals())"
 
@@ -31,6 +35,15 @@ def copy_afresh(folder: Path, name: str) -> None:
     """Write a copy of one of the package's notebooks whose last cell can be run anew from its page."""
     notebook = json.loads((notebook_folder() / f"{name}.ipynb").read_text(encoding="utf-8"))
     write_afresh(folder, name, *("".join(c["source"]) for c in notebook["cells"] if c["cell_type"] == "code"))
+
+
+def write_claiming(folder: Path, path: Path, *, afresh: bool) -> None:
+    """Write a copy of a notebook that ends with a check of what it says; its own last cell can be run anew."""
+    notebook = with_claims(path)
+    if afresh:
+        *_, last, _ = (cell for cell in notebook.cells if cell.cell_type == "code")
+        last.source = _CELL.format(source=last.source)
+    nbformat.write(notebook, folder / path.name)
 
 
 class SharedPage:

@@ -2,26 +2,13 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.served import Served
 from tests.browser.shared import AfreshPage
 
 LONG = 120_000
-
-
-@pytest.fixture(scope="module")
-def comparison(browser: Browser, browser_context_args: dict[str, Any], afresh: Served) -> Iterator[AfreshPage]:
-    def ready(page: Page) -> None:
-        page.get_by_role("button", name=re.compile("^Run")).nth(1).wait_for()
-        page.locator(".xrai-comparison").nth(2).wait_for()
-
-    shared = AfreshPage(browser, browser_context_args, afresh.app("04_compare_two_models"), ready)
-    yield shared
-    shared.leave()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.served import served
+from tests.browser.served import Served
 from tests.browser.shared import AfreshPage, write_afresh
 from tests.browser.test_accessibility import violations
 
@@ -36,18 +36,16 @@ INSIDE = """node => {
 
 
 @pytest.fixture(scope="module")
-def three(browser: Browser, browser_context_args: dict[str, Any], tmp_path_factory: Any) -> Iterator[AfreshPage]:
+def three(browser: Browser, browser_context_args: dict[str, Any], tutorials: Served) -> Iterator[AfreshPage]:
     """Three results, computed once; their views are made anew for each test."""
-    folder = tmp_path_factory.mktemp("contrast")
-    write_afresh(folder, "views", OUTCOMES, VIEWS)
+    write_afresh(tutorials.folder, "views", OUTCOMES, VIEWS)
 
     def ready(page: Page) -> None:
         expect(page.get_by_role("slider", name="prototypes")).to_be_visible(timeout=LONG)
 
-    with served(folder, pool=0) as server:
-        shared = AfreshPage(browser, browser_context_args, server.app("views"), ready)
-        yield shared
-        shared.leave()
+    shared = AfreshPage(browser, browser_context_args, tutorials.app("views"), ready)
+    yield shared
+    shared.leave()
 
 
 @pytest.fixture

@@ -1,11 +1,14 @@
 """The first thing a new user sees."""
 
+import re
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.shared import Visit
+from tests.browser.served import Served
+from tests.browser.shared import NOT_RUN, Visit
+from tests.notebook_runs import LOOKED_AT
 from xrai_widgets.io.notebooks import Card, notebook_folder, read_cards
 
 CARDS = read_cards(notebook_folder())
@@ -28,14 +31,21 @@ def test_a_card_opens_and_run_gives_a_verdict(page: Page, gallery: str) -> None:
     expect(board).to_contain_text("membership advantage")
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("card", CARDS[1:], ids=[card.path for card in CARDS[1:]])
-def test_every_notebook_is_an_app(visit: Visit, card: Card) -> None:
-    """Where tests of its own have looked at the page before, it is theirs."""
+def test_every_notebook_is_an_app_and_shows_what_it_says(visit: Visit, tutorials: Served, card: Card) -> None:
+    """What it says in words: see `notebook_claims`. A page that tests of its own have looked at before is theirs."""
     shared = visit(card.path)
     page = shared.show()
+    assert page.get_by_text(NOT_RUN).all_inner_texts() == [], tutorials.log[-5000:]
+    expect(page.get_by_text(LOOKED_AT)).to_be_visible()
     expect(page.get_by_role("button", name="Run").first).to_be_visible(timeout=120_000)
     expect(page.get_by_role("heading", name=card.title)).to_be_visible()
-    expect(page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']")).to_have_count(0)
+    kernel = re.search(r'"kernelId": "([\w-]+)"', page.content())
+    assert kernel
+    said = [line for line in tutorials.log.splitlines() if f"kernel {kernel[1]}: " in line]
+    warned = [line for line in said if "No such comm" not in line]  # a page that asks for a widget closed meanwhile
+    assert warned == [], "an app shows no warnings: its server logs them"
     assert page.locator(".jp-InputArea-editor").count() == 0, "the sources stay in the notebook"
     shared.leave()
 

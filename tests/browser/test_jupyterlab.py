@@ -14,8 +14,9 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.served import wait_until_served
-from tests.browser.shared import SharedPage
-from tests.notebook_runs import check, with_claims
+from tests.browser.shared import COMPARISON, SharedPage
+from tests.browser.test_contrast import OUTCOMES, VIEWS
+from tests.notebook_runs import LOOKED_AT, check, with_claims
 from tests.pace import slowness
 from tests.ports import free_port
 from xrai_widgets.io.notebooks import notebook_folder, read_cards
@@ -41,6 +42,7 @@ ANSWERED = """async () => {
 }"""
 RUN = "() => window.jupyterapp.commands.execute('notebook:run-all-cells')"
 NOTEBOOKS = [card.path for card in read_cards(notebook_folder())]
+ALWAYS = (NOTEBOOKS[0], COMPARISON)  # with the cells below, they show every kind of widget
 CELLS = (
     """
 from sklearn.datasets import load_breast_cancer
@@ -61,6 +63,11 @@ my_forest = RandomForestClassifier(20, random_state=0).fit(X_train, y_train)
     "board = Scoreboard()\nw.dlink((picker, 'subject'), (board, 'subject'))\n"
     "w.dlink((runner, 'outcomes'), (board, 'outcomes'))\nboard",
 )
+EXPLAINED = (
+    OUTCOMES,
+    VIEWS,
+    "from xrai_widgets.widgets import ConstraintEditor\n\nConstraintEditor(table, opened=True)",
+)
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +76,10 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("lab")
     for path in notebook_folder().glob("*.ipynb"):
         nbformat.write(with_claims(path), folder / path.name)
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell.strip()) for cell in CELLS])
-    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(notebook, folder / "linked.ipynb")
+    for name, cells in {"linked": CELLS, "views": EXPLAINED}.items():
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell.strip()) for cell in cells])
+        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        nbformat.write(notebook, folder / f"{name}.ipynb")
     port, token, log = free_port(), secrets.token_hex(8), (folder / "log").open("wb")
     environment = os.environ | {
         name: str(folder / name.lower())
@@ -120,14 +128,32 @@ def outputs(page: Page) -> Locator:
     return page.locator(".jp-NotebookPanel .jp-OutputArea")
 
 
+def of_the_page(page: Page) -> nbformat.NotebookNode:
+    return nbformat.from_dict(page.evaluate("() => window.jupyterapp.shell.currentWidget.content.model.toJSON()"))
+
+
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("name", NOTEBOOKS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(one, marks=() if one in ALWAYS else pytest.mark.slow) for one in NOTEBOOKS]
+)
 def test_every_notebook_runs_in_jupyterlab_without_an_error_or_a_warning(lab: Page, name: str) -> None:
-    """What it says in words holds for what it shows: see `notebook_claims`."""
+    """What it says in words holds for what it shows: by default, this is looked at in the gallery (`test_gallery`)."""
     open_and_run(lab, name)
     expect(outputs(lab).get_by_role("button", name=re.compile("^Run")).first).to_be_visible(timeout=LONG)
+    expect(outputs(lab).get_by_text(LOOKED_AT)).to_be_visible(timeout=5 * LONG)
     expect(lab.locator("[data-mime-type='application/vnd.jupyter.stderr']")).to_have_count(0)
-    check(nbformat.from_dict(lab.evaluate("() => window.jupyterapp.shell.currentWidget.content.model.toJSON()")))
+    check(of_the_page(lab))
+
+
+def test_explanations_and_limits_are_shown_in_jupyterlab(lab: Page) -> None:
+    """What notebooks that do not always run here show, and the others do not."""
+    open_and_run(lab, "views.ipynb")
+    area = outputs(lab)
+    expect(area.locator(".xrai-constraints")).to_be_visible(timeout=2 * LONG)
+    expect(area.locator(".xrai-contrast")).to_have_count(2)
+    expect(area.locator(".xrai-contrast .xrai-contrast-picture").first).to_be_visible()
+    expect(area.get_by_role("slider", name="prototypes")).to_be_visible()
+    check(of_the_page(lab))
 
 
 def test_the_users_model_is_found_and_components_in_different_cells_are_linked(lab: Page) -> None:
