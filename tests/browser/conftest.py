@@ -128,6 +128,12 @@ def start_here(first_app: AfreshPage, request: pytest.FixtureRequest) -> Iterato
     yield from first_app.for_one_test(request)
 
 
+@pytest.fixture
+def kept(first_app: AfreshPage, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """The first app as the test before it in the same file left it: for tests that change different things there."""
+    yield from first_app.for_one_test(request, lambda: first_app.kept(request.node.path))
+
+
 @pytest.fixture(scope="package")
 def visit(browser: Browser, browser_context_args: dict[str, Any], gallery: str) -> Iterator[Visit]:
     """Pages of the gallery, by the name of their notebook; each is loaded once for all who look at it."""
