@@ -145,4 +145,4 @@ class Kernels(AsyncMappingKernelManager):
 
     async def _is_back(self, kernel_id: str) -> bool:
         kernel: Any = self.get_kernel(kernel_id)
-        return kernel.ready.done() and (kernel.ready.exception() or await ensure_async(kernel.is_alive()))
+        return kernel.ready.done() and bool(kernel.ready.exception() or await ensure_async(kernel.is_alive()))
