@@ -55,27 +55,26 @@ def test_list_with_a_name_shows_the_parameters_of_the_signature() -> None:
         assert parameter.name in said
 
 
-def test_assess_prints_verdicts_writes_reports_and_exits_with_1_on_a_failure(tmp_path: Path) -> None:
+def test_assess_prints_verdicts_writes_reports_with_the_numbers_of_python_and_exits_with_1_on_a_failure(
+    tmp_path: Path, credit: Subject
+) -> None:
     out = [option for kind in ("html", "json", "md") for option in ("--out", str(tmp_path / f"r.{kind}"))]
-    said = typed("assess", "german_credit_forest", "--run", "privacy.membership_inference", *out)
+    runs = ("--run", "privacy.shapr", "--set", "privacy.shapr.n_neighbors=5", "--run", "privacy.membership_inference")
+    said = typed("assess", "german_credit_forest", *runs, *out)
     assert said.returncode == 1, said.stderr
     assert "■ fail" in said.stdout
     assert {file.name for file in tmp_path.iterdir()} == {"r.html", "r.json", "r.md"}
+    written = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["outcomes"][0]
+    outcome = assess(credit, "privacy.shapr", n_neighbors=5)
+    assert outcome.finding is not None
+    assert written["assessment"] == "privacy.shapr"
+    assert written["finding"]["values"] == outcome.finding.values
+    assert written["subject"] == outcome.subject
 
 
 def test_exit_code_0_when_nothing_fails() -> None:
     said = called("assess", "german_credit_pruned", "--run", "privacy.membership_inference")
     assert said.returncode == 0, said.stdout
-
-
-def test_the_command_line_gives_the_numbers_of_python(tmp_path: Path, credit: Subject) -> None:
-    file = tmp_path / "r.json"
-    typed("assess", "german_credit_forest", "--run", "privacy.shapr", "--set", "n_neighbors=5", "--out", str(file))
-    written = json.loads(file.read_text(encoding="utf-8"))["outcomes"][0]
-    outcome = assess(credit, "privacy.shapr", n_neighbors=5)
-    assert outcome.finding is not None
-    assert written["finding"]["values"] == outcome.finding.values
-    assert written["subject"] == outcome.subject
 
 
 @pytest.mark.parametrize("table", ["test.csv", "test.parquet"])

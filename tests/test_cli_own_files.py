@@ -76,7 +76,7 @@ def test_empty_cells_of_numbers_are_taken_as_in_python(folder: Path) -> None:
     skops.io.dump(model, folder / "gaps.skops")
     gaps.to_csv(folder / "gaps.csv", index=False)
     subject = xw.read_subject(folder / "gaps.skops", folder / "gaps.csv", target="y", split=0.5)
-    outcome = xw.assess(subject, "robustness.evasion", n_samples=10, max_iter=2)
+    outcome = xw.assess(subject, "robustness.evasion", n_samples=4, max_iter=2)
     assert outcome.finding is not None, outcome.reason
     line = as_command(outcome).removeprefix("xrai-widgets ")
     said = called(*shlex.split(line), "--out", "gaps.json", cwd=folder)
@@ -88,7 +88,7 @@ def test_empty_cells_of_numbers_are_taken_as_in_python(folder: Path) -> None:
     said = called(*shlex.split(line), *filling, "--out", "filled.json", cwd=folder)
     assert said.returncode in (0, 1), said.stderr
     made = xw.constrained(subject, {"a": {"fillable": True}})
-    again = xw.assess(made, "robustness.evasion", n_samples=10, max_iter=2)
+    again = xw.assess(made, "robustness.evasion", n_samples=4, max_iter=2)
     assert again.finding is not None
     assert any("may be filled" in note for note in again.finding.notes)
     assert values(folder / "filled.json") == {"values": again.finding.values, "subject": again.subject}

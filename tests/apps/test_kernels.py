@@ -48,3 +48,39 @@ def test_a_kernel_seen_for_the_first_time_outside_the_pool_is_not_ended(monkeypa
     kernels._started = {"one"}
     asyncio.run(kernels.cull_kernel_if_idle("one"))
     assert utcnow() - kernel.last_activity < timedelta(seconds=5)
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["it is back", "it could not be started"])
+def test_a_spare_kernel_that_died_is_ended_when_its_restart_is_over(
+    fails: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Jupyter refuses to end one that still starts, also when its process is there: it held a seat for a minute."""
+
+    async def restart() -> None:
+        loop = asyncio.get_running_loop()
+        alive, ended = False, asyncio.Event()
+
+        async def is_alive() -> bool:
+            return alive
+
+        async def end(kernel_id: str, **_: object) -> None:
+            assert kernel.ready.done(), "Jupyter would raise InvalidStateError"
+            ended.set()
+
+        kernel = SimpleNamespace(ready=loop.create_future(), is_alive=is_alive)
+        kernel.ready.set_result(None)  # of its first start
+        kernels = Kernels()
+        kernels._kernels["one"] = kernel
+        monkeypatch.setattr(kernels, "shutdown_kernel", end)
+        ending = asyncio.ensure_future(kernels._end("one"))
+        await asyncio.sleep(0.3)
+        assert not ended.is_set(), "it is dead, and would be started after all"
+        kernel.ready, alive = loop.create_future(), not fails
+        await asyncio.sleep(0.3)
+        assert not ended.is_set()
+        assert not ending.done()
+        kernel.ready.set_exception(OSError("no more processes")) if fails else kernel.ready.set_result(None)
+        await asyncio.wait_for(ending, 60)
+        assert ended.is_set()
+
+    asyncio.run(restart())

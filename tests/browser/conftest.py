@@ -145,6 +145,12 @@ def start_here(first_app: AfreshPage, request: pytest.FixtureRequest) -> Iterato
     yield from first_app.for_one_test(request)
 
 
+@pytest.fixture
+def kept(first_app: AfreshPage, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """The first app as the test before it in the same file left it: for tests that change different things there."""
+    yield from first_app.for_one_test(request, lambda: first_app.kept(request.node.path))
+
+
 @pytest.fixture(scope="package")
 def comparison(browser: Browser, browser_context_args: dict[str, Any], tutorials: Served) -> Iterator[AfreshPage]:
     """The notebook that compares two models, with its last cell on the page."""

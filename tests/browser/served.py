@@ -34,7 +34,7 @@ class Served:
     url: str
     process: "subprocess.Popen[bytes]"
     log_file: Path
-    folder: Path
+    folder: Path  # of its notebooks; one that is written there later is served, too
 
     def app(self, name: str) -> str:
         return f"{self.url}voila/render/{name}.ipynb"
@@ -69,13 +69,13 @@ def wait_until_served(url: str, process: "subprocess.Popen[bytes]", seconds: flo
 
 
 @contextmanager
-def served(folder: Path, log: Path | None = None, **options: object) -> Iterator[Served]:
+def served(folder: Path, log: Path | None = None, cwd: Path | None = None, **options: object) -> Iterator[Served]:
     """Serve the notebooks of a folder."""
     port = free_port()
     log = log or folder.parent / f"{folder.name}.log"
     with log.open("wb") as stream:
         command = [sys.executable, "-c", START, str(port), repr(options), str(folder)]
-        process = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, cwd=cwd)
         try:
             wait_until_served(f"http://127.0.0.1:{port}/", process)
             yield Served(f"http://127.0.0.1:{port}/", process, log, folder)

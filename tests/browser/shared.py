@@ -97,10 +97,10 @@ class SharedPage:
             leave(page)
             page.context.close()
 
-    def for_one_test(self, request: pytest.FixtureRequest) -> Iterator[Page]:
+    def for_one_test(self, request: pytest.FixtureRequest, show: Callable[[], Page] | None = None) -> Iterator[Page]:
         """Yield the page to a test; one that fails leaves none to the next."""
         try:
-            page = self.show()
+            page = (show or self.show)()
         except Exception:
             self.leave()
             raise
@@ -115,6 +115,8 @@ Visit = Callable[[str], SharedPage]  # the page of a notebook, by its name
 class AfreshPage(SharedPage):
     """The page of a notebook whose last cell can be run anew: every test finds it as if it had just been loaded."""
 
+    _kept_by: object = None
+
     def _loaded(self, page: Page) -> None:
         self._made = 0
         self._wait(page)
@@ -123,6 +125,22 @@ class AfreshPage(SharedPage):
         super()._tidy(page)
         page.get_by_role("button", name=BUTTON).click()
         self._wait(page)
+
+    def show(self) -> Page:
+        """Return the page, made anew."""
+        self._kept_by = None
+        return super().show()
+
+    def kept(self, by: object, first: Callable[[Page], None] | None = None) -> Page:
+        """Return the page as whoever keeps it left it; to others made anew, after a first step."""
+        if self._page is not None and self._kept_by == by:
+            super()._tidy(self._page)
+            return self._page
+        page = self.show()
+        if first is not None:
+            first(page)
+        self._kept_by = by
+        return page
 
     def _wait(self, page: Page) -> None:
         self._made += 1

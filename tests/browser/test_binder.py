@@ -40,7 +40,7 @@ def binder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         try:
             url = f"http://127.0.0.1:{port}/user/x/"
             wait_until_served(f"{url}api", process)
-            yield Served(url, process, log, ROOT / "notebooks")
+            yield Served(url, process, log, notebook_folder())
         finally:
             process.terminate()
             process.wait(60)

@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.test_accessibility import violations
+from tests.browser.test_accessibility import switch, violations
 
 LONG = 120_000
 
@@ -52,7 +52,7 @@ def test_limits_are_edited_told_and_applied(start_here: Page) -> None:
 
 
 def test_the_table_fits_its_column_and_has_no_violation_in_the_dark(start_here: Page) -> None:
-    start_here.emulate_media(color_scheme="dark")
+    switch(start_here, "dark")
     editor = unfolded(start_here)
     editor.get_by_role("button", name="more about credit_amount").click()
     for width in (1320, 600):

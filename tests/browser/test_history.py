@@ -2,18 +2,26 @@
 
 import re
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.served import wait_until_served
-from tests.ports import free_port
+from tests.browser.served import served, write_notebook
 
 LONG = 120_000
+CELL = """
+import numpy as np
+from sklearn.tree import DecisionTreeClassifier
+import xrai_widgets as xw
+
+rng = np.random.default_rng(0)
+X, y = rng.normal(size=(200, 3)), rng.integers(0, 2, 200)
+tree = DecisionTreeClassifier(random_state=0).fit(X[:100], y[:100])
+subject = xw.Subject.of(tree, X[100:], y[100:], X_train=X[:100], y_train=y[:100], name="memorised")
+xw.Workbench(subject, selection=("privacy.membership_inference",))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -24,36 +32,15 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def keeping(store: Path) -> Iterator[str]:
     """The address of a page whose server keeps outcomes in a file, named as a user would: by a relative path."""
-    port = free_port()
-    command = [
-        sys.executable,
-        "-m",
-        "xrai_widgets",
-        "serve",
-        "--no-browser",
-        "--pool",
-        "0",
-        "--port",
-        str(port),
-        "--store",
-        store.name,
-    ]
-    log = store.with_suffix(".log").open("wb")
-    process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=store.parent)
-    try:
-        wait_until_served(f"http://127.0.0.1:{port}/", process)
-        yield f"http://127.0.0.1:{port}/voila/render/00_start_here.ipynb"
-    finally:
-        process.terminate()
-        process.wait(60)
-        log.close()
+    write_notebook(store.parent / "apps", "mine", CELL)
+    with served(store.parent / "apps", cwd=store.parent, pool=0, store=store.name) as server:
+        yield server.app("mine")
 
 
 def visit(context: BrowserContext, address: str) -> Page:
     page = context.new_page()
     page.goto(address)
     page.get_by_role("button", name="Run").wait_for(timeout=120_000)
-    page.get_by_role("slider", name="cut on SHAPr").wait_for(timeout=LONG)
     page.locator(".jupyter-widgets").get_by_text("History", exact=True).first.click()
     return page
 
@@ -79,8 +66,8 @@ def test_run_close_the_tab_come_back_and_find_everything(
     expect(board).to_contain_text("from the store, 20")
     opens = page.get_by_role("button", name=re.compile("^Open "))
     expect(opens).to_have_count(2)
-    page.get_by_role("button", name=re.compile("^Open Membership inference on german_credit_forest, .*, fail")).click()
-    expect(page.get_by_text("Opened: Membership inference on german_credit_forest")).to_be_visible()
+    page.get_by_role("button", name=re.compile("^Open Membership inference on memorised, .*, fail")).click()
+    expect(page.get_by_text("Opened: Membership inference on memorised")).to_be_visible()
     expect(page.get_by_role("heading", name="Membership inference fail")).to_be_visible()
     run(page)
     expect(page.get_by_text("privacy.membership_inference: from the store, computed 20")).to_be_visible()
@@ -112,8 +99,8 @@ def sort_and_narrow_by_keys(page: Page) -> None:
     page.keyboard.press("Enter")
     expect(first).to_contain_text("SHAPr")
     chooser = page.get_by_label("show the runs of subject")
-    expect(chooser.locator("option")).to_have_text(["all", "german_credit_forest"])
-    chooser.select_option(label="german_credit_forest")
+    expect(chooser.locator("option")).to_have_text(["all", "memorised"])
+    chooser.select_option(label="memorised")
     expect(chooser).to_be_focused()
     expect(page.get_by_role("button", name=re.compile("^Open "))).to_have_count(3)
 

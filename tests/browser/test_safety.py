@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.served import ask, served, write_notebook
+from tests.browser.served import Served, ask, served, write_notebook
 
 OUTSIDE = """() => {
   const refused = [];
@@ -37,23 +37,19 @@ def test_a_page_cannot_reach_outside_hosts(browser: Browser, gallery: str, path:
     page.context.close()
 
 
-def test_what_breaks_in_the_server_is_an_id_on_the_page_and_a_traceback_in_its_log(
-    page: Page, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    folder = tmp_path_factory.mktemp("broken")
-    write_notebook(folder, "fine", "1 + 1")
-    with served(folder, pool=0) as server:
-        (folder / "broken.ipynb").write_text('{"secret": "swordfish"', encoding="utf-8")
-        response = page.goto(server.app("broken"))
-        assert response is not None
-        assert response.status == 400 or response.status >= 500
-        text = page.content()
-        assert "swordfish" not in text
-        assert str(folder) not in text
-        found = re.search(r"error (\w{8})", text)
-        assert found
-        assert "broken.ipynb" in server.log.partition(f"error {found[1]}")[2]
-        assert "Traceback" in server.log
+def test_what_breaks_in_the_server_is_an_id_on_the_page_and_a_traceback_in_its_log(page: Page, afresh: Served) -> None:
+    (afresh.folder / "broken.ipynb").write_text('{"secret": "swordfish"', encoding="utf-8")
+    response = page.goto(afresh.app("broken"))
+    assert response is not None
+    assert response.status == 400 or response.status >= 500
+    text = page.content()
+    assert "swordfish" not in text
+    assert str(afresh.folder) not in text
+    found = re.search(r"error (\w{8})", text)
+    assert found
+    logged = afresh.log.partition(f"error {found[1]}")[2]
+    assert "broken.ipynb" in logged
+    assert "Traceback" in logged
 
 
 def test_others_need_the_token_that_is_printed(page: Page, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.test_accessibility import violations
+from tests.browser.test_accessibility import switch, violations
 
 LONG = 120_000
 # from a step of the cut to the flags of the table, inside the page
@@ -80,30 +80,28 @@ def test_flags_counts_and_shares_follow_the_cut_within_a_tenth_of_a_second(start
     assert times[4] < 100, times
 
 
-def test_the_table_is_in_original_units_and_shows_more_when_asked(start_here: Page) -> None:
-    table = exposed(start_here)
+def test_the_table_is_in_original_units_and_shows_more_when_asked(kept: Page) -> None:
+    table = exposed(kept)
     expect(table.locator("tbody tr")).to_have_count(20)
     expect(table.get_by_role("columnheader", name="credit history")).to_have_count(1)
     expect(table.locator("tbody tr").first).to_contain_text("DM")
-    start_here.get_by_role("button", name="Show 80 more").click()
+    kept.get_by_role("button", name="Show 80 more").click()
     expect(table.locator("tbody tr")).to_have_count(100)
     table.get_by_role("button", name="age").press("Enter")
     expect(table.locator("th[aria-sort=descending]")).to_have_text(re.compile("age"))
-    start_here.set_viewport_size({"width": 420, "height": 900})
+    kept.set_viewport_size({"width": 420, "height": 900})
     # on a narrow screen its words keep their size
-    tick = start_here.locator(".xrai-histogram .xrai-axis")
-    start_here.wait_for_timeout(500)
+    tick = kept.locator(".xrai-histogram .xrai-axis")
+    kept.wait_for_timeout(500)
     height = tick.evaluate("node => node.getBoundingClientRect().height")
     assert height >= 11
 
 
-def test_the_zone_moves_with_the_threshold_and_the_report_shows_it_without_any_row(
-    start_here: Page, tmp_path: Path
-) -> None:
-    start_here.get_by_role("button", name=re.compile("^Run")).click()
-    slider = start_here.locator(".widget-slider", has_text="membership advantage").locator(".noUi-handle")
+def test_the_zone_moves_with_the_threshold_and_the_report_shows_it_without_any_row(kept: Page, tmp_path: Path) -> None:
+    kept.get_by_role("button", name=re.compile("^Run")).click()
+    slider = kept.locator(".widget-slider", has_text="membership advantage").locator(".noUi-handle")
     slider.wait_for(timeout=LONG)
-    zone = start_here.get_by_role("img", name=re.compile("^membership advantage"))
+    zone = kept.get_by_role("img", name=re.compile("^membership advantage"))
     expect(zone).to_have_attribute("aria-label", re.compile("lies in the unsafe zone"))
     limit = zone.locator("line[stroke-width='2.5']").first
     before = limit.get_attribute("x1")
@@ -113,8 +111,8 @@ def test_the_zone_moves_with_the_threshold_and_the_report_shows_it_without_any_r
         "aria-label", re.compile(r"Safe zone: ≤ 1\. The whole interval lies in the safe zone")
     )
     assert limit.get_attribute("x1") != before
-    with start_here.expect_download() as caught:
-        start_here.get_by_role("group", name="Report").get_by_role("button", name="HTML").click()
+    with kept.expect_download() as caught:
+        kept.get_by_role("group", name="Report").get_by_role("button", name="HTML").click()
     caught.value.save_as(tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert 'class="xrai-zone"' in text
@@ -122,16 +120,16 @@ def test_the_zone_moves_with_the_threshold_and_the_report_shows_it_without_any_r
     assert "checking account" not in text
 
 
-def test_pictures_have_a_text_alternative(start_here: Page) -> None:
-    start_here.emulate_media(color_scheme="dark")
-    start_here.get_by_label("built-in example").select_option(label="digits network")
-    expect(start_here.get_by_text("images 1×8×8")).to_be_visible(timeout=LONG)
-    start_here.get_by_role("checkbox", name="Membership inference", exact=True).uncheck()
-    start_here.get_by_role("checkbox", name="SHAPr membership exposure").check()
-    start_here.get_by_role("button", name=re.compile("^Run")).click()
-    picture = exposed(start_here).get_by_role("img", name=re.compile(r"^sample \d+, class \d$"))
+def test_pictures_have_a_text_alternative(kept: Page) -> None:
+    switch(kept, "dark")
+    kept.get_by_label("built-in example").select_option(label="digits network")
+    expect(kept.get_by_text("images 1×8×8")).to_be_visible(timeout=LONG)
+    kept.get_by_role("checkbox", name="Membership inference", exact=True).uncheck()
+    kept.get_by_role("checkbox", name="SHAPr membership exposure").check()
+    kept.get_by_role("button", name=re.compile("^Run")).click()
+    picture = exposed(kept).get_by_role("img", name=re.compile(r"^sample \d+, class \d$"))
     expect(picture.first).to_be_visible(timeout=LONG)
     expect(picture).to_have_count(20)
-    exposed(start_here).get_by_role("checkbox").first.check()
-    expect(marks(start_here)).to_have_count(1)
-    assert violations(start_here) == []
+    exposed(kept).get_by_role("checkbox").first.check()
+    expect(marks(kept)).to_have_count(1)
+    assert violations(kept) == []

@@ -2,22 +2,28 @@
 
 import json
 import re
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.shared import AfreshPage
+
 LONG = 120_000
 LATER = (date.today() + timedelta(days=40)).isoformat()
 
 
 @pytest.fixture
-def failing(start_here: Page) -> Page:
-    """The first app, after a run whose membership advantage fails."""
-    start_here.get_by_role("button", name=re.compile("^Run")).click()
-    expect(start_here.locator(".xrai-scoreboard .xrai-fail").first).to_be_visible(timeout=LONG)
-    return start_here
+def failing(first_app: AfreshPage, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """The first app, after a run whose membership advantage fails; one run for all tests here."""
+
+    def run(page: Page) -> None:
+        page.get_by_role("button", name=re.compile("^Run")).click()
+        expect(page.locator(".xrai-scoreboard .xrai-fail").first).to_be_visible(timeout=LONG)
+
+    yield from first_app.for_one_test(request, lambda: first_app.kept(request.node.path, run))
 
 
 def saved(page: Page, folder: Path) -> dict[str, object]:

@@ -1,8 +1,12 @@
-"""A process that runs plans into a store until it is killed, and says what has ended. Not a test: one starts it."""
+"""A process whose children run plans into a store until they are killed, and say what has ended.
+
+Not a test: one starts it. What a child needs is imported once, before it begins.
+"""
 
 import hashlib
 import importlib
 import json
+import os
 import sys
 from typing import Annotated, Any
 
@@ -12,6 +16,8 @@ import pandas as pd
 import xrai_widgets as xw
 from xrai_widgets.core import Outcome, Predict, Step, Subject
 from xrai_widgets.io.outcomes import outcome_to_dict
+
+ENDED = "\0ended "  # begins what is said of a child that has ended, also where it was killed within a line
 
 
 def digest(outcome: Outcome) -> str:
@@ -34,12 +40,22 @@ def hear(news: Any) -> None:
         print(digest(news), news.unsaved, flush=True)
 
 
-if __name__ == "__main__":
-    place, start = sys.argv[1], int(sys.argv[2])
-    xw.assessment(title="large")(large)
+def run(place: str, start: int) -> None:
+    """Say one's process id, and run until killed."""
     X = np.zeros((3, 1))
     subject = Subject.of(lambda X: np.full((len(X), 2), 0.5), X, np.array([0, 1, 0]), classes=(0, 1))
     plan = [("custom.large", {"seed": start + number}) for number in range(10_000)]
-    importlib.import_module("xrai_widgets.runtime.store_database")  # so that the moments lie in the run
-    print("ready", flush=True)
+    print(os.getpid(), flush=True)
     xw.run_plan(subject, plan, store=xw.Store(place, patience=30), each=hear)
+
+
+if __name__ == "__main__":
+    xw.assessment(title="large")(large)
+    importlib.import_module("xrai_widgets.runtime.store_database")  # so that the moments lie in the run
+    for line in sys.stdin:
+        child = os.fork()
+        if not child:
+            run(*json.loads(line))
+            os._exit(1)
+        _, status = os.waitpid(child, 0)
+        print(f"{ENDED}{os.waitstatus_to_exitcode(status)}", flush=True)

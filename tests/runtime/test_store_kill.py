@@ -1,36 +1,52 @@
 """``kill -9`` at random moments: what was reported as ended is in the store, whole, and the database opens."""
 
+import json
+import os
 import random
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.runtime.killed import digest
+from tests.runtime.killed import ENDED, digest
 from xrai_widgets.runtime.store import Store
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no kill -9")
 
 
-def run_and_kill(place: str, start: int, seconds: float, at_once: bool) -> list[str]:
+@contextmanager
+def runner() -> "Iterator[subprocess.Popen[str]]":
+    """The process whose children are killed."""
+    command = [sys.executable, "-m", "tests.runtime.killed"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield process
+
+
+def run_and_kill(parent: "subprocess.Popen[str]", place: str, start: int, seconds: float, at_once: bool) -> list[str]:
     """Let a process run plans, kill it that long after its first report, and return what it reported.
 
     ``at_once`` does not wait for a report: it may be killed while it makes the store.
     """
-    command = [sys.executable, "-m", "tests.runtime.killed", place, str(start)]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert child.stdout is not None
-    with child, child.stdout:
-        assert child.stdout.readline() == "ready\n"
-        said = "" if at_once else child.stdout.readline()
-        timer = threading.Timer(seconds, child.kill)
-        timer.start()
-        said += child.stdout.read()
-        timer.join()
-        assert child.wait(10) == -signal.SIGKILL, "it ended before it was killed"
+    assert parent.stdin is not None
+    assert parent.stdout is not None
+    print(json.dumps([place, start]), file=parent.stdin, flush=True)
+    child = int(parent.stdout.readline())
+    said = "" if at_once else parent.stdout.readline()
+    assert ENDED not in said
+    timer = threading.Timer(seconds, os.kill, [child, signal.SIGKILL])
+    timer.start()
+    while ENDED not in said:
+        more = parent.stdout.readline()
+        assert more, "the process is there for the next one"
+        said += more
+    timer.join()
+    said, _, code = said.partition(ENDED)
+    assert int(code) == -signal.SIGKILL, "it ended before it was killed"
     # a line without its end was not fully said
     return said[: said.rfind("\n") + 1].splitlines()
 
@@ -39,19 +55,22 @@ def kill_often(places: list[str], kills: int) -> int:
     """Kill, look, and kill again; return how many outcomes were reported in all."""
     chance = random.Random(kills)
     reported: dict[str, list[str]] = {}
-    for number in range(kills):
-        place = places[number % len(places)]
-        told = reported.setdefault(place, [])
-        at_once = number < len(places)
-        moment = chance.uniform(0, 0.4 if at_once else 1.0)
-        told += [line.strip() for line in run_and_kill(place, number * 100_000, moment, at_once)]
-        store = Store(place)
-        found = [digest(store.load(kept.number)) for kept in store.history(most=100_000)]  # raises if one is damaged
-        assert len(found) == len(store), "a summary is damaged"
-        assert set(told) <= set(found), "reported as ended but not in the store"
-        # one more may have been written and killed before it could be reported
-        assert len(found) <= len(told) + number // len(places) + 1
-        store.close()
+    with runner() as parent:
+        for number in range(kills):
+            place = places[number % len(places)]
+            told = reported.setdefault(place, [])
+            at_once = number < len(places)
+            moment = chance.uniform(0, 0.4 if at_once else 1.0)
+            told += [line.strip() for line in run_and_kill(parent, place, number * 100_000, moment, at_once)]
+            store = Store(place)
+            found = [
+                digest(store.load(kept.number)) for kept in store.history(most=100_000)
+            ]  # raises if one is damaged
+            assert len(found) == len(store), "a summary is damaged"
+            assert set(told) <= set(found), "reported as ended but not in the store"
+            # one more may have been written and killed before it could be reported
+            assert len(found) <= len(told) + number // len(places) + 1
+            store.close()
     return sum(map(len, reported.values()))
 
 

@@ -190,10 +190,10 @@ def test_traps_that_come_through_the_upload_are_refused_or_reset_in_a_cell(tmp_p
     piped = Pipeline([("s", StandardScaler()), ("t", DecisionTreeClassifier())])
     piped.fit(FRAME[["age", "income"]][:40], FRAME["risk"][:40]).memory = str(tmp_path / "cache")
     page = OwnModel()
+    give(page.data, "t.csv", FRAME[40:])
     for model, name in ((reads, "reads.skops"), (piped, "piped.skops")):
         skops.io.dump(model, tmp_path / name)
         give(page.model, name, (tmp_path / name).read_bytes())
-        give(page.data, "t.csv", FRAME[40:])
         settle(page)
         if model is reads:
             assert "has input='filename', and cells of the table are opened as files" in page.model.error

@@ -133,11 +133,16 @@ class Kernels(AsyncMappingKernelManager):
                     self.fill_if_needed(delay=0, notebook_name=notebook)  # type: ignore[attr-defined] # Voilà's
 
     async def _end(self, kernel_id: str) -> None:
-        """End a kernel that is just being restarted: one that is ended before it is back would be started after all."""
-        for _ in range(100):
-            back = kernel_id not in self or await ensure_async(self.get_kernel(kernel_id).is_alive())
-            if back:
-                break
+        """End a kernel that is just being restarted, as soon as that is done.
+
+        One that is ended before it is back would be started after all, and Jupyter refuses while it still starts.
+        """
+        patience = time.monotonic() + self.absence
+        while kernel_id in self and not await self._is_back(kernel_id) and time.monotonic() < patience:
             await asyncio.sleep(0.1)
         if kernel_id in self:
             await ensure_async(self.shutdown_kernel(kernel_id, now=True))  # type: ignore[no-untyped-call]
+
+    async def _is_back(self, kernel_id: str) -> bool:
+        kernel: Any = self.get_kernel(kernel_id)
+        return kernel.ready.done() and bool(kernel.ready.exception() or await ensure_async(kernel.is_alive()))
