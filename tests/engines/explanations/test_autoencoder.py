@@ -13,6 +13,8 @@ from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.explanations import _autoencoder, _search
 from xrai_widgets.engines.explanations._autoencoder import Autoencoder, train_autoencoder
 
+pytestmark = pytest.mark.usefixtures("without_controls")
+
 pytest.importorskip("torch")
 
 

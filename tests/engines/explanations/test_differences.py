@@ -19,6 +19,8 @@ from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.explanations import cem
 from xrai_widgets.models.adapted import softmax
 
+pytestmark = pytest.mark.usefixtures("without_controls")
+
 Tables = tuple[Array, Array]
 
 

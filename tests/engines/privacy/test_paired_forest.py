@@ -13,6 +13,8 @@ from xrai_widgets.core import Array, Finding, Subject, quiet
 from xrai_widgets.engines.privacy._paired_forest import Pairs, bootstraps_of
 from xrai_widgets.runtime import Meter, RunStep, assess, run
 
+pytestmark = pytest.mark.usefixtures("without_controls")
+
 PAIRED: dict[str, Any] = {"forest": "paired bootstraps", "strict": True}
 
 

@@ -24,6 +24,8 @@ from xrai_widgets.engines.privacy import pdtp
 from xrai_widgets.engines.privacy._leave_one_out import closed_form, everywhere
 from xrai_widgets.runtime import Meter, RunStep, assess, run
 
+pytestmark = pytest.mark.usefixtures("without_controls")
+
 SHARP = {"tol": 1e-8, "max_iter": 10_000, "solver": "newton-cholesky"}
 CLASSIFIERS = (
     KNeighborsClassifier(3),

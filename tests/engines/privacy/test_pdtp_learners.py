@@ -25,6 +25,8 @@ from xrai_widgets.engines.privacy import pdtp
 from xrai_widgets.engines.privacy._leave_one_out import closed_form, everywhere
 from xrai_widgets.runtime import assess
 
+pytestmark = pytest.mark.usefixtures("without_controls")
+
 PDTP = "privacy.pdtp"
 
 
