@@ -46,7 +46,7 @@ def membership(credit: Subject) -> Outcome:
 
 @pytest.fixture(scope="module")
 def evasion(forest: Subject) -> Outcome:
-    return assess(forest, "robustness.evasion", n_samples=10, max_iter=3)
+    return assess(forest, "robustness.evasion", n_samples=10, max_iter=1)
 
 
 def until(true: Callable[[], Any], job: Any = None, timeout: float = 120) -> None:
@@ -246,25 +246,33 @@ def test_the_same_button_cancels_within_a_second_and_keeps_what_was_done(credit:
     assert runner.outcomes[1].finding is not None
 
 
-def test_progress_and_time_left_are_shown() -> None:
-    runner = Runner(small_credit(), (("robustness.evasion", {"n_samples": 10, "max_iter": 20}),))
-    seen: list[str] = []
-    runner.status.observe(lambda change: seen.append(change["new"]), "value")
-    runner.run()
-    assert runner.wait(60)
-    assert any(" left" in text for text in seen)
-    assert any("HopSkipJump iteration" in text for text in seen)
+Seen = tuple[list[str], list[str]]
 
 
-def test_partial_results_are_shown_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.modules["xrai_widgets.runtime.run_step"], "_PARTIAL_PERIOD", 0.2)
-    runner = Runner(small_credit(), (("robustness.evasion", {"n_samples": 10, "max_iter": 20}),))
-    seen: list[str] = []
-    runner._partial.observe(lambda change: seen.append(change["new"]), "value")
-    runner.run()
-    assert runner.wait(60)
-    assert any("So far, not finished" in text and "robust accuracy" in text for text in seen)
+@pytest.fixture(scope="module")
+def seen() -> Seen:
+    """What a runner says while it runs: its status, and what was found so far."""
+    said: Seen = [], []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys.modules["xrai_widgets.runtime.run_step"], "_PARTIAL_PERIOD", 0.2)
+        runner = Runner(small_credit(), (("robustness.evasion", {"n_samples": 10, "max_iter": 20}),))
+        for part, texts in zip((runner.status, runner._partial), said, strict=True):
+            part.observe(lambda change, texts=texts: texts.append(change["new"]), "value")
+        runner.run()
+        assert runner.wait(120)
     assert runner._partial.value == ""
+    return said
+
+
+def test_progress_and_time_left_are_shown(seen: Seen) -> None:
+    status, _ = seen
+    assert any(" left" in text for text in status)
+    assert any("HopSkipJump iteration" in text for text in status)
+
+
+def test_partial_results_are_shown_while_it_runs(seen: Seen) -> None:
+    _, partial = seen
+    assert any("So far, not finished" in text and "robust accuracy" in text for text in partial)
 
 
 def test_news_of_a_cancelled_run_does_not_speak_into_the_next(forest: Subject) -> None:
