@@ -1,5 +1,6 @@
 """Components in plain Python: each works alone and talks through traits."""
 
+import gc
 import sys
 import time
 from collections.abc import Callable
@@ -314,10 +315,11 @@ def test_the_slider_rejudges_within_100_ms_and_runs_nothing(membership: Outcome)
     assert view.wait(30), "pictures are drawn in a thread of their own, which would be measured, too"
     assert "■</span>fail" in slider.verdict.value
     took = []
+    gc.collect()  # what other tests have left is not swept up on this clock
     for value in np.linspace(0.7, 0.95, 20):
-        began = time.process_time()
+        began = time.thread_time()
         slider.slider.value = value
-        took.append(time.process_time() - began)
+        took.append(time.thread_time() - began)
     assert max(took) < 0.1
     assert "●</span>pass" in slider.verdict.value
     assert "●</span>pass" in board.view.value
