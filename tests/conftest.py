@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 os.environ["XRAI_STORE"] = "none"  # no test reads or writes the history of whoever runs it
@@ -16,7 +17,8 @@ import pytest
 
 import xrai_widgets.engines  # noqa: F401 - fills the catalog
 from tests import groups
-from xrai_widgets.core import Subject
+from xrai_widgets.core import Assessment, Subject
+from xrai_widgets.core.assessment import _registry, registered
 from xrai_widgets.data import examples
 
 ROOT = Path(__file__).parent.parent
@@ -83,6 +85,18 @@ def digits() -> Subject:
 def regression() -> Subject:
     """A regression tree."""
     return examples.load("diabetes_tree")
+
+
+@pytest.fixture(scope="session")
+def assessments_alone() -> dict[str, Assessment]:
+    return {name: replace(entry, controls=()) for name, entry in registered().items() if entry.controls}
+
+
+@pytest.fixture
+def without_controls(monkeypatch: pytest.MonkeyPatch, assessments_alone: dict[str, Assessment]) -> None:
+    """Assessments measure the model alone: what they measure beside it takes most of the time and has its own tests."""
+    for name, entry in assessments_alone.items():
+        monkeypatch.setitem(_registry, name, entry)
 
 
 @pytest.fixture

@@ -19,6 +19,8 @@ from xrai_widgets.engines._search.boxes import negative_box
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.robustness import evasion
 
+pytestmark = pytest.mark.usefixtures("without_controls")
+
 RNG = np.random.default_rng(11)
 TINY = 1e-5  # beyond a threshold: models compare in float32
 FILL = {name: {"fillable": True} for name in ("x0", "x1", "x2")}

@@ -1,6 +1,6 @@
-"""Asks Keras models on torch in a process of its own, prints what it found: ``python -m tests.models.on_keras WAY``.
+"""Asks Keras models on torch in a process of its own, prints what it found: ``python -m tests.models.on_keras``.
 
-As the torch modules that they are there, or (``batches``) as they are asked on every other library.
+As the torch modules that they are there (``module``), and (``batches``) as they are asked on every other library.
 """
 
 import json
@@ -56,20 +56,28 @@ def subjects(keras: Any) -> dict[str, tuple[Any, Any, Any]]:
 
 
 def main() -> None:
-    """Print JSON."""
+    """Print JSON: what was found, by the way of asking."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import keras
+
+    from xrai_widgets.models import adapt
+
+    found = {"module": asked(keras)}
+    adapt.is_torch_module = lambda _: False
+    found["batches"] = asked(keras)
+    print(json.dumps(found))
+
+
+def asked(keras: Any) -> dict[str, Any]:
+    """Return what the models answer, and what is known of them."""
     import cloudpickle
     import pandas as pd
 
     from xrai_widgets.core import Subject
-    from xrai_widgets.models import adapt
     from xrai_widgets.runtime import run
 
-    if sys.argv[1] == "batches":
-        adapt.is_torch_module = lambda _: False
-    found: dict[str, Any] = {"way": sys.argv[1], "far": {}, "task": {}}
+    found: dict[str, Any] = {"far": {}, "task": {}}
     made = subjects(keras)
     for kind, (subject, _, right) in made.items():
         found["far"][kind] = float(np.abs(subject.predict(subject.X) - right).max())
@@ -92,7 +100,7 @@ def main() -> None:
     one = keras.Input((4,))
     two = keras.Model(one, [keras.layers.Dense(3)(one), keras.layers.Dense(2)(one)])
     found["refused"] = [refusal(Subject, model, words, subject.y), refusal(Subject, two, subject.X, subject.y)]
-    print(json.dumps(found))
+    return found
 
 
 def refusal(make: Any, *data: Any) -> str:

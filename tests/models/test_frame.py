@@ -1,3 +1,4 @@
+import pickle
 from typing import Any
 
 import numpy as np
@@ -124,6 +125,26 @@ def test_encoding_leaves_the_frame_alone(frame: pd.DataFrame) -> None:
     before = frame.copy(deep=True)
     round_trip(frame)
     assert same_cells(frame, before)
+
+
+@pytest.mark.parametrize("others", [{"b": [0.5, 3.5]}, {"b": [1, 2], "c": ["x", "y"]}], ids=["numbers", "mixed"])
+def test_what_a_model_does_to_its_table_reaches_neither_the_samples_nor_the_next_table(others: dict[str, Any]) -> None:
+    frame = pd.DataFrame({"a": [1.5, 2.5], **others})
+    codec = FrameCodec.learn({"X": frame})
+    packed = pickle.dumps(codec)
+    for order in ("C", "F"):
+        encoded = np.array(codec.encode(frame, "X"), order=order)  # type: ignore[call-overload]  # either order
+        before, given = encoded.copy(), codec.decode(encoded)
+        given.iloc[0, 0] = 7.5
+        given["a"].to_numpy().flags.writeable = False
+        given.columns.name = "mine"
+        given.insert(0, "new", 0)
+        assert np.array_equal(encoded, before)
+        again = codec.decode(encoded)
+        pd.testing.assert_frame_equal(again, frame)
+        assert again.columns.name is None
+    assert pickle.dumps(codec) == packed, "what it makes on the way goes to no other process"
+    pd.testing.assert_frame_equal(pickle.loads(packed).decode(encoded), frame)
 
 
 def column(*parts: Any, dtypes: tuple[Any, ...] = ()) -> tuple[FrameCodec, list[pd.DataFrame]]:

@@ -75,6 +75,7 @@ def test_a_module_is_trained_anew_in_its_own_float_type_and_answers_with_probabi
     assert np.abs(other(subject.X) - again(subject.X)).max() > 1e-3
 
 
+@pytest.mark.usefixtures("without_controls")
 @pytest.mark.parametrize("backend", ["threading", "loky"])
 def test_pdtp_of_a_network_uses_fresh_seeds_in_both_arms_also_on_workers(
     backend: str, cancer: tuple[Array, Array]

@@ -27,8 +27,8 @@ SMALL = {"n_samples": 10, "max_iter": 1}
 @pytest.fixture(scope="module")
 def runs(credit: Subject) -> tuple[list[Outcome], list[Outcome]]:
     pruned = examples.load("german_credit_pruned")
-    attack = replace(find(EVASION), controls=())  # nothing of them is compared
-    deep, flat = ([assess(s, MIA), run(s, attack, SMALL)] for s in (credit, pruned))
+    members, attack = (replace(find(name), controls=()) for name in (MIA, EVASION))  # nothing of them is compared
+    deep, flat = ([run(s, members), run(s, attack, SMALL)] for s in (credit, pruned))
     return deep, flat
 
 

@@ -10,24 +10,27 @@ from typing import Any
 import pytest
 
 from tests.command import called, typed
-from xrai_widgets.core import Outcome, Subject
+from xrai_widgets.core import Assessment, Outcome, Subject
 from xrai_widgets.io.plans import read_plan_file
 from xrai_widgets.reporting.compose import report
 from xrai_widgets.reporting.saved import read_policy, read_report
 from xrai_widgets.results import html, run_as_code
 from xrai_widgets.results.policy import Policy
 from xrai_widgets.results.waiver import Waiver
-from xrai_widgets.runtime import assess, run_plan
+from xrai_widgets.runtime import assess, run, run_plan
 from xrai_widgets.widgets import RunCode
+
+pytestmark = pytest.mark.usefixtures("without_controls")
 
 MIA, LABELS = "privacy.membership_inference", "privacy.label_only"
 ODD = 'it is "fine" \\ for now\n# not a comment'
 
 
 @pytest.fixture(scope="module")
-def outcomes(credit: Subject) -> list[Outcome]:
+def outcomes(credit: Subject, assessments_alone: dict[str, Assessment]) -> list[Outcome]:
     few = {"n_samples": 20, "copies": 2, "noise": (0.1, 0.5), "attack_train_ratio": 0.4, "thresholds": "per class"}
-    return [assess(credit, MIA, repeats=3, thresholds="per class"), assess(credit, LABELS, **few)]
+    asked: list[tuple[str, dict[str, Any]]] = [(MIA, {"repeats": 3, "thresholds": "per class"}), (LABELS, few)]
+    return [run(credit, assessments_alone[name], params) for name, params in asked]
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ BACKENDS = ("serial", "threading", "loky", "dask")
 def dask() -> Iterator[Any]:
     distributed = pytest.importorskip("distributed")
     with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
         distributed.Client(cluster) as client,
     ):
         yield client
@@ -60,7 +60,7 @@ def sleepy(_: int) -> None:
 
 
 def nap(number: int) -> int:
-    time.sleep(1)
+    time.sleep(0.3)  # as long as joblib takes for a task of its own: it puts shorter ones together
     return number
 
 
@@ -124,7 +124,7 @@ def test_the_end_of_a_cancelled_run_does_not_disturb_the_next_one(name: str, req
         first, second = RunStep(Meter(cancel)), RunStep()
     threading.Timer(0.5, cancel.set).start()
     with pytest.raises(Cancelled):
-        list(first.map(nap, range(100)))
+        list(first.map(nap, range(400)))
     began = time.monotonic()
     assert list(second.map(nap, range(8))) == list(range(8))
     assert time.monotonic() - began < 20 * slowness(), "what was not yet dispatched was given up"

@@ -148,8 +148,8 @@ def test_a_plan_of_names_and_pairs_is_filled_with_defaults() -> None:
 
 def test_a_forecast_is_of_the_right_size() -> None:
     entry, subject = find("robustness.evasion"), small_credit()
-    told = forecast(subject, entry, {"n_samples": 200}, budget=0.5)  # a small part of the whole
-    took = assess(subject, "robustness.evasion", n_samples=200).seconds
+    told = forecast(subject, entry, {"n_samples": 120}, budget=0.5)  # a small part of the whole
+    took = assess(subject, "robustness.evasion", n_samples=120).seconds
     assert told.seconds is not None
     assert took / 4 < told.seconds < took * 4
     assert told.pilot < 1.5 * slowness()

@@ -95,29 +95,29 @@ def test_an_engine_that_uses_training_samples_needs_their_groups() -> None:
     assert "pass train_groups=" in " ".join(outcome.finding.notes)
 
 
-def test_an_engine_that_uses_held_out_samples_needs_only_theirs(forest: Subject) -> None:
-    groups = np.where(forest.X[:, 0] > np.median(forest.X[:, 0]), "large", "small")
+def test_an_engine_that_uses_held_out_samples_needs_only_theirs(logistic: Subject) -> None:
+    groups = np.where(logistic.X[:, 0] > np.median(logistic.X[:, 0]), "large", "small")
     attack = replace(find("robustness.evasion"), controls=())
-    outcome = run(replace(forest, groups=groups), attack, {"n_samples": 12, "max_iter": 1})
+    outcome = run(replace(logistic, groups=groups), attack, {"n_samples": 12, "max_iter": 1})
     table = outcome.table("subgroups")
     assert set(table["group"]) == {"large", "small"}
     assert (table.loc[table["measure"] == "robust_accuracy", "n"] == 12).all()
 
 
-def test_an_engine_that_judges_new_samples_has_no_subgroups(forest: Subject) -> None:
+def test_an_engine_that_judges_new_samples_has_no_subgroups(logistic: Subject) -> None:
     def shift(X: Array, X_new: Array, *, step: Step = quiet) -> Finding:
         """Compare two means."""
         value = float(X_new.mean() - X.mean())
         return Finding({"advantage": value}, {"advantage": (value, value)}, {"advantage": len(X)})
 
     entry = replace(find(MIA), name="custom.shift", engine=shift, controls=())
-    groups = np.where(forest.X[:, 0] > np.median(forest.X[:, 0]), "large", "small")
-    finding = run(replace(forest, groups=groups, X_new=forest.X[:50]), entry).finding
+    groups = np.where(logistic.X[:, 0] > np.median(logistic.X[:, 0]), "large", "small")
+    finding = run(replace(logistic, groups=groups, X_new=logistic.X[:50]), entry).finding
     assert finding is not None
     assert "subgroups" not in finding.tables
     assert "No subgroups: those of the new samples are not known." in finding.notes
     attack = replace(find("robustness.evasion"), controls=())
-    without = run(replace(forest, groups=groups, X_new=forest.X[:50]), attack, {"n_samples": 10, "max_iter": 1})
+    without = run(replace(logistic, groups=groups, X_new=logistic.X[:50]), attack, {"n_samples": 10, "max_iter": 1})
     assert without.finding is not None
     assert "subgroups" in without.finding.tables, "an engine that does not look at them has its subgroups"
 

@@ -75,6 +75,13 @@ class Space:
         return mask
 
     @cached_property
+    def _bound(self) -> tuple[list[int], list[int], list[int]]:
+        """Columns of whole numbers, those that may only rise, and those that may only fall."""
+        kinds = list(enumerate(self.constraints))
+        rising, falling = ([column for column, kind in kinds if sign * kind.monotone > 0] for sign in (1, -1))
+        return [column for column, kind in kinds if kind.kind == "integer"], rising, falling
+
+    @cached_property
     def free(self) -> Array:
         """Mask of the coordinates that may change."""
         parts = [~self.fixed[self._numeric]]
@@ -169,16 +176,11 @@ class Space:
             samples[:, column] = points[:, block].argmax(axis=1)
         for group in self._groups:
             samples[:, group] = self._one_of(group, samples[:, group], origins[:, group])
-        for column, kind in enumerate(self.constraints):
-            if kind.kind == "integer":
-                whole = np.ceil(low[:, column]), np.floor(high[:, column])
-                samples[:, column] = np.clip(np.rint(samples[:, column]), *whole)
-            if kind.monotone > 0:
-                samples[:, column] = np.maximum(samples[:, column], origins[:, column])
-            if kind.monotone < 0:
-                samples[:, column] = np.minimum(samples[:, column], origins[:, column])
-            if self.fixed[column]:
-                samples[:, column] = origins[:, column]
+        whole, rising, falling = self._bound
+        samples[:, whole] = np.clip(np.rint(samples[:, whole]), np.ceil(low[:, whole]), np.floor(high[:, whole]))
+        samples[:, rising] = np.maximum(samples[:, rising], origins[:, rising])
+        samples[:, falling] = np.minimum(samples[:, falling], origins[:, falling])
+        samples[:, self.fixed] = origins[:, self.fixed]
         if self.blanks is not None:
             still, gone = self.gaps(origins)
             below = np.zeros(samples.shape, dtype=bool)

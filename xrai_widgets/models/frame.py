@@ -1,7 +1,8 @@
 """DataFrames with categories as float64 arrays, and back."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -55,16 +56,29 @@ class Column:
             )
         return values
 
-    def decode(self, values: Array) -> pd.Series:
-        """Return the cells in the original type."""
+    def decode(self, values: Array) -> Any:
+        """Return the cells in the original type: a Series, or an array of pandas or NumPy that makes the same one."""
         if self.kind == "category":
-            labels = np.empty(len(self.categories), dtype=object)
-            labels[:] = self.categories
-            codes = np.clip(np.rint(values), 0, len(labels) - 1).astype(np.intp)
-            cells: pd.Series = pd.Series(labels[codes], dtype=self.dtype)
-            return cells
-        found: pd.Series = pd.Series(np.rint(values) if self.kind == "integer" else values, dtype=np.float64)
-        return found.astype(self.numbers).astype(self.dtype)
+            codes = np.clip(np.rint(values), 0, len(self.categories) - 1).astype(np.intp)
+            cells = self._labels.take(codes)
+            # an array of objects would be taken for text where it holds nothing else
+            return pd.Series(cells, dtype=self.dtype) if self.dtype == object else cells
+        numbers = np.rint(values) if self.kind == "integer" else values
+        if self.dtype == self.numbers == np.float64:
+            return numbers
+        if self.dtype == self.numbers == np.int64 and np.isfinite(numbers).all():
+            return numbers.astype(np.int64)
+        return pd.Series(numbers, dtype=np.float64).astype(self.numbers).astype(self.dtype)
+
+    @cached_property
+    def _labels(self) -> Any:
+        """The categories in the original type: to take from them is faster than to make words anew each time."""
+        labels = np.empty(len(self.categories), dtype=object)
+        labels[:] = self.categories
+        return pd.Series(labels, dtype=self.dtype).array
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,8 +124,18 @@ class FrameCodec:
 
     def decode(self, X: Array) -> pd.DataFrame:
         """Return a DataFrame with the original columns and types."""
-        series = [column.decode(X[:, index]) for index, column in enumerate(self.columns)]
-        return pd.DataFrame(dict(zip(self.names, series, strict=True)), columns=list(self.names))
+        if all(column.kind == "continuous" and column.dtype == np.float64 for column in self.columns):
+            return pd.DataFrame(np.array(X, dtype=np.float64, order="F"), columns=self._index.view())
+        frame = pd.DataFrame(dict(enumerate(c.decode(X[:, place]) for place, c in enumerate(self.columns))))
+        frame.columns = self._index.view()
+        return frame
+
+    @cached_property
+    def _index(self) -> "pd.Index[Any]":
+        return pd.DataFrame(columns=list(self.names)).columns
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"columns": self.columns}
 
 
 def same_columns(frame: pd.DataFrame, expected: list[Any], role: str, why: str) -> None:

@@ -100,7 +100,7 @@ class Inputs:
     def _given(self, X: Array) -> Any:
         if self.codec is not None:
             frame = self.codec.decode(np.asarray(X, dtype=np.float64))
-            frame = frame if self.order is None else frame[list(self.order)]
+            frame = frame if self.order is None or self.order == self.codec.names else frame[list(self.order)]
             frame = frame if self.handed is None else frame.set_axis(list(self.handed), axis=1)
             if not self.bare:
                 return frame

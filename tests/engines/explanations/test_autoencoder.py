@@ -14,6 +14,8 @@ from xrai_widgets.engines.explanations.cem import autoencoder as _autoencoder
 from xrai_widgets.engines.explanations.cem import search as _search
 from xrai_widgets.engines.explanations.cem.autoencoder import Autoencoder, train_autoencoder
 
+pytestmark = pytest.mark.usefixtures("without_controls")
+
 pytest.importorskip("torch")
 
 

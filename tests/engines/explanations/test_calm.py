@@ -3,12 +3,15 @@
 import threading
 
 import numpy as np
+import pytest
 import torch
 
 import xrai_widgets as xw
 from xrai_widgets.core import Array
 from xrai_widgets.engines import _threads as _calm
 from xrai_widgets.engines._threads import calm
+
+pytestmark = pytest.mark.usefixtures("without_controls")
 
 SEEN: set[int] = set()  # the subject asks a copy of the network
 

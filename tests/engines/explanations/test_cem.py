@@ -22,6 +22,8 @@ from xrai_widgets.engines.explanations import cem
 from xrai_widgets.models.adapted import softmax
 from xrai_widgets.models.differentiable import Layers
 
+pytestmark = pytest.mark.usefixtures("without_controls")
+
 REFERENCE = Path(__file__).parent / "cem_reference.npz"
 KEEP: dict[str, Any] = {"noise": 0.0}
 IDS = ["PN", "PP"]

@@ -6,6 +6,8 @@ import pytest
 import xrai_widgets as xw
 from tests.engines import grid
 
+pytestmark = pytest.mark.usefixtures("without_controls")
+
 KAPPA, BETA = 0.2, 0.1
 
 

@@ -18,6 +18,8 @@ from xrai_widgets.engines._search.answers import Answers
 from xrai_widgets.engines.explanations import cem
 from xrai_widgets.engines.explanations.cem.zones import Zones
 
+pytestmark = pytest.mark.usefixtures("without_controls")
+
 LIMITS = ({"above": 9.0}, {"below": 6.0}, {"above": 9.0, "below": 6.0})
 
 

@@ -16,6 +16,8 @@ from xrai_widgets.engines.explanations import protodash
 from xrai_widgets.engines.explanations.protodash import similarity
 from xrai_widgets.runtime import run
 
+pytestmark = pytest.mark.usefixtures("without_controls")
+
 NUMBERS = (Constraint(),) * 3
 
 

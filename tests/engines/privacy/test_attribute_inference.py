@@ -16,6 +16,8 @@ from xrai_widgets.engines.privacy import attribute_inference
 from xrai_widgets.engines.privacy.attribute_inference.gain import Guessed, minus
 from xrai_widgets.engines.privacy.attribute_inference.withheld import Withheld, withhold
 
+pytestmark = pytest.mark.usefixtures("without_controls")
+
 NAMES = ("income", "age", "sex", "region")
 KINDS = (Constraint(), Constraint("integer"), Constraint("category", ("f", "m")), Constraint("category", tuple("abc")))
 FAST = {"attack_model": "linear", "repeats": 1}

@@ -16,6 +16,8 @@ from xrai_widgets.engines.privacy import label_only
 from xrai_widgets.engines.privacy.label_only.noise_robustness import Noise, kept_shares, spread_of
 from xrai_widgets.results.combined import combined
 
+pytestmark = pytest.mark.usefixtures("without_controls")
+
 BOUNDARY = {"attack": "boundary distance"}
 
 

@@ -31,6 +31,8 @@ from xrai_widgets.engines.privacy.lira.likelihood_ratio import (
 from xrai_widgets.engines.privacy.lira.references import Pool, Train
 from xrai_widgets.runtime import Meter, RunStep, run
 
+pytestmark = pytest.mark.usefixtures("without_controls")
+
 ATTACKS = ("online LiRA", "offline LiRA", "RMIA")
 SAME = 1e-12
 

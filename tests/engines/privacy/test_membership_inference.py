@@ -16,6 +16,8 @@ from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.engines.privacy import membership_inference
 from xrai_widgets.engines.privacy.attacks.threshold import Attack, best_threshold, threshold_attack
 
+pytestmark = pytest.mark.usefixtures("without_controls")
+
 
 def on_scores(members: Array, others: Array, **params: object) -> xw.Finding:
     """Attack a model that gives the true class 1 of two these probabilities."""

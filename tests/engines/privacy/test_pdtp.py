@@ -24,6 +24,8 @@ from xrai_widgets.engines.privacy import pdtp
 from xrai_widgets.engines.privacy.pdtp.leave_one_out import closed_form, everywhere
 from xrai_widgets.runtime import Meter, RunStep, assess, run
 
+pytestmark = pytest.mark.usefixtures("without_controls")
+
 SHARP = {"tol": 1e-8, "max_iter": 10_000, "solver": "newton-cholesky"}
 CLASSIFIERS = (
     KNeighborsClassifier(3),
@@ -201,7 +203,7 @@ def test_a_planted_sample_on_which_its_neighbourhood_leans_is_the_worst(rng: np.
 def test_a_tree_that_memorises_noise_leaks_and_a_stump_does_not(rng: np.random.Generator) -> None:
     X, y = rng.normal(size=(160, 4)), rng.integers(0, 2, 160)
     deep, stump = (
-        assess(subject_of(model, X, y), "privacy.pdtp", n_samples=16, strict=True).finding
+        assess(subject_of(model, X, y), "privacy.pdtp", n_samples=11, strict=True).finding
         for model in (
             RandomForestClassifier(10, random_state=0),
             RandomForestClassifier(10, max_depth=1, min_samples_leaf=30, random_state=0),
@@ -279,7 +281,7 @@ def test_a_regression_is_measured_by_shifts_and_not_by_ratios() -> None:
     assert closed.finding.values == pytest.approx(refitted.finding.values, rel=1e-6)
     assert closed.verdict().status == "not judged"
     forest = assess(
-        subject_of(RandomForestRegressor(10, random_state=0), X[:160], y[:160]),
+        subject_of(RandomForestRegressor(5, random_state=0), X[:160], y[:160]),
         "privacy.pdtp",
         n_samples=10,
         strict=True,
@@ -304,19 +306,6 @@ def test_cancel_keeps_the_samples_that_are_done(cancer: tuple[Array, Array]) -> 
     done = len(outcome.finding.tables["samples"])
     assert 1 <= done < 400
     assert outcome.finding.counts["worst_excess"] == done
-
-
-@pytest.mark.parametrize("backend", ["threading", "loky"])
-def test_refits_on_workers_give_the_same_numbers(backend: str, cancer: tuple[Array, Array]) -> None:
-    import joblib
-
-    subject = subject_of(RandomForestClassifier(5, random_state=0), *cancer)
-    options = {"n_samples": 6, "repeats": 1, "null_draws": 5, "strict": True}
-    alone = assess(subject, "privacy.pdtp", **options).finding
-    with joblib.parallel_config(backend=backend, n_jobs=2):
-        spread = assess(subject, "privacy.pdtp", **options).finding
-    assert spread.values == alone.values
-    assert spread.tables["samples"].equals(alone.tables["samples"])
 
 
 def test_what_cannot_be_cloned_is_not_applicable(cancer: tuple[Array, Array]) -> None:

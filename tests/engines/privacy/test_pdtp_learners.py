@@ -20,10 +20,12 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
 
-from xrai_widgets.core import Array, Subject
+from xrai_widgets.core import Array, Finding, Subject
 from xrai_widgets.engines.privacy import pdtp
 from xrai_widgets.engines.privacy.pdtp.leave_one_out import closed_form, everywhere
 from xrai_widgets.runtime import assess
+
+pytestmark = pytest.mark.usefixtures("without_controls")
 
 PDTP = "privacy.pdtp"
 
@@ -102,28 +104,38 @@ class Noting:
 def dask() -> Iterator[Any]:
     distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
     with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
         distributed.Client(cluster) as client,
     ):
         yield client
 
 
+Alone = tuple[Subject, dict[str, Any], Finding]
+
+
+@pytest.fixture(scope="module")
+def alone() -> Alone:
+    """A forest, what it is asked, and what is found without workers."""
+    X, y = load_breast_cancer(return_X_y=True)
+    plain = subject_of(RandomForestClassifier(10, random_state=0), X[:150], y[:150])
+    options = {"n_samples": 10, "repeats": 1, "null_draws": 5, "strict": True}
+    finding = assess(plain, PDTP, **options).finding
+    assert finding is not None
+    return plain, options, finding
+
+
 @pytest.mark.parametrize("backend", ["threading", "loky", "dask"])
 def test_refits_are_spread_over_workers_and_give_the_same_numbers(
-    backend: str, tmp_path: Path, request: pytest.FixtureRequest
+    backend: str, alone: Alone, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     if backend == "dask":
         request.getfixturevalue("dask")
-    X, y = load_breast_cancer(return_X_y=True)
-    plain = subject_of(RandomForestClassifier(20, random_state=0), X[:150], y[:150])
-    options = {"n_samples": 10, "repeats": 1, "null_draws": 5, "strict": True}
-    alone = assess(plain, PDTP, **options).finding
+    plain, options, here = alone
     with joblib.parallel_config(backend=backend, n_jobs=2):
         spread = assess(replace(plain, fit=Noting(plain.fit, tmp_path)), PDTP, **options).finding
-    assert alone is not None
     assert spread is not None
-    assert spread.values == alone.values
-    assert spread.tables["samples"].equals(alone.tables["samples"])
+    assert spread.values == here.values
+    assert spread.tables["samples"].equals(here.tables["samples"])
     calls = [file.name.split("-") for file in tmp_path.iterdir()]
     refits = [(pid, thread) for pid, *thread, rows, _ in calls if rows == "119"]
     assert len(refits) == 10

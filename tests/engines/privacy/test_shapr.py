@@ -14,6 +14,8 @@ from xrai_widgets.core import Array, NotApplicable, Subject, quiet
 from xrai_widgets.engines.privacy import shapr
 from xrai_widgets.engines.privacy.shapr.knn_shapley import knn_shapley
 
+pytestmark = pytest.mark.usefixtures("without_controls")
+
 
 def lookup(outputs: Array) -> Callable[[Array], Array]:
     """A model that answers row number x with the outputs of row x."""

@@ -19,6 +19,8 @@ from xrai_widgets.engines.privacy._trained_attack import attack_features, attack
 from xrai_widgets.runtime import Meter, RunStep, run
 from xrai_widgets.runtime.run_step import Progress
 
+pytestmark = pytest.mark.usefixtures("without_controls")
+
 LEARNERS = ("random forest", "gradient boosting", "logistic regression", "neural network")
 every_learner = pytest.mark.parametrize("learner", LEARNERS)
 

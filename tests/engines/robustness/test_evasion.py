@@ -311,8 +311,17 @@ def test_a_class_without_samples_may_be_what_a_sample_becomes(implementation: st
     assert implementation == "art" or "2" in set(found(finding)["becomes"])
 
 
-def test_samples_that_were_answered_wrongly_are_not_attacked_but_count(credit: Subject) -> None:
-    finding = run(credit, n_samples=40, max_iter=1)
+Kept = tuple[xw.Finding, Array, Array]
+
+
+@pytest.fixture(scope="module")
+def applicants(credit: Subject) -> Kept:
+    """What is found for 40 applicants, the samples that are broken, and what they become."""
+    return run_and_keep(credit, n_samples=40, max_iter=2)
+
+
+def test_samples_that_were_answered_wrongly_are_not_attacked_but_count(credit: Subject, applicants: Kept) -> None:
+    finding = applicants[0]
     samples = finding.tables["samples"]
     answers = credit.predict(credit.X).argmax(axis=1)
     wrong = {identity for identity, a, y in zip(credit.ids, answers, credit.y, strict=True) if a != y}
@@ -325,8 +334,10 @@ def test_samples_that_were_answered_wrongly_are_not_attacked_but_count(credit: S
     assert finding.counts["found_share"] == (~before).sum() < finding.counts["accuracy"] == 40
 
 
-def test_adversarial_applicants_may_exist_and_are_answered_otherwise_by_the_model_itself(credit: Subject) -> None:
-    finding, broken, changed = run_and_keep(credit, n_samples=40, max_iter=2)
+def test_adversarial_applicants_may_exist_and_are_answered_otherwise_by_the_model_itself(
+    credit: Subject, applicants: Kept
+) -> None:
+    finding, broken, changed = applicants
     assert credit.decode is not None
     model: Any = credit.model
     before, after = credit.decode(broken), credit.decode(changed)
@@ -349,8 +360,8 @@ def test_adversarial_applicants_may_exist_and_are_answered_otherwise_by_the_mode
     assert (changed <= high).all()
 
 
-def test_distances_of_applicants_are_those_of_their_own_columns(credit: Subject) -> None:
-    finding, broken, changed = run_and_keep(credit, n_samples=20, max_iter=2)
+def test_distances_of_applicants_are_those_of_their_own_columns(credit: Subject, applicants: Kept) -> None:
+    finding, broken, changed = applicants
     assert credit.decode is not None
     assert credit.bounds is not None
     before, after = credit.decode(broken), credit.decode(changed)
@@ -363,8 +374,8 @@ def test_distances_of_applicants_are_those_of_their_own_columns(credit: Subject)
     assert found(finding)["distance"].to_numpy() == pytest.approx(np.sqrt(squares), rel=1e-9)
 
 
-def test_the_rows_show_what_changed_in_the_users_own_units(credit: Subject) -> None:
-    finding, broken, changed = run_and_keep(credit, n_samples=12, max_iter=2)
+def test_the_rows_show_what_changed_in_the_users_own_units(credit: Subject, applicants: Kept) -> None:
+    finding, broken, changed = applicants
     assert credit.decode is not None
     rows = finding.tables["rows"]
     before, after = (credit.decode(part).set_index(found(finding).index) for part in (broken, changed))

@@ -25,6 +25,8 @@ from xrai_widgets.engines.robustness.evasion.random_direction import random_dire
 from xrai_widgets.results.combined import combined
 from xrai_widgets.results.policy import Policy, judge
 
+pytestmark = pytest.mark.usefixtures("without_controls")
+
 both_norms = pytest.mark.parametrize("norm", ["l2", "linf"])
 
 

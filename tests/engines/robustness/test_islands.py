@@ -18,6 +18,8 @@ from xrai_widgets.data import examples
 from xrai_widgets.engines._search.levels import Levels
 from xrai_widgets.engines._space import Space
 
+pytestmark = pytest.mark.usefixtures("without_controls")
+
 EXACT = {"robust_accuracy": "exact", "median_distance": "exact"}
 both_norms = pytest.mark.parametrize("norm", ["l2", "linf"])
 

@@ -19,6 +19,8 @@ from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.robustness.evasion.gradient_descent import Settings, _tangents, projected_gradient_descent
 from xrai_widgets.models.adapted import softmax
 
+pytestmark = pytest.mark.usefixtures("without_controls")
+
 WIDTH, RADII = 8, (0.5, 1.0, 2.0, 4.0)
 both_norms = pytest.mark.parametrize("norm", ["l2", "linf"])
 some_classes = pytest.mark.parametrize("k", [3, 10])
