@@ -36,9 +36,9 @@ w.VBox([arrival, said, *labels])
 SHOWN = "() => [...document.querySelectorAll('.widget-label')].slice(1).map(node => node.textContent)"
 
 
-def test_a_page_shows_what_was_changed_while_it_was_loading(page: Page, afresh: Served) -> None:
-    write_notebook(afresh.folder, "loading", CELL)
-    page.goto(afresh.app("loading"), timeout=120_000)
+def test_a_page_shows_what_was_changed_while_it_was_loading(page: Page, tutorials: Served) -> None:
+    write_notebook(tutorials.folder, "loading", CELL)
+    page.goto(tutorials.app("loading"), timeout=120_000)
     expect(page.get_by_text("done", exact=True)).to_be_attached(timeout=120_000)
     page.wait_for_timeout(1000)
     labels = page.evaluate(SHOWN)

@@ -37,17 +37,17 @@ def test_a_page_cannot_reach_outside_hosts(browser: Browser, gallery: str, path:
     page.context.close()
 
 
-def test_what_breaks_in_the_server_is_an_id_on_the_page_and_a_traceback_in_its_log(page: Page, afresh: Served) -> None:
-    (afresh.folder / "broken.ipynb").write_text('{"secret": "swordfish"', encoding="utf-8")
-    response = page.goto(afresh.app("broken"))
+def test_what_breaks_in_the_server_is_an_id_on_the_page_and_a_traceback_in_its_log(page: Page, tutorials: Served) -> None:
+    (tutorials.folder / "broken.ipynb").write_text('{"secret": "swordfish"', encoding="utf-8")
+    response = page.goto(tutorials.app("broken"))
     assert response is not None
     assert response.status == 400 or response.status >= 500
     text = page.content()
     assert "swordfish" not in text
-    assert str(afresh.folder) not in text
+    assert str(tutorials.folder) not in text
     found = re.search(r"error (\w{8})", text)
     assert found
-    logged = afresh.log.partition(f"error {found[1]}")[2]
+    logged = tutorials.log.partition(f"error {found[1]}")[2]
     assert "broken.ipynb" in logged
     assert "Traceback" in logged
 
