@@ -37,7 +37,9 @@ def test_a_page_cannot_reach_outside_hosts(browser: Browser, gallery: str, path:
     page.context.close()
 
 
-def test_what_breaks_in_the_server_is_an_id_on_the_page_and_a_traceback_in_its_log(page: Page, tutorials: Served) -> None:
+def test_what_breaks_in_the_server_is_an_id_on_the_page_and_a_traceback_in_its_log(
+    page: Page, tutorials: Served
+) -> None:
     (tutorials.folder / "broken.ipynb").write_text('{"secret": "swordfish"', encoding="utf-8")
     response = page.goto(tutorials.app("broken"))
     assert response is not None
