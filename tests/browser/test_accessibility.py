@@ -115,7 +115,10 @@ def test_an_audit_by_keyboard_alone(page: Page, gallery: str, tmp_path: Path) ->
     reach(page, "^input Evasion attack")
     page.keyboard.press("Space")
     expect(page.get_by_role("checkbox", name="Evasion attack")).to_be_checked()
+    form = page.get_by_text("Parameters: Evasion attack")
+    expect(form).to_be_visible()
     page.keyboard.press("Space")
+    expect(form).to_have_count(0)  # forms that come and go take the focus with them
     reach(page, "^button Run")
     page.keyboard.press("Enter")
     board = page.locator(".xrai-scoreboard")
