@@ -86,15 +86,21 @@ def test_the_end_of_the_process_cancels_what_runs_and_waits_for_it() -> None:
 
 def test_the_end_of_the_process_waits_for_the_item_under_way_of_a_cancelled_run() -> None:
     script = """
+import threading
 import time
 from xrai_widgets.runtime import RunStep
 
+begun = threading.Event()
+
 def item(number):
+    if number == 1:
+        begun.set()
     time.sleep(1.0)
     print("ended", number, flush=True)
 
 items = RunStep().map(item, range(9))
 next(items)
+assert begun.wait(60)
 items.close()
 """
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=True)
