@@ -26,7 +26,7 @@ def found(outcome: Outcome) -> Finding:
 def test_a_report_names_the_prototypes_with_their_shares(outcome: Outcome, credit: Subject) -> None:
     plain, full = (report([outcome], include_rows=rows).to_html() for rows in (False, True))
     samples = found(outcome).tables["samples"].sort_values("share", ascending=False)
-    said = re.findall(r'<tr><th scope="row">(applicant-\d+)</th><td>([\d.]+)</td>', plain)
+    said = re.findall(r'<tr><th scope="row">(applicant-\d+)</th><td class="xrai-number">([\d.]+)</td>', plain)
     assert [name for name, _ in said[:5]] == samples["id"].tolist(), "the heaviest first"
     assert [float(share) for _, share in said[:5]] == pytest.approx(samples["share"].tolist(), rel=2e-2)
     worst = found(outcome).tables["criticisms"]["id"].iloc[0]
