@@ -56,7 +56,7 @@ def reruns_of(nodeid: str, test: Any) -> int:
     What is judged by a clock is judged by the best of three times: a machine that stands still for a second is no fault
     of the product. A page is given a second chance.
     """
-    if {"slowness", "stretch"} & {*getattr(getattr(test, "__code__", None), "co_names", ())}:
+    if {"slowness", "stretch", "thread_time", "work"} & {*getattr(getattr(test, "__code__", None), "co_names", ())}:
         return 2
     return 1 if group_of(nodeid) in ("jupyterlab", "servers") else 0
 
