@@ -158,7 +158,8 @@ def test_attacks_that_train_anew_end_well_or_say_why_they_cannot(name: str, engi
         assert subject.fit is None or subject.outputs == "labels", outcome.reason
         return
     if outcome.status == "not applicable":
-        assert "trained anew" in outcome.reason
+        # of four reference models none may be lost; one that has not seen a category cannot be asked about it
+        assert "trained anew" in outcome.reason or "reference models could not be trained" in outcome.reason
         print(f"{name}, {engine}: {outcome.reason}")
         return
     assert outcome.status == "ok", outcome.reason
