@@ -17,6 +17,9 @@ ROOT = PACKAGE.parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 SERVER = PACKAGE / "apps" / "server"  # a process of its own, which is Voilà
 
+# what each module is called
+NAMES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in MODULES}
+
 # a room may import itself and these; `cli`, its `terminal` and `apps` see everything
 MAY_IMPORT = {
     "core": set(),
@@ -100,16 +103,16 @@ def room(path: Path) -> str:
     return parts[0] if len(parts) > 1 else path.stem
 
 
-def imports(tree: ast.AST) -> Iterator[tuple[str, str]]:
-    """Yield (imported module, name of the enclosing function or '')."""
+def imported_names(tree: ast.AST) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Yield (imported module, name of the enclosing function or '', names that are imported from it)."""
 
-    def walk(node: ast.AST, function: str) -> Iterator[tuple[str, str]]:
+    def walk(node: ast.AST, function: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         for child in ast.iter_child_nodes(node):
             inside = child.name if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) else function
             if isinstance(child, ast.Import):
-                yield from ((alias.name, inside) for alias in child.names)
+                yield from ((alias.name, inside, ()) for alias in child.names)
             elif isinstance(child, ast.ImportFrom):
-                yield child.module or "", inside
+                yield child.module or "", inside, tuple(alias.name for alias in child.names)
             elif isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test):
                 continue
             yield from walk(child, inside)
@@ -117,18 +120,17 @@ def imports(tree: ast.AST) -> Iterator[tuple[str, str]]:
     yield from walk(tree, "")
 
 
-def imported_names(tree: ast.AST) -> Iterator[tuple[str, str, str]]:
-    """Yield (module, name of the enclosing function or '', imported name or '')."""
-    names: dict[tuple[str, int], list[str]] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom):
-            names.setdefault((node.module or "", 0), []).extend(alias.name for alias in node.names)
-    for module, function in imports(tree):
-        yield from ((module, function, name) for name in names.get((module, 0), [""]))
+def imports(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """Yield (imported module, name of the enclosing function or '')."""
+    return ((module, function) for module, function, _ in imported_names(tree))
 
 
-def _module(path: Path) -> str:
-    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+def modules_used(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield (module of the package, name of the enclosing function or ''), also of modules imported as names."""
+    for module, function, words in imported_names(parsed(path)):
+        for target in {name if (name := f"{module}.{word}") in NAMES else module for word in words} or {module}:
+            if target in NAMES:
+                yield target, function
 
 
 @cache
@@ -210,16 +212,14 @@ def test_modules_and_functions_are_small() -> None:
 
 def test_no_module_imports_itself_round_a_corner() -> None:
     """But for the four methods of the core that reach up; what is imported for its types only makes no circle."""
-    names = {_module(path): path for path in MODULES}
     uses: dict[str, set[str]] = {}
-    for name, path in names.items():
+    for name, path in NAMES.items():
         relative = str(path.relative_to(PACKAGE))
-        uses[name] = set()
-        for module, function, word in imported_names(parsed(path)):
-            target = f"{module}.{word}" if f"{module}.{word}" in names else module
-            upwards = (relative, function, target.split(".")[1] if "." in target else "") in REACHES_UP
-            if target in names and target != "xrai_widgets" and not upwards:
-                uses[name].add(target)
+        uses[name] = {
+            other
+            for other, function in modules_used(path)
+            if other != "xrai_widgets" and (relative, function, other.split(".")[1]) not in REACHES_UP
+        }
     done: set[str] = set()
 
     def walk(name: str, way: tuple[str, ...]) -> None:
@@ -235,15 +235,16 @@ def test_no_module_imports_itself_round_a_corner() -> None:
 
 def test_a_small_module_with_one_user_has_a_reason() -> None:
     users: dict[str, set[str]] = {}
-    for path in MODULES:
-        for module in _imported_modules(path):
-            users.setdefault(module, set()).add(str(path.relative_to(PACKAGE)))
-    small = set()
-    for path in MODULES:
-        name = str(path.relative_to(PACKAGE))
-        found = users.get(name, set())
-        if len(found) == 1 and path.name != "__init__.py" and not next(iter(found)).endswith("__init__.py"):
-            small |= {name} if len(path.read_text(encoding="utf-8").splitlines()) < 50 else set()
+    for name, path in NAMES.items():
+        for other, _ in modules_used(path):
+            users.setdefault(other, set()).add(name)
+    small = {
+        str(path.relative_to(PACKAGE))
+        for name, path in NAMES.items()
+        if len(found := users.get(name, set())) == 1
+        and "__init__.py" not in {path.name, *(NAMES[other].name for other in found)}
+        and len(path.read_text(encoding="utf-8").splitlines()) < 50
+    }
     assert small == set(SMALL)
     assert all(SMALL.values())
 
@@ -306,18 +307,6 @@ def test_nothing_of_the_workplace_stands_in_the_project() -> None:
         if path.is_file() and path != Path(__file__) and path.name != ".git":  # which names a place in a worktree
             text = path.read_text(encoding="utf-8")
             assert not re.search(r"/(?:home|mnt|opt|root|srv|work)/", text), path
-
-
-def _imported_modules(path: Path) -> set[str]:
-    """Return the files of the package that a file imports, or from which it imports a name."""
-    found = set()
-    for node in ast.walk(parsed(path)):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("xrai_widgets."):
-            stem = PACKAGE.joinpath(*node.module.split(".")[1:]) if node.module else PACKAGE
-            for place in (stem.with_suffix(".py"), *((stem / alias.name).with_suffix(".py") for alias in node.names)):
-                if place.is_file():
-                    found.add(str(place.relative_to(PACKAGE)))
-    return found
 
 
 def _handler(node: ast.AST) -> bool:

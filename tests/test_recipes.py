@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,7 +76,7 @@ def follow(recipe: str, package: Path) -> int:
 
 
 @pytest.fixture(scope="module")
-def tried(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+def tried(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the copy says after all recipes were followed."""
     folder = tmp_path_factory.mktemp("copy")
     shutil.copytree(ROOT / "xrai_widgets", folder / "xrai_widgets", ignore=shutil.ignore_patterns("__pycache__"))
@@ -85,27 +86,27 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
         [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False, timeout=120
     )
     assert done.returncode == 0, done.stderr
-    said: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return {**said, "touched": touched}
 
 
-def test_each_recipe_touches_one_file_that_was_there(tried: dict[str, object]) -> None:
+def test_each_recipe_touches_one_file_that_was_there(tried: dict[str, Any]) -> None:
     assert tried["touched"] == {"An engine": 1, "A kind of chart": 1, "A view of its own": 1, "A kind of model": 0}
 
 
-def test_the_engine_is_in_the_catalog_runs_and_has_a_form(tried: dict[str, object]) -> None:
+def test_the_engine_is_in_the_catalog_runs_and_has_a_form(tried: dict[str, Any]) -> None:
     assert (tried["status"], tried["reason"]) == ("ok", "")
     assert tried["listed"]
     assert tried["form"] == {"digits": 3}
 
 
-def test_the_kind_of_chart_is_drawn_and_described(tried: dict[str, object]) -> None:
-    assert "stems" in tried["kinds"]  # type: ignore[operator]
+def test_the_kind_of_chart_is_drawn_and_described(tried: dict[str, Any]) -> None:
+    assert "stems" in tried["kinds"]
     assert tried["said"] == "Stems. longest at x 2: −4."
     assert tried["drawn"] == 1
 
 
-def test_the_view_is_in_the_report_and_on_the_page(tried: dict[str, object]) -> None:
+def test_the_view_is_in_the_report_and_on_the_page(tried: dict[str, Any]) -> None:
     assert tried["report"]
     assert tried["views"] == ["SteadyView"]
 

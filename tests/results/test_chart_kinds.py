@@ -107,7 +107,7 @@ def test_bounds_say_exact_between_and_beyond() -> None:
 
 def test_a_scatter_leaves_out_what_has_no_place_and_names_the_rest() -> None:
     axes = axes_of("scatter")
-    drawn = {str(line.get_label()): len(line.get_xdata()) for line in axes.get_lines()}  # type: ignore[arg-type]
+    drawn = {str(line.get_label()): np.asarray(line.get_xdata()).size for line in axes.get_lines()}
     assert drawn == {"u": 2, "v": 2}
     assert [text.get_text() for text in axes.texts] == ["m0", "m1", "m2", "m3"]
     markers = {line.get_marker() for line in axes.get_lines()}
@@ -126,7 +126,7 @@ def test_a_name_with_mathematics_in_it_is_shown_as_it_is() -> None:
 def test_a_map_keeps_the_order_of_the_table_and_says_where_the_ends_are() -> None:
     axes = axes_of("heat")
     (image,) = axes.get_images()
-    values = np.asarray(image.get_array().filled(np.nan))  # type: ignore[union-attr]
+    values = np.ma.filled(np.ma.asarray(image.get_array()), np.nan)
     assert np.allclose(values, [[0.1, 0.2, 0.7], [0.5, np.nan, 0.3]], equal_nan=True)
     assert [label.get_text() for label in axes.get_xticklabels()] == ["1", "2", "3"]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["one", "two"]
@@ -181,7 +181,7 @@ def test_pictures_stand_beside_their_captions_and_are_no_part_of_a_report() -> N
 )
 def test_a_chart_that_lacks_a_field_is_refused_with_its_name(chart: dict[str, str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Chart("t", title="T", **chart)  # type: ignore[arg-type]
+        Chart("t", title="T", **chart)  # type: ignore[arg-type]  # what is refused
 
 
 def test_pictures_that_do_not_fit_the_table_are_refused() -> None:

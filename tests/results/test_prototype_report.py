@@ -34,7 +34,10 @@ def test_a_report_names_the_prototypes_with_their_shares(outcome: Outcome, credi
     heading = '<th scope="col">credit_amount</th>'
     assert heading in full
     assert heading not in plain
-    row = credit.decode(credit.X_train[list(credit.train_ids).index(samples["id"].iloc[0])][None])  # type: ignore[misc, index]
+    assert credit.decode is not None
+    assert credit.X_train is not None
+    assert credit.train_ids is not None
+    row = credit.decode(credit.X_train[credit.train_ids == samples["id"].iloc[0]])
     line = next(line for line in full.splitlines() if line.startswith(f'<tr><th scope="row">{samples["id"].iloc[0]}'))
     assert f"<td>{row['purpose'].iloc[0]}</td>" in line
 

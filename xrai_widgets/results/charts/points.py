@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 
 from xrai_widgets.core import Chart, Finding
-from xrai_widgets.results.charts.parts import COLOURS
-from xrai_widgets.results.charts.parts import height_of_rows as height  # noqa: F401 - of the kind
+from xrai_widgets.results.charts.parts import COLOURS, height_of_rows
 from xrai_widgets.results.words import label, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _TOLD = 12
+height = height_of_rows
 
 
 def describe(chart: Chart, data: pd.DataFrame, finding: Finding) -> list[str]:

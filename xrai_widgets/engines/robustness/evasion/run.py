@@ -17,7 +17,6 @@ from xrai_widgets.engines.robustness.evasion.parts import Attacked
 from xrai_widgets.engines.robustness.evasion.search import Effort, Knowledge, Search, near_hits
 
 _NEARER = 0.01
-
 _NOISE = 20  # draws of plain noise per sample that was not broken
 ITERATIONS, ON_TABLES, AMONG_TREES = 24, 12, 3  # of HopSkipJump
 _LIGHT = Effort(near=10, coordinates=False, flat=600, wide=40, rounds=10)  # beside gradients, and on images
