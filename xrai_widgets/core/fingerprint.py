@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -11,6 +12,20 @@ from xrai_widgets.core.missing import one_nan
 
 if TYPE_CHECKING:
     from xrai_widgets.core.subject import Array, Subject
+
+
+class Identified:
+    """What tells one subject from another: digests of all that it is, of its data, and of some of its fields."""
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of arrays, names, outputs and state: it identifies a run and proves nothing about its origin."""
+        return fingerprint_of(cast("Subject", self))
+
+    @cached_property
+    def parts(self) -> dict[str, str]:
+        """Digest of each part of the data: equal ones are the same samples, labels and names, whatever the model."""
+        return parts_of(cast("Subject", self))
 
 
 def fingerprint_of(subject: Subject) -> str:

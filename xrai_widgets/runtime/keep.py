@@ -41,7 +41,7 @@ def recall(store: Store | None, subject: Subject, assessment: str, params: Mappi
         logger.warning("%s is run: %s", assessment, error)
         return None
     # the same model and data may have another name by now
-    return found and replace(found, subject_name=subject.name, subject_source=subject.source)
+    return found and replace(found, subject_name=subject.name, origin=subject.origin)
 
 
 def unfinished(

@@ -51,7 +51,7 @@ def run(
         assessment=entry.name,
         subject=subject.fingerprint,
         subject_name=subject.name,
-        subject_source=subject.source,
+        origin=subject.origin,
         params=checked,
         status="not applicable",
         versions=versions(),
