@@ -99,12 +99,14 @@ def test_every_outcome_of_an_older_history_opens_with_its_verdict_and_code(versi
     assert len(outcomes) == len(store) == HELD[version]
     for kept, outcome in zip(reversed(history), outcomes, strict=True):
         assert as_code(kept.outcome) == as_code(outcome)
-        made = html.head(outcome, judge(outcome, Policy.default())) + html.scoreboard([outcome], Policy.default())
-        assert outcome.status in made or outcome.status == "ok"
+        verdict = judge(outcome, Policy.default())
+        head = html.head(outcome, verdict)
+        assert (verdict.status if outcome.status == "ok" else outcome.status) in head
         assert outcome.origin.is_unknown == (not written(store, kept.number)["subject_source"])
     made = report(outcomes)
     jsonschema.validate(json.loads(made.to_json()), schema())
-    assert all(outcome.subject_name in made.to_html() for outcome in outcomes)
+    page = made.to_html()
+    assert all(outcome.subject_name in page for outcome in outcomes)
 
 
 def written(store: Store, number: int) -> dict[str, Any]:
@@ -201,43 +203,87 @@ def columns(file: Path) -> tuple[set[str], int]:
     return names, version
 
 
-def test_an_older_store_is_brought_to_the_schema_of_today_and_keeps_its_runs(tmp_path: Path) -> None:
-    file = old_store(tmp_path)
+ADDED = {2: {"code"}, 3: {"inputs"}}  # columns, by the schema that has them first
+
+
+@pytest.mark.parametrize("version", STORES)
+def test_an_older_store_is_brought_to_the_schema_of_today_and_keeps_its_runs(version: int, tmp_path: Path) -> None:
+    file = old_store(tmp_path, version)
     before = sqlite3.connect(file).execute("SELECT number, content FROM xrai_outcomes").fetchall()
-    assert columns(file) == (columns(file)[0] - {"code"}, 1)
+    names, found = columns(file)
+    missing = {name for schema, added in ADDED.items() if schema > version for name in added}
+    assert (found, names & missing) == (version, set())
     store = Store(file)
-    assert columns(file) == (columns(file)[0] | {"code"}, 2)
+    assert columns(file) == (names | missing, STORE_SCHEMA)
+    fresh = tmp_path / "new.sqlite"
+    Store(fresh).close()
+    assert (columns(file), indexes(file)) == (columns(fresh), indexes(fresh))
     assert [kept.number for kept in store.history()] == [number for number, _ in reversed(before)]
-    subject = store.load(1).subject
-    assert [outcome.status for outcome in store.outcomes(subject)] == ["ok"] * len(before)
-    again = store.save(store.load(1))
+    assert sqlite3.connect(file).execute("SELECT number, content FROM xrai_outcomes").fetchall() == before
+    whole = [store.load(number) for number, _ in before]
+    subject = whole[0].subject
+    held = {outcome.assessment for outcome in whole if outcome.subject == subject}
+    assert {outcome.assessment for outcome in store.outcomes(subject)} == held
+    assert {outcome.assessment for outcome in store.outcomes(subject, dict.fromkeys(held, "f" * 64))} == held
+    again = store.save(whole[0])
     assert again == len(before) + 1
     assert Store(file).load(again).finding is not None
 
 
-def test_yesterdays_numbers_are_shown_and_answer_nothing(tmp_path: Path) -> None:
-    store = Store(old_store(tmp_path))
+def indexes(file: Path) -> set[str]:
+    connection = sqlite3.connect(file)
+    found = {row[1] for row in connection.execute("PRAGMA index_list(xrai_outcomes)")}
+    connection.close()
+    return found
+
+
+@pytest.mark.parametrize("version", STORES)
+def test_yesterdays_numbers_are_shown_and_answer_nothing(version: int, tmp_path: Path) -> None:
+    store = Store(old_store(tmp_path, version))
     for kept in store.history():
         outcome: Outcome = store.load(kept.number)
-        assert outcome.finding is not None
         assert store.answer(outcome.subject, outcome.assessment, outcome.params) is None
         assert store.unfinished(outcome.subject, outcome.assessment, outcome.params) is None
 
 
-def test_an_older_store_that_nobody_may_write_to_is_still_read(tmp_path: Path) -> None:
-    file = old_store(tmp_path)
+@pytest.mark.parametrize("version", STORES)
+def test_the_same_code_would_still_be_answered_by_the_whole_fingerprint(
+    version: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(old_store(tmp_path, version))
+    outcomes = [store.load(kept.number) for kept in store.history()]
+    monkeypatch.setattr("xrai_widgets.runtime.store.versions", lambda: outcomes[0].versions)
+    for outcome in outcomes:
+        assert outcome.inputs == ""
+        asked = outcome.assessment, outcome.params, "f" * 64
+        if version == 1:  # its key held no digest of the code
+            assert store.answer(outcome.subject, *asked) is None
+        else:
+            assert (store.answer(outcome.subject, *asked) is not None) == (outcome.status == "ok")
+            assert (store.unfinished(outcome.subject, *asked) is not None) == (outcome.status == "cancelled")
+        assert store.answer("f" * 64, *asked) is None
+
+
+@pytest.mark.parametrize("version", STORES)
+def test_an_older_store_that_nobody_may_write_to_is_still_read(version: int, tmp_path: Path) -> None:
+    file = old_store(tmp_path, version)
     store = Store(f"sqlite:///file:{file}?mode=ro&uri=true")
-    assert len(store.history()) == 3
-    assert store.load(1).status == "ok"
-    assert columns(file)[1] == 1
+    assert len(store.history()) == HELD[version]
+    first = store.load(1)
+    assert first.status == "ok"
+    used = {first.assessment: "f" * 64}
+    assert first.assessment in [outcome.assessment for outcome in store.outcomes(first.subject, used)]
+    assert store.answer(first.subject, first.assessment, first.params, "f" * 64) is None
+    assert columns(file)[1] == version
 
 
-def test_several_programs_may_open_an_older_store_at_once(tmp_path: Path) -> None:
-    file, wrong = old_store(tmp_path), list[BaseException]()
+@pytest.mark.parametrize("version", STORES)
+def test_several_programs_may_open_an_older_store_at_once(version: int, tmp_path: Path) -> None:
+    file, wrong = old_store(tmp_path, version), list[BaseException]()
 
     def opened() -> None:
         try:
-            assert len(Store(file, patience=20).history()) == 3
+            assert len(Store(file, patience=20).history()) == HELD[version]
         except BaseException as error:  # noqa: BLE001 - of a thread
             wrong.append(error)
 
@@ -247,4 +293,4 @@ def test_several_programs_may_open_an_older_store_at_once(tmp_path: Path) -> Non
     for thread in threads:
         thread.join()
     assert not wrong
-    assert columns(file)[1] == 2
+    assert columns(file)[1] == STORE_SCHEMA

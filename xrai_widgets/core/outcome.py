@@ -53,6 +53,9 @@ class Outcome:
         Whether a store gave this answer; it was computed at ``started``.
     unsaved : str
         Why the store that was to keep it could not; empty if it did, or if there was none.
+    inputs : str
+        Digest of what the engine uses of the subject: the outcome is that of every subject with an equal one. Empty
+        for outcomes of older versions, which are those of the very subject.
     parts : mapping of str to str
         Digest of each part of the subject's data, which tells whether two models were measured on the same samples.
     """
@@ -73,6 +76,7 @@ class Outcome:
     origin: Origin = Origin()
     recalled: bool = False
     unsaved: str = ""
+    inputs: str = ""
     parts: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

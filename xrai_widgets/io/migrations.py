@@ -73,8 +73,9 @@ def _two_to_three(report: dict[str, Any]) -> None:
 
 
 def _three_to_four(report: dict[str, Any]) -> None:
-    """How a subject was made, as data."""
+    """How a subject was made, as data; and the digest of what the engine uses of it, which is not known."""
     for outcome in report.get("outcomes", []):
+        outcome.setdefault("inputs", "")
         outcome["origin"] = origin_to_dict(origin_from_text(outcome.pop("subject_source", "")))
 
 
