@@ -297,7 +297,7 @@ def test_who_lacks_a_feature_is_not_guessed_about_it_and_is_known_to_lack_the_ot
     assert (np.diff(one.target[order]) > 0).all()
     other = withhold("x1", (1,), X, member, ())
     assert not isinstance(other, str)
-    known = attacker.known_to_all(X, other, (), None)
+    known = attacker.background_knowledge(X, other, (), None)
     assert known.shape == (200, 3)  # the number, whether it is missing, and the third column
     assert np.isfinite(known).all()
     assert len(np.unique(known[np.isnan(X[:, 0]), 1])) == 1

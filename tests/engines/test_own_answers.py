@@ -62,11 +62,11 @@ class Counted:
 
 
 def test_accuracy_is_that_of_the_answers_and_calibration_is_of_the_given_answer() -> None:
-    found = quality(predict(X), Y, "classification", answers=decide(X))
+    found = quality(predict(X), Y, "classification", labels=decide(X))
     assert found.values["accuracy"] == pytest.approx(0.95)
     # 70 % of the rows lie below 0.5 and are answered 0 with 0.4: too little where 0.6 are right
     shares, truth = np.tile([0.4, 0.6], (400, 1)), np.repeat([0, 0, 0, 1, 1], 80)
-    told = quality(shares, truth, "classification", answers=np.zeros(400, dtype=int))
+    told = quality(shares, truth, "classification", labels=np.zeros(400, dtype=int))
     assert told.values["accuracy"] == pytest.approx(0.6)
     assert told.values["calibration_error"] == pytest.approx(0.2, abs=0.01)
 

@@ -82,15 +82,15 @@ class _Slopes:
         return flow
 
 
-def seen(told: Array, offsets: Array | None, owner: Array | int) -> Array:
+def seen(outputs: Array, offsets: Array | None, owner: Array | int) -> Array:
     """Return answers (r,) from what a model told of changes of the samples ``owner``.
 
     That is its classes, as they are, or with ``offsets`` (n, k) its scores.
     """
     if offsets is None:
-        return told
-    answers: Array = (told + offsets[owner]).argmax(axis=-1)
-    return answers
+        return outputs
+    labels: Array = (outputs + offsets[owner]).argmax(axis=-1)
+    return labels
 
 
 def proposed(predictions: Array, y: Array) -> tuple[float, str] | None:

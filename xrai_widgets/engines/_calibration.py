@@ -26,7 +26,7 @@ def calibration_error(
     seed: int,
     repeats: int = 1000,
     level: float = LEVEL,
-    answers: Array | None = None,
+    labels: Array | None = None,
 ) -> CalibrationError:
     """Return the root of the debiased squared calibration error of the given answer over ten equally full bins.
 
@@ -51,9 +51,9 @@ def calibration_error(
     The upper end is at least what the accuracy's interval leaves between it and the mean probability: few samples that
     are all right do not show that an answer of certainty is right for certain.
     """
-    answers = outputs.argmax(axis=1) if answers is None else answers
-    top = outputs[np.arange(len(outputs)), answers]
-    gap = top - (answers == y)
+    labels = outputs.argmax(axis=1) if labels is None else labels
+    top = outputs[np.arange(len(outputs)), labels]
+    gap = top - (labels == y)
     bins = _bins(top)
     parts = np.eye(bins.max() + 1)[bins]
     sums = np.hstack([parts, parts * gap[:, None], parts * np.square(gap)[:, None]])

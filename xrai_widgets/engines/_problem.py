@@ -60,16 +60,16 @@ class Problem:
         ]
         return np.concatenate(parts) if parts else np.empty(0, dtype=np.intp)
 
-    def told(self, samples: Array) -> Array:
+    def outputs(self, samples: Array) -> Array:
         """Return what `seen` turns into answers: the model's classes (r,), or with ``offsets`` its outputs (r, k)."""
         if self.offsets is None:
             return self.classes(samples)
         parts = [samples[start : start + self.rows] for start in range(0, max(len(samples), 1), self.rows)]
         return np.concatenate([self.predict(part.reshape(-1, *self.shape)) for part in parts])
 
-    def seen(self, told: Array, owner: Array | int) -> Array:
+    def seen(self, outputs: Array, owner: Array | int) -> Array:
         """Return the answers (r,) as those of changes of the samples ``owner``."""
-        return seen(told, self.offsets, owner)
+        return seen(outputs, self.offsets, owner)
 
     def adversarial(self, points: Array, owner: Array) -> Array:
         """Return whether each point (r, D), a change of the sample number ``owner``, is answered otherwise."""
@@ -77,7 +77,7 @@ class Problem:
         for start in range(0, len(points), self.rows):
             part = slice(start, start + self.rows)
             changed = self.space.to_samples(points[part], self.samples[owner[part]])
-            verdicts[part] = self.seen(self.told(changed), owner[part]) != self.labels[owner[part]]
+            verdicts[part] = self.seen(self.outputs(changed), owner[part]) != self.labels[owner[part]]
         return verdicts
 
     def distances(self, points: Array, owner: Array) -> Array:
@@ -127,7 +127,7 @@ class Best:
         self.distance[owner[first]] = distance[first]
 
     @property
-    def found(self) -> Array:
+    def success(self) -> Array:
         """Mask of the samples for which something was found."""
         return np.isfinite(self.distance)
 
@@ -136,8 +136,10 @@ class Best:
 
         The samples (f, d) are flat, with marks where numbers are missing.
         """
-        found = self.found
-        return np.flatnonzero(attacked)[found], problem.space.to_samples(self.points[found], problem.samples[found])
+        success = self.success
+        return np.flatnonzero(attacked)[success], problem.space.to_samples(
+            self.points[success], problem.samples[success]
+        )
 
 
 def nearest(owner: Array, distance: Array) -> Array:

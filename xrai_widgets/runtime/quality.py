@@ -9,5 +9,5 @@ def model_quality(subject: Subject) -> Finding:
     outputs = subject.predict(subject.X)
     told = None if subject.decide is None else subject.decide(subject.X)
     return quality(
-        outputs, subject.y, subject.task, scored=subject.outputs != "labels", answers=told, classes=subject.classes
+        outputs, subject.y, subject.task, scored=subject.outputs != "labels", labels=told, classes=subject.classes
     )

@@ -8,7 +8,7 @@ import numpy as np
 
 from xrai_widgets.core import Array
 from xrai_widgets.engines._band import seen
-from xrai_widgets.engines._search.answers import Answers
+from xrai_widgets.engines._search.scorer import Scorer
 from xrai_widgets.engines._space import Space
 
 Mode = Literal["PN", "PP"]
@@ -43,7 +43,7 @@ class Contrast:
     Parameters
     ----------
     mode : {"PN", "PP"}
-    answers : Answers
+    scorer : Scorer
     space : Space
     samples, labels : array (n, d), int array (n,)
         Flat instances, and the model's answers for them.
@@ -59,7 +59,7 @@ class Contrast:
     """
 
     mode: Mode
-    answers: Answers
+    scorer: Scorer
     space: Space
     samples: Array
     labels: Array
@@ -74,16 +74,16 @@ class Contrast:
 
     def scores(self, flat: Array, owner: Array) -> Array:
         """Return (r, k) of samples that belong to the instances ``owner``."""
-        scores = self.answers.scores(flat)
+        scores = self.scorer.scores(flat)
         return scores if self.offsets is None else scores + self.offsets[owner]
 
-    def told(self, flat: Array) -> Array:
+    def outputs(self, flat: Array) -> Array:
         """Return what `seen` turns into answers: classes (r,), or with ``offsets`` scores (r, k)."""
-        return self.answers.labels(flat) if self.offsets is None else self.answers.scores(flat)
+        return self.scorer.labels(flat) if self.offsets is None else self.scorer.scores(flat)
 
-    def seen(self, told: Array, owner: Array | int) -> Array:
+    def seen(self, outputs: Array, owner: Array | int) -> Array:
         """Return the answers (r,) as those of changes of the instances ``owner``."""
-        return seen(told, self.offsets, owner)
+        return seen(outputs, self.offsets, owner)
 
     def judge(self, flat: Array, owner: Array) -> tuple[Array, Array, Array]:
         """Return (margin, class of the best rival, success) of samples that belong to the instances ``owner``.
@@ -93,17 +93,17 @@ class Contrast:
         """
         scores = self.scores(flat, owner)
         label, row = self.labels[owner], np.arange(len(flat))
-        answer = self.answers.labels(flat, scores)
-        own = scores[row, label]
+        predicted = self.scorer.labels(flat, scores)
+        label_score = scores[row, label]
         others = scores.copy()
         others[row, label] = -np.inf
         rival: Array = others.argmax(axis=1)
-        gap = others[row, rival] - own
-        if self.answers.decide is not None:
-            rival = np.where(answer != label, answer, rival)
-            gap = agreeing(others[row, rival] - own, answer != label)
+        gap = others[row, rival] - label_score
+        if self.scorer.decide is not None:
+            rival = np.where(predicted != label, predicted, rival)
+            gap = agreeing(others[row, rival] - label_score, predicted != label)
         margin = gap if self.mode == "PN" else -gap
-        success = (margin >= self.kappa) & ((answer == label) == (self.mode == "PP"))
+        success = (margin >= self.kappa) & ((predicted == label) == (self.mode == "PP"))
         return margin, rival, success
 
     def cost(self, flat: Array, owner: Array) -> Array:
@@ -144,8 +144,8 @@ class Contrast:
     @cached_property
     def moving(self) -> Array:
         """Mask of the columns that hold numbers of their own and may change for some instance."""
-        own = np.array([kind.kind != "category" and not kind.group for kind in self.space.constraints])
-        mask: Array = own & (self.low < self.high).any(axis=0)
+        numeric = np.array([kind.kind != "category" and not kind.group for kind in self.space.constraints])
+        mask: Array = numeric & (self.low < self.high).any(axis=0)
         return mask
 
     @cached_property
@@ -170,8 +170,8 @@ class Contrast:
     @cached_property
     def still(self) -> Array:
         """Mask of the columns along which no slope is known: they stay as they are while others move."""
-        differences = self.answers.differences
-        no_slope = self.answers.gradient is None and differences is not None
+        differences = self.scorer.differences
+        no_slope = self.scorer.gradient is None and differences is not None
         mask: Array = (differences.steps == 0) if no_slope and differences else np.zeros(len(self.span), dtype=bool)
         return mask
 

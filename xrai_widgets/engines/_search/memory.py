@@ -20,7 +20,7 @@ class Memory:
     """
 
     most: int
-    known: dict[bytes, Array] = field(default_factory=dict, repr=False)
+    cache: dict[bytes, Array] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, thresholds: Sequence[Array] | None, space: Space, most: int) -> "Memory | None":
@@ -30,10 +30,10 @@ class Memory:
 
     def scores(self, ask: Callable[[Array], Array], flat: Array) -> Array:
         """Return the scores (n, k) of samples (n, d), asking for each one once."""
-        if len(self.known) > self.most:
-            self.known.clear()
+        if len(self.cache) > self.most:
+            self.cache.clear()
         keys = [row.tobytes() for row in flat]
-        new = {key: row for row, key in enumerate(keys) if key not in self.known}
+        new = {key: row for row, key in enumerate(keys) if key not in self.cache}
         if new:
-            self.known.update(zip(new, ask(flat[[*new.values()]]), strict=True))
-        return np.stack([self.known[key] for key in keys])
+            self.cache.update(zip(new, ask(flat[[*new.values()]]), strict=True))
+        return np.stack([self.cache[key] for key in keys])

@@ -10,7 +10,7 @@ class Lost(NamedTuple):
     """Why there is no answer: in the words of a report, and in full."""
 
     reason: str
-    said: str
+    message: str
 
 
 class Endless(ValueError):

@@ -29,16 +29,16 @@ def membership_scores(outputs: Array, y: Array, task: str) -> dict[str, Array]:
     if task == "regression":
         return {"loss": -np.square(y - outputs)}
     rows = np.arange(len(y))
-    own = outputs[rows, y]
+    p_true = outputs[rows, y]
     others = outputs.copy()
     others[rows, y] = -np.inf
-    loss = np.log(np.maximum(own, TINY))
+    loss = np.log(np.maximum(p_true, TINY))
     surprise = outputs * np.log(np.maximum(1 - outputs, TINY))
-    surprise[rows, y] = (1 - own) * loss
+    surprise[rows, y] = (1 - p_true) * loss
     return {
         "loss": loss,
         "confidence": outputs.max(axis=1),
-        "margin": own - others.max(axis=1),
+        "margin": p_true - others.max(axis=1),
         "modified entropy": surprise.sum(axis=1),
     }
 

@@ -22,13 +22,13 @@ from xrai_widgets.core import (
 )
 from xrai_widgets.core.subject import Decode, Task
 from xrai_widgets.engines._missing import Blanks
-from xrai_widgets.engines._search.answers import Answers
 from xrai_widgets.engines._search.contrast import Mode
 from xrai_widgets.engines._search.coordinates import Budget
 from xrai_widgets.engines._search.levels import Levels
 from xrai_widgets.engines._search.memory import Memory
 from xrai_widgets.engines._search.planes import planes
 from xrai_widgets.engines._search.rule import led
+from xrai_widgets.engines._search.scorer import Scorer
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines._threads import calm
 from xrai_widgets.engines.explanations.cem.autoencoder import Penalty, train_autoencoder
@@ -41,7 +41,7 @@ from xrai_widgets.engines.explanations.cem.instances import (
     empty_notes,
     rule_notes,
 )
-from xrai_widgets.engines.explanations.cem.question import Question, least_lead, of_marks, typical
+from xrai_widgets.engines.explanations.cem.objective import Objective, least_lead, of_marks, typical
 from xrai_widgets.engines.explanations.cem.random_explanation import CONTROLS
 from xrai_widgets.engines.explanations.cem.run import asked, explain_all, flat, fresh
 from xrai_widgets.engines.explanations.cem.search import Means
@@ -216,26 +216,26 @@ def cem(
     names = np.arange(len(X)) if ids is None else ids
     index = chosen(instances, names, rng, n_samples)
     zones = zones_of(task, above, below, predict, X)
-    samples, known = (flat(part) for part in (X[index], X if X_train is None else X_train))
-    if (blanks := Blanks.of(bounds, samples, known)) is not None:
-        samples, known = blanks.fill(samples), blanks.fill(known)
+    samples, background = (flat(part) for part in (X[index], X if X_train is None else X_train))
+    if (blanks := Blanks.of(bounds, samples, background)) is not None:
+        samples, background = blanks.fill(samples), blanks.fill(background)
     space, images = Space(bounds, constraints, scale, blanks), X.ndim > 2
     width = samples.shape[1] + sum(len(kind.categories) for kind in constraints)
     rows = max(64, int(memory_limit * 1e9 / 8 / (16 * width)))
-    pool = known[rng.permutation(len(known))[:_POOL]]
-    answers = of_marks(Answers(predict, logits, gradient, X.shape[1:], rows, decide=decide), blanks)
+    pool = background[rng.permutation(len(background))[:_POOL]]
+    scorer = of_marks(Scorer(predict, logits, gradient, X.shape[1:], rows, decide=decide), blanks)
     if zones is not None:
-        answers, y, classes = zones.answers(answers), zones.codes(y), zones.names
-    answers, fits = led(answers, pool, None, space)
-    answers = replace(asked(answers, search, space, pool, seed), memory=Memory.of(thresholds, space, rows))
-    trained = partial(train_autoencoder, known, space, X.shape[1:], max(64, rows // 8), seed, step.part(0.0, 0.2))
+        scorer, y, classes = zones.scorer(scorer), zones.codes(y), zones.names
+    scorer, fits = led(scorer, pool, None, space)
+    scorer = replace(asked(scorer, search, space, pool, seed), memory=Memory.of(thresholds, space, rows))
+    trained = partial(train_autoencoder, background, space, X.shape[1:], max(64, rows // 8), seed, step.part(0.0, 0.2))
     penalty = Penalty(100.0 if gamma is None else gamma, trained()) if autoencoder else None
-    question = Question(
-        answers,
+    objective = Objective(
+        scorer,
         space,
-        base=np.clip(np.zeros(len(bounds[0])) if images else typical(known, space), *bounds),
+        base=np.clip(np.zeros(len(bounds[0])) if images else typical(background, space), *bounds),
         adds=images if classic is None else classic,
-        kappa=least_lead(kappa, answers, samples, images, zones) if fits else 0.0,
+        kappa=least_lead(kappa, scorer, samples, images, zones) if fits else 0.0,
         beta=beta,
         penalty=penalty,
         unit=1.0 if zones is None else zones.unit,
@@ -243,17 +243,22 @@ def cem(
     explained = Explained(
         index=index,
         y=y,
-        parts={which: fresh(question.about(which, samples)) for which in (_MODES if mode == "both" else (mode,))},
+        parts={which: fresh(objective.about(which, samples)) for which in (_MODES if mode == "both" else (mode,))},
         shape=X.shape[1:],
         feature_names=feature_names,
         ids=names,
-        classes=tuple(str(label) for label in classes) or tuple(map(str, range(answers.scores(samples[:1]).shape[1]))),
+        classes=tuple(str(label) for label in classes) or tuple(map(str, range(scorer.scores(samples[:1]).shape[1]))),
         decode=decode,
         error=None if penalty is None else penalty.autoencoder.error,
         zones=zones,
     )
     first = next(iter(explained.parts.values()))[0]
-    explained.notes += [question.said, *rule_notes(answers, fits), *class_notes(explained, pool), *space.notes(samples)]
+    explained.notes += [
+        objective.criterion,
+        *rule_notes(scorer, fits),
+        *class_notes(explained, pool),
+        *space.notes(samples),
+    ]
     exact, levels = search == "automatic", None if thresholds is None else Levels.of(thresholds, space)
     means = Means(
         plane=planes(first, seed) if exact and fits else None,
@@ -265,10 +270,10 @@ def cem(
         rows=rows,
         seed=seed,
         levels=levels,
-        known_linear=linear is not None,
+        declared_linear=linear is not None,
     )
-    explained.notes += difference_notes(search, answers, pool, seed) if means.plane is None else []
+    explained.notes += difference_notes(search, scorer, pool, seed) if means.plane is None else []
     with calm(samples.size):
-        explain_all(explained, question, means, noise, seed, step.part(0.2 if autoencoder else 0.0, 0.98))
+        explain_all(explained, objective, means, noise, seed, step.part(0.2 if autoencoder else 0.0, 0.98))
     explained.notes += empty_notes(explained)
     return cem_finding(explained)

@@ -3,8 +3,8 @@
 import numpy as np
 
 from xrai_widgets.core import Array, Bound
-from xrai_widgets.engines._search.answers import Answers, is_smooth
 from xrai_widgets.engines._search.contrast import Contrast
+from xrai_widgets.engines._search.scorer import Scorer, is_smooth
 from xrai_widgets.engines.explanations.cem.finding import Explained, changed
 
 
@@ -40,7 +40,7 @@ def chosen(instances: str, names: Array, rng: np.random.Generator, n_samples: in
 def class_notes(explained: Explained, pool: Array) -> list[str]:
     """Say which classes the model never answers with, as far as its answers were looked at."""
     contrast = next(iter(explained.parts.values()))[0]
-    given = np.unique(np.r_[contrast.answers.labels(pool), contrast.labels])
+    given = np.unique(np.r_[contrast.scorer.labels(pool), contrast.labels])
     if len(given) == 1:
         name = explained.classes[given[0]]
         return [f"The model answers {name!r} for all samples looked at: there may be no other answer to be found."]
@@ -52,9 +52,9 @@ def class_notes(explained: Explained, pool: Array) -> list[str]:
     ]
 
 
-def rule_notes(answers: Answers, fits: bool) -> list[str]:
+def rule_notes(scorer: Scorer, fits: bool) -> list[str]:
     """Say from where leads are counted if the model answers by a rule of its own."""
-    if answers.decide is None:
+    if scorer.decide is None:
         return []
     if fits:
         return [
@@ -67,13 +67,13 @@ def rule_notes(answers: Answers, fits: bool) -> list[str]:
     ]
 
 
-def difference_notes(search: str, answers: Answers, pool: Array, seed: int) -> list[str]:
+def difference_notes(search: str, scorer: Scorer, pool: Array, seed: int) -> list[str]:
     """Say whether finite differences were used, or were asked for in vain."""
-    if answers.differences is None:
+    if scorer.differences is None:
         return []
     if search == "automatic":
         return ["The model has no gradients but is smooth: explanations were refined by finite differences."]
-    if is_smooth(answers, answers.differences, pool, seed):
+    if is_smooth(scorer, scorer.differences, pool, seed):
         return []
     return [
         "Small changes do not move the model's answer, or let it jump: finite differences add little to the search "
@@ -85,8 +85,8 @@ def empty_notes(explained: Explained) -> list[str]:
     """Say for how many instances nothing at all is needed."""
     if "PP" not in explained.parts:
         return []
-    contrast, found = explained.parts["PP"]
-    empty = int((found.done & ~changed(contrast, found).any(axis=1)).sum())
+    contrast, incumbents = explained.parts["PP"]
+    empty = int((incumbents.done & ~changed(contrast, incumbents).any(axis=1)).sum())
     if not empty:
         return []
     return [f"For {empty} instances the baseline alone is answered as they are: their pertinent positive is empty."]

@@ -40,10 +40,10 @@ def random_explanation(
     changed = finding.arrays["pn"][done].reshape(samples.shape).astype(np.float64)
     change = RandomChange(Space(bounds, constraints, scale), "l2", sparse=True)
     shares = turned_by_chance(predict, X.shape[1:], samples, changed, change, seed, step, decide)
-    known = shares[~np.isnan(shares)]
-    n = len(index) - len(shares) + len(known)
-    counts = {"pn_share": n, "turned_share": len(known)}
-    return finding_of({key: (statistics.wilson(float(known.sum()), count), count) for key, count in counts.items()})
+    measured = shares[~np.isnan(shares)]
+    n = len(index) - len(shares) + len(measured)
+    counts = {"pn_share": n, "turned_share": len(measured)}
+    return finding_of({key: (statistics.wilson(float(measured.sum()), count), count) for key, count in counts.items()})
 
 
 CONTROLS = (

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from xrai_widgets.core import Array, Gradient, NotApplicable, Predict
-from xrai_widgets.engines._search.answers import Answers
+from xrai_widgets.engines._search.scorer import Scorer
 
 _PREDICTIONS = 10_000  # samples from which limits are proposed
 _SPREAD = 1000  # and the unit of the scores
@@ -50,8 +50,8 @@ class Zones:
     def _limits(self) -> tuple[Array, Array]:
         """Sign and limit of each class but the first."""
         sides = [(-1.0, self.below), (1.0, self.above)]
-        told = [(sign, limit / self.unit) for sign, limit in sides if limit is not None]
-        sign, limit = zip(*told, strict=True)
+        sides_given = [(sign, limit / self.unit) for sign, limit in sides if limit is not None]
+        sign, limit = zip(*sides_given, strict=True)
         return np.array(sign), np.array(limit)
 
     def scores_of(self, predictions: Array) -> Array:
@@ -63,8 +63,8 @@ class Zones:
     def predictions(self, scores: Array) -> Array:
         """Return the predictions (n,) that have these scores."""
         sign, limit = self._limits
-        told: Array = (scores[:, 1] * sign[0] + limit[0]) * self.unit
-        return told
+        predictions: Array = (scores[:, 1] * sign[0] + limit[0]) * self.unit
+        return predictions
 
     def codes(self, predictions: Array) -> Array:
         """Return the class (n,) of predictions, or of true values."""
@@ -75,12 +75,12 @@ class Zones:
         """Return samples → scores."""
         return _Scores(predict, self)
 
-    def answers(self, answers: Answers) -> Answers:
+    def scorer(self, scorer: Scorer) -> Scorer:
         """Return what is said of samples by a model that gives predictions, as scores of the classes."""
-        scores, slopes = self.asking(answers.predict), None
-        if answers.gradient is not None:
-            slopes = _Slopes(answers.gradient, np.r_[0.0, self._limits[0]] / self.unit)
-        return Answers(scores, scores, slopes, answers.shape, answers.rows)
+        scores, slopes = self.asking(scorer.predict), None
+        if scorer.gradient is not None:
+            slopes = _Slopes(scorer.gradient, np.r_[0.0, self._limits[0]] / self.unit)
+        return Scorer(scores, scores, slopes, scorer.shape, scorer.rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,8 +121,8 @@ def zones_of(task: str, above: float | None, below: float | None, predict: Predi
     """
     if task == "classification":
         if above is not None or below is not None:
-            said = "above and below are for a regression: a classification is asked for another class"
-            raise NotApplicable(said, "above=None, below=None")
+            reason = "above and below are for a regression: a classification is asked for another class"
+            raise NotApplicable(reason, "above=None, below=None")
         return None
     if above is None and below is None:
         raise NotApplicable(*_proposal(np.asarray(predict(X[:_PREDICTIONS]))))

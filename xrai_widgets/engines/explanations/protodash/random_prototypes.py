@@ -24,9 +24,9 @@ def random_prototypes(finding: Finding, *, step: Step) -> Finding:
         n = min(ours.index.max(), theirs.index.max())
         drawn += part * theirs.loc[n, ["mmd2", "low", "high"]].to_numpy(dtype=np.float64)
         chosen += part * float(ours.loc[n, "mmd2"])
-    values, own = {"mmd2": drawn, "gain": drawn - chosen}, finding.values["mmd2"]
+    values, mmd2 = {"mmd2": drawn, "gain": drawn - chosen}, finding.values["mmd2"]
     if finding.values["explained"] < 1:
-        values["explained"] = 1 - drawn[[0, 2, 1]] * (1 - finding.values["explained"]) / own
+        values["explained"] = 1 - drawn[[0, 2, 1]] * (1 - finding.values["explained"]) / mmd2
     return Finding(
         {key: value for key, (value, _, _) in values.items()},
         {key: (low, high) for key, (_, low, high) in values.items()},

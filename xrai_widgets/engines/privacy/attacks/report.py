@@ -101,7 +101,7 @@ def attack_report(
     samples = pd.concat(parts, ignore_index=True).drop(columns="class" if task == "regression" else [])
     table = class_table(members, others, (inside.groups, outside.groups), names, attack)
     rates, counted, of_rates = low_rates(members, others, attack.share)
-    estimates, said = _estimates(members, others, attack)
+    estimates, attack_notes = _estimates(members, others, attack)
     counts = dict.fromkeys(estimates, len(attack.members) + len(attack.others)) | dict.fromkeys(rates, len(members))
     counts |= {"auc": len(members) + len(others), "recall": len(attack.members)}
     estimates |= rates
@@ -124,7 +124,7 @@ def attack_report(
         counts=counts,
         tables=tables,
         charts=_charts(score, others, len(names) > 1),
-        notes=(*said, *of_rates, *_of_classes(names, table, task), *notes),
+        notes=(*attack_notes, *of_rates, *_of_classes(names, table, task), *notes),
     )
 
 

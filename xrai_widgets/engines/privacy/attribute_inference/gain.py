@@ -78,10 +78,12 @@ class Guessed:
         apart = self.with_model - self.without
         codes = np.unique(self.target)
         for code in codes:
-            own = apart[self.target == code]
-            n = len(own) + 2.0
-            mean = float(own.sum()) / n
-            terms.append((((float(np.square(own).sum()) + 1.0) / n - mean * mean) / n / len(codes) ** 2, n - 1.0))
+            differences = apart[self.target == code]
+            n = len(differences) + 2.0
+            mean = float(differences.sum()) / n
+            terms.append(
+                (((float(np.square(differences).sum()) + 1.0) / n - mean * mean) / n / len(codes) ** 2, n - 1.0)
+            )
             centres.append(mean)
         variance = sum(term for term, _ in terms)
         freedom = variance**2 / sum(term**2 / left for term, left in terms)

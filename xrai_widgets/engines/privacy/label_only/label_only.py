@@ -18,7 +18,14 @@ from xrai_widgets.core import (
 )
 from xrai_widgets.engines._hop_skip_jump import Settings
 from xrai_widgets.engines.privacy.attacks.report import MEASURES, check_enough
-from xrai_widgets.engines.privacy.label_only.attack import Asked, Dealing, ask, by_distance, by_noise, label_finding
+from xrai_widgets.engines.privacy.label_only.attack import (
+    Asked,
+    SplitSettings,
+    ask,
+    by_distance,
+    by_noise,
+    label_finding,
+)
 
 _NOISE, _BOUNDARY = When("attack", "noise"), When("attack", "boundary distance")
 
@@ -144,8 +151,8 @@ def label_only(
     rows = max(64, int(memory_limit * 1e9 / 8 / (12 * (X[0].size + sum(len(kind.categories) for kind in constraints)))))
     free = tuple(Constraint(kind.kind, kind.categories, kind.group) for kind in constraints)
     asked: Asked = ask((predict, decide), (X_train, y_train), (X, y), bounds, free, n_samples, scale, rows, seed)
-    dealing = Dealing(thresholds == "per class", attack_train_ratio, repeats, seed)
-    finish = partial(label_finding, asked, dealing, (train_ids, ids), classes)
+    split = SplitSettings(thresholds == "per class", attack_train_ratio, repeats, seed)
+    finish = partial(label_finding, asked, split, (train_ids, ids), classes)
     if attack == "noise":
         return finish(tried=by_noise(asked, noise, copies, seed, step.part(0.02, 0.95), finish))
     settings = Settings(max_iter, max(init_eval, 10_000), init_eval)

@@ -86,10 +86,10 @@ def kept_shares(
         numbers = range(first, min(first + at_once, copies))
         for parts, changed in _together((part for number in numbers for part in _copy(noise, seed, number)), problem):
             start = 0
-            told = problem.classes(changed)
+            predicted = problem.classes(changed)
             for part in parts:
                 labels = problem.labels[part]
-                counted[part] += told[start : start + len(labels)] == labels
+                counted[part] += predicted[start : start + len(labels)] == labels
                 start += len(labels)
         kept += counted
 

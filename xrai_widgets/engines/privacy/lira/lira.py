@@ -158,16 +158,16 @@ def lira(
     _check_memory(n_references, pool, memory_limit)
     least = _FLOOR[task] if floor is None else floor
     settings = Settings(attack, variance, gamma, least, attack_train_ratio, repeats, seed, memory_limit)
-    answers = np.empty((n_references, len(outputs)))
-    own = finite(pool.own(outputs), "the model")
-    evidence = Evidence(pool, own, answers, len(X_train), train_ids, ids, classes)
+    references = np.empty((n_references, len(outputs)))
+    target = finite(pool.at_truth(outputs), "the model")
+    evidence = Evidence(pool, target, references, len(X_train), train_ids, ids, classes)
     rest = step.part(0.05, 0.95)
-    for done, answer in enumerate(rest.map(Train(fit, pool), range(n_references), "reference models"), 1):
-        if isinstance(answer, Lost):
-            evidence.lost[done - 1] = answer
+    for done, reference in enumerate(rest.map(Train(fit, pool), range(n_references), "reference models"), 1):
+        if isinstance(reference, Lost):
+            evidence.lost[done - 1] = reference
             _check_lost(evidence, n_references)
         else:
-            answers[done - 1] = answer
+            references[done - 1] = reference
         whole = done // 2 * 2
         some = len(evidence.numbers(whole)) >= _FEWEST_DONE
         so_far = partial(lira_finding, evidence, settings, whole) if some else None
@@ -178,10 +178,10 @@ def lira(
 def _check_lost(evidence: Evidence, references: int) -> None:
     """Refuse to go on with fewer than half of the reference models, or than two with and two without each sample."""
     if len(evidence.numbers(references)) < max(_FEWEST_DONE, references / 2):
-        said = next(iter(evidence.lost.values())).said
+        message = next(iter(evidence.lost.values())).message
         raise NotApplicable(
             f"{len(evidence.lost)} of {references} reference models could not be trained, which leaves too few whole "
-            f"pairs of them: {said}",
+            f"pairs of them: {message}",
             "privacy.membership_inference",
         )
 

@@ -52,8 +52,8 @@ class Bootstraps:
 
         seed = int(np.random.default_rng((self.seed, 3, number, again)).integers(2**31 - 1))
         tree = clone(self.tree).set_params(random_state=seed).fit(self.X, self.y, sample_weight=weights)
-        answer: Array = tree.predict_proba(probes) if self.classes else tree.predict(probes)[:, None]
-        return answer
+        output: Array = tree.predict_proba(probes) if self.classes else tree.predict(probes)[:, None]
+        return output
 
     def __call__(self, index: int) -> Array:
         """Return (k,): at a sample, the sum over the trees that drew it, grown without it."""
@@ -120,8 +120,8 @@ class Pairs:
 
     def without(self, place: int, total: Array) -> Array:
         """Return (1, k): the answers without a sample, of the sum over its trees without it."""
-        answer: Array = self.reference[place] + (total - self._mine[place]) / self.bootstraps.count
-        return answer[None]
+        output: Array = self.reference[place] + (total - self._mine[place]) / self.bootstraps.count
+        return output[None]
 
     def _of_those_that_drew(self, trees: Array) -> Array:
         summed: Array = np.einsum("bc,bck->ck", self._drew.astype(float), trees)

@@ -169,26 +169,26 @@ def pdtp(
     draws = np.random.default_rng((seed, 1)).random(len(chosen))
     finish = partial(pdtp_finding, leak, y_train, ids, classes, not k)
     rest, whole, earlier = step.part(0.3, 1.0), len(chosen), leak.done
-    said = f" (continues: {earlier} were done)" if earlier else ""
+    continued = f" (continues: {earlier} were done)" if earlier else ""
     keep = partial(finish, unfinished=True)
-    rest(leak.done / whole, f"{leak.done} of {whole} left out{said}", keep if leak.some else None)
-    for places, without in _answers(form, pairs, refits, chosen, left[~lost[left]], rest):
+    rest(leak.done / whole, f"{leak.done} of {whole} left out{continued}", keep if leak.some else None)
+    for places, without in _outputs_without(form, pairs, refits, chosen, left[~lost[left]], rest):
         if isinstance(without, Lost):
             leak.lose(int(places[0]), *without)
         else:
             add(leak, scaled, places, without, y_train, draws)
         leak.done = int(places[-1]) + 1
-        rest(leak.done / whole, f"{leak.done} of {whole} left out{said}", keep if leak.some else None)
+        rest(leak.done / whole, f"{leak.done} of {whole} left out{continued}", keep if leak.some else None)
     leak.done = whole
     return finish()
 
 
 def _check_trained_with(names: tuple[str, ...], implementation: str, forest: str) -> None:
     """Refuse what clones the model by itself where its training was given more than samples and labels."""
-    said = "fit=" if "fit" in names else " and ".join(names)
+    extras = "fit=" if "fit" in names else " and ".join(names)
     for chosen, other in ((implementation, "implementation='native'"), (forest, "forest='honest refits'")):
         if names and chosen in ("art", "paired bootstraps"):
-            raise NotApplicable(f"{chosen} would train the model without the {said} that it was trained with", other)
+            raise NotApplicable(f"{chosen} would train the model without the {extras} that it was trained with", other)
 
 
 def _check_memory(what: str, numbers: int, memory_limit: float) -> None:
@@ -198,11 +198,11 @@ def _check_memory(what: str, numbers: int, memory_limit: float) -> None:
 
 
 def _exactly(
-    form: LeaveOneOut, model: Any, own: Array, chosen: Array, at_all: bool, scaled: Scale, bound: float
+    form: LeaveOneOut, model: Any, outputs: Array, chosen: Array, at_all: bool, scaled: Scale, bound: float
 ) -> Leakage:
     """Start with a closed form."""
-    reference = form.reference(np.arange(len(own)))
-    off = float(np.abs(reference - own.reshape(reference.shape)).max())
+    reference = form.reference(np.arange(len(outputs)))
+    off = float(np.abs(reference - outputs.reshape(reference.shape)).max())
     notes = [f"Computed in closed form for {type(model).__name__}: no refits, no training noise."]
     if off > 1e-6:
         notes.append(f"Measured at the converged optimum; the given model's outputs differ from it by up to {off:.2g}.")
@@ -251,10 +251,10 @@ def _paired(
     trees: Bootstraps, chosen: Array, draws: int, before: Finding | None, scaled: Scale, bound: float, step: Step
 ) -> tuple[Pairs, Leakage]:
     """Start with forests on everything; the noise of an earlier run is not computed again."""
-    known = None if before is None else before.arrays.get("noise")
-    pairs = Pairs(trees, chosen, draws if known is None else 0, step.part(0.02, 0.3))
+    stored_noise = None if before is None else before.arrays.get("noise")
+    pairs = Pairs(trees, chosen, draws if stored_noise is None else 0, step.part(0.02, 0.3))
     reference = scaled(pairs.reference)
-    noise = np.abs(scaled(pairs.null) - reference).max(axis=2).T if known is None else known
+    noise = np.abs(scaled(pairs.null) - reference).max(axis=2).T if stored_noise is None else stored_noise
     note = (
         f"Paired bootstraps, another estimator than honest refits: {trees.count} trees, of which those that drew a "
         f"sample are grown anew without it; the noise is that of {noise.shape[1]} such forests grown from other seeds "
@@ -263,7 +263,7 @@ def _paired(
     return pairs, Leakage(chosen, bound, reference, noise, (note,))
 
 
-def _answers(
+def _outputs_without(
     form: LeaveOneOut | None, pairs: Pairs | None, refits: Refits, chosen: Array, places: Array, step: Step
 ) -> Iterator[tuple[Array, Array | Lost]]:
     """Yield places, and the answers of models trained without the samples there: (b, 1 or n, k)."""
@@ -273,20 +273,20 @@ def _answers(
             yield np.array([place]), pairs.without(place, total)[None]
         return
     if form is None:
-        for place, answer in zip(places, step.map(refits, rows, "leaving one out"), strict=True):
-            yield np.array([place]), answer if isinstance(answer, Lost) else answer[None]
+        for place, output in zip(places, step.map(refits, rows, "leaving one out"), strict=True):
+            yield np.array([place]), output if isinstance(output, Lost) else output[None]
         return
     size = max(1, _BLOCK // (len(refits.X) * max(refits.classes, 1))) if refits.everywhere else 256
     for start in range(0, len(places), size):
         block = places[start : start + size]
         try:
-            yield block, _exact_answers(form, chosen[block], refits)
+            yield block, _exact_outputs(form, chosen[block], refits)
         except np.linalg.LinAlgError:
             for place in block:
                 yield _alone(form, np.array([place]), chosen, refits)
 
 
-def _exact_answers(form: LeaveOneOut, rows: Array, refits: Refits) -> Array:
+def _exact_outputs(form: LeaveOneOut, rows: Array, refits: Refits) -> Array:
     if refits.everywhere:
         return everywhere(form, rows, len(refits.X))
     return np.stack([form.without(int(row), np.array([row])) for row in rows])
@@ -294,6 +294,6 @@ def _exact_answers(form: LeaveOneOut, rows: Array, refits: Refits) -> Array:
 
 def _alone(form: LeaveOneOut, place: Array, chosen: Array, refits: Refits) -> tuple[Array, Array | Lost]:
     try:
-        return place, _exact_answers(form, chosen[place], refits)
+        return place, _exact_outputs(form, chosen[place], refits)
     except np.linalg.LinAlgError as error:  # a covariance that cannot be inverted without this sample
         return place, Lost("the covariance without it cannot be inverted", str(error))

@@ -53,10 +53,10 @@ class Refits:
             order = rows if self.fixed else rng.permutation(rows)
             seed = self.seed if self.fixed else int(rng.integers(2**31 - 1))
             model = refit(self.fit, self.X[order], self.y[order], seed=seed, rows=order)
-            answer = model(probes).reshape(len(probes), -1)
-            if not np.isfinite(answer).all():
+            output = model(probes).reshape(len(probes), -1)
+            if not np.isfinite(output).all():
                 raise Endless("the refitted models must give finite outputs, got NaN or infinite ones")
-            total += answer
+            total += output
         return total / self.repeats
 
     def __call__(self, index: int) -> Array | Lost:
@@ -107,19 +107,19 @@ def with_everything(refits: Refits, chosen: Array, draws: int, scaled: Scale, st
         if fewer than half of the draws are left, or fewer than five.
     """
     probes = refits.X if refits.everywhere else refits.X[chosen]
-    found = step.map(_Full(refits, probes), range(draws + 1), "refits on everything: the noise")
-    first = next(found)
+    fits = step.map(_Full(refits, probes), range(draws + 1), "refits on everything: the noise")
+    first = next(fits)
     if isinstance(first, Lost):
-        raise ValueError(first.said)
-    reference, said = scaled(first), ""
+        raise ValueError(first.message)
+    reference, message = scaled(first), ""
     noise: list[Array] = []
-    for answer in found:
-        if isinstance(answer, Lost):
-            said = answer.said
+    for output in fits:
+        if isinstance(output, Lost):
+            message = output.message
             continue
-        apart = np.abs(scaled(answer) - reference).max(axis=1)
+        apart = np.abs(scaled(output) - reference).max(axis=1)
         noise.append(np.full(len(chosen), apart.max()) if refits.everywhere else apart)
     if len(noise) < draws and len(noise) < max(_FEWEST, draws / 2):
-        failed = f"{draws - len(noise)} of {draws} refits on everything failed, which were to show the noise: {said}"
+        failed = f"{draws - len(noise)} of {draws} refits on everything failed, which were to show the noise: {message}"
         raise NotApplicable(failed, "privacy.membership_inference")
     return reference, np.array(noise).T if noise else np.empty((len(chosen), 0))

@@ -48,8 +48,8 @@ def vanishing(y: Array, chosen: Array, classes: int) -> Array:
         return np.zeros(len(chosen), dtype=bool)
     counts = np.bincount(y, minlength=classes)
     left = (counts > 0).sum() - (counts[y[chosen]] == 1)
-    found: Array = left < 2
-    return found
+    mask: Array = left < 2
+    return mask
 
 
 def add(leak: Leakage, scaled: Scale, places: Array, without: Array, y: Array, draws: Array) -> None:
@@ -74,5 +74,5 @@ def add(leak: Leakage, scaled: Scale, places: Array, without: Array, y: Array, d
         above, equal = (noise > raw[:, None]).sum(axis=1), (noise == raw[:, None]).sum(axis=1)
         leak.p[places] = (above + draws[places] * (equal + 1)) / (leak.draws + 1)
     rows = leak.chosen[places]
-    own = without[np.arange(len(places)), rows if everywhere else 0, 0]
-    leak.residuals[places] = y[rows] - own
+    left_out = without[np.arange(len(places)), rows if everywhere else 0, 0]
+    leak.residuals[places] = y[rows] - left_out

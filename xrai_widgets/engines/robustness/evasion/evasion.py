@@ -220,7 +220,7 @@ def evasion(
         predict=asked.predict,
         space=space,
         samples=flat[index[right]],
-        labels=asked.answers[right],
+        labels=asked.labels[right],
         numbers=index[right],
         shape=X.shape[1:],
         norm=norm,
@@ -243,12 +243,14 @@ def evasion(
     )
     search = hsj.Settings(ITERATIONS, max_eval, init_eval, init_size)
     budget = Budget(max_iter, search, pgd.Settings(epsilons, steps, restarts), seed, asked.n_classes)
-    said = f"The same rows get different answers: they differ by up to {unstable:.3g}."
+    instability = f"The same rows get different answers: they differ by up to {unstable:.3g}."
     if tolerance is None and unstable >= _UNSTEADY:
-        return unsteady_finding(attacked, f"{said} Nothing was attacked: an answer would change by chance alone.")
-    notes = [f"{said} Distances are no surer than that."] if unstable else []
+        return unsteady_finding(
+            attacked, f"{instability} Nothing was attacked: an answer would change by chance alone."
+        )
+    notes = [f"{instability} Distances are no surer than that."] if unstable else []
     notes += space.notes(flat[index])
     pool = others[rng.permutation(len(others))[:_POOL]]
-    known = Knowledge(asked.gradient, asked.linear, regions, thresholds, pool)
-    notes += attack_all(attacked, budget, attack, implementation, known, step.part(0.02, 0.97), evasion_finding)
+    knowledge = Knowledge(asked.gradient, asked.linear, regions, thresholds, pool)
+    notes += attack_all(attacked, budget, attack, implementation, knowledge, step.part(0.02, 0.97), evasion_finding)
     return evasion_finding(attacked, notes)

@@ -34,20 +34,20 @@ def random_direction(
     Where a change is the nearest one, the ball inside it holds no other answer, and a random point of its surface
     hardly ever has one.
     """
-    told = finding.tables["samples"]
-    found = (told["status"] == "found").to_numpy()
-    right = int((told["status"] != "answered wrongly before").sum())
-    samples = X.reshape(len(X), -1)[finding.arrays["index"][found]].astype(np.float64)
-    changed = finding.arrays["nearest"][found].reshape(samples.shape).astype(np.float64)
+    table = finding.tables["samples"]
+    success = (table["status"] == "found").to_numpy()
+    right = int((table["status"] != "answered wrongly before").sum())
+    samples = X.reshape(len(X), -1)[finding.arrays["index"][success]].astype(np.float64)
+    changed = finding.arrays["nearest"][success].reshape(samples.shape).astype(np.float64)
     change = RandomChange(Space(bounds, constraints, scale), norm, sparse=False)
     shares = turned_by_chance(predict, X.shape[1:], samples, changed, change, seed, step, decide, tolerance)
-    known = ~np.isnan(shares)
-    n = len(told) - int((~known).sum())
-    within = known & (told["distance"].to_numpy()[found] <= epsilon)
+    measured = ~np.isnan(shares)
+    n = len(table) - int((~measured).sum())
+    within = measured & (table["distance"].to_numpy()[success] <= epsilon)
     key = "robust_accuracy" if task == "classification" else "stable_share"
     estimates = {
-        key: (statistics.wilson(right - int((~known).sum()) - float(shares[within].sum()), n), n),
-        "turned_share": (statistics.wilson(float(shares[known].sum()), int(known.sum())), int(known.sum())),
+        key: (statistics.wilson(right - int((~measured).sum()) - float(shares[within].sum()), n), n),
+        "turned_share": (statistics.wilson(float(shares[measured].sum()), int(measured.sum())), int(measured.sum())),
     }
     return finding_of(estimates)
 

@@ -16,7 +16,7 @@ _BENT = 0.2  # of the rise that a smooth model may bend by within two steps
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class Scorer:
     """What the model says of flat samples: logits where it has them, else log-probabilities.
 
     Parameters
@@ -79,15 +79,15 @@ class Answers:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _recalled(self, flat: Array) -> Array:
-        told = self._told(flat) if self.memory is None else self.memory.scores(self._told, flat)
-        return told if self.decide is None else told + self.offset
+        scores = self._model_scores(flat) if self.memory is None else self.memory.scores(self._model_scores, flat)
+        return scores if self.decide is None else scores + self.offset
 
-    def _told(self, flat: Array) -> Array:
+    def _model_scores(self, flat: Array) -> Array:
         X = flat.reshape(-1, *self.shape)
         return np.log(np.maximum(self.predict(X), _TINY)) if self.logits is None else self.logits(X)
 
 
-def is_smooth(answers: Answers, differences: Differences, known: Array, seed: int) -> bool:
+def is_smooth(scorer: Scorer, differences: Differences, samples: Array, seed: int) -> bool:
     """Whether small steps from most known samples change the scores, and by as much forwards as backwards.
 
     The answers of trees and neighbours stand still or jump.
@@ -96,9 +96,9 @@ def is_smooth(answers: Answers, differences: Differences, known: Array, seed: in
     if not steps.any():
         return False
     rng = np.random.default_rng([seed, 3])
-    probes = known[:_PROBES]
+    probes = samples[:_PROBES]
     way = rng.choice([-1.0, 1.0], probes.shape) * steps
     middle = np.where(steps > 0, np.clip(probes, differences.low + steps, differences.high - steps), probes)
-    back, here, ahead = (answers.scores(middle + sign * way) for sign in (-1, 0, 1))
+    back, here, ahead = (scorer.scores(middle + sign * way) for sign in (-1, 0, 1))
     rise, bend = np.abs(ahead - back).max(axis=1), np.abs(ahead + back - 2 * here).max(axis=1)
     return bool(np.mean((rise > 0) & (bend <= _BENT * rise)) >= _SHARE)
