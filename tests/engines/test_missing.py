@@ -135,7 +135,7 @@ def test_hop_skip_jump_moves_nothing_that_is_missing_not_even_on_its_way() -> No
     problem = Problem(predict, space, filled, labels, np.arange(60), (4,), "l2", 500)
     best = Best.nothing(problem)
     hsj.hop_skip_jump(problem, best, filled, labels, hsj.Settings(5, 200, 30, 20), 0, quiet)
-    assert best.found.mean() > 0.9
+    assert best.success.mean() > 0.9
     gone = {tuple(row) for row in np.isnan(X).tolist()}
     assert {tuple(row) for row in np.isnan(np.concatenate(asked)).tolist()} <= gone
     numbers = np.isnan(X[:, :3])

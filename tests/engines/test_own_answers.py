@@ -293,7 +293,7 @@ def test_what_is_explained_is_the_answer_of_the_rule_where_probabilities_tell_no
     assert found.tables["samples"]["answer"].tolist() == decide(X[index]).astype(str).tolist()
     one = str(int(np.flatnonzero(decide(X) == 0)[0]))
     alone = cem(know_nothing, X, Y, BOUNDS, decide=decide, instances=one, noise=0.0, mode="PN")
-    assert not any("there may be no other answer" in note for note in alone.notes)
+    assert not any("there may be no other label" in note for note in alone.notes)
 
 
 def test_the_control_of_prototypes_deals_the_answers_of_the_rule() -> None:

@@ -12,7 +12,7 @@ from xrai_widgets.engines._problem import Problem
 
 
 def classifier(problem: Problem, number: int, n_classes: int, gradient: Gradient | None) -> Any:
-    """Return an ART classifier of coordinates: it answers for the allowed sample nearest to a point."""
+    """Return an ART classifier of coordinates: it predicts for the allowed sample nearest to a point."""
     from xrai_widgets.models.art import black_box, white_box
 
     space, origin = problem.space, problem.samples[[number]]

@@ -1,4 +1,4 @@
-"""A prediction and a tolerance, as a question with three answers: it stays within, rises above or falls below."""
+"""A prediction and a tolerance, as three classes: it stays within, rises above or falls below."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -83,7 +83,7 @@ class _Slopes:
 
 
 def seen(outputs: Array, offsets: Array | None, owner: Array | int) -> Array:
-    """Return answers (r,) from what a model told of changes of the samples ``owner``.
+    """Return labels (r,) from what a model returns for changes of the samples ``owner``.
 
     That is its classes, as they are, or with ``offsets`` (n, k) its scores.
     """

@@ -41,7 +41,7 @@ def hop_skip_jump(
 ) -> Array:
     """Find near adversarial samples by asking for labels only (Chen, Jordan, Wainwright 2020, arXiv:1904.02144).
 
-    All samples go through the same iteration together, so the model is asked a few large questions instead of
+    All samples go through the same iteration together, so the model is asked a few large batches instead of
     thousands of small ones. Every sample has a random stream of its own: its result does not depend on the others.
 
     Parameters
@@ -49,8 +49,8 @@ def hop_skip_jump(
     best : Best
         Filled in place, so that what is found is kept if the attack is cancelled.
     pool, pool_classes : array (r, d), int array (r,)
-        Real samples and what the model returns for them (`Problem.outputs`); the nearest one of another class is where the
-        search starts.
+        Real samples and what the model returns for them (`Problem.outputs`); the nearest one of another class is where
+        the search starts.
     partial : callable
         Makes the finding so far.
 
@@ -151,7 +151,7 @@ def _in_turn(size: Array, kinds: Array) -> Array:
 def _jump(
     problem: Problem, points: Array, owner: Array, t: int, evaluations: int, streams: list[np.random.Generator]
 ) -> Array:
-    """Estimate the boundary's normal at each point and step along it, as far as the answer stays changed."""
+    """Estimate the boundary's normal at each point and step along it, as far as the label stays changed."""
     origins = problem.origins[owner]
     change = points - origins
     distance = np.abs(change).max(axis=1) if problem.norm == "linf" else np.linalg.norm(change, axis=1)

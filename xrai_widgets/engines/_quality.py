@@ -1,4 +1,4 @@
-"""How good is the model itself? Accuracy, ranking and calibration, before anything is said about its risks."""
+"""How good is the model itself? Accuracy, ranking and calibration, before its risks are looked at."""
 
 from typing import Any
 
@@ -32,14 +32,14 @@ def quality(
         Probabilities (or one-hot labels with ``scored=False``), or values of a regression.
     y : array (n,)
     task : {"classification", "regression"}
-    answers : int array (n,), optional
-        What the model answers; by default the most probable classes.
+    labels : int array (n,), optional
+        What the model decides; by default the most probable classes.
     classes : tuple, optional
         Their names.
 
     Notes
     -----
-    ``calibration_error`` is the root of the debiased squared calibration error of the given answer
+    ``calibration_error`` is the root of the debiased squared calibration error of the predicted label
     (`xrai_widgets.engines._calibration`): its interval holds 0 where the model is calibrated. Regression: R² and mean
     absolute error, bootstrap.
     """

@@ -1,4 +1,4 @@
-"""Changes drawn at random that are no larger than given ones: what turns answers by chance?"""
+"""Changes drawn at random that are no larger than given ones: what changes predictions by chance?"""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -109,7 +109,7 @@ def turned_by_chance(
     decide: Predict | None = None,
     tolerance: float | None = None,
 ) -> Array:
-    """Return for each changed sample (m,) the share of random changes of the same size that turn its answer.
+    """Return for each changed sample (m,) the share of random changes of the same size that change its prediction.
 
     A draw that is the given change itself is not counted; where only such ones are drawn the share is NaN.
 
@@ -123,7 +123,7 @@ def turned_by_chance(
     decide : callable, optional
         Says the model's classes where they are not the most probable ones.
     tolerance : float, optional
-        Of a regression: the answer is turned where the prediction changes by more.
+        For a regression: only a change of the prediction by more than this counts.
 
     Raises
     ------

@@ -99,7 +99,7 @@ def test_what_copies_of_instances_have_found_is_not_asked_again() -> None:
     assert len(model.sizes) == before
     assert found.points.tolist() == [[0.8] * 3, [0.2] * 3]
     assert found.done.tolist() == [True, False]
-    assert found.answer.tolist() == [1, 0]
+    assert found.label.tolist() == [1, 0]
     assert found.cost[0] == pytest.approx(contrast.cost(found.points, np.arange(2))[0])
 
 
@@ -116,7 +116,7 @@ def test_near_a_sample_each_cell_is_asked_for_once_and_the_samples_own_never() -
     assert (1.0, 1.0, 1.0) not in cells
     assert max(cells.count(cell) for cell in set(cells)) <= 3 * len(samples)  # once in each of three rounds
     model.rows.clear()
-    ruled = replace(contrast, answers=replace(contrast.answers, decide=lambda X: stairs(X).argmax(axis=1)))
+    ruled = replace(contrast, scorer=replace(contrast.scorer, decide=lambda X: stairs(X).argmax(axis=1)))
     probe(ruled, Incumbents.untouched(ruled), 300, 0, quiet, levels)
     assert len(set(model.rows)) > 200  # a rule may tell apart what the trees do not
 

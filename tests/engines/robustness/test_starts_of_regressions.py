@@ -54,7 +54,7 @@ def test_hop_skip_jump_starts_at_samples_that_lie_outside_of_the_samples_own_tol
     best = Best.nothing(problem)
     told = problem.outputs(POOL)
     hsj.hop_skip_jump(problem, best, POOL, told, hsj.Settings(2, 100, 20, 50), 0, quiet)
-    assert best.found.all()
+    assert best.success.all()
     assert best.distance[0] == pytest.approx(RADIUS, rel=0.3)
     assert best.distance[1] == pytest.approx(nearest_shore(), rel=0.05)
 
@@ -65,9 +65,9 @@ def search(problem: Problem) -> Search:
 
 def test_real_samples_are_gone_towards_that_lie_outside_of_the_samples_own_tolerance(problem: Problem) -> None:
     made = search(problem)
-    towards_samples(made.contrast, made.found, POOL, problem.outputs(POOL), quiet)
-    distance = np.linalg.norm(made.found.points - problem.samples, axis=1)
-    assert made.found.done.all()
+    towards_samples(made.contrast, made.incumbents, POOL, problem.outputs(POOL), quiet)
+    distance = np.linalg.norm(made.incumbents.points - problem.samples, axis=1)
+    assert made.incumbents.done.all()
     assert distance[0] == pytest.approx(RADIUS, rel=0.3)
     assert distance[1] == pytest.approx(nearest_shore(), rel=0.05)
 

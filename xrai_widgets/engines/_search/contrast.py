@@ -1,4 +1,4 @@
-"""The question of a search: which change alters the answer, which part suffices to keep it, and what does it cost?"""
+"""What a search looks for: which change alters the prediction, which part suffices to keep it, and at what cost?"""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -28,7 +28,7 @@ class Penalty(Protocol):
 
 
 def agreeing(gap: Array, other: Array) -> Array:
-    """Return the leads of other classes with the sign that the answer says."""
+    """Return the leads of other classes with the sign that the predicted label demands."""
     return np.where(other, np.maximum(gap, _SIGN), np.minimum(gap, -_SIGN))
 
 
@@ -36,8 +36,8 @@ def agreeing(gap: Array, other: Array) -> Array:
 class Contrast:
     """Instances, and what counts as an explanation of them.
 
-    A pertinent negative (PN) is an allowed change of the instance with another answer; a pertinent positive (PP) lies
-    between a baseline and the instance and has the instance's answer. Both are counted from an origin: the PN from the
+    A pertinent negative (PN) is an allowed change of the instance with another label; a pertinent positive (PP) lies
+    between a baseline and the instance and has the instance's label. Both are counted from an origin: the PN from the
     instance, the PP from the baseline. Dhurandhar et al. 2018, equations 1 to 4.
 
     Parameters
@@ -46,7 +46,7 @@ class Contrast:
     scorer : Scorer
     space : Space
     samples, labels : array (n, d), int array (n,)
-        Flat instances, and the model's answers for them.
+        Flat instances, and the model's labels for them.
     origins, low, high : array (n, d)
         Where the search starts, and the box it stays in.
     kappa, beta : float
@@ -78,17 +78,17 @@ class Contrast:
         return scores if self.offsets is None else scores + self.offsets[owner]
 
     def outputs(self, flat: Array) -> Array:
-        """Return what `seen` turns into answers: classes (r,), or with ``offsets`` scores (r, k)."""
+        """Return what `seen` turns into labels: classes (r,), or with ``offsets`` scores (r, k)."""
         return self.scorer.labels(flat) if self.offsets is None else self.scorer.scores(flat)
 
     def seen(self, outputs: Array, owner: Array | int) -> Array:
-        """Return the answers (r,) as those of changes of the instances ``owner``."""
+        """Return the labels (r,) as those of changes of the instances ``owner``."""
         return seen(outputs, self.offsets, owner)
 
     def judge(self, flat: Array, owner: Array) -> tuple[Array, Array, Array]:
         """Return (margin, class of the best rival, success) of samples that belong to the instances ``owner``.
 
-        Where the model has a rule of its own, a success is an answer by it, and the rival what it answers instead; a
+        Where the model has a rule of its own, a success is judged by it, and the rival is what it decides instead; a
         margin that says the opposite is cut at 0.
         """
         scores = self.scores(flat, owner)
@@ -176,7 +176,7 @@ class Contrast:
         return mask
 
     def part(self, rows: slice | Array) -> "Contrast":
-        """Return the question for some of the instances."""
+        """Return the same for some of the instances."""
         sliced = {name: getattr(self, name)[rows] for name in ("samples", "labels", "origins", "low", "high")}
         return replace(self, **sliced, offsets=None if self.offsets is None else self.offsets[rows])
 

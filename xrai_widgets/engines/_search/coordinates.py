@@ -43,7 +43,7 @@ def coordinate_search(
     """Fill ``incumbents`` by asking the model for candidates only.
 
     Two starts: features are changed one after the other, each time the one that raises the margin most for what it
-    costs; and real samples that are answered as wanted (PN), or the whole instance (PP). Both are then made cheaper.
+    costs; and real samples that are labelled as wanted (PN), or the whole instance (PP). Both are then made cheaper.
     """
     units, moves = Units.read(contrast), _moves(contrast, pool, budget)
     _forward(contrast, incumbents, moves, budget, step.part(0.0, 0.35), partial)
@@ -169,7 +169,7 @@ def _apply(moves: list[tuple[Array, Array]], current: Array, owner: Array) -> tu
 
 
 def _start_from_samples(contrast: Contrast, second: Incumbents, pool: Array, rows: int, step: Step) -> None:
-    """Put allowed real samples into ``second``: the nearest that are answered as wanted, or the instances.
+    """Put allowed real samples into ``second``: the nearest that are labelled as wanted, or the instances.
 
     The instances come ``_STARTS`` times one after the other; each copy gets other samples.
     """
@@ -190,7 +190,7 @@ def _start_from_samples(contrast: Contrast, second: Incumbents, pool: Array, row
         taken.append(near[first])
         owners.append(number + np.arange(len(first)) % _STARTS)
         if len(owners) * _NEIGHBOURS >= rows:
-            step(number / n, f"{contrast.mode}: real samples with another answer")
+            step(number / n, f"{contrast.mode}: real samples with another label")
             second.ask(contrast, np.vstack(taken), np.concatenate(owners))
             taken, owners = [], []
     if taken:

@@ -13,7 +13,7 @@ _HALVINGS = 7
 def shrink_cube(contrast: Contrast, incumbents: Incumbents, rounds: int, step: Step) -> None:
     """Shrink the cube around each instance that holds what was found, and make up for it in single columns.
 
-    Cut at a smaller cube, the point may lose its answer; then every column is tried at either end of the cube, and
+    Cut at a smaller cube, the point may lose its label; then every column is tried at either end of the cube, and
     those moves are joined that raise the margin, the best 1, 2, 4, … of them and all.
     """
     columns = np.flatnonzero(contrast.moving)

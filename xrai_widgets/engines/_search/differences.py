@@ -1,4 +1,4 @@
-"""Slopes of models without gradients, by asking for answers a small step to either side."""
+"""Slopes of models without gradients, by predicting a small step to either side."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Gaps that may be filled: which numbers in place of missing ones change the answer, alone or with other changes?"""
+"""Gaps that may be filled: which numbers in place of missing ones alter the prediction, alone or with others?"""
 
 import itertools
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The exact answer for a single tree: the nearest point of every leaf that is answered as wanted."""
+"""The exact optimum for a single tree: the nearest point of every leaf that has the wanted label."""
 
 import numpy as np
 
@@ -22,13 +22,13 @@ def cross_leaves(
     Parameters
     ----------
     regions : array (2, leaves, d) or (3, leaves, d)
-        Closed boxes on each of which the model gives one answer, and which cover all samples; and whether a sample that
-        lacks the column comes there, too. Where that is not known, samples with missing numbers are left out.
+        Closed boxes on each of which the model makes one prediction, and which cover all samples; and whether a sample
+        that lacks the column comes there, too. Where that is not known, samples with missing numbers are left out.
 
     Returns
     -------
     bool array (n,)
-        For which instances the model confirmed the optimum, or no leaf that is answered as wanted can be reached.
+        For which instances the model confirmed the optimum, or no leaf with the wanted label can be reached.
     """
     settled = np.zeros(len(contrast.samples), dtype=bool)
     inside = np.clip(np.zeros(regions.shape[2]), *regions[:2])

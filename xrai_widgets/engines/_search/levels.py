@@ -1,4 +1,4 @@
-"""The values at which a model made of trees changes its answer, as places to go to."""
+"""The values at which a model made of trees changes its prediction, as places to go to."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -101,7 +101,7 @@ def enumerate_cells(contrast: Contrast, incumbents: Incumbents, levels: Levels) 
             continue
         if len(cells):
             waiting[number] = cells
-        else:  # nothing that is nearer could be answered otherwise
+        else:  # nothing that is nearer could get another label
             settled[number] = True
     first, size = 0, _FIRST
     while waiting:

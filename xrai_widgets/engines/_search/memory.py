@@ -1,4 +1,4 @@
-"""What a model has said before: among categories and thresholds the same samples are looked at again and again."""
+"""What a model has predicted before: among categories and thresholds the same samples are looked at again and again."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ class Memory:
 
     @classmethod
     def of(cls, thresholds: Sequence[Array] | None, space: Space, most: int) -> "Memory | None":
-        """Return a memory where it spares questions: of trees, unless all columns are free numbers."""
+        """Return a memory where it spares queries: of trees, unless all columns are free numbers."""
         repeats = any(kind.kind == "category" or kind.group for kind in space.constraints)
         return cls(most) if thresholds is not None and repeats else None
 

@@ -77,7 +77,7 @@ def smallest_cube(normal: Array, need: Array, low: Array, high: Array) -> tuple[
 
 
 def cross_linear(contrast: Contrast, incumbents: Incumbents, weights: Array, bias: Array) -> Array:
-    """Fill ``incumbents`` with the nearest crossings of a linear model whose largest score is the answer.
+    """Fill ``incumbents`` with the nearest crossings of a linear model whose largest score decides the label.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def cross_linear(contrast: Contrast, incumbents: Incumbents, weights: Array, bia
     Returns
     -------
     bool array (n,)
-        For which instances the model confirmed the optimum, or can give no other answer inside the box.
+        For which instances the model confirmed the optimum, or can decide for no other label inside the box.
     """
     n = len(contrast.samples)
     if not contrast.smooth:

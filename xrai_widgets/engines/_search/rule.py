@@ -1,4 +1,4 @@
-"""Where a model's own rule changes its answer, in terms of its scores: what leads a search to there."""
+"""Where a model's own rule changes its label, in terms of its scores: what leads a search to there."""
 
 from dataclasses import replace
 
@@ -8,16 +8,16 @@ from xrai_widgets.core import Array
 from xrai_widgets.engines._search.scorer import Scorer
 from xrai_widgets.engines._space import Space
 
-_FAR = 1.0  # margin of the offsets beyond which nothing is gained; of a class that is never answered, too
+_FAR = 1.0  # margin of the offsets beyond which nothing is gained; of a class that is never predicted, too
 _HALVINGS = 30
 
 
 def led(scorer: Scorer, pool: Array, decided: Array | None, space: Space) -> tuple[Scorer, bool]:
-    """Return answers whose scores lead to the model's own rule, and whether they give its answers for the pool.
+    """Return a scorer whose scores lead to the model's own rule, and whether they give its labels for the pool.
 
     A threshold on a probability, and weights of the classes, are an offset of the log-probabilities: that is looked
     for, and of two classes found exactly, by halving the way between two samples on either side. Any other rule is
-    only come near to. Answers without a rule are returned as they are.
+    only come near to. A scorer without a rule is returned as it is.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def led(scorer: Scorer, pool: Array, decided: Array | None, space: Space) -> tup
     pool : array (r, d)
         Real samples.
     decided : int array (r,), optional
-        The model's answers for them, where they are known.
+        The model's labels for them, where they are known.
     space : Space
     """
     if scorer.decide is None or not len(pool):
@@ -40,9 +40,9 @@ def led(scorer: Scorer, pool: Array, decided: Array | None, space: Space) -> tup
 
 
 def offset_of(scores: Array, decided: Array) -> Array:
-    """Return (k,) to add to the scores, so that the highest is the answer by the largest margin, or the least amiss.
+    """Return (k,) to add to the scores, so that the highest is the label by the largest margin, or the least amiss.
 
-    The margin of class a over b is at most the least lead, s_a − s_b + o_a − o_b, of a sample answered a: a linear
+    The margin of class a over b is at most the least lead, s_a − s_b + o_a − o_b, of a sample labelled a: a linear
     programme.
     """
     from scipy.optimize import linprog
@@ -63,7 +63,7 @@ def offset_of(scores: Array, decided: Array) -> Array:
 
 
 def _edge(scorer: Scorer, pool: Array, lead: Array, decided: Array, space: Space) -> float:
-    """Return the lead of class 1 over class 0 from which on class 1 is answered."""
+    """Return the lead of class 1 over class 0 from which on class 1 is decided for."""
     ends = [np.flatnonzero(decided == 0), np.flatnonzero(decided == 1)]
     low, high = ends[0][lead[ends[0]].argmax()], ends[1][lead[ends[1]].argmin()]
     points, leads = [pool[low], pool[high]], [float(lead[low]), float(lead[high])]

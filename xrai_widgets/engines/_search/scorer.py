@@ -30,9 +30,9 @@ class Scorer:
     differences : Differences, optional
         Stand in for the gradient where there is none.
     decide : callable, optional
-        As in a Subject: the answers, where they are not the highest scores.
+        As in a Subject: the labels, where they are not the highest scores.
     offset : array (k,)
-        Added to the scores, so that the highest one is the answer as nearly as that can be had; see `rule.offset_of`.
+        Added to the scores, so that the highest one is the label as nearly as that can be had; see `rule.offset_of`.
     memory : Memory, optional
         Of what was asked before.
     """
@@ -48,14 +48,14 @@ class Scorer:
     memory: Memory | None = None
 
     def labels(self, flat: Array, scores: Array | None = None) -> Array:
-        """Return the model's answers (n,), without asking for scores that are known or not needed."""
+        """Return the model's labels (n,), without asking for scores that are known or not needed."""
         if self.decide is not None:
             return self.again(flat)
         most: Array = (self.scores(flat) if scores is None else scores).argmax(axis=1)
         return most
 
     def again(self, flat: Array) -> Array:
-        """Ask the model itself for its answers (n,), whatever scores are looked at else."""
+        """Ask the model itself for its labels (n,), whatever other scores are used."""
         parts = [flat[a : a + self.rows].reshape(-1, *self.shape) for a in range(0, max(len(flat), 1), self.rows)]
         return np.concatenate([classes_of(self.predict, self.decide, part) for part in parts])
 
@@ -90,7 +90,7 @@ class Scorer:
 def is_smooth(scorer: Scorer, differences: Differences, samples: Array, seed: int) -> bool:
     """Whether small steps from most known samples change the scores, and by as much forwards as backwards.
 
-    The answers of trees and neighbours stand still or jump.
+    The predictions of trees and neighbours stand still or jump.
     """
     steps = np.where(differences.whole, 0.0, differences.steps)
     if not steps.any():

@@ -15,7 +15,7 @@ _RIVALS, _LIKELIEST, _DAMPED = 4, 50, 0.7
 
 
 def approach(contrast: Contrast, incumbents: Incumbents, rounds: int, step: Step) -> None:
-    """Walk from the origins towards each of the nearest rivals, from tangent plane to tangent plane; fill ``incumbents``.
+    """Walk from the origins towards each nearest rival, from one tangent plane to the next; fill ``incumbents``.
 
     The search on c follows whichever rival is nearest at the moment, and so may miss a cheaper one.
     """
@@ -41,7 +41,7 @@ def _nearest_rivals(contrast: Contrast) -> Array:
     rivals = np.argsort(-scores, axis=1)[:, : min(_LIKELIEST, scores.shape[1] - 1)]
     if rivals.shape[1] <= _RIVALS:
         return rivals
-    if contrast.scorer.gradient is None:  # differences towards all rivals come of the same answers
+    if contrast.scorer.gradient is None:  # differences towards all rivals come from the same predictions
         contrast = replace(contrast, scorer=replace(contrast.scorer, memory=Memory(contrast.scorer.rows)))
     owner = np.repeat(np.arange(n), rivals.shape[1])
     aim, reached = _tangent(contrast, contrast.origins[owner], owner, rivals.ravel())

@@ -1,4 +1,4 @@
-"""Towards real samples with another answer: models of neighbours have islands around them."""
+"""Towards real samples with another label: models of neighbours have islands around them."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ _FOLLOWED = 4  # of the nearest crossings
 def towards_samples(
     contrast: Contrast, incumbents: Incumbents, pool: Array, classes: Array, step: Step, near: int = _NEAR
 ) -> tuple[Array, Incumbents]:
-    """Go straight to each of the nearest samples of another answer, and to the points half-way; fill ``incumbents``.
+    """Go straight to each of the nearest samples of another label, and to the points half-way; fill ``incumbents``.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def towards_samples(
     owners, crossings = [np.empty(0, dtype=np.intp)], []
     size = max(1, contrast.scorer.rows // (2 * near))
     for start in range(0, len(contrast.samples), size):
-        step(start / len(contrast.samples), f"{contrast.mode}: towards real samples of another answer")
+        step(start / len(contrast.samples), f"{contrast.mode}: towards real samples of another label")
         numbers = np.arange(start, min(start + size, len(contrast.samples)))
         targets, whose = _targets(contrast, incumbents, pool, classes, numbers, near)
         if len(targets):
@@ -69,7 +69,7 @@ def _targets(
         return asked, both
     _, _, success = incumbents.ask(contrast, asked, both)
     wins = success.reshape(2, -1)
-    keep = np.r_[wins[0] & ~wins[1], wins[1]]  # where the point half-way is answered otherwise, it is the end
+    keep = np.r_[wins[0] & ~wins[1], wins[1]]  # where the point half-way has another label, it is the end
     return asked[keep], both[keep]
 
 

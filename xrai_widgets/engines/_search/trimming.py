@@ -49,7 +49,7 @@ def trim(
     if levels is not None:
         back = _CELLS_BACK
         snap(contrast, incumbents, levels, np.flatnonzero(incumbents.done & (incumbents.cost > 0)))
-    # each instance has its own place in ``back``: questions of all of them are put together
+    # each instance has its own place in ``back``: queries of all of them are put together
     stage, turns = np.zeros(len(incumbents.cost), dtype=int), np.zeros(len(incumbents.cost), dtype=int)
     size = max(1, rows // units.count)
     while len(owner := np.flatnonzero(incumbents.done & (incumbents.cost > 0) & (stage < len(back)))):

@@ -20,7 +20,7 @@ class ArtAttack:
         from xrai_widgets.models.art import black_box
 
         self._classes, self._seed, self._network = n_classes, seed, learner == "neural network"
-        # the attack is handed the outputs, so nobody is ever asked for them
+        # the attack is given the outputs, so the model is never queried
         if n_classes:
             target, kind = black_box(_never, (1,), n_classes), "prediction"
         else:

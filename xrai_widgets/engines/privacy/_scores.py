@@ -24,7 +24,7 @@ def membership_scores(outputs: Array, y: Array, task: str) -> dict[str, Array]:
     ``confidence``: the largest probability, which needs no label (Salem et al. 2019, arXiv:1806.01246, adversary 3).
     ``margin``: p_y minus the largest other probability.
     ``modified entropy``: (1 − p_y) log p_y + Σ_{i≠y} p_i log(1 − p_i), with the sign turned so that a sure and right
-    answer is high (Song and Mittal 2021, arXiv:2003.10595, section 4.1).
+    prediction scores high (Song and Mittal 2021, arXiv:2003.10595, section 4.1).
     """
     if task == "regression":
         return {"loss": -np.square(y - outputs)}

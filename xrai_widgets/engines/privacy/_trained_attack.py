@@ -22,7 +22,7 @@ _ROUNDING = 1e-9  # a model that knows nothing says the base rate, but for round
 def attack_features(outputs: Array, y: Array, task: str, predicted: Array | None = None) -> Array:
     """Return what the attack model looks at, one row per sample.
 
-    Classification: every score of `membership_scores`, whether the answer is right (``answers``: the model's own, by
+    Classification: every score of `membership_scores`, whether the label is right (``predicted``: the model's own, by
     default the most probable classes), and the ten largest probabilities in order. Regression: prediction, residual,
     its size, and the logarithm of its square.
     """
@@ -55,9 +55,9 @@ def trained_attack(
     train_ratio : float
         Share of the samples that the attack is fitted on.
     repeats : int
-        How many times the samples are dealt anew.
+        How many times the samples are split anew.
     so_far : callable
-        Makes the finding of what is returned; it is kept after every deal, for a run that is cancelled.
+        Makes the finding of what is returned; it is kept after every split, for a run that is cancelled.
 
     Returns
     -------

@@ -96,7 +96,7 @@ def membership_inference(
     classes : tuple, optional
         Original labels.
     decide : callable, optional
-        (n, …) → (n,) classes that the model answers with, where they are not the most probable ones; a trained attack
+        (n, …) → (n,) classes that the model decides for, where they are not the most probable ones; a trained attack
         looks at whether they are right.
 
     Returns
@@ -189,11 +189,11 @@ def _notes(attack: Attack, groups: tuple[Array, Array], classes: tuple[Any, ...]
     notes = []
     if attack.share < 1:
         notes.append(
-            f"The intervals rest on the {attack.share:.0%} of the samples that one deal leaves to try the attack on: "
-            "repeating the deal does not make them narrower."
+            f"The intervals rest on the {attack.share:.0%} of the samples that one split leaves to try the attack on: "
+            "repeating the split does not make them narrower."
         )
     seen = np.unique(np.concatenate(groups))
     if task == "classification" and len(seen) == 1:
         name = classes[seen[0]] if classes else seen[0]
-        notes.append(f"All samples are of class {name}: nothing is said about the others.")
+        notes.append(f"All samples are of class {name}: there are no numbers for the others.")
     return tuple(notes)

@@ -1,4 +1,4 @@
-"""CEM: what would change the model's answer, and what suffices for it?"""
+"""CEM: what would change the model's prediction, and what suffices for it?"""
 
 from dataclasses import replace
 from functools import partial
@@ -48,7 +48,7 @@ from xrai_widgets.engines.explanations.cem.search import Means
 from xrai_widgets.engines.explanations.cem.zones import zones_of
 
 _MODES: tuple[Mode, ...] = ("PN", "PP")
-_POOL = 1000  # real samples whose values and answers the search knows
+_POOL = 1000  # real samples whose values and labels the search knows
 _LEVELS = 16  # values per number that are tried where there are no gradients
 _MOST_CHANGES = 30
 
@@ -138,14 +138,14 @@ def cem(
     memory_limit: Annotated[float, Range(0.05, 64), "GB that the working arrays may take"] = 1.0,
     step: Step = quiet,
 ) -> Finding:
-    """Find for each sample the smallest change that alters the model's answer, and the smallest part that keeps it.
+    """Find for each sample the smallest change that alters the model's prediction, and the smallest part that keeps it.
 
     Parameters
     ----------
     predict : callable
         (n, …) → (n, k) class probabilities; (n,) predictions of a regression.
     X, y : array (n, …), array (n,)
-        Samples to explain and their labels, or values. What is explained is the model's answer, right or wrong.
+        Samples to explain and their labels, or values. What is explained is the model's prediction, right or wrong.
     bounds : array (2, d)
         Lowest and highest allowed value per feature.
     constraints : tuple of Constraint, optional
@@ -158,16 +158,16 @@ def cem(
     linear : (array (k, d), array (k,)), optional
         Says that the model is linear, so that the closed form is exact.
     regions : array (2, leaves, d), optional
-        Boxes on which a single tree gives one answer each.
+        Boxes on which a single tree makes one prediction each.
     thresholds : tuple of arrays, optional
         Where an ensemble of trees splits: the values that are tried.
     feature_names, ids, classes, decode : optional
         Names, and the way back to the user's own units.
     decide : callable, optional
-        (n, …) → (n,) classes that the model answers with, where they are not the most probable ones: what an
+        (n, …) → (n,) classes that the model decides for, where they are not the most probable ones: what an
         explanation must change, or keep. Scores lead the search.
     task : {"classification", "regression"}
-        The answers of a regression are the sides of ``above`` and ``below`` on which its prediction may lie: a PN
+        The classes of a regression are the sides of ``above`` and ``below`` on which its prediction may lie: a PN
         brings it to another side, a PP keeps it on its own.
 
     Returns
@@ -176,7 +176,7 @@ def cem(
         ``pn_share``, ``pp_share``: instances with a pertinent negative and a pertinent positive (Wilson).
         ``median_pn_distance``: L2 size of the smallest change found, between order statistics; "not found" counts as
         farther than anything found. ``pn_sparsity``, ``pp_sparsity``: mean share of the features that are changed, or
-        needed (Wilson, conservative). ``validity``: reported PNs that change the answer and PPs that keep it, asked
+        needed (Wilson, conservative). ``validity``: reported PNs that change the prediction and PPs that keep it, asked
         once more (Wilson). ``stability``: mean overlap (Jaccard) of the features that the PNs of a sample and of its
         copy with a little noise change. Tables: ``samples``, ``features``, ``stability``, ``rows`` (in the user's own
         units). Arrays: ``original``, ``pn``, ``pp``, ``baseline``; ``pn_change``, ``pp_change`` (size per feature).
@@ -190,11 +190,11 @@ def cem(
 
     Interpretation
     --------------
-    A pertinent negative (PN) says what would have to be different for another answer, a pertinent positive (PP) which
-    values, put into a baseline sample, already bring the answer about. A small PN distance means that the answer hangs
-    on little: as a proxy for robustness few PNs and long distances are good, while for a person who was refused a near
-    PN is a way out. Compare models on the same samples, ranges and constraints only. A PP without features means that
-    the baseline itself is answered so.
+    A pertinent negative (PN) says what would have to be different for another prediction, a pertinent positive (PP)
+    which values, put into a baseline sample, already bring the prediction about. A small PN distance means that the
+    prediction hangs on little: as a proxy for robustness few PNs and long distances are good, while for a person who
+    was refused a near PN is a way out. Compare models on the same samples, ranges and constraints only. A PP without
+    features means that the baseline itself gets that prediction.
 
     Limitations
     -----------
@@ -202,14 +202,14 @@ def cem(
     exact for linear models on continuous columns (PPs: of two classes) and for single trees on columns of numbers.
     Finite differences, on scikit-learn's MLPs given as functions, lowered the median objective of PNs from 1.05–1.31
     times that by exact gradients, where the search feature by feature ends, to 1.00; on RBF SVMs by 10–20 %; for
-    1.1–1.7 times the questions. "Not found" is the failure of this search within ranges and constraints, no proof that
-    there is none. An explanation is of the model, not of the world: a change that alters the answer need not alter the
-    outcome, and unless an autoencoder is used the changed sample may be an unlikely one.
+    1.1–1.7 times the queries. "Not found" is the failure of this search within ranges and constraints, no proof that
+    there is none. An explanation is of the model, not of the world: a change that alters the prediction need not alter
+    the outcome, and unless an autoencoder is used the changed sample may be an unlikely one.
 
     Recommendations
     ---------------
     Declare as immutable what nobody can change about themselves, and as monotone what can only grow. Raise ``beta``
-    for fewer features, ``kappa`` for safer answers. Where ``stability`` is low, do not hand single explanations to
+    for fewer features, ``kappa`` for a clearer lead. Where ``stability`` is low, do not hand single explanations to
     clients.
     """
     rng = np.random.default_rng(seed)
@@ -252,16 +252,11 @@ def cem(
         error=None if penalty is None else penalty.autoencoder.error,
         zones=zones,
     )
-    first = next(iter(explained.parts.values()))[0]
-    explained.notes += [
-        objective.criterion,
-        *rule_notes(scorer, fits),
-        *class_notes(explained, pool),
-        *space.notes(samples),
-    ]
+    explained.notes += [objective.criterion, *rule_notes(scorer, fits), *class_notes(explained, pool)]
+    explained.notes += space.notes(samples)
     exact, levels = search == "automatic", None if thresholds is None else Levels.of(thresholds, space)
     means = Means(
-        plane=planes(first, seed) if exact and fits else None,
+        plane=planes(next(iter(explained.parts.values()))[0], seed) if exact and fits else None,
         regions=regions if exact else None,
         search=search,
         settings=Settings(max_iter, binary_steps, c),

@@ -92,7 +92,7 @@ def cem_finding(explained: Explained, *, finished: bool = True) -> Finding:
     if explained.stability is not None:
         overlap = explained.stability["overlap"].dropna().to_numpy()
         estimates["stability"] = (statistics.wilson(float(overlap.sum()), len(overlap)), len(overlap))
-    estimates = {key: pair for key, pair in estimates.items() if pair[1]}  # of no sample nothing is said
+    estimates = {key: pair for key, pair in estimates.items() if pair[1]}  # an estimate over no sample is left out
     tables = {
         "samples": _samples(explained, finished),
         "features": _features(explained),
@@ -151,7 +151,7 @@ def _median(distance: Array) -> Estimate:
 
 
 def _validity(explained: Explained) -> tuple[Estimate, int]:
-    """Ask the model once more whether every PN changes the answer and every PP keeps it."""
+    """Ask the model once more whether every PN changes the prediction and every PP keeps it."""
     good = total = 0
     for mode, (contrast, incumbents) in explained.parts.items():
         points = incumbents.points[incumbents.done]
@@ -256,7 +256,7 @@ def _in_units(explained: Explained, samples: Array) -> pd.DataFrame:
 def _charts(tables: Mapping[str, pd.DataFrame], pictures: bool) -> tuple[Chart, ...]:
     charts = []
     samples, features = tables["samples"], tables["features"]
-    for key, title in (("pn", "Distance to another answer"), ("pp", "Size of the part that suffices")):
+    for key, title in (("pn", "Distance to another prediction"), ("pp", "Size of the part that suffices")):
         if f"{key}_distance" in samples and samples[f"{key}_distance"].notna().any():
             by = "answer" if samples["answer"].nunique() <= _SHOWN_PREDICTIONS else ""
             charts.append(Chart("samples", "histogram", f"{key}_distance", by=by, title=title))

@@ -1,4 +1,4 @@
-"""Which samples are explained, and what must be known about their answers."""
+"""Which samples are explained, and what must be known about their predictions."""
 
 import numpy as np
 
@@ -38,32 +38,32 @@ def chosen(instances: str, names: Array, rng: np.random.Generator, n_samples: in
 
 
 def class_notes(explained: Explained, pool: Array) -> list[str]:
-    """Say which classes the model never answers with, as far as its answers were looked at."""
+    """Say which classes the model never predicts, as far as its predictions were looked at."""
     contrast = next(iter(explained.parts.values()))[0]
     given = np.unique(np.r_[contrast.scorer.labels(pool), contrast.labels])
     if len(given) == 1:
         name = explained.classes[given[0]]
-        return [f"The model answers {name!r} for all samples looked at: there may be no other answer to be found."]
+        return [f"The model predicts {name!r} for all samples looked at: there may be no other label to be found."]
     missing = [c for c in np.unique(explained.y[explained.index]) if c not in given]
     return [
-        f"The model answers {explained.classes[c]!r} for none of the samples looked at: what is explained of that "
-        "class's instances is the answer that it gives instead."
+        f"The model predicts {explained.classes[c]!r} for none of the samples looked at: what is explained of that "
+        "class's instances is the label that it predicts instead."
         for c in missing
     ]
 
 
 def rule_notes(scorer: Scorer, fits: bool) -> list[str]:
-    """Say from where leads are counted if the model answers by a rule of its own."""
+    """Say from where leads are counted if the model decides by a rule of its own."""
     if scorer.decide is None:
         return []
     if fits:
         return [
-            "The model answers by a rule of its own: leads are counted from where that changes the answer, and what is "
-            "found counts if the model's own answer is changed, or kept."
+            "The model decides by a rule of its own: leads are counted from where that changes the label, and what is "
+            "found counts if the model's own label is changed, or kept."
         ]
     return [
-        "The model answers by a rule of its own that its probabilities do not give away: what is found counts if the "
-        "model's own answer is changed, or kept, by whatever lead."
+        "The model decides by a rule of its own that its probabilities do not reveal: what is found counts if the "
+        "model's own label is changed, or kept, by whatever lead."
     ]
 
 
@@ -76,7 +76,7 @@ def difference_notes(search: str, scorer: Scorer, pool: Array, seed: int) -> lis
     if is_smooth(scorer, scorer.differences, pool, seed):
         return []
     return [
-        "Small changes do not move the model's answer, or let it jump: finite differences add little to the search "
+        "Small changes do not move the prediction, or make it jump: finite differences add little to the search "
         "feature by feature."
     ]
 
@@ -89,7 +89,7 @@ def empty_notes(explained: Explained) -> list[str]:
     empty = int((incumbents.done & ~changed(contrast, incumbents).any(axis=1)).sum())
     if not empty:
         return []
-    return [f"For {empty} instances the baseline alone is answered as they are: their pertinent positive is empty."]
+    return [f"For {empty} instances the baseline alone gets the same prediction: their pertinent positive is empty."]
 
 
 def exact_bounds(contrast: Contrast, adds: bool) -> dict[str, Bound]:

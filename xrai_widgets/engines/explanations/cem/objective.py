@@ -1,4 +1,4 @@
-"""What is asked about every instance, and from where explanations are counted."""
+"""What is searched for every instance, and from where explanations are counted."""
 
 from dataclasses import dataclass
 
@@ -43,7 +43,7 @@ def positive_origins(samples: Array, space: Space, base: Array) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """What is asked about every instance.
+    """What is searched for every instance.
 
     Parameters
     ----------
@@ -65,10 +65,10 @@ class Objective:
     @property
     def criterion(self) -> str:
         """What counts as an explanation, in words."""
-        return f"An explanation counts if its answer leads by kappa = {self.kappa * self.unit:.3g}."
+        return f"An explanation counts if its label leads by kappa = {self.kappa * self.unit:.3g}."
 
     def about(self, mode: Mode, samples: Array) -> Contrast:
-        """Return the question about flat samples."""
+        """Return the search for flat samples."""
         if mode == "PN":
             origins = samples
             low, high = negative_box(samples, self.space, self.base if self.adds else None)
@@ -91,7 +91,7 @@ class Objective:
 
 
 def of_marks(scorer: Scorer, blanks: Blanks | None) -> Scorer:
-    """Return the answers for samples in which marks stand for missing numbers."""
+    """Return the scorer for samples in which marks stand for missing numbers."""
     if blanks is None:
         return scorer
     logits = None if scorer.logits is None else blanks.asking(scorer.logits)

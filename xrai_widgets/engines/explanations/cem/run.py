@@ -46,7 +46,7 @@ def flat(samples: Array) -> Array:
 
 
 def asked(scorer: Scorer, search: str, space: Space, pool: Array, seed: int) -> Scorer:
-    """Return the answers with finite differences if the search is to use them."""
+    """Return the scorer with finite differences if the search is to use them."""
     if search == "finite differences":
         return replace(scorer, gradient=None, differences=Differences.of(space))
     if search != "automatic" or scorer.gradient is not None:

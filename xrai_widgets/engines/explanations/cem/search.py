@@ -37,7 +37,7 @@ class Means:
     rows: int
     seed: int
     levels: Levels | None = None
-    declared_linear: bool = False  # told by the subject, not guessed from its answers
+    declared_linear: bool = False  # declared by the subject, not guessed from its predictions
 
 
 def explain(contrast: Contrast, incumbents: Incumbents, means: Means, step: Step, partial: Partial) -> Array:

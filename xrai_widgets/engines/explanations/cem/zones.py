@@ -1,4 +1,4 @@
-"""Limits on a prediction, as a question with two or three answers: on which side of them does it lie?"""
+"""Limits on a prediction, as two or three classes: on which side of them does it lie?"""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -76,7 +76,7 @@ class Zones:
         return _Scores(predict, self)
 
     def scorer(self, scorer: Scorer) -> Scorer:
-        """Return what is said of samples by a model that gives predictions, as scores of the classes."""
+        """Return the scorer of a model that predicts values: their scores for the classes."""
         scores, slopes = self.asking(scorer.predict), None
         if scorer.gradient is not None:
             slopes = _Slopes(scorer.gradient, np.r_[0.0, self._limits[0]] / self.unit)
@@ -121,7 +121,7 @@ def zones_of(task: str, above: float | None, below: float | None, predict: Predi
     """
     if task == "classification":
         if above is not None or below is not None:
-            reason = "above and below are for a regression: a classification is asked for another class"
+            reason = "above and below are for a regression: for a classification, another class is searched"
             raise NotApplicable(reason, "above=None, below=None")
         return None
     if above is None and below is None:
@@ -137,7 +137,7 @@ def zones_of(task: str, above: float | None, below: float | None, predict: Predi
 def _proposal(predictions: Array) -> tuple[str, str]:
     """Return why a limit is needed, and some that divide the predictions."""
     low, high = (float(f"{number:.3g}") for number in np.quantile(predictions, (0.25, 0.75)))
-    asks = "a regression has no other answer: above or below which value, in the unit of y, should the prediction come?"
+    asks = "a regression has no other class: above or below which value, in the unit of y, should the prediction come?"
     return (
         f"{asks} The quartiles of the held-out predictions propose above={high:g}, or below={low:g}: set one in the "
         f"form, or pass it (--set above={high:g} on the command line)",

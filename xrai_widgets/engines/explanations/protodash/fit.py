@@ -117,7 +117,7 @@ def around(value: float, centre: float, error: float, n: int, least: float, most
 
 
 def agreement(done: Sequence[Explained], predictions: Array, train_predictions: Array) -> Estimate:
-    """Share of the explained samples to which the model answers as to the prototype that is nearest in the kernel."""
+    """Share of the explained samples that are predicted as the prototype is that is nearest in the kernel."""
     points = np.concatenate([one.points for one in done])
     theirs = train_predictions[np.concatenate([one.rows for one in done])]
     agreed = n = 0

@@ -22,7 +22,7 @@ class SampleInfo:
     ids, train_ids : array
         Names of the explained part, and of the training samples.
     classes, train_classes : int array or None
-        Class of each of them, by label or by answer; None if there are no classes.
+        Class of each of them, by label or by prediction; None if there are no classes.
     names : tuple of str
         Of the classes.
     missing : str
@@ -40,7 +40,7 @@ class SampleInfo:
 
 @dataclass(frozen=True, eq=False)
 class SampleColumns:
-    """What the samples' labels are and what the model answers, as columns of a table; both for X and for X_train."""
+    """What the samples' labels are and what the model predicts, as columns of a table; both for X and for X_train."""
 
     explained: dict[str, Array]
     train: dict[str, Array]
@@ -56,13 +56,13 @@ def predictions_of(
     explain: str,
     step: Step,
 ) -> tuple[Array | None, Array | None]:
-    """Return the classes, or values, that the model answers with for the explained and for the training samples."""
-    step(0.0, "answers of the model")
+    """Return the classes, or values, that the model predicts for the explained and for the training samples."""
+    step(0.0, "predictions of the model")
     if predict is None:
         return None, None
     ask = predict if task == "regression" else partial(classes_of, predict, decide)
     train = ask(samples[1])
-    step(0.5, "answers of the model")
+    step(0.5, "predictions of the model")
     return (ask(samples[0]) if explain == "X" else train), train
 
 

@@ -79,12 +79,12 @@ def protodash(
     y, y_train : array, optional
         Labels; needed for classes by label.
     predict : callable, optional
-        (n, …) → (n, k) class probabilities, or (n,) values; needed for classes by answer.
+        (n, …) → (n, k) class probabilities, or (n,) values; needed for classes by prediction.
     task : {"classification", "regression"}
     ids, train_ids, classes, feature_names, decode : optional
         Names, and the way back to the user's own units.
     decide : callable, optional
-        (n, …) → (n,) classes that the model answers with, where they are not the most probable ones.
+        (n, …) → (n,) classes that the model decides for, where they are not the most probable ones.
     constraints : tuple of Constraint, optional
         What each column holds: numbers are scaled (to standard deviation 1 for the Gaussian kernel, to [0, 1] for the
         linear one); two different categories add 2 to the squared distance, as two draws of a scaled number do in the
@@ -120,16 +120,16 @@ def protodash(
 
     Limitations
     -----------
-    Prototypes explain the data as the kernel sees it, and the model only through its answers: features that the model
-    does not use count as much as those it uses. MMD² has no scale of its own, so it is not judged by default; it is
-    optimistic for samples that were not explained. The search is greedy: its objective is within a constant factor of
-    the best, no more. A prototype is a real training sample: showing it discloses a person.
+    Prototypes explain the data as the kernel sees it, and the model only through its predictions: features that the
+    model does not use count as much as those it uses. MMD² has no scale of its own, so it is not judged by default; it
+    is optimistic for samples that were not explained. The search is greedy: its objective is within a constant factor
+    of the best, no more. A prototype is a real training sample: showing it discloses a person.
 
     Recommendations
     ---------------
-    Raise the number of prototypes until the curve is flat. Show the prototypes of the model's answers to someone who
-    knows the field: do they look like the reason for the answer? Compare ``class_by="label"``: prototypes that differ
-    show where the model departs from the truth.
+    Raise the number of prototypes until the curve is flat. Show the prototypes of the model's predictions to someone
+    who knows the field: do they look like the reason for the prediction? Compare ``class_by="label"``: prototypes that
+    differ show where the model departs from the truth.
     """
     _check(X, X_train, constraints, n_prototypes)
     scaled = scale == "columns" or (scale == "automatic" and bool(constraints) and X_train.ndim == 2)

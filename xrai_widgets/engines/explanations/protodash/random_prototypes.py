@@ -1,4 +1,4 @@
-"""Controls of prototypes: as many drawn at random, a model that tells nobody apart, and answers dealt at random."""
+"""Controls of prototypes: as many drawn at random, a constant model, and predictions shuffled."""
 
 import numpy as np
 
@@ -46,15 +46,15 @@ CONTROLS = (
     Control(
         "constant",
         {"agreement": (1.0, 1.0)},
-        "it answers all samples alike, so its answers agree with those to any prototype",
+        "it predicts the same for all samples, so its predictions agree with those for any prototype",
         params=_WHOLE,
         about=("agreement",),
-        wrong="A constant model answers all samples alike, so the samples and their prototypes are mixed up.",
+        wrong="A constant model predicts the same for all samples, so the samples and their prototypes are mixed up.",
     ),
     Control(
         "dealt",
         "anything",
-        "your model's answers dealt to the samples at random: what agreement by luck looks like",
+        "your model's predictions shuffled among the samples: what agreement by luck looks like",
         params={"n_criticisms": 0},
         about=("agreement",),
     ),

@@ -33,14 +33,14 @@ MEASURES = (
         0.0,
         attacker=True,
         meaning="How much more often this attacker calls a member a member than somebody else, by a rule chosen on "
-        "other samples: 0 is guessing, 1 gives everybody away. Others may attack better; to lower it, regularise.",
+        "other samples: 0 is guessing, 1 exposes every member. Others may attack better; to lower it, regularise.",
     ),
     Measure(
         "auc",
         "lower",
         0.5,
         attacker=True,
-        meaning="How often a member scores higher than somebody else: 0.5 is guessing, 1 gives everybody away.",
+        meaning="How often a member scores higher than a non-member: 0.5 is guessing, 1 exposes every member.",
     ),
     Measure(
         "balanced_accuracy",
@@ -91,7 +91,7 @@ def attack_report(
     classes : tuple
         Original labels by code; empty for 0, 1, ….
     notes : tuple of str
-        Said after the notes of the report.
+        Appended to the notes of the report.
     """
     members, others = inside.scores[score], outside.scores[score]
     names = [str(label) for label in classes] or [

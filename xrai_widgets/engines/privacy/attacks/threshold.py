@@ -15,7 +15,7 @@ class Attack(NamedTuple):
     ``called`` says which members and which others had a threshold at all; by default all. ``share`` is the share of the
     samples that the intervals rest on. It is 1 for a threshold, which hardly depends on the single sample. An attack
     model does: two samples that are each judged by a model fitted on the other add nothing to each other, so the
-    intervals are those of the samples tried in one deal. (A mean over deals varies no more than one of them.)
+    intervals are those of the samples tried in one split. (A mean over splits varies no more than one of them.)
     """
 
     members: Array
@@ -47,7 +47,7 @@ class Attack(NamedTuple):
         """TPR − FPR, the membership advantage (Yeom et al. 2018, definition 4) of the rules that were chosen.
 
         It is that of a rule that other samples chose, given that rule, not of the best one there could be. A rule that
-        calls everybody a member has advantage 0 as one that calls nobody does, and an outsider may take either: where
+        calls every sample a member has advantage 0, as has one that calls none, and an outsider may take either: where
         no sample is called differently from another, the interval is the higher one of these two.
         """
         difference = statistics.newcombe(self.tpr, self.fpr)
@@ -95,7 +95,7 @@ def threshold_attack(
     train_ratio : float
         Share of the samples that chooses the threshold.
     repeats : int
-        How many times the samples are dealt anew. Each one is called at least once per repeat, by a threshold chosen
+        How many times the samples are split anew. Each one is called at least once per repeat, by a threshold chosen
         without it; calls are averaged per sample, so intervals are over samples and not over repeats.
     """
     rng = np.random.default_rng(seed)

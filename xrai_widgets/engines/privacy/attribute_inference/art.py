@@ -26,7 +26,7 @@ def art_guesses(
 ) -> Iterator[tuple[Array, Array]]:
     """Yield the guesses of ART's attack and of its baseline for the held samples of each trial.
 
-    ART is told the predicted class, not the probabilities. Its attack models are those of the native attack, since its
+    ART is given the predicted class, not the probabilities. Its attack models are those of the native attack, since its
     own cannot be seeded. ``model`` is predict and decide.
     """
     from xrai_widgets.models.art import black_box, black_box_values

@@ -1,4 +1,4 @@
-"""An attacker who learns to guess a withheld feature, with the model's answers and without them."""
+"""An attacker who learns to guess a withheld feature, with the model's predictions and without them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,14 +15,14 @@ TINY = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """One dealing of the samples into those whose feature the attacker knows and those that are guessed.
+    """One split of the samples into those whose feature the attacker knows and those that are guessed.
 
     Parameters
     ----------
-    known : array (r, p)
+    background : array (r, p)
         What the attacker knows without the model.
-    told : array (r, q)
-        What the model tells.
+    evidence : array (r, q)
+        What the model reveals.
     target : array (r,)
         Codes or ranks.
     held : bool array (r,)
@@ -99,7 +99,7 @@ def background_knowledge(
 
 
 def evidence_of_outputs(outputs: Array, withheld: Withheld) -> Array:
-    """Return the model's own answers."""
+    """Return the model's own outputs."""
     return _standard(outputs[withheld.rows].reshape(len(withheld.rows), -1))
 
 

@@ -101,7 +101,7 @@ def attribute_inference(
         Which columns are categories, and which make up a one-hot group: that is one feature.
     feature_names, train_ids, ids, classes : optional
     decide : callable, optional
-        (n, d) → (n,) classes that the model answers with, where they are not the most probable ones: what ART is told.
+        (n, d) → (n,) classes that the model decides for, where they are not the most probable ones: what ART is given.
 
     Returns
     -------
@@ -123,7 +123,7 @@ def attribute_inference(
 
     Interpretation
     --------------
-    A gain of 0 means that the model tells nothing about the feature that the other features do not tell as well:
+    A gain of 0 means that the model reveals nothing about the feature that the other features do not reveal, too:
     a feature that follows from the others is no secret, and the baseline says so. A member gap of 0 means that those
     who took part in the training are not better known than others: the model then gives away what is true of the
     population, as any good model does; above 0 it gives away its training data.
@@ -131,10 +131,9 @@ def attribute_inference(
     Limitations
     -----------
     The baseline is as good as its learner: where the output sums the other features up well, a weak learner gains by it
-    although nothing about the person is added; try another attack model. An output that tells nothing costs a forest a
-    little, so a gain just below 0 is no finding. The attacker knows the feature of part of the
-    samples, members among them. Categories with fewer than 10 members or 10 non-members are left out. A stronger attack
-    may gain more.
+    although nothing about the person is added; try another attack model. An output that reveals nothing costs a forest
+    a little, so a gain just below 0 is no finding. The attacker knows the feature of part of the samples, members among
+    them. Categories with fewer than 10 members or 10 non-members are left out. A stronger attack may gain more.
 
     Recommendations
     ---------------

@@ -61,7 +61,7 @@ class SampleInfo:
     def scored(
         self, one: Withheld, trials: Iterable[Array], results: Iterable[tuple[Array, Array]]
     ) -> tuple[Guessed, Guessed]:
-        """Return how well members and non-members were guessed, averaged over the dealings."""
+        """Return how well members and non-members were guessed, averaged over the splits."""
         total, count = np.zeros((2, len(one.rows))), np.zeros(len(one.rows))
         for held, pair in zip(trials, results, strict=True):
             count[held] += 1

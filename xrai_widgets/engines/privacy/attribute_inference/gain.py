@@ -20,7 +20,7 @@ class Guessed:
     target : array (n,)
         Codes or ranks.
     with_model, without : array (n,)
-        Score per sample: share of right guesses, or 1 minus the distance in ranks; averaged over dealings.
+        Score per sample: share of right guesses, or 1 minus the distance in ranks; averaged over splits.
     """
 
     kind: str
@@ -69,7 +69,7 @@ class Guessed:
         """Return the gain of the model over the guess without it, paired.
 
         Numbers: Student's. Categories: in each one Agresti and Min's interval for paired shares (2005: half a pair for
-        each way in which two yes-or-no answers can meet), then the mean over categories with Welch's degrees of
+        each way in which two yes-or-no outcomes can meet), then the mean over categories with Welch's degrees of
         freedom.
         """
         if self.kind == "number":

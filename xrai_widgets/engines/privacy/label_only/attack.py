@@ -26,7 +26,7 @@ _TAU = 1e-12  # its threshold must be positive; the distance is read from its pr
 _POOL = 500  # samples of each kind among which the boundary search looks for starting points
 _TITLES = {
     "kept": "Share of noisy copies that keep the label",
-    "distance": "Distance to the nearest other answer",
+    "distance": "Distance to the nearest other label",
 }
 
 
@@ -35,8 +35,8 @@ def art_distances(
 ) -> None:
     """Fill in the distances of ``LabelOnlyDecisionBoundary``, one sample after the other.
 
-    A distance of 0 of a rightly answered sample is a search that failed and came back with the sample itself: it stays
-    "not found".
+    A distance of 0 of a correctly classified sample is a search that failed and came back with the sample itself: it
+    stays "not found".
     """
     from art.attacks.inference.membership_inference import LabelOnlyDecisionBoundary
 
@@ -77,7 +77,7 @@ class Asked:
     Parameters
     ----------
     problem : Problem
-        The rightly answered ones, members first.
+        The correctly classified ones, members first.
     rows : (array, array)
         Which rows of the members and of the non-members were drawn.
     labels : array (2 n,)
@@ -90,7 +90,7 @@ class Asked:
     everything : array
         All drawn samples, flat.
     best : Best
-        Nearest other answers found so far.
+        Nearest samples with another label found so far.
     kept : array
         In how many of ``tried`` noisy copies the label was kept so far.
     """
@@ -121,7 +121,7 @@ def ask(
     at_once: int,
     seed: int,
 ) -> Asked:
-    """Draw as many members as non-members and see which of them are answered rightly.
+    """Draw as many members as non-members and see which of them are classified correctly.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def by_noise(asked: Asked, sizes: tuple[float, ...], copies: int, seed: int, ste
 
 
 def by_distance(asked: Asked, settings: Settings, seed: int, implementation: str, step: Step, finish: Finish) -> None:
-    """Score by the distance to the nearest other answer."""
+    """Score by the distance to the nearest other label."""
     unfinished = partial(finish, notes=("The search was not finished: distances are larger than they would become.",))
     if implementation == "art":
         art_distances(asked.problem, asked.best, asked.n_classes, settings, seed, step, unfinished)
@@ -186,7 +186,8 @@ def label_finding(
     tried : int
         How many noisy copies of each sample were asked about; 0 for the boundary distance.
     allowed : bool
-        The nearest other answers are changes that a person could make: they are kept, to be read with other searches.
+        The nearest other labels come from changes that a person could make: they are kept, to be read with other
+        searches.
     """
     name, (scores, status, missing) = ("kept", _kept(asked, tried)) if tried else ("distance", _distances(asked))
     n = len(asked.rows[0])
@@ -209,7 +210,7 @@ def label_finding(
         step=quiet,
     )
     if missing.any():
-        opening = f"For {missing.sum()} of {asked.right.sum()} rightly answered samples no other answer was found: "
+        opening = f"For {missing.sum()} of {asked.right.sum()} correctly classified samples no other label was found: "
         notes = (*notes, f"{opening}they have no distance and are ranked as furthest, tied.")
     finding = attack_report(parts[0], parts[1], name, attack, classes=classes, notes=notes)
     samples = finding.tables["samples"]

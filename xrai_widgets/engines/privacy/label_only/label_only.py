@@ -104,7 +104,7 @@ def label_only(
     classes : tuple, optional
         Original labels.
     decide : callable, optional
-        (n, …) → (n,) classes that the model answers with, where they are not the most probable ones.
+        (n, …) → (n,) classes that the model decides for, where they are not the most probable ones.
 
     Returns
     -------
@@ -113,11 +113,11 @@ def label_only(
         rules; Newcombe–Wilson interval), ``auc`` (DeLong's variance, exact binomial), ``balanced_accuracy``,
         ``tpr_at_fpr_1pct`` and ``tpr_at_fpr_0_1pct`` (Clopper–Pearson), ``precision`` and ``recall``; and
         ``accuracy_gap``, the
-        advantage of an outsider who takes every right answer for a member (Newcombe–Wilson). Table ``samples``:
-        ``status``, and ``kept``, the share of copies (the sample itself is one of them) that keep the label, or
-        ``distance``, how far the nearest other answer is. A wrongly answered sample has 0 by definition: it is on the
-        wrong side of the boundary. Where no boundary was found there is no distance; those samples are ranked, tied, as
-        furthest.
+        advantage of an outsider who takes every correctly classified sample for a member (Newcombe–Wilson). Table
+        ``samples``: ``status``, and ``kept``, the share of copies (the sample itself is one of them) that keep the
+        label, or ``distance``, how far the nearest other label is. A misclassified sample has 0 by definition: it is on
+        the wrong side of the boundary. Where no boundary was found there is no distance; those samples are ranked,
+        tied, as furthest.
 
     Raises
     ------
@@ -130,7 +130,7 @@ def label_only(
     --------------
     Advantage 0 and AUC 0.5 mean that labels do not give members away; advantage 1 means that everyone is given away.
     An advantage near the accuracy gap means that the outsider learns no more from asking about changed samples than
-    from seeing which answers are right. Compare with membership inference on the probabilities: where both find the
+    from seeing which labels are right. Compare with membership inference on the probabilities: where both find the
     same, hiding the probabilities is no defence.
 
     Limitations
@@ -147,7 +147,7 @@ def label_only(
     check_enough(len(X_train), len(X))
     if implementation == "art" and attack != "boundary distance":
         raise NotApplicable("ART's label-only attack measures the boundary distance", "attack='boundary distance'")
-    step(0.0, "which answers are right")
+    step(0.0, "which labels are right")
     rows = max(64, int(memory_limit * 1e9 / 8 / (12 * (X[0].size + sum(len(kind.categories) for kind in constraints)))))
     free = tuple(Constraint(kind.kind, kind.categories, kind.group) for kind in constraints)
     asked: Asked = ask((predict, decide), (X_train, y_train), (X, y), bounds, free, n_samples, scale, rows, seed)

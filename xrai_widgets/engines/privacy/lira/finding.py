@@ -45,7 +45,7 @@ class Settings:
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What the model (n,) and its reference models (k, n) answer for the pool, which begins with the members."""
+    """What the model (n,) and its reference models (k, n) predict for the pool, which begins with the members."""
 
     pool: Pool
     target: Array
@@ -156,12 +156,12 @@ def _notes(evidence: Evidence, settings: Settings, done: int) -> tuple[str, ...]
     if not _NEAR[0] <= size / n <= _NEAR[1]:
         less = size < n
         notes.append(
-            f"The model was trained on {n:,} samples and each reference model on {size:,}: they answer "
+            f"The model was trained on {n:,} samples and each reference model on {size:,}: they predict "
             f"{'less' if less else 'more'} surely than the model, for members and others alike, and the attack may be "
             f"weaker than one with as many held-out as training samples."
         )
     if pool.classes:
-        notes.append(f"Probabilities below {settings.floor:g} are not told apart from 0, nor 1 less that from 1.")
+        notes.append(f"Probabilities below {settings.floor:g} count as that value, and so do those below 1 less that.")
     else:
         notes.append("Confidence in a true value: its Gaussian density relative to that at the predicted value.")
     if pool.alone.any():

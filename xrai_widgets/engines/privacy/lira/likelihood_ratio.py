@@ -27,7 +27,7 @@ class Moments(NamedTuple):
 
 
 def log_odds(p: Array, floor: float) -> Array:
-    """Return log(p/(1 − p)), with p and 1 − p told apart from 0 by the floor."""
+    """Return log(p/(1 − p)), with p and 1 − p kept away from 0 by the floor."""
     odds: Array = np.log(np.maximum(p, floor)) - np.log(np.maximum(1 - p, floor))
     return odds
 

@@ -127,7 +127,7 @@ def lira(
     at each sample beside its own reference models finds leaks that one threshold on the loss misses. Advantage 0 and
     AUC 0.5 mean that members cannot be told from others; advantage 1 means that everyone can.
 
-    A model that memorises nobody still takes as many numbers from its training data as it has coefficients. RMIA, and
+    A model that memorises nothing still takes as many numbers from its training data as it has coefficients. RMIA, and
     LiRA with very many reference models, see that trace because the pool holds the members themselves: with d
     coefficients of a linear model, n members and m others the AUC is about 0.5 + 0.23 √(d/n + d/m).
 
@@ -135,7 +135,7 @@ def lira(
     -----------
     The attacker is given data of the same distribution, the kind of model and its settings. Members and non-members
     must come from one distribution. Reference models see half of the pool: as much as the model did where there are
-    as many held-out as training samples, less where there are fewer. They then answer less surely than the model,
+    as many held-out as training samples, less where there are fewer. They then predict less surely than the model,
     which weakens the attack and does not favour either side. Choices made outside of training, such as stopping by hand
     or a network that was trained before, are not repeated. Few reference models make a weaker attack, so a pass is no
     proof of privacy.

@@ -16,7 +16,7 @@ MEASURES = (
     Measure("worst_excess_shift", "lower", 0.0, task="regression"),
 )
 _SHOWN = 20
-_KEPT = 2**20  # numbers of the answers with everything in that a cancelled run keeps; more are computed again
+_KEPT = 2**20  # numbers of the predictions with everything in that a cancelled run keeps; more are computed again
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Leakage:
     bound : float
         Largest value the statistic can take.
     reference : array (p, k)
-        Answers with everything in.
+        Predictions with everything in.
     noise : array (c, draws)
         The statistic with nothing removed; no draws where training is free of noise.
     notes : tuple of str

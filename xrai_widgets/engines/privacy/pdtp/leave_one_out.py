@@ -1,7 +1,7 @@
 """Leave-one-out predictions without refitting, where they are exact.
 
-Every class answers the same two questions about the training rows: what the model trained on all of them predicts, and
-what the model trained without one of them predicts. None is used unless its answer with everything in agrees with the
+Every class computes the same two things for the training rows: what the model trained on all of them predicts, and what
+the model trained without one of them predicts. None is used unless its prediction with everything in agrees with the
 model itself.
 """
 
@@ -114,7 +114,7 @@ def closed_form(model: Any, X: Array, y: Array, predict: Callable[[Array], Array
     X, y : array (n, d), array (n,)
         What it was trained on; classes as 0…k−1.
     predict : callable
-        The model's own answer, which must agree.
+        The model's own predictions, which must agree.
     """
     ours = type(model).__module__.startswith("sklearn.")
     if not ours or X.ndim != 2 or getattr(model, "n_features_in_", None) != X.shape[1] or not _plain(model, len(X)):

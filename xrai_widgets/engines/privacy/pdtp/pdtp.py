@@ -28,8 +28,8 @@ from xrai_widgets.engines.privacy.pdtp.refits import Fit, Refits, is_determinist
 from xrai_widgets.engines.privacy.pdtp.statistic import Scale, add, choose, plain, scale, vanishing
 
 _PROBES = 1000
-_BLOCK = 2**20  # numbers in one block of answers: more no longer fit the cache, and Cancel would have to wait
-_AT_ONCE = 6  # arrays of the size of all answers that are alive at once
+_BLOCK = 2**20  # numbers in one block of predictions: more no longer fit the cache, and Cancel would have to wait
+_AT_ONCE = 6  # arrays of the size of all predictions that are alive at once
 _NATIVE = When("implementation", "native")
 
 
@@ -75,7 +75,7 @@ def pdtp(
     memory_limit: Annotated[float, Range(0.05, 64), "GB that the working arrays may take"] = 1.0,
     step: Step = quiet,
 ) -> Finding:
-    """Measure how much the model's answers change when a training sample is left out.
+    """Measure how much the model's predictions change when a training sample is left out.
 
     Parameters
     ----------
@@ -117,13 +117,13 @@ def pdtp(
 
     Interpretation
     --------------
-    An excess of 0 means that nobody can tell whether the sample took part; 1 means that some answer becomes e = 2.7
+    An excess of 0 means that nobody can tell whether the sample took part; 1 means that some prediction becomes e = 2.7
     times as likely or unlikely by its presence, which is the point where the authors advise to act (their DTP-1 rule).
 
     Limitations
     -----------
     Leaving out one sample at a time says nothing about groups. The value holds for this training set and is no
-    differential privacy guarantee. Probabilities below the floor are not told apart. A sample that was not looked at
+    differential privacy guarantee. Probabilities below the floor are not distinguished. A sample that was not looked at
     may leak more than the worst one found. Paired bootstraps keep the trees that never drew the sample, and the chance
     of the others: less noise than honest refits, another quantity, and p-values that err on the side of no leak.
 
@@ -147,7 +147,7 @@ def pdtp(
     bound = float(np.log(1 / (0.005 if binned else floor))) if k else float("inf")
     paired = forest == "paired bootstraps"
     if paired and at == "all":
-        raise ValueError("forest='paired bootstraps' compares answers at the removed sample: at must be 'record'")
+        raise ValueError("forest='paired bootstraps' compares predictions at the removed sample: at must be 'record'")
     may = closed_form_allowed and not paired and not trained_with
     form = closed_form(model, X_train, y_train, predict) if may else None
     pairs = None
@@ -239,11 +239,11 @@ def _refitted(
         reference, noise = with_everything(refits, chosen, draws, scaled, step.part(0.02, 0.3))
     if noise.shape[1]:
         note = (
-            f"Randomised learner: every answer is a mean over {refits.repeats} refits with fresh seeds and row orders; "
-            f"the noise is known from {noise.shape[1]} such means with nothing removed."
+            f"Randomised learner: each prediction is a mean over {refits.repeats} refits with new seeds and orders; "
+            f"the noise is that of {noise.shape[1]} such means with nothing removed."
         )
     else:
-        note = "Deterministic learner: the order of the rows does not matter, so that one refit tells and noise is 0."
+        note = "Deterministic learner: the order of the rows does not matter: one refit is enough and noise is 0."
     return refits, Leakage(chosen, bound, reference, noise, (note,))
 
 
@@ -266,7 +266,7 @@ def _paired(
 def _outputs_without(
     form: LeaveOneOut | None, pairs: Pairs | None, refits: Refits, chosen: Array, places: Array, step: Step
 ) -> Iterator[tuple[Array, Array | Lost]]:
-    """Yield places, and the answers of models trained without the samples there: (b, 1 or n, k)."""
+    """Yield places, and the predictions of models trained without the samples there: (b, 1 or n, k)."""
     rows = [int(row) for row in chosen[places]]
     if pairs is not None:
         for place, total in zip(places, step.map(pairs.bootstraps, rows, "leaving one out"), strict=True):

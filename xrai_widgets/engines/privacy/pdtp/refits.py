@@ -46,7 +46,7 @@ class Refits:
     fixed: bool = False
 
     def arm(self, rows: Array, probes: Array, stream: int) -> Array:
-        """Return (p, k): the mean answer at the probes of models fitted on ``rows``."""
+        """Return (p, k): the mean prediction at the probes of models fitted on ``rows``."""
         total = np.zeros((len(probes), max(self.classes, 1)))
         for number in range(self.repeats):
             rng = np.random.default_rng((self.seed, stream, number))
@@ -60,7 +60,7 @@ class Refits:
         return total / self.repeats
 
     def __call__(self, index: int) -> Array | Lost:
-        """Return (1, k) or (n, k): answers without one row. A refit that fails loses this sample and no other."""
+        """Return (1, k) or (n, k): predictions without one row. A refit that fails loses this sample and no other."""
         probes = self.X if self.everywhere else self.X[index : index + 1]
         rows = np.delete(np.arange(len(self.X)), index)
         return tried(lambda: self.arm(rows, probes, index + 1))
@@ -95,14 +95,14 @@ def is_deterministic(fit: Fit, X: Array, y: Array, probes: Array, seed: int) -> 
 
 
 def with_everything(refits: Refits, chosen: Array, draws: int, scaled: Scale, step: Step) -> tuple[Array, Array]:
-    """Return the answers with everything in, (p, k), and by how much others like them differ, (c, draws).
+    """Return the predictions with everything in, (p, k), and by how much others like them differ, (c, draws).
 
-    Only one answer of the null is held at a time. Draws whose training fails are left out.
+    Only one prediction of the null is held at a time. Draws whose training fails are left out.
 
     Raises
     ------
     ValueError
-        if there are no answers with everything in.
+        if there are no predictions with everything in.
     NotApplicable
         if fewer than half of the draws are left, or fewer than five.
     """

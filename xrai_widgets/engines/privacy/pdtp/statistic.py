@@ -1,4 +1,4 @@
-"""How different two answers are, and whose turn it is to be left out."""
+"""How different two predictions are, and whose turn it is to be left out."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ _CENTRES = (np.arange(100) + 0.5) / 100
 
 
 def scale(p: Array, *, floor: float, binned: bool) -> Array:
-    """Return the logarithms of probabilities, told apart from 0 by the floor or by the centres of hundredths."""
+    """Return the logarithms of probabilities, kept away from 0 by the floor or by the centres of hundredths."""
     if binned:  # a probability on the edge of two hundredths belongs to the upper one
         hundredth = np.clip((p * 100 + 1e-9).astype(np.intp), 0, 99)
         logs: Array = np.log(_CENTRES)[hundredth]

@@ -71,8 +71,8 @@ def shapr(
 
     Interpretation
     --------------
-    A high value means that this training sample, by itself, decides how many test samples are answered: an outsider who
-    sees the outputs can tell that it took part more easily than others. Read the order and the tail, not the mean.
+    A high value means that this training sample, by itself, decides how many test samples are classified: an outsider
+    who sees the outputs can tell that it took part more easily than others. Read the order and the tail, not the mean.
 
     Limitations
     -----------

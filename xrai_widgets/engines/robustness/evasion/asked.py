@@ -21,10 +21,10 @@ class Asked:
     ----------
     predict, gradient, linear
         As in a Subject; of a regression those of three scores: within the tolerance, above, below.
-    answers : int array (n,)
-        The answers for the drawn samples, of which an attack must change each.
+    labels : int array (n,)
+        The labels of the drawn samples, of which an attack must change each.
     right : bool array (n,)
-        Which of them are attacked: those that are answered rightly; of a regression all.
+        Which of them are attacked: those that are classified correctly; of a regression all.
     n_classes : int
     band : Band, optional
     """
@@ -57,7 +57,7 @@ def asked_of_values(
 
 
 def check_tolerance(task: str, tolerance: float | None, predict: Predict, X: Array, y: Array, unstable: float) -> None:
-    """Refuse a question that has no answer.
+    """Refuse a tolerance that makes no sense.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def check_tolerance(task: str, tolerance: float | None, predict: Predict, X: Arr
     """
     if task == "classification":
         if tolerance is not None:
-            reason = "tolerance is for a regression: the answer of a classification changes, or it does not"
+            reason = "tolerance is for a regression: the label of a classification changes, or it does not"
             raise NotApplicable(reason, "tolerance=None")
         return
     if tolerance is None:

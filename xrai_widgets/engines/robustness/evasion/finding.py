@@ -68,7 +68,7 @@ def _label_summary(attacked: Attacked, finished: bool) -> AttackSummary:
         "histogram",
         "distance",
         by="class",
-        title="Distance to another answer",
+        title="Distance to another label",
         cut=attacked.epsilon,
         beyond="below",
     )
@@ -87,7 +87,7 @@ def _label_summary(attacked: Attacked, finished: bool) -> AttackSummary:
 
 
 def unsteady_finding(attacked: Attacked, note: str) -> Finding:
-    """Return the accuracy alone, of a model that answers at random: what an attack finds there is chance."""
+    """Return the accuracy alone, of a model that predicts at random: what an attack finds there is chance."""
     n = len(attacked.index)
     accuracy = statistics.wilson(int(attacked.right.sum()), n)
     return Finding(

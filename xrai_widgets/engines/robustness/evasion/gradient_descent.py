@@ -197,7 +197,7 @@ def _start(problem: Problem, owner: Array, radius: float, streams: list[np.rando
 
 
 def _slope(problem: Problem, gradient: Gradient, points: Array, owner: Array, rival: Array | None) -> Array:
-    """Return the direction (r, D) in which the answer, or its lead over a rival, loses most."""
+    """Return the direction (r, D) in which the label, or its lead over a rival, loses most."""
     slope = _flow(problem, gradient, points, problem.labels[owner])
     # the cross-entropy of class j is logsumexp − score j: in the difference the first part drops out
     return slope if rival is None else slope - _flow(problem, gradient, points, rival)

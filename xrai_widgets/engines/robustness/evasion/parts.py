@@ -23,11 +23,11 @@ class Attacked:
     Parameters
     ----------
     problem, best
-        Over the rightly answered samples only: a wrong answer needs no attack.
+        Over the correctly classified samples only: a wrong label needs no attack.
     index : int array
         Rows of X that were drawn.
     right : bool array
-        Which of them the model answers rightly.
+        Which of them the model classifies correctly.
     search : Search, optional
         What was tried beside the attack; says which distances are exact.
     band : Band, optional
@@ -89,7 +89,7 @@ class AttackSummary:
 
 
 def assembled(attacked: Attacked, summary: AttackSummary, notes: list[str], *, finished: bool) -> Finding:
-    """Return the finding: what is told, how many changes were found and how far they are."""
+    """Return the finding: the summary, how many changes were found and how far they are."""
     best, n = attacked.best, len(attacked.index)
     estimates = {**summary.estimates, "found_share": statistics.wilson(int(best.success.sum()), len(best.success))}
     counts = {**dict.fromkeys(summary.estimates, n), "found_share": len(best.success)}

@@ -29,10 +29,9 @@ def random_direction(
 ) -> Finding:
     """Return ``robust_accuracy`` if each found change went in a random direction instead, and ``turned_share``.
 
-    Of a regression it is ``stable_share``, and an answer turns where the prediction leaves the tolerance.
-    ``turned_share`` is the share of random changes that turn an answer, of samples that the attack turned (Wilson).
-    Where a change is the nearest one, the ball inside it holds no other answer, and a random point of its surface
-    hardly ever has one.
+    Of a regression it is ``stable_share``, and a prediction changes where it leaves the tolerance. ``turned_share`` is
+    the share of random changes that change a prediction, of samples for which the attack did (Wilson). Where a change
+    is the nearest one, the ball inside it holds no other label, and a random point of its surface hardly ever has one.
     """
     table = finding.tables["samples"]
     success = (table["status"] == "found").to_numpy()
@@ -56,18 +55,18 @@ CONTROLS = (
     Control(
         "constant",
         {"found_share": (0.0, 0.0)},
-        "no change can turn its answers: robust accuracy is accuracy (a regression's predictions all stay), and there "
+        "no change can alter a label: robust accuracy is accuracy (a regression's predictions all stay), and there "
         "is no distance",
         at_most={"n_samples": 20, "max_iter": 5, "steps": 10, "restarts": 1},
-        wrong="No change turns the answer of a constant model, so the attack counts what is none.",
+        wrong="No change alters the prediction of a constant model, so the attack counts what is none.",
     ),
     Control(
         "random direction of the same length",
         {"turned_share": (0.0, 0.25)},
-        "each change that was found in a random direction instead: it should turn hardly any answer",
+        "each change that was found in a random direction instead: it should alter hardly any prediction",
         about=("robust_accuracy", "stable_share", "median_distance"),
         measured=random_direction,
-        wrong="Where a change is the nearest one, hardly any random one of its length turns the answer. Too many do: "
+        wrong="Where a change is the nearest one, hardly any random one of its length alters the label. Too many do: "
         "the attack stopped far from the nearest changes, so the model is less robust than it says. Raise its budget.",
     ),
 )

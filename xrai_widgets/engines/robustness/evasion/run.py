@@ -1,6 +1,6 @@
 """How the attack of evasion goes: exactly where that can be done, else the chosen attack, then the other searches.
 
-And what the reader must be told about how it went.
+And what the reader must know about how it went.
 """
 
 from collections.abc import Callable
@@ -46,7 +46,7 @@ def attack_all(
     """Attack, fill ``attacked.best`` in place, and return what the reader must know about how it went."""
     problem, best, gradient = attacked.problem, attacked.best, knowledge.gradient
     if not len(problem.samples):
-        return ["The model answers none of the drawn samples rightly: there is nothing to attack."]
+        return ["The model classifies none of the drawn samples correctly: there is nothing to attack."]
 
     def partial() -> Finding:
         note = "The attack was not finished: distances are larger than they would become."
@@ -100,7 +100,7 @@ def _art(
 
 
 def _iterations(problem: Problem, knowledge: Knowledge) -> int:
-    """Return how often HopSkipJump steps: less where the other searches find more for the same questions."""
+    """Return how often HopSkipJump steps: less where the other searches find more for the same queries."""
     if knowledge.thresholds is not None:
         return AMONG_TREES
     return ON_TABLES if len(problem.shape) == 1 else ITERATIONS

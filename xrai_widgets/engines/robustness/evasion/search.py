@@ -134,7 +134,7 @@ class Search:
         return bool(self.exact.all())
 
     def learn_rule(self) -> None:
-        """Let scores lead to where the model's own rule, if it has one, changes its answer."""
+        """Let scores lead to where the model's own rule, if it has one, changes its label."""
         scorer, _ = led(self.contrast.scorer, self.knowledge.pool, self.knowledge.classes, self.problem.space)
         self.contrast = replace(self.contrast, scorer=scorer)
 
@@ -216,7 +216,7 @@ class Search:
         return Budget(count, min(width, _CHANGES), self.problem.rows, levels)
 
     def _along_slopes(self, step: Step) -> Contrast | None:
-        """Walk from tangent plane to tangent plane, where the model's answers are smooth; return the slopes' question.
+        """Walk from tangent plane to tangent plane, if predictions are smooth; return the contrast with slopes.
 
         None where they are not.
         """
