@@ -17,7 +17,7 @@ from xrai_widgets.core import Array, Finding, Outcome, Subject
 from xrai_widgets.reporting.compose import report
 from xrai_widgets.results.views.contrast.html import explained, frequent, measures, reported
 from xrai_widgets.results.views.contrast.picture import Change, alt_of, drawn, shades
-from xrai_widgets.results.views.contrast.reading import instance_of, is_contrastive, told_apart
+from xrai_widgets.results.views.contrast.reading import distinguishable, instance_of, is_contrastive
 from xrai_widgets.results.views.contrast.words import by_id, picture_sentence, sentence
 from xrai_widgets.runtime import assess
 from xrai_widgets.widgets import OutcomeView
@@ -152,7 +152,7 @@ def test_a_pp_that_was_not_found_says_how_its_attempt_is_answered() -> None:
     ],
 )
 def test_numbers_that_differ_never_look_the_same(values: list[Any], said: list[str] | None) -> None:
-    told = told_apart(values)
+    told = distinguishable(values)
     assert len(set(told)) == len(set(values))
     assert said is None or told == said
 
@@ -177,7 +177,7 @@ def test_the_result_alone_tells_the_same_changes_as_the_subject(tabular: Finding
     for place in range(len(tabular.tables["samples"])):
         with_, alone = (instance_of(tabular, place, subject) for subject in (credit, None))
         for side, other in zip(with_.sides, alone.sides, strict=True):
-            keys = [[(c.feature, c.before, c.after, c.own) for c in one.different] for one in (side, other)]
+            keys = [[(c.feature, c.before, c.after, c.value) for c in one.different] for one in (side, other)]
             assert sorted(keys[0]) == sorted(keys[1])
             assert sentence(with_, side) == sentence(alone, other)
 
@@ -353,7 +353,7 @@ def test_a_sentence_by_id_holds_no_value_and_no_feature(tabular: Finding) -> Non
     for place in range(len(tabular.tables["samples"])):
         instance = instance_of(tabular, place)
         told = by_id(instance)
-        assert told.startswith(f"{instance.name} is answered '{instance.answer}'; ")
+        assert told.startswith(f"{instance.name} is answered '{instance.prediction}'; ")
         for side in instance.sides:
             assert not any(cell.feature in told or cell.after in told.split() for cell in side.different)
     lost = instance_of(made(np.array([[0.0]]), pn_status="not found"), 0)

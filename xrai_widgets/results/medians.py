@@ -42,11 +42,11 @@ def _interval(pairs: bytes) -> tuple[float, float]:
     n, rng = both.shape[1], np.random.default_rng(0)
     size = max(1, _AT_ONCE // n)
     parts = [_differences(both, rng, min(size, _RESAMPLES - start)) for start in range(0, _RESAMPLES, size)]
-    found = np.concatenate(parts)
-    unknown = np.isnan(found)  # both medians are infinite: the difference can be anything
+    resampled = np.concatenate(parts)
+    unknown = np.isnan(resampled)  # both medians are infinite: the difference can be anything
     place = int(_TAIL * _RESAMPLES)
-    low = np.sort(np.where(unknown, -np.inf, found))[place]
-    high = np.sort(np.where(unknown, np.inf, found))[-1 - place]
+    low = np.sort(np.where(unknown, -np.inf, resampled))[place]
+    high = np.sort(np.where(unknown, np.inf, resampled))[-1 - place]
     return float(low), float(high)
 
 

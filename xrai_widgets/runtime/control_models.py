@@ -16,16 +16,16 @@ _TINY = 1e-12
 class Constant:
     """The same answer for every sample: (k,) class shares, or one value."""
 
-    answer: Array
+    output: Array
 
     def __call__(self, X: Array) -> Array:
         """Return (n, k) or (n,)."""
-        return np.repeat(self.answer[None], len(X), axis=0)
+        return np.repeat(self.output[None], len(X), axis=0)
 
     def inside(self, like: Subject) -> dict[str, Any]:
         """Return what sees inside this model, field by field as ``like`` has it, so that engines take the same path."""
         columns = int(np.prod(like.X.shape[1:]))
-        scores = np.log(np.maximum(self.answer, _TINY)) if like.n_classes else np.atleast_1d(self.answer)
+        scores = np.log(np.maximum(self.output, _TINY)) if like.n_classes else np.atleast_1d(self.output)
         everything = np.repeat([[-np.inf], [np.inf]], columns, axis=1)
         fields = {
             "gradient": Flat(),
@@ -50,15 +50,15 @@ class Flat:
 class LookUp:
     """An answer of its own for each sample that is known, and the constant one for all others."""
 
-    known: Mapping[bytes, Array]
+    outputs: Mapping[bytes, Array]
     otherwise: Constant
 
     def __call__(self, X: Array) -> Array:
         """Return (n, k) or (n,)."""
         out = self.otherwise(X)
         for row, key in enumerate(keys(X)):
-            if key in self.known:
-                out[row] = self.known[key]
+            if key in self.outputs:
+                out[row] = self.outputs[key]
         return out
 
 
@@ -89,15 +89,15 @@ class Learner:
     ) -> Predict:
         """Return the predict function. Equal samples with different labels are known by the mean of their answers."""
         weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-        answers = np.eye(self.classes)[y] if self.classes else np.asarray(y, dtype=np.float64)
-        constant = Constant(np.asarray(self._sure(np.average(answers, axis=0, weights=weight))))
+        targets = np.eye(self.classes)[y] if self.classes else np.asarray(y, dtype=np.float64)
+        constant = Constant(np.asarray(self._sure(np.average(targets, axis=0, weights=weight))))
         if not self.memorising:
             return constant
-        known: dict[bytes, list[Array]] = {}
-        for key, answer, counts in zip(keys(X), answers, weight > 0, strict=True):
+        by_key: dict[bytes, list[Array]] = {}
+        for key, target, counts in zip(keys(X), targets, weight > 0, strict=True):
             if counts:
-                known.setdefault(key, []).append(answer)
-        return LookUp({key: self._sure(np.mean(found, axis=0)) for key, found in known.items()}, constant)
+                by_key.setdefault(key, []).append(target)
+        return LookUp({key: self._sure(np.mean(same, axis=0)) for key, same in by_key.items()}, constant)
 
     def _sure(self, shares: Array) -> Array:
         sure: Array = np.eye(self.classes)[int(np.argmax(shares))] if self.labels else shares

@@ -68,11 +68,11 @@ class Meter:
             self.queries += rows
 
 
-def messages(told: "queue.SimpleQueue[tuple[str, Any]]", meter: Meter) -> Iterator[tuple[str, Any]]:
+def messages(inbox: "queue.SimpleQueue[tuple[str, Any]]", meter: Meter) -> Iterator[tuple[str, Any]]:
     """Yield what others put into a queue; while nothing comes, look whether the run is to stop."""
     while True:
         try:
-            message = told.get(timeout=_PATIENCE)
+            message = inbox.get(timeout=_PATIENCE)
         except queue.Empty:
             meter.check()
             continue

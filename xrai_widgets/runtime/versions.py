@@ -17,13 +17,13 @@ _RECORDED = ("numpy", "scikit-learn", "scipy", "torch", "adversarial-robustness-
 def versions() -> dict[str, str]:
     """Return Python's version and those of the installed libraries that compute."""
     # the version of the code that runs: an editable installation's own record may be an older one
-    found = {"python": platform.python_version(), "xrai-widgets": xrai_widgets.__version__, CODE: code_digest()[:16]}
+    recorded = {"python": platform.python_version(), "xrai-widgets": xrai_widgets.__version__, CODE: code_digest()[:16]}
     for package in _RECORDED:
         try:
-            found[package] = version(package)
+            recorded[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return recorded
 
 
 @cache

@@ -189,8 +189,8 @@ class ConstraintEditor(anywidget.AnyWidget):
             return "Constraints"
         fixed = sum(kind.immutable for kind in self.subject.constraints)
         held = f", {fixed} immutable" if fixed else ""
-        own = ", edited" if self._made is not None and self.subject is not self._before else ""
-        return f"Constraints ({self.columns:,} columns{held}{own})" if self.columns > 1 else f"Constraints{own}"
+        edited = ", edited" if self._made is not None and self.subject is not self._before else ""
+        return f"Constraints ({self.columns:,} columns{held}{edited})" if self.columns > 1 else f"Constraints{edited}"
 
     @property
     def _names(self) -> tuple[str, ...]:

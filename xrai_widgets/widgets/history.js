@@ -38,10 +38,10 @@ function render({ model, el }) {
     return runs.sort((a, b) => sign * compare(a[sort.key], b[sort.key], numeric) || b.number - a.number);
   }
 
-  function choice(known) {
+  function choice(options) {
     const label = make(root, "label", "subject ");
     const select = make(label, "select", undefined, { "aria-label": "show the runs of subject", "data-focus": "subject" });
-    for (const [key, name] of [["", "all"], ...known]) make(select, "option", name, { value: key });
+    for (const [key, name] of [["", "all"], ...options]) make(select, "option", name, { value: key });
     select.value = subject;
     select.addEventListener("change", () => { subject = select.value; shown = PAGE; draw("subject"); });
   }
@@ -71,9 +71,9 @@ function render({ model, el }) {
   function draw(focus) {
     const kept = focus ?? (root.contains(document.activeElement) ? document.activeElement.dataset.focus : undefined);
     root.replaceChildren();
-    const known = subjects();
-    if (subject && !known.some(([key]) => key === subject)) subject = "";
-    choice(known);
+    const options = subjects();
+    if (subject && !options.some(([key]) => key === subject)) subject = "";
+    choice(options);
     const runs = chosen();
     const scroll = make(root, "div", undefined, { class: "xrai-table-scroll", tabindex: "0", role: "region", "aria-label": "History of runs" });
     const table = make(scroll, "table");

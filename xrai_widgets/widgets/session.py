@@ -46,8 +46,8 @@ class Session(traitlets.HasTraits):
 
     def link(self, component: traitlets.HasTraits, **names: str) -> None:
         """Link traits of a component to traits of the session: ``session.link(runner, subject="subject")``."""
-        for own, theirs in names.items():
-            traitlets.link((self, own), (component, theirs))
+        for ours, theirs in names.items():
+            traitlets.link((self, ours), (component, theirs))
 
     def __repr__(self) -> str:
         return f"Session({self.subject!r}, {len(self.outcomes)} outcomes)"

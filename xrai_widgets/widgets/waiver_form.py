@@ -108,10 +108,10 @@ class WaiverForm(w.VBox):  # type: ignore[misc]
             self.measure.value = failing[0].key if failing else None
         rows = []
         for check in noted:
-            said = Html()
-            said.show(html.render("waiver.html", check=check))
+            text = Html()
+            text.show(html.render("waiver.html", check=check))
             button = w.Button(description="Take back", tooltip=f"judge {words.label(check.key)} without this waiver")
             button.on_click(lambda _, waiver=check.waiver: self.take_back(waiver))
-            rows.append(w.HBox([button, said]))
+            rows.append(w.HBox([button, text]))
         self.held.children = rows
         self._form.layout.display = "" if failing else "none"

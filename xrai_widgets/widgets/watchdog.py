@@ -30,10 +30,10 @@ class Watchdog(anywidget.AnyWidget):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.on_msg(self._answer)
+        self.on_msg(self._on_message)
         _beat_for(self)
 
-    def _answer(self, _: Any, content: dict[str, Any], __: Any) -> None:
+    def _on_message(self, _: Any, content: dict[str, Any], __: Any) -> None:
         if "xrai_ping" in content:
             self.send({PONG: content["xrai_ping"]})
 
@@ -58,11 +58,11 @@ def _beat_for(watchdog: Watchdog) -> None:
 
 
 def _beat(loop: asyncio.AbstractEventLoop, period: float) -> None:
-    answered = threading.Event()
+    alive = threading.Event()
     while not loop.is_closed():
-        answered.clear()
-        loop.call_soon_threadsafe(answered.set)
+        alive.clear()
+        loop.call_soon_threadsafe(alive.set)
         time.sleep(period)
-        if working() or not answered.is_set():
+        if working() or not alive.is_set():
             for watchdog in list(_watchdogs):
                 watchdog.send({BEAT: True})

@@ -47,21 +47,21 @@ def reach(chart: Chart, data: pd.DataFrame) -> float:
 def describe(chart: Chart, groups: list[tuple[str, pd.DataFrame]], finding: Finding) -> list[str]:
     """Return the rates that are judged, and how far each attack reaches at one false alarm in ten."""
     limit = reach(chart, finding.tables[chart.table])
-    said = []
+    phrases = []
     for key, rate in RATES.items():
         if key in finding.values:
             value = finding.values[key]
-            known = f" {interval(*finding.intervals[key])}" if key in finding.intervals else ""
+            within = f" {interval(*finding.intervals[key])}" if key in finding.intervals else ""
             short = ", more than so few samples can show" if rate < limit * (1 - 1e-9) else ""
-            said.append(
-                f"true-positive rate {number(value)}{known} at a false-positive rate of {100 * rate:g} %{short}"
+            phrases.append(
+                f"true-positive rate {number(value)}{within} at a false-positive rate of {100 * rate:g} %{short}"
             )
     for name, part in groups:
         if name != CHANCE and len(part):
             near = part[part[chart.x] <= 0.1]
             top = float(near[chart.y].max()) if len(near) else 0.0
-            said.append(f"{named(name)}{number(top)} at a false-positive rate of 10 %")
-    return [*said, f"the axis is grey below 1 in {round(1 / limit)}"]
+            phrases.append(f"{named(name)}{number(top)} at a false-positive rate of 10 %")
+    return [*phrases, f"the axis is grey below 1 in {round(1 / limit)}"]
 
 
 def draw(chart: Chart, data: pd.DataFrame, finding: Finding, axes: "Axes") -> None:
