@@ -90,14 +90,14 @@ def test_a_pn_says_what_would_have_to_be_otherwise() -> None:
 def test_a_pp_says_what_suffices_and_how_much_of_it() -> None:
     one = made(np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]]))
     assert said(one, subject_of(2), 1) == (
-        'f1 = 1 alone is enough for the answer "no", everything else being as in a typical sample.'
+        'f1 = 1 alone is enough for the prediction "no", everything else being as in a typical sample.'
     )
     part = made(np.array([[1.0, 0.0]]), np.array([[0.5, 1.0]]))
     assert said(part, subject_of(2), 1).startswith("f1 = 1 and f0 = 0.5 (of the instance's own 1) together are enough")
     nothing = made(np.array([[1.0, 0.0]]), np.array([[0.0, 0.0]]))
     assert (
         said(nothing, subject_of(2), 1)
-        == 'Nothing is needed: to a typical sample the model gives the answer "no", too.'
+        == 'Nothing is needed: to a typical sample the model gives the prediction "no", too.'
     )
 
 
@@ -114,14 +114,14 @@ def test_more_features_than_one_reads_are_counted() -> None:
         ({"pn_class": "no", "pn_margin": -0.5}, 'The nearest attempt is still answered "no" and is no explanation.'),
         (
             {"pn_class": "yes", "pn_margin": 0.1},
-            'The nearest attempt is answered "yes", by less than the lead that counts: it is no explanation.',
+            'The nearest attempt is predicted "yes", by less than the lead that counts: it is no explanation.',
         ),
     ],
 )
 def test_what_was_not_found_is_said_and_its_attempt_is_no_explanation(columns: dict[str, Any], end: str) -> None:
     finding = made(np.array([[0.5, 1.0]]), pn_status="not found", **columns)
     assert said(finding, subject_of(2)) == (
-        f"Not found: no allowed change was found that makes the model answer something else. {end}"
+        f"Not found: no allowed change was found that makes the model predict something else. {end}"
     )
     shown = explained(finding, 0, subject_of(2))
     assert "PN: pertinent negative, attempt" in shown
@@ -133,7 +133,7 @@ def test_what_was_not_found_is_said_and_its_attempt_is_no_explanation(columns: d
 
 def test_a_pp_that_was_not_found_says_how_its_attempt_is_answered() -> None:
     finding = made(np.array([[0.0, 1.0]]), np.array([[0.0, 1.0]]), pp_status="not found", pp_class="yes")
-    assert said(finding, subject_of(2), 1).endswith('The nearest attempt is answered "yes" and is no explanation.')
+    assert said(finding, subject_of(2), 1).endswith('The nearest attempt is predicted "yes" and is no explanation.')
     near = made(np.array([[0.0, 1.0]]), np.array([[0.0, 1.0]]), pp_status="not found")
     assert said(near, subject_of(2), 1).endswith('"no", by less than the lead that counts: it is no explanation.')
 
@@ -286,7 +286,7 @@ def test_the_words_beside_a_picture_count_pixels_and_say_where() -> None:
     )
     assert told[1].startswith("1 of the 36 pixels, mostly in the middle, as bright as shown")
     alt = alt_of(instance, instance.sides[0], changes[0])
-    assert alt == ("sample a with 2 of 36 pixels added to and 1 taken from, mostly in the upper right; answered yes")
+    assert alt == ("sample a with 2 of 36 pixels added to and 1 taken from, mostly in the upper right; predicted yes")
     spread = np.ones((6, 6))
     spread[[0, 0, 5, 5], [0, 5, 0, 5]] = 0.0
     assert Change.of(picture(spread, pp), "PN", 0).where == ""
@@ -332,8 +332,8 @@ def test_a_report_tells_instances_by_id_only_unless_asked(credit: Subject, digit
     ]
     plain, full = (report(outcomes, include_rows=rows).to_html() for rows in (False, True))
     names = found(outcomes[0]).tables["samples"]["id"].tolist()
-    assert f"{names[0]} is answered" in plain
-    assert f"{names[3]} is answered" not in plain, "the first few"
+    assert f"{names[0]} is predicted" in plain
+    assert f"{names[3]} is predicted" not in plain, "the first few"
     assert "data:image" not in plain
     assert '<table class="xrai-contrast-table">' not in plain
     assert " were " not in plain
@@ -353,12 +353,12 @@ def test_a_sentence_by_id_holds_no_value_and_no_feature(tabular: Finding) -> Non
     for place in range(len(tabular.tables["samples"])):
         instance = instance_of(tabular, place)
         told = by_id(instance)
-        assert told.startswith(f"{instance.name} is answered '{instance.prediction}'; ")
+        assert told.startswith(f"{instance.name} is predicted '{instance.prediction}'; ")
         for side in instance.sides:
             assert not any(cell.feature in told or cell.after in told.split() for cell in side.different)
     lost = instance_of(made(np.array([[0.0]]), pn_status="not found"), 0)
-    assert by_id(lost) == "a is answered 'no'; pertinent negative not found."
-    assert by_id(instance_of(made(np.array([[0.0]])), 0)) == "a is answered 'no'; 1 feature changed gives 'yes'."
+    assert by_id(lost) == "a is predicted 'no'; pertinent negative not found."
+    assert by_id(instance_of(made(np.array([[0.0]])), 0)) == "a is predicted 'no'; 1 feature changed gives 'yes'."
 
 
 def test_only_a_finding_with_all_it_takes_is_contrastive(tabular: Finding, credit: Subject) -> None:

@@ -33,7 +33,7 @@ def exit_code(made: Report, *, interrupted: bool = False, allow_unjudged: bool =
 
 
 def unjudged(made: Report) -> list[str]:
-    """Return what of a run nobody judged although somebody wanted it judged; empty if there is nothing such."""
+    """Return what of a run was to be judged and was not; empty if there is nothing such."""
     reasons = []
     for outcome, verdict in zip(made.outcomes, made.verdicts, strict=True):
         if outcome.assessment in made.named and outcome.status in ("cancelled", "not applicable"):

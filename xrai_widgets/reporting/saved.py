@@ -46,7 +46,7 @@ def read_quality(path: str | Path) -> Finding | dict[str, Finding] | None:
 
 
 def read_combined(path: str | Path) -> list[Combined]:
-    """Return what several searches said together in a report that was saved as JSON."""
+    """Return the combined readings in a report that was saved as JSON."""
     readings = []
     for entry in _read(path).get("combined", []):
         plain = {key: entry[key] for key in COMBINED}

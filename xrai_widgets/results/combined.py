@@ -81,7 +81,7 @@ def combined(outcomes: Iterable[Outcome]) -> list[Combined]:
 
     Notes
     -----
-    Both searches ask the same question of a sample that is answered rightly: which allowed change turns the answer? A
+    Both searches ask the same of a sample that is classified correctly: which allowed change alters the prediction? A
     distance under the largest-change norm is at most the Euclidean one, so that may stand for it.
     """
     whole = [o for o in outcomes if o.finding is not None and o.status in ("ok", "cancelled")]
@@ -117,7 +117,7 @@ def _read_together(first: Outcome, others: Sequence[Outcome]) -> Combined | None
         best.loc[nearer, "method"] = _method(other)
     if len(methods) == 1 and not notes:
         return None
-    best.loc[~right, "distance"] = np.nan  # a wrong answer needs no change
+    best.loc[~right, "distance"] = np.nan  # a wrong prediction needs no change
     epsilon, n = float(first.params["epsilon"]), len(best)
     kept = int((best["distance"] > epsilon).sum())
     low, high = stats.binomtest(kept, n).proportion_ci(method="wilson")
@@ -161,7 +161,7 @@ def _distances(outcome: Outcome, first: Outcome) -> pd.DataFrame | str:
     distances = pd.DataFrame(
         {"part": table["part"], "id": table["id"].astype(str), "distance": np.where(none, np.inf, size)}
     )
-    return distances.drop_duplicates(["part", "id"], keep=False)  # a name of two samples tells neither
+    return distances.drop_duplicates(["part", "id"], keep=False)  # a name that two samples share identifies neither
 
 
 def _points(outcome: Outcome) -> Array | None:

@@ -96,7 +96,7 @@ def compare(
     -------
     Comparison
         In pairs, only what changes from model to model counts, so the intervals are much shorter than a look at the
-        two separate ones suggests. Where the samples differ the interval is unpaired, and that is said.
+        two separate ones suggests. Where the samples differ the interval is unpaired, and a note says so.
 
     Raises
     ------

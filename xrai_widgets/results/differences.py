@@ -47,7 +47,7 @@ def difference(first: Outcome, second: Outcome, key: str, paired: bool | None = 
     ----------
     paired : bool, optional
         True: equal ids name the same samples although their contents differ, as for models with different columns.
-        False: compare unpaired. By default told from the digests of the data.
+        False: compare unpaired. By default the digests of the data decide.
 
     Notes
     -----
@@ -150,7 +150,7 @@ def _squared_and_added(
 
 
 def _is_binary(differences: Array) -> bool:
-    """Whether the differences are those of two yes-or-no answers."""
+    """Whether the differences are those of two yes-or-no values."""
     return bool(np.isin(differences, (-1.0, 0.0, 1.0)).all())
 
 

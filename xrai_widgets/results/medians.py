@@ -17,7 +17,7 @@ def paired_interval(first: Array, second: Array) -> tuple[float, float]:
 
     Percentiles of resampled pairs, which hold their level for medians of dependent samples and with ties (Wilcox 2017,
     Introduction to Robust Estimation, section 5.9.2). As Agresti and Min (2005) do for shares, a pair is added for each
-    way in which two models can differ most, so that models that agree on the few samples at hand are not said to agree
+    way in which two models can differ most, so that models that agree on the few samples at hand are not taken to agree
     for certain.
 
     Parameters

@@ -38,7 +38,7 @@ class Check:
 
     @property
     def failed(self) -> bool:
-        """Whether it fails and nobody answers for it."""
+        """Whether it fails and no waiver covers it."""
         return self.status == "fail" and not self.waived
 
 
@@ -46,7 +46,7 @@ class Check:
 class Verdict:
     """An outcome against a policy: the worst of its checks.
 
-    A subgroup that fails when all are read together fails the outcome, too; one that is too small to tell does not.
+    A subgroup that fails when all are read together fails the outcome, too; one that is too small to judge does not.
     ``missing`` are the measures that have a threshold and no value in this outcome.
     """
 
@@ -148,7 +148,7 @@ class Policy:
         return replace(self, waivers=tuple(old for old in self.waivers if old.key != waiver.key))
 
     def waiver(self, outcome: Outcome, measure: str, today: date | None = None) -> Waiver | None:
-        """Return what is said about a measure: of several, the one in force, then the one for this very subject."""
+        """Return the waiver of a measure: of several, the one in force, then the one for this very subject."""
         covering = [waiver for waiver in self.waivers if waiver.covers(outcome, measure)]
         return max(covering, key=lambda waiver: (waiver.in_force(today), bool(waiver.subject)), default=None)
 

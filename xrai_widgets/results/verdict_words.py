@@ -22,7 +22,7 @@ _SENTENCES: dict[Status, str] = {
 
 
 class Judged(Protocol):
-    """What of a checked value is said."""
+    """What a sentence about a checked value is made from."""
 
     @property
     def threshold(self) -> Threshold | None:

@@ -21,7 +21,7 @@ def zone(check: Check, outcome: Outcome, within: tuple[float, float] | None = No
     ----------
     check : Check
     outcome : Outcome
-        Tells the chance value and the controls.
+        Gives the chance value and the controls.
     within : (low, high), optional
         The axis holds this range, too: it then stays still while the threshold moves inside.
     """

@@ -1,4 +1,4 @@
-"""How well are members told from others without asking any model? What that finds is no leak."""
+"""How well are members distinguished from others without asking any model? What that finds is no leak."""
 
 import numpy as np
 
@@ -12,9 +12,9 @@ _FOLDS, _TREES = 3, 40
 def blind(subject: Subject, seed: int) -> LookUp:
     """Return a "model" that is the surer of the true label the more a sample looks like a member.
 
-    How it looks is said by a random forest that was trained to tell X_train from X by samples and labels, on the other
-    folds of a cross-validation. Copies of a sample share a fold: else the forest would know by heart which samples
-    stand in X_train more than once. The user's model is not asked. (Das, Zhang, Tramèr 2024, arXiv:2406.16201.)
+    How it looks is judged by a random forest that was trained to tell X_train from X by samples and labels, on the
+    other folds of a cross-validation. Copies of a sample share a fold: else the forest would know by heart which
+    samples stand in X_train more than once. The user's model is not asked. (Das, Zhang, Tramèr 2024, arXiv:2406.16201.)
     """
     assert subject.X_train is not None
     assert subject.y_train is not None

@@ -1,4 +1,4 @@
-"""Models of which the answer is known. They can be pickled, so that workers can ask and refit them."""
+"""Models of which the predictions are known. They can be pickled, so that workers can ask and refit them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _TINY = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class Constant:
-    """The same answer for every sample: (k,) class shares, or one value."""
+    """The same prediction for every sample: (k,) class shares, or one value."""
 
     output: Array
 
@@ -48,7 +48,7 @@ class Flat:
 
 @dataclass(frozen=True, eq=False)
 class LookUp:
-    """An answer of its own for each sample that is known, and the constant one for all others."""
+    """A prediction for each stored sample, and the constant one for all others."""
 
     outputs: Mapping[bytes, Array]
     otherwise: Constant
@@ -72,7 +72,7 @@ class Learner:
     classes : int
         0 for a regression.
     labels : bool
-        Its models answer with one class for sure.
+        Its models predict one class with certainty.
     """
 
     memorising: bool
@@ -87,7 +87,7 @@ class Learner:
         seed: int = 0,  # noqa: ARG002 - nothing is random here
         sample_weight: Array | None = None,
     ) -> Predict:
-        """Return the predict function. Equal samples with different labels are known by the mean of their answers."""
+        """Return the predict function. Equal samples with different labels get the mean of their targets."""
         weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
         targets = np.eye(self.classes)[y] if self.classes else np.asarray(y, dtype=np.float64)
         constant = Constant(np.asarray(self._sure(np.average(targets, axis=0, weights=weight))))

@@ -31,7 +31,7 @@ def name_of(control: Control) -> str:
 def control_subject(subject: Subject, control: Control, seed: int, ask: Predict | None = None) -> Subject:
     """Return the subject of a control, made of the samples of ``subject``.
 
-    ``ask`` answers in place of the subject's own function where a control is made of the model's answers.
+    ``ask`` takes the place of the subject's own function where a control is made from the model's predictions.
     """
     rng = np.random.default_rng((seed, 3))
     name = f"{subject.name} · {name_of(control)}"
@@ -53,7 +53,7 @@ def control_subject(subject: Subject, control: Control, seed: int, ask: Predict 
 
 
 def _predictions_shuffled(subject: Subject, ask: Predict, rng: np.random.Generator) -> LookUp:
-    """Deal the model's answers to the samples at random, those for X among X, and those for X_train among X_train."""
+    """Shuffle the model's predictions among the samples, those for X among X, and those for X_train among X_train."""
     parts = [part for part in (subject.X, subject.X_train) if part is not None]
     outputs = [np.asarray(ask(part)) for part in parts]
     by_key = {
@@ -69,7 +69,7 @@ def _shuffled(part: Array, outputs: Array, rng: np.random.Generator) -> Iterator
 
 
 def _members_shuffled(subject: Subject, rng: np.random.Generator) -> Subject:
-    """Deal members and non-members anew."""
+    """Shuffle who is a member and who is not."""
     assert subject.X_train is not None
     order = rng.permutation(len(subject.X_train) + len(subject.X))
     fields: dict[str, Any] = {}
@@ -77,7 +77,7 @@ def _members_shuffled(subject: Subject, rng: np.random.Generator) -> Subject:
         first, second = getattr(subject, inside), getattr(subject, outside)
         if first is None:
             continue
-        # names of both parts may be equal, and are shown to nobody here
+        # names of both parts may be equal, and are not shown here
         both = np.arange(len(order)) if inside == "train_ids" else np.concatenate([first, second])
         fields[inside], fields[outside] = np.split(both[order], [len(subject.X_train)])
     return replace(subject, **fields)

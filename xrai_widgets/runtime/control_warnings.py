@@ -48,7 +48,7 @@ def wrong_of(runs: Sequence[ControlRun], entry: Assessment) -> list[Wrong]:
 
 
 def unjudged_by(wrong: Sequence[Wrong], finding: Finding, entry: Assessment) -> dict[str, str]:
-    """Return the measures that nobody may judge, as a control of them is wrong, with the reason.
+    """Return the measures that must not be judged, as a control of them is wrong, with the reason.
 
     What chance gives in place of what was found says nothing about a value that is exact.
     """
@@ -105,7 +105,7 @@ _WHY = {
     "blind": "The training samples differ from the held-out ones so much that they can be told apart without the "
     "model: they do not come from the same distribution, and so much of the number may be no leak.",
     "shuffled": "The labels have nothing to do with the samples here, so the assessment finds what is not there.",
-    "dealt": "The answers have nothing to do with the samples here, so the assessment finds what is not there.",
+    "dealt": "The predictions have nothing to do with the samples here, so the assessment finds what is not there.",
 }
 
 
@@ -125,7 +125,7 @@ def overlap_of(subject: Subject, entry: Assessment) -> list[str]:
     if near:
         notes.append(
             f"{near:,} of {looked:,} held-out samples are near copies of a training sample, not equal but closer than "
-            "a twentieth of the usual distance between samples: a model that knows one answers the other as surely, "
+            "a twentieth of the usual distance between samples: a model that knows one predicts the other as surely, "
             "and the leak looks smaller than it is."
         )
     return notes

@@ -1,4 +1,4 @@
-"""Where does the number sit? The same engine measures models of which the answer is known, on the same data."""
+"""Where does the number sit? The same engine measures models of which the predictions are known, on the same data."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -41,7 +41,7 @@ def with_controls(
     -----
     The table ``controls`` of the finding has a row per control and judged number (per value, where none is judged),
     the subject's own first; the last chart shows the first of them. A control is made of at most 500 samples of each
-    part, drawn by the seed with the shares of the classes kept; what chance gives in place of what was found is told
+    part, drawn by the seed with the shares of the classes kept; what chance gives in place of what was found is drawn
     from the samples of the finding itself. Where a control comes out wrong, a note says so, and what it is about is not
     judged. Cancelled between controls, the run keeps the whole finding and the controls that are done.
     """
@@ -166,10 +166,10 @@ def _says(control: Control, key: str, entry: Assessment) -> str:
 def split_leak(
     finding: Finding, runs: Sequence[ControlRun], wrong: Sequence[Wrong], entry: Assessment
 ) -> dict[str, str]:
-    """Return the measures that nobody may judge, with the reason; none where members look like the others.
+    """Return the measures that must not be judged, with the reason; none where members look like the others.
 
-    Where the data alone tell members from others, an attack on the model finds that difference, too, and its number is
-    no leak up to the upper end of what they tell. Who judges still fails what lies beyond that end and the limit
+    Where the data alone separate members from others, an attack on the model finds that difference, too, and its number
+    is no leak up to the upper end of what they show. Who judges still fails what lies beyond that end and the limit
     together (`xrai_widgets.results.split_leak.beyond`).
     """
     if not any(one.control.kind == "blind" for one in wrong):

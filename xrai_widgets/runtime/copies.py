@@ -5,7 +5,7 @@ import numpy as np
 from xrai_widgets.core import Array
 
 _NEAR = 0.05  # of the usual distance between a sample and the nearest other one: nearer is nearly a copy
-_COMMON = 25  # a row that occurs more often is a common answer, not a copy
+_COMMON = 25  # a row that occurs more often is a common value, not a copy
 _COLUMNS, _ROWS, _TRAIN = 256, 1000, 50_000  # looked at, spread evenly
 _EQUAL = 1e-5  # distances below this are rounding
 

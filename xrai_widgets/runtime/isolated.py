@@ -29,7 +29,7 @@ class Unsendable(Exception):
 
 
 class ProcessDied(RuntimeError):
-    """The process ended without an answer: it crashed, or was killed."""
+    """The process ended without a result: it crashed, or was killed."""
 
 
 def call_isolated(subject: Subject, entry: Assessment, params: Mapping[str, Any], step: RunStep) -> Finding:

@@ -18,7 +18,7 @@ class Likeness:
     Parameters
     ----------
     size, elsewhere : float
-        Largest difference between an answer of the model and that of the first one trained anew, at training samples
+        Largest difference between an output of the model and that of the first one trained anew, at training samples
         and at others.
     noise : float
         Largest difference between two of those trained anew; 0 if they are the same.
@@ -48,10 +48,10 @@ def compared(outputs: Array, retrained: Sequence[Array], unit: float, members: i
 
     Parameters
     ----------
-    own : array (n, …)
-        Answers of the model, first those at training samples.
-    answers : sequence of array (n, …)
-        Answers of models trained anew; the first one by the model's own random state.
+    outputs : array (n, …)
+        Outputs of the model, first those at training samples.
+    retrained : sequence of array (n, …)
+        Outputs of models trained anew; the first one by the model's own random state.
     unit : float
         1 for probabilities, the standard deviation of the targets in a regression.
     members : int

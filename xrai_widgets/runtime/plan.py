@@ -76,10 +76,10 @@ def assess(
     max_seconds : float, optional
         Most wall time, likewise.
     store : Store, optional
-        Answers at once what it was asked before, and keeps what is run. One that cannot keep it gives a warning, and
+        Returns at once what was run before, and keeps what is run. One that cannot keep it gives a warning, and
         the outcome says why in ``unsaved``.
     fresh : bool
-        Run even if the store has an answer, and from the beginning: else what a cancelled run of the same question had
+        Run even if the store has the outcome, and from the beginning: else what a cancelled run of the same kind had
         done, by the store, is not done again where the assessment can go on (``privacy.pdtp`` can).
     **params
         Parameters of the assessment.
@@ -169,10 +169,10 @@ def run_plan(
     seconds : sequence of float, optional
         Forecast per assessment, for the time left.
     store : Store, optional
-        Answers at once what it was asked before; every other outcome is written to it the moment it ends, before
+        Returns at once what was run before; every other outcome is written to it the moment it ends, before
         ``each`` gets it. One that cannot be written says why in ``unsaved``.
     fresh : bool
-        Run everything, even what the store has an answer to, and from the beginning.
+        Run everything, even what the store has the outcome of, and from the beginning.
     earlier : iterable of Outcome, optional
         What ended before, oldest first: a run that was cancelled and is asked for again goes on, as those of the store
         do.
@@ -199,7 +199,7 @@ def run_plan(
 
 
 def _warned(outcome: Outcome) -> Outcome:
-    """Warn of an outcome that the store could not keep, where nobody else would tell."""
+    """Warn of an outcome that the store could not keep, where nothing else would say so."""
     if outcome.unsaved:
         warnings.warn(f"{outcome.assessment} was not saved: {outcome.unsaved}", stacklevel=3)
     return outcome

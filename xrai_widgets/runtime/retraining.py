@@ -23,7 +23,7 @@ _ROUNDS = ((0,), (1, 2), (3, 4, 5))  # trainings before each look: most models a
 _SHARE = 0.05  # of the progress bar
 _LONGEST = 200  # characters of a library's error that are quoted
 _PATIENCE = 0.05  # seconds between two looks for Cancel
-_NOTE = "does a model trained anew answer as this one? (asked once, 1 to 6 trainings)"
+_NOTE = "does a model trained anew predict as this one? (checked once, 1 to 6 trainings)"
 
 
 def with_retraining(
@@ -143,7 +143,7 @@ class _Again:
     probes: Array
 
     def __call__(self, number: int) -> Array:
-        """Return the answers at the probes."""
+        """Return the outputs at the probes."""
         rows = np.arange(len(self.X))
         rows = rows if number == 0 else np.random.default_rng(number).permutation(rows)
         seed = None if number == 0 else number

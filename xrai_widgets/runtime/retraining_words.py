@@ -1,4 +1,4 @@
-"""What a comparison of the model with those that are trained anew tells the reader of a finding."""
+"""What a comparison of the model with models trained anew adds to a finding."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from xrai_widgets.runtime.likeness import Likeness
 
 
 class RetrainingNotes(NamedTuple):
-    """What a comparison adds to a finding: notes, and for each measure why nobody may judge it."""
+    """What a comparison adds to a finding: notes, and for each measure why it must not be judged."""
 
     notes: tuple[str, ...]
     unjudged: Mapping[str, str]

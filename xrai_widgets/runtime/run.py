@@ -1,4 +1,4 @@
-"""Run one assessment on one subject. Whatever happens, the answer is an Outcome."""
+"""Run one assessment on one subject. Whatever happens, the result is an Outcome."""
 
 import time
 from collections.abc import Mapping

@@ -36,7 +36,7 @@ class Progress:
     elapsed : float
         Seconds since the start.
     remaining : float, optional
-        Seconds that are left if it goes on at this speed; None until that can be told.
+        Seconds that are left if it goes on at this speed; None as long as that is unknown.
     partial : Finding, optional
         The result so far.
     """
@@ -98,7 +98,7 @@ class RunStep(Step):
     backend : (backend, n_jobs), optional
         joblib's backend for `map`; by default the one that is active where the step is made.
     earlier : Finding, optional
-        What an earlier, cancelled run of the same question had found.
+        What an earlier, cancelled run of the same kind had found.
     """
 
     def __init__(
@@ -166,7 +166,7 @@ class RunStep(Step):
     def _collect(self, function: Callable[[Item], Result], work: Collection[Item]) -> Iterator[Result]:
         # joblib's generator blocks until a worker is done; a thread of its own waits, so that Cancel need not
         results: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
-        # once nobody waits, nothing more is dispatched and what is under way ends by itself: closing joblib's generator
+        # once no one waits, nothing more is dispatched and what is under way ends by itself: closing joblib's generator
         # would shut the executor down, which the next run may already use
         stop = threading.Event()
         folder = tempfile.mkdtemp(dir=_standing_folder())

@@ -28,7 +28,7 @@ def versions() -> dict[str, str]:
 
 @cache
 def code_digest() -> str:
-    """Return the SHA-256 over the code that makes numbers: a fix makes new answers, whatever the version says."""
+    """Return the SHA-256 over the code that makes numbers: a fix makes new numbers, whatever the version says."""
     return digest_of(Path(xrai_widgets.__file__).parent)
 
 

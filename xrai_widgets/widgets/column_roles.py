@@ -27,7 +27,7 @@ class ColumnRoles(w.VBox):  # type: ignore[misc]
         )
         self.ids = w.Dropdown(
             description="names of the samples",
-            tooltip="a column that tells the samples apart; without one they are numbered",
+            tooltip="a column that identifies the samples; without one they are numbered",
             style=LABELS,
             layout=wide(),
         )
@@ -36,7 +36,7 @@ class ColumnRoles(w.VBox):  # type: ignore[misc]
         )
         self.immutable = w.SelectMultiple(
             description="immutable",
-            tooltip="features whose values nobody can change about themselves: attacks leave them alone",
+            tooltip="features that no person can change about themselves: attacks leave them alone",
             style=LABELS,
             layout=wide(),
         )
@@ -60,7 +60,7 @@ class ColumnRoles(w.VBox):  # type: ignore[misc]
         ----------
         table : TableSummary
         features, classes : sequence of str
-            Columns that the model says it takes, and classes that it tells apart.
+            Columns that the model says it takes, and classes that it distinguishes.
         """
         columns, chosen = {column.name: column for column in table.columns}, self._chosen
         if columns.keys() != self._columns.keys():  # another table

@@ -119,7 +119,7 @@ function render({ model, el }) {
       const node = named(add(label("one-hot group"), "input"), row, "group", "one-hot group of");
       node.type = "text";
       node.value = row.group;
-      node.title = "columns with the same word here are one question: exactly one of them is 1";
+      node.title = "columns with the same word here are one choice: exactly one of them is 1";
       node.addEventListener("change", () => edit(row.name, { group: node.value.trim() }));
     }
   }

@@ -78,7 +78,7 @@ class ConstraintEditor(anywidget.AnyWidget):
         Raises
         ------
         ValueError
-            for an unknown column. What is wrong about a value is said in ``rows`` and ``status``.
+            for an unknown column. What is wrong with a value stands in ``rows`` and ``status``.
         """
         if self._before is None:
             raise ValueError("choose a subject first: there are no columns yet")
@@ -106,7 +106,7 @@ class ConstraintEditor(anywidget.AnyWidget):
         self._check()
 
     def apply(self) -> None:
-        """Make the copy, in the background: the model is asked for its answers."""
+        """Make the copy, in the background: the model is asked for its predictions."""
         before, edits = self._before, dict(self.edits)
         if before is None or not self.ready:
             return

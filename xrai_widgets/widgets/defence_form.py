@@ -93,7 +93,8 @@ class DefenceForm(w.VBox):  # type: ignore[misc]
         made, changed = job.result
         self.made = made
         self.status.say(
-            f"Added {made.name}. It changes the answer for {changed:,} of {len(made.X):,} held-out samples.", "status"
+            f"Added {made.name}. It changes the prediction for {changed:,} of {len(made.X):,} held-out samples.",
+            "status",
         )
 
     @guarded

@@ -24,7 +24,7 @@ function render({ model, el }) {
   const root = make(el, "div", undefined, { class: "xrai-table" });
   let subject = "", shown = PAGE, sort = { key: "started", down: true };
 
-  // two subjects may have one name: they are told apart by the start of their fingerprint
+  // two subjects may have one name: the start of the fingerprint distinguishes them
   function subjects() {
     const names = new Map();
     for (const run of model.get("runs")) names.set(run.fingerprint, run.subject);

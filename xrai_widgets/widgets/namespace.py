@@ -62,7 +62,7 @@ def tables(namespace: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def guess(model: Any, namespace: Mapping[str, Any]) -> Guess:
-    """Tell by the customary names and the number of columns which data belong to a model."""
+    """Guess by the customary names and the number of columns which data belong to a model."""
     test = _pair(model, namespace, _TEST)
     train = _pair(model, namespace, _TRAIN)
     return Guess(*test, *train)

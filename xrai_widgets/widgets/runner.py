@@ -33,9 +33,9 @@ class Runner(w.VBox):  # type: ignore[misc]
     latest : Outcome or None
         The last one that ended.
     running, waiting : bool
-        Waiting for another subject: nobody is to start the one before by mistake.
+        Waiting for another subject, so that the one before is not started by mistake.
     store, fresh
-        A `Store` keeps what ends, and answers what it was asked before. What was cancelled goes on where it stopped, if
+        A `Store` keeps what ends, and returns what was run before. What was cancelled goes on where it stopped, if
         the assessment can. Neither is done while ``fresh`` is ticked.
     """
 
@@ -133,7 +133,7 @@ class Runner(w.VBox):  # type: ignore[misc]
         self.status.say(" · ".join(ended), "status")
 
     def _seconds(self) -> list[float] | None:
-        """How long each entry of the plan will take, if that is known of all."""
+        """How long each entry of the plan will take, if all have a forecast."""
         expected = [self.forecasts[name].seconds for name, _ in self.plan if name in self.forecasts]
         finite = [seconds for seconds in expected if seconds is not None]
         return finite if len(finite) == len(self.plan) else None

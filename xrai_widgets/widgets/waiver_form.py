@@ -66,7 +66,7 @@ class WaiverForm(w.VBox):  # type: ignore[misc]
 
     @guarded
     def waive(self) -> None:
-        """Add the waiver to the policy; what is wrong with the entries is said beside them."""
+        """Add the waiver to the policy; what is wrong with the entries is shown beside them."""
         assert self.outcome is not None
         for field, text in ((self.who, "the name of the person who accepts it"), (self.why, "the reason")):
             if not field.value.strip():

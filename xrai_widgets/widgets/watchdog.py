@@ -18,15 +18,15 @@ BEAT = "xrai_beat"
 
 
 class Watchdog(anywidget.AnyWidget):
-    """Shows nothing while the kernel answers, and a banner when it has been silent for three periods.
+    """Shows nothing while the kernel responds, and a banner when it has been silent for three periods.
 
-    A kernel that cannot answer because a cell runs, and one with a `Job` under way, sends beats of its own: it is
+    A kernel that cannot respond because a cell runs, and one with a `Job` under way, sends beats of its own: it is
     neither reported dead nor, by the gallery's server, ended as idle.
     """
 
     _esm = Path(__file__).parent / "watchdog.js"
     _css = Path(__file__).parent / "watchdog.css"
-    period = t.Float(3.0, help="seconds between two questions").tag(sync=True)
+    period = t.Float(3.0, help="seconds between two pings").tag(sync=True)
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)

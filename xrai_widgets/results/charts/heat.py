@@ -22,7 +22,7 @@ def height(data: pd.DataFrame) -> float:
 def _grid(chart: Chart, data: pd.DataFrame) -> pd.DataFrame:
     columns, rows = (list(dict.fromkeys(data[name].astype(str))) for name in (chart.x, chart.y))
     cells = data.assign(**{name: data[name].astype(str) for name in (chart.x, chart.y)})
-    means = cells.groupby([chart.y, chart.x])[chart.value].mean()  # of cells that are told more than once
+    means = cells.groupby([chart.y, chart.x])[chart.value].mean()  # of cells that occur more than once
     return means.unstack().reindex(index=rows, columns=columns)
 
 

@@ -37,7 +37,8 @@ def is_roc(chart: Chart) -> bool:
 def reach(chart: Chart, data: pd.DataFrame) -> float:
     """Return 1/n, the smallest false-positive rate that n non-members can show.
 
-    n is the largest of the column ``n_non_members`` if there is one; else the smallest rate on the curve tells it.
+    n is the largest of the column ``n_non_members`` if there is one; else it is read off the smallest rate on the
+    curve.
     """
     if "n_non_members" in data.columns and data["n_non_members"].notna().any():
         return 1.0 / float(data["n_non_members"].max())
@@ -107,7 +108,7 @@ def _line(chart: Chart, part: pd.DataFrame, frame: _Frame, axes: "Axes", colour:
     x = np.r_[frame.reach, seen[chart.x]]
     y = np.r_[start, seen[chart.y]]
     axes.step(x, y, where="post", color=colour, linestyle=style, linewidth=1.8, label=name or None)
-    if start > 0:  # at no false alarm at all: a rate below 1/n, but nobody knows how far below
+    if start > 0:  # at no false alarm at all: a rate below 1/n, but it is unknown how far below
         axes.plot([frame.left, frame.reach], [start, start], linestyle=(0, (1, 2)), color=colour, linewidth=1.5)
     if chart.low and chart.high:
         low, high = (seen[side].to_numpy(dtype=float) for side in (chart.low, chart.high))

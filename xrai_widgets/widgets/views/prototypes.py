@@ -1,4 +1,4 @@
-"""How many prototypes are enough? A slider that answers from one run."""
+"""How many prototypes are enough? A slider that reads all numbers off one run."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -121,7 +121,7 @@ def reported(finding: Finding, include_rows: bool) -> Markup:
 _MEASURES = (
     ("share", "found"),
     ("answer", "answer"),
-    ("margin", "lead of that answer"),
+    ("margin", "lead of that prediction"),
     ("sparsity", "features changed (PN) or needed (PP); of all: their share"),
     ("distance", "distance (L2, shares of the ranges)"),
     ("l1", "distance (L1)"),
@@ -141,7 +141,7 @@ def _one(side: Side, key: str, total: int) -> str:
 
 
 def _all(finding: Finding, key: str) -> list[str]:
-    """Return what is known over all instances, of each kind of explanation."""
+    """Return the values over all instances, of each kind of explanation."""
     texts: list[str] = []
     for mode in modes_of(finding):
         which = mode.lower()
@@ -174,7 +174,7 @@ def _pictures(finding: Finding, instance: Instance, changes: dict[Mode, Change])
     if not changes:
         return []
     ends, place = shades(finding, instance.place), instance.place
-    caption = f"sample {instance.name}, answered {instance.prediction}"
+    caption = f"sample {instance.name}, predicted {instance.prediction}"
     pictures = [("instance", drawn(finding.arrays["original"][place], ends, caption))]
     for side in instance.sides:
         change = changes[side.mode]

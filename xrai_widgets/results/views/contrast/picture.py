@@ -46,7 +46,7 @@ class Change:
 
     @property
     def where(self) -> str:
-        """Where most of the change is, told by ninths of the picture; empty where it is spread."""
+        """Where most of the change is, by ninths of the picture; empty where it is spread."""
         size = np.abs(self.by)
         ninths = [np.array_split(band, 3, axis=1) for band in np.array_split(size, 3, axis=0)]
         sums = np.array([[part.sum() for part in band] for band in ninths])
@@ -90,9 +90,9 @@ def alt_of(instance: Instance, side: Side, change: Change) -> str:
     attempt = "" if side.is_explanation else "nearest attempt, no explanation: "
     if side.mode == "PN":
         what = f"{change.added} {total} added to and {change.removed} taken from"
-        return f"{attempt}sample {instance.name} with {what}{change.where}; answered {side.prediction}"
+        return f"{attempt}sample {instance.name} with {what}{change.where}; predicted {side.prediction}"
     kept = change.added + change.removed
-    return f"{attempt}{kept} {total} of sample {instance.name}{change.where}; answered {side.prediction}"
+    return f"{attempt}{kept} {total} of sample {instance.name}{change.where}; predicted {side.prediction}"
 
 
 def _cells(by: Array, colour: str) -> Markup:

@@ -1,4 +1,4 @@
-"""A contrastive explanation as people read it: what was changed or kept of one instance, and what that says."""
+"""A contrastive explanation in readable form: what was changed or kept of one instance, and what that says."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,8 +43,8 @@ class Side:
     Parameters
     ----------
     status : {"found", "not found", "not looked for"}
-    answer : str
-        What the model answers to it.
+    prediction : str
+        What the model predicts for it.
     cells : tuple of Cell
         Features in the order of the table; only those that differ, the largest first, where no more is known.
     known : bool
@@ -79,7 +79,7 @@ class Instance:
     ----------
     place : int
         Row of the table ``samples``.
-    part, name, truth, answer : str
+    part, name, truth, prediction : str
         ``truth`` is empty where it is not known.
     sides : tuple of Side
     stability : (str, float) or None
@@ -124,7 +124,7 @@ def instance_of(finding: Finding, place: int, subject: Subject | None = None) ->
     finding : Finding
     place : int
     subject : Subject, optional
-        The one that was measured: then every feature is told in its own units, else those that differ.
+        The one that was measured: then every feature is given in its own units, else those that differ.
     """
     row = finding.tables["samples"].iloc[place]
     sides = tuple(_side(finding, mode, place, row, subject) for mode in modes_of(finding))
@@ -166,7 +166,7 @@ def _decoded_cells(finding: Finding, mode: Mode, place: int, subject: Subject) -
 
 
 def _table_cells(finding: Finding, mode: Mode, place: int) -> list[Cell] | None:
-    """Return the features that differ as the table ``rows`` tells them; None where it does not."""
+    """Return the features that differ as the table ``rows`` gives them; None where it does not."""
     rows, ids = finding.tables.get("rows"), finding.tables["samples"]["id"].astype(str)
     if rows is None or (ids == ids.iloc[place]).sum() > 1:
         return None
@@ -185,7 +185,7 @@ def _table_cells(finding: Finding, mode: Mode, place: int) -> list[Cell] | None:
 
 
 def distinguishable(values: Sequence[Any]) -> list[str]:
-    """Return values as text, numbers with four digits or as many as tell those apart that differ."""
+    """Return values as text, numbers with four digits or as many as it takes to distinguish those that differ."""
     for digits in range(4, 18):
         texts = [_text(value, digits) for value in values]
         if len(set(texts)) == len(set(values)):

@@ -16,7 +16,7 @@ def sentence(instance: Instance, side: Side, typical: str = "a typical sample") 
     cells = side.different
     if not side.is_explanation:
         return _nothing(instance, side)
-    prediction = Markup('the answer <strong>"{}"</strong>').format(side.prediction)
+    prediction = Markup('the prediction <strong>"{}"</strong>').format(side.prediction)
     if not side.has_cells:
         return Markup("{} of its features {} for {}.").format(
             words.number(side.measures["changed"]), "change" if side.mode == "PN" else "suffice", prediction
@@ -41,12 +41,12 @@ def _nothing(instance: Instance, side: Side) -> Markup:
     if side.status == "not looked for":
         return Markup("Not looked for: the run was stopped before.")
     if side.mode == "PN":
-        reason = "Not found: no allowed change was found that makes the model answer something else."
+        reason = "Not found: no allowed change was found that makes the model predict something else."
     else:
-        reason = "Not found: no part of it was found that suffices for the answer."
+        reason = "Not found: no part of it was found that suffices for the prediction."
     reached = (side.prediction != instance.prediction) == (side.mode == "PN")
     end = "by less than the lead that counts: it is no explanation." if reached else "and is no explanation."
-    attempt = Markup('{} The nearest attempt is {}answered <strong>"{}"</strong>{} {}')
+    attempt = Markup('{} The nearest attempt is {}predicted <strong>"{}"</strong>{} {}')
     still = "still " if side.mode == "PN" and not reached else ""
     return attempt.format(reason, still, side.prediction, "," if reached else "", end)
 
@@ -60,7 +60,7 @@ def _listed(parts: Sequence[Markup], total: int) -> Markup:
 
 def by_id(instance: Instance) -> str:
     """Return one sentence without any value of the sample: what a report says that names samples by id only."""
-    parts = [f"{instance.name} is answered {instance.prediction!r}"]
+    parts = [f"{instance.name} is predicted {instance.prediction!r}"]
     for side in instance.sides:
         count = side.measures.get("changed", float("nan"))
         if not side.is_explanation:
@@ -68,7 +68,7 @@ def by_id(instance: Instance) -> str:
         elif side.mode == "PN":
             parts.append(f"{_counted(count)} changed {'gives' if count == 1 else 'give'} {side.prediction!r}")
         else:
-            parts.append(f"{_counted(count)} {'suffices' if count == 1 else 'suffice'} to keep the answer")
+            parts.append(f"{_counted(count)} {'suffices' if count == 1 else 'suffice'} to keep the prediction")
     return "; ".join(parts) + "."
 
 
@@ -80,7 +80,7 @@ def picture_sentence(instance: Instance, side: Side, change: Change) -> Markup:
     """Return in one sentence what a PN or PP of a picture says."""
     if not side.is_explanation:
         return _nothing(instance, side)
-    prediction = Markup('the answer <strong>"{}"</strong>').format(side.prediction)
+    prediction = Markup('the prediction <strong>"{}"</strong>').format(side.prediction)
     if side.mode == "PN":
         done = [f"added to {change.added}"] * bool(change.added) + [f"taken from {change.removed}"] * bool(
             change.removed

@@ -9,7 +9,7 @@ from xrai_widgets.results.exposed import png
 
 
 def most_prototypes(finding: Finding) -> int:
-    """Return the largest number of prototypes that the finding can answer for.
+    """Return the largest number of prototypes that the finding has weights for.
 
     Raises
     ------
@@ -25,7 +25,7 @@ def most_prototypes(finding: Finding) -> int:
 
 
 def has_prototypes(finding: Finding) -> bool:
-    """Return whether a finding can answer for fewer prototypes."""
+    """Return whether a finding has weights for fewer prototypes."""
     try:
         return most_prototypes(finding) > 0
     except ValueError:
