@@ -159,7 +159,7 @@ def test_the_lead_of_an_explanation_is_counted_from_the_rules_own_boundary() -> 
 
 def test_where_the_probabilities_do_not_give_the_rule_away_an_explanation_says_so() -> None:
     found = cem(predict, X, Y, BOUNDS, decide=lambda rows: (rows[:, 1] > 0.2).astype(int), n_samples=20, noise=0.0)
-    assert any("its probabilities do not give away" in note for note in found.notes)
+    assert any("its probabilities do not reveal" in note for note in found.notes)
     assert any(note.endswith("leads by kappa = 0.") for note in found.notes)
     assert found.values["validity"] == 1.0
     sides = found.arrays["pn"][:, 1] > 0.2

@@ -83,7 +83,7 @@ def said(finding: Finding, subject: Subject | None, side: int = 0) -> str:
 def test_a_pn_says_what_would_have_to_be_otherwise() -> None:
     finding = made(np.array([[1.0, 0.25, -2.0]]))
     assert said(finding, subject_of(3)) == (
-        'If f2 were −2 instead of 1 and f1 were 0.25 instead of 1, the model would give the answer "yes".'
+        'If f2 were −2 instead of 1 and f1 were 0.25 instead of 1, the model would give the prediction "yes".'
     )
 
 
@@ -111,7 +111,7 @@ def test_more_features_than_one_reads_are_counted() -> None:
 @pytest.mark.parametrize(
     ("columns", "end"),
     [
-        ({"pn_class": "no", "pn_margin": -0.5}, 'The nearest attempt is still answered "no" and is no explanation.'),
+        ({"pn_class": "no", "pn_margin": -0.5}, 'The nearest attempt is still predicted "no" and is no explanation.'),
         (
             {"pn_class": "yes", "pn_margin": 0.1},
             'The nearest attempt is predicted "yes", by less than the lead that counts: it is no explanation.',
@@ -282,7 +282,7 @@ def test_the_words_beside_a_picture_count_pixels_and_say_where() -> None:
     told = [picture_sentence(instance, *pair).striptags() for pair in zip(instance.sides, changes, strict=True)]
     assert told[0] == (
         "If something were added to 2 and taken from 1 of the 36 pixels, mostly in the upper right, the model would "
-        'give the answer "yes" instead of "no".'
+        'give the prediction "yes" instead of "no".'
     )
     assert told[1].startswith("1 of the 36 pixels, mostly in the middle, as bright as shown")
     alt = alt_of(instance, instance.sides[0], changes[0])
