@@ -28,7 +28,7 @@ def labels(predict: Predict, decide: Predict | None, X: Array, outputs: Array | 
     return most
 
 
-def answered(predict: Predict, decide: Predict | None, X: Array) -> tuple[Array, int]:
+def labels_and_count(predict: Predict, decide: Predict | None, X: Array) -> tuple[Array, int]:
     """Return the classes (n,) that a model answers with, and how many classes it knows; X has at least one sample."""
     outputs = predict(X if decide is None else X[:1])
     return labels(predict, decide, X, outputs), outputs.shape[1]

@@ -20,9 +20,9 @@ def repeated(X_train: pd.DataFrame, X_test: pd.DataFrame) -> list[str]:
     if not both.any():
         return []
     rows = X_test.index[both].tolist()
-    told = ", ".join(map(str, rows[:_FEW])) + (", …" if len(rows) > _FEW else "")
+    few = ", ".join(map(str, rows[:_FEW])) + (", …" if len(rows) > _FEW else "")
     return [
-        f"{len(rows)} of {len(X_test)} test rows have the features of a training row (rows {told}): the test is easier "
+        f"{len(rows)} of {len(X_test)} test rows have the features of a training row (rows {few}): the test is easier "
         "than it looks"
     ]
 

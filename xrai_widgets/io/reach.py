@@ -137,7 +137,7 @@ def _parameters(bases: tuple[type, ...]) -> frozenset[str]:
 
 
 def _leaves(value: Any) -> list[Any]:
-    found, todo, seen = [], [value], set()
+    leaves, todo, seen = [], [value], set()
     while todo:
         part = todo.pop()
         if id(part) in seen:
@@ -150,8 +150,8 @@ def _leaves(value: Any) -> list[Any]:
         elif getattr(part, "dtype", None) is not None and part.dtype.kind in "OUS" and hasattr(part, "ravel"):
             todo.extend(part.ravel().tolist())
         else:
-            found.append(part)
-    return found
+            leaves.append(part)
+    return leaves
 
 
 def _refusal(owner: str, name: str, value: Any, rule: Rule) -> str:

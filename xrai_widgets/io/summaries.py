@@ -114,5 +114,5 @@ def look_at_table(path: Path, style: CsvFormat) -> TableSummary:
 
 def _words(values: Any) -> tuple[str, ...]:
     """Return different values as text, 1.0 as 1; none where there are many."""
-    found = [str(int(v)) if isinstance(v, float | np.floating) and float(v).is_integer() else str(v) for v in values]
-    return tuple(found) if len(found) <= _FEW else ()
+    texts = [str(int(v)) if isinstance(v, float | np.floating) and float(v).is_integer() else str(v) for v in values]
+    return tuple(texts) if len(texts) <= _FEW else ()
