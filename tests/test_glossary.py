@@ -96,7 +96,11 @@ def test_the_glossary_rules_words_out() -> None:
     assert not ruled_out() & {"prediction", "label", "query", "split", "native", "user", "message"}
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if str(path.relative_to(PACKAGE)) not in AWAITED], ids=str)
+@pytest.mark.parametrize(
+    "path",
+    [path for path in MODULES if str(path.relative_to(PACKAGE)) not in AWAITED],
+    ids=lambda path: str(path.relative_to(PACKAGE)),
+)
 def test_names_are_those_of_the_glossary(path: Path) -> None:
     words = ruled_out()
     assert path.stem in ALLOWED or not words_of(path.stem) & words

@@ -149,9 +149,9 @@ def _decimal(records: list[list[str]]) -> str:
         odd = next((cell for cell in filled if _THOUSANDS.fullmatch(cell)), None)
         if odd is not None and all(re.fullmatch(r"[-+]?[\d.,]+", cell) for cell in filled):
             raise ValueError(f"the column {name!r} has separators of thousands, such as {odd}: write numbers without")
-        marked = [cell for cell in filled if _COMMA.fullmatch(cell)]
-        if marked and len(marked) + sum(bool(_WHOLE.fullmatch(cell)) for cell in filled) == len(filled):
-            commas.append((name, marked))
+        some = [cell for cell in filled if _COMMA.fullmatch(cell)]
+        if some and len(some) + sum(bool(_WHOLE.fullmatch(cell)) for cell in filled) == len(filled):
+            commas.append((name, some))
         elif any(_POINT.fullmatch(cell) for cell in filled):
             points.append(name)
     if not commas:
@@ -161,10 +161,10 @@ def _decimal(records: list[list[str]]) -> str:
             f"the column {commas[0][0]!r} has decimal commas, such as {commas[0][1][0]}, and {points[0]!r} has decimal "
             "points: set the option decimal to the one that is meant"
         )
-    if all(_EITHER.fullmatch(cell) for _, marked in commas for cell in marked):
-        name, marked = commas[0]
+    if all(_EITHER.fullmatch(cell) for _, some in commas for cell in some):
+        name, some = commas[0]
         raise ValueError(
-            f"{marked[0]} in the column {name!r} could have a decimal comma or a separator of thousands: set the option "
+            f"{some[0]} in the column {name!r} could have a decimal comma or a separator of thousands: set the option "
             "decimal to ',' if it is a decimal comma; if not, write numbers without separators"
         )
     return ","
