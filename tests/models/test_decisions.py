@@ -174,8 +174,8 @@ def test_the_weights_of_a_linear_margin_stay_where_they_give_the_answers() -> No
 @pytest.mark.parametrize(
     ("decide", "message"),
     [
-        (lambda rows: np.full(len(rows), 7), r"decide must answer with one of \[0, 1\], got 7"),
-        (lambda rows: np.full(len(rows), "yes"), r"decide must answer with one of \[0, 1\], got 'yes'"),
+        (lambda rows: np.full(len(rows), 7), r"decide must give one of \[0, 1\], got 7"),
+        (lambda rows: np.full(len(rows), "yes"), r"decide must give one of \[0, 1\], got 'yes'"),
         (lambda rows: np.zeros((len(rows), 2)), r"decide must give one label per sample, got shape \(300, 2\)"),
         (lambda rows: np.zeros(3 + 0 * len(rows)), r"decide must give one label per sample, got shape \(3,\)"),
         (lambda rows: rows.nothing, "the model could not answer for X: AttributeError"),
@@ -204,7 +204,7 @@ def test_a_model_that_answers_with_something_else_than_its_classes_is_named() ->
         def predict(self, rows: Any) -> Any:
             return np.full(len(rows), "maybe")
 
-    with pytest.raises(ValueError, match=r"the model's own predict must answer with one of \[0, 1\], got 'maybe'"):
+    with pytest.raises(ValueError, match=r"the model's own predict must give one of \[0, 1\], got 'maybe'"):
         subject_of(Odd().fit(X[:600], Y[:600]))
 
 

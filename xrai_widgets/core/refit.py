@@ -1,4 +1,4 @@
-"""How a model is trained anew, by a training function that may know less than `Subject.fit` can be told."""
+"""How a model is trained anew, by a training function that may take less than `Subject.fit` passes on."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ def refit(
     Parameters
     ----------
     fit : callable
-        ``fit(X, y, *, seed, sample_weight=None, rows=None)``; one that knows nothing of ``rows`` is not told of them.
+        ``fit(X, y, *, seed, sample_weight=None, rows=None)``; one that does not take ``rows`` does not get them.
     X : array (n, …)
     y : array (n,)
     seed : int, optional

@@ -17,7 +17,7 @@ def several(given: object) -> dict[str, Subject]:
     Raises
     ------
     TypeError
-        for anything else than subjects, as models that were never told their data.
+        for anything else than subjects, as models without data.
     ValueError
         for no subject at all, or two of the same name.
     """

@@ -1,4 +1,4 @@
-"""What is suspicious about a split table: rows on both sides, and columns that tell the target."""
+"""What is suspicious about a split table: rows on both sides, and columns that give the target away."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def repeated(X_train: pd.DataFrame, X_test: pd.DataFrame) -> list[str]:
 
 
 def leaking(X: pd.DataFrame, y: pd.Series[Any], classes: bool) -> list[str]:
-    """Return a note for each column that alone tells the target of rows not seen before.
+    """Return a note for each column that alone predicts the target of rows not seen before.
 
     A small tree on one column is cross-validated: balanced accuracy for classes, R² of the ranks for values.
     """
@@ -50,7 +50,7 @@ def leaking(X: pd.DataFrame, y: pd.Series[Any], classes: bool) -> list[str]:
         numbers = cells.to_numpy(dtype=np.float64, na_value=np.nan) if cells.dtype.kind in "iufb" else _codes(cells)
         score = float(cross_val_score(tree, _filled(numbers), target, cv=folds, scoring=measure).mean())
         if score >= _TELLS:
-            notes.append(f"{column} alone tells the target ({name} {score:.3f}): is it known before the target is?")
+            notes.append(f"{column} alone predicts the target ({name} {score:.3f}): is it known before the target is?")
     return notes
 
 

@@ -1,4 +1,4 @@
-"""How a CSV file is written: told from its text where that is sure, asked for where it is not."""
+"""How a CSV file is written: detected from its text where that is sure, asked for where it is not."""
 
 import codecs
 import csv
@@ -26,7 +26,7 @@ _EITHER = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
 
 @dataclass(frozen=True)
 class CsvFormat:
-    """How a CSV file is written; None stands for what is to be told from the file.
+    """How a CSV file is written; None stands for what is to be detected from the file.
 
     Parameters
     ----------

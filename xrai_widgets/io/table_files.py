@@ -50,7 +50,7 @@ def read_table(
 ) -> pd.DataFrame:
     """Read a CSV (also gzipped), Parquet or NumPy (.npz) file; nothing in it is ever run.
 
-    Delimiter, decimal comma and encoding of a CSV are told from the file, or asked for. The arrays of an ``.npz`` file
+    Delimiter, decimal comma and encoding of a CSV are detected, or asked for. The arrays of an ``.npz`` file
     become columns: one of shape (n,) the column of its name, ``X`` of shape (n, 3) the columns ``X0, X1, X2``, images
     one column per pixel.
 
@@ -58,7 +58,7 @@ def read_table(
     ----------
     path : str or Path
     style : CsvFormat, optional
-        How a CSV is written, where that cannot be told.
+        How a CSV is written, where that cannot be detected.
     text : collection of str, optional
         Columns that are text as it stands there: 00012, 1E5 and 1E05 are three names. Empty cells are missing.
     words : mapping of column to collection of str, optional
