@@ -132,7 +132,7 @@ def watched(subject: Subject, entry: Assessment, params: dict[str, Any], seed: i
     """Run an engine, every global random state set by ``seed`` before; they are put back afterwards."""
     found: list[float] = []
     step = RunStep(listen=lambda progress: found.append(progress.done))
-    step._said = -1.0
+    step._reported = -1.0
     kept, before = _states(), _arrays(subject)
     try:
         _seed(seed)
