@@ -12,6 +12,7 @@ from xrai_widgets.core import (
     NotApplicable,
     Predict,
     Range,
+    Score,
     Step,
     When,
     assessment,
@@ -46,6 +47,7 @@ _CHANCE = "member probability"
         Control("blind", "no leak"),
     ),
     stronger="privacy.lira",
+    score=Score(("loss",), worse="higher", chosen_by="score"),
 )
 def membership_inference(
     predict: Predict,

@@ -15,6 +15,7 @@ from xrai_widgets.core import (
     Predict,
     Range,
     Requires,
+    Score,
     Step,
     When,
     assessment,
@@ -75,6 +76,7 @@ _MOST_CHANGES = 30
     tasks=("classification", "regression"),
     missing="kept",
     controls=CONTROLS,
+    score=Score(("pn_distance",), worse="lower", status="pn_status", instead={"not found": np.inf}),
 )
 def cem(
     predict: Predict,

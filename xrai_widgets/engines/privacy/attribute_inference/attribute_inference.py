@@ -15,6 +15,7 @@ from xrai_widgets.core import (
     Predict,
     Range,
     Requires,
+    Score,
     Step,
     assessment,
     quiet,
@@ -47,6 +48,7 @@ _MOST = 20
         Control("constant", "no leak"),
         Control("memorising", "anything", "what the labels alone give away; an attacker who knows them gains nothing"),
     ),
+    score=Score(("gain",), worse="higher"),
 )
 def attribute_inference(
     predict: Predict,

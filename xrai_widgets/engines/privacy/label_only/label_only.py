@@ -1,5 +1,6 @@
 """Label-only membership inference: do members sit further from the decision boundary than others?"""
 
+import math
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -11,6 +12,7 @@ from xrai_widgets.core import (
     NotApplicable,
     Predict,
     Range,
+    Score,
     Step,
     When,
     assessment,
@@ -43,6 +45,12 @@ _NOISE, _BOUNDARY = When("attack", "noise"), When("attack", "boundary distance")
         Control("blind", "no leak"),
     ),
     stronger="privacy.lira",
+    score=Score(
+        ("kept", "distance"),
+        worse="higher",
+        status="status",
+        instead={"not found": math.inf, "answered wrongly": 0.0},
+    ),
 )
 def label_only(
     predict: Predict,

@@ -12,6 +12,7 @@ from xrai_widgets.core import (
     NotApplicable,
     Predict,
     Range,
+    Score,
     Step,
     When,
     assessment,
@@ -38,6 +39,7 @@ _FLOOR = {"classification": 0.005, "regression": 1e-4}
         Control("memorising", "leak"),
         Control("chance", "no leak", params={"n_references": 4}),
     ),
+    score=Score(("online LiRA",), worse="higher", chosen_by="attack"),
 )
 def lira(
     predict: Predict,

@@ -14,6 +14,7 @@ from xrai_widgets.core import (
     NotApplicable,
     Predict,
     Range,
+    Score,
     Step,
     When,
     assessment,
@@ -44,6 +45,7 @@ _NATIVE = When("implementation", "native")
         Control("constant", "no leak", params={"samples": ""}),
         Control("memorising", "leak", params={"samples": ""}),
     ),
+    score=Score(("excess",), worse="higher"),
 )
 def pdtp(
     predict: Predict,

@@ -13,6 +13,7 @@ from xrai_widgets.core import (
     Predict,
     Range,
     Requires,
+    Score,
     Step,
     When,
     assessment,
@@ -55,6 +56,12 @@ _UNSTEADY = 0.01  # difference of predictions for the same sample from which a c
     labels_suffice=True,
     missing="kept",
     controls=CONTROLS,
+    score=Score(
+        ("distance",),
+        worse="lower",
+        status="status",
+        instead={"not found": np.inf, "answered wrongly before": 0.0},
+    ),
 )
 def evasion(
     predict: Predict,
