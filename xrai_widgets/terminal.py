@@ -89,7 +89,7 @@ def _quality_of(subject: Subject) -> Finding | None:
     """Return it; a model that fails at that costs no outcome."""
     try:
         return model_quality(subject)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - somebody else's model; everything else is done
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - another's model; everything else is done
         message = f"{type(error).__name__}: {error}"
         Console(stderr=True).print(f"the model's own quality was not measured: {plain(message)}", highlight=False)
         return None
