@@ -131,7 +131,7 @@ def load(files: OwnFiles, cancel: threading.Event | None = None) -> Subject:
         _in_cell(files.model, cancel, lambda modules: _called(_ask, (files,), modules))
         return files.subject()
     made: Subject = _in_cell(files.model, cancel, lambda modules: made_in_cell(_make, (files,), modules))
-    return made
+    return replace(made, origin=files.origin)
 
 
 def try_model(path: Path, cancel: threading.Event | None = None) -> ModelSummary:
