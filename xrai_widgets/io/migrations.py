@@ -55,7 +55,7 @@ def _one_to_two(report: dict[str, Any]) -> None:
 
 
 def _two_to_three(report: dict[str, Any]) -> None:
-    """Bounds and values that nobody may judge; families, what was asked for by name, and the model's own quality."""
+    """Bounds and values that must not be judged; families, what was asked for by name, and the model's own quality."""
     for outcome in report.get("outcomes", []):
         finding = outcome.get("finding")
         if finding is not None:

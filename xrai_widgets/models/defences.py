@@ -10,7 +10,7 @@ from xrai_widgets.core import Gap, Parameter, Predict, Subject, closest
 from xrai_widgets.core.decision import labels, shown
 from xrai_widgets.core.origin import DefendedBy
 from xrai_widgets.core.parameter import check_parameters, parameters_of
-from xrai_widgets.core.refit import known_words
+from xrai_widgets.core.refit import accepted
 from xrai_widgets.core.subject import Array
 from xrai_widgets.models.output_changes import (
     class_labels,
@@ -91,7 +91,7 @@ class DefendedFit:
 
     def __call__(self, X: Array, y: Array, **words: Any) -> Predict:
         """Return the predict function of the defended fresh model."""
-        return Defended(self.fit(X, y, **known_words(self.fit, words)), self.defence, self.params)
+        return Defended(self.fit(X, y, **accepted(self.fit, words)), self.defence, self.params)
 
 
 def defended(subject: Subject, defence: str, **params: Any) -> Subject:

@@ -1,4 +1,4 @@
-"""Files of strangers are read, and their model asked, in a process of their own: a crash there harms nobody."""
+"""Files of strangers are read, and their model asked, in a process of their own: a crash there does no harm."""
 
 import threading
 from collections.abc import Callable
@@ -121,7 +121,7 @@ def read_subject(
 
 
 def load(files: OwnFiles, cancel: threading.Event | None = None) -> Subject:
-    """Make the subject in a cell, where its model stays: every question and every refit is answered there.
+    """Make the subject in a cell, where its model stays: every query and every refit goes there.
 
     A network of this package is numbers and no code: once that went well, it is read here.
     """
