@@ -46,14 +46,12 @@ class Subject:
         Names of the samples.
     X_train, y_train, train_ids : array, optional
         What the model was trained on.
-    X_new, y_new, new_ids : array, optional
-        A batch to be judged.
+    X_new, y_new, new_ids, foreign : array, optional
+        A batch to be judged; foreign: bool per row. Codes after the last category are words that only X_new holds.
     gradient : callable, optional
         (X, y) → derivative with respect to X, in its shape: of the cross-entropy, or of a regression's prediction.
-    logits : callable, optional
-        (n, …) → (n, k) before the softmax.
-    embed : callable, optional
-        (n, …) → (n, e) features of the last hidden layer.
+    logits, embed : callable, optional
+        (n, …) → (n, k) before the softmax; (n, …) → (n, e) features of the last hidden layer.
     regions : array (2, leaves, d), optional
         Closed boxes with one answer each: leaves of a tree. (3, …) where numbers are missing: 1 if that leads there.
     linear : (array (k, d), array (k,)), optional
@@ -77,9 +75,9 @@ class Subject:
     image_shape : tuple of int, optional
         (channels, height, width) of image inputs.
     groups, train_groups, outputs
-        Subgroup of each row of X and of X_train; "probabilities", "labels" or "values".
+        Subgroup of each row of X, of X_train; "probabilities", "labels" or "values".
     state, source : str
-        Digest of the model's parameters, and the Python expression that makes the subject, where they are known.
+        Digest of the model's parameters, and the Python expression that makes the subject.
     trained_with, frozen, seeded : tuple of str, tuple of str, bool
         What ``fit`` hands on beside samples and labels ("fit": it is the user's own), the parts that it leaves as
         they are, and whether the model's own random state settles all chance.
@@ -102,6 +100,7 @@ class Subject:
     X_new: Array | None = says("new samples: pass X_new= to Subject.of")
     y_new: Array | None = says("labels of the new samples: pass y_new= to Subject.of")
     new_ids: Array | None = None
+    foreign: Array | None = says("which new samples are foreign: pass foreign= to Subject.of")
     gradient: Gradient | None = sees_inside(
         "gradients: a torch module, or a linear model or MLP of scikit-learn on numeric columns, has them"
     )
@@ -150,6 +149,7 @@ class Subject:
         ids: Any = None,
         train_ids: Any = None,
         new_ids: Any = None,
+        foreign: Any = None,
         bounds: Any = None,
         constraints: Mapping[str, Constraint | Mapping[str, Any]] | None = None,
         feature_names: Sequence[str] | None = None,
@@ -174,8 +174,8 @@ class Subject:
         X, y : DataFrame, Series or array
             Held-out samples, NaN where a number is missing, and their true labels (or values). An outlier detector
             needs no labels: without them its own answers (1: inlier, -1: outlier) stand for the truth.
-        X_train, y_train, X_new, y_new : optional
-            The training samples; a batch to be judged.
+        X_train, y_train, X_new, y_new, foreign : optional
+            The training samples; a batch to be judged, and True for each of its rows that is of another kind.
         name, task : optional
             What the model is called, by default its class name; and its task, told from it where that is possible.
         classes : sequence, optional
