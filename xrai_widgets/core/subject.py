@@ -58,8 +58,7 @@ class Subject:
         Weights and intercepts of scores, linear in the flattened columns of X, whose largest one is the answer; a
         regression has one row, which is the prediction. They speak of rows without missing numbers.
     thresholds : tuple of arrays, optional
-        For each column of X the values at which a model made of trees splits, rising; between two neighbours the
-        outputs do not change. Categories are their codes.
+        For each column of X the values, or codes, at which a model made of trees splits, rising.
     decide : callable, optional
         (n, …) → int (n,): the classes that the model itself answers with; None: the most probable ones.
     fit : callable, optional
@@ -293,7 +292,8 @@ class Subject:
         kind = getattr(self.model, "kind", None) or type(self.model).__name__  # what lives in a cell says its kind
         parts = [f"{self.name} ({kind})" if self.model is not None else self.name]
         train = f"{len(self.X_train)} train / " if self.X_train is not None else ""
-        parts.append(f"{train}{len(self.X)} test samples")
+        new = f" / {len(self.X_new)} new" if self.X_new is not None else ""
+        parts.append(f"{train}{len(self.X)} test{new} samples")
         size = "×".join(map(str, self.image_shape or ()))
         parts.append(f"images {size}" if size else f"{self.X.shape[1]} features")
         parts.append(f"{self.n_classes} classes" if self.task == "classification" else "regression")

@@ -1,7 +1,7 @@
 """A batch to be judged, from a table or from pictures: the new samples, their labels, and which are foreign."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -176,6 +176,11 @@ def truths(cells: pd.Series, column: str, name: str) -> Array:
             f"the column {column!r} of {name} must say True or False (or 1 and 0, yes and no), got {wrong!r}"
         )
     return np.array([text in _YES for text in found])
+
+
+def say_truth(values: Collection[str]) -> bool:
+    """Whether the different cells of a column, as text, can be read as truth values."""
+    return bool(values) and {value.strip().lower() for value in values} <= _YES | _NO
 
 
 def _is_text(column: pd.Series) -> bool:
