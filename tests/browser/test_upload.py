@@ -125,7 +125,6 @@ def test_a_batch_of_new_samples_is_uploaded_beside_the_table_and_its_foreign_row
     page.get_by_role("button", name="Use this model").click()
     described = page.get_by_text(re.compile(r"^forest \(Pipeline\) · 1000 test / 30 new samples · 20 features"))
     expect(described.first).to_be_visible(timeout=LONG)
-    page.screenshot(path=mine / "batch.png", full_page=True)
 
 
 def reads_files() -> bytes:

@@ -322,6 +322,10 @@ BAD: dict[str, tuple[Any, str]] = {
         lambda: Subject.of(half, FRAME, Y, X_new=FRAME.assign(age=np.inf)),
         "^column 'age' of X_new must hold finite numbers or missing ones",
     ),
+    "gaps in a batch of predicted values": (
+        lambda: Subject.of(None, [1.5, 2.5, 3.5], [1.0, 2.0, 3.5], X_new=[np.nan, 1.0], task="regression"),
+        "^X_new must hold finite numbers, got 1 NaN: without a model it is the table of outputs",
+    ),
     "pictures on another scale": (
         lambda: Subject.of(half, IMAGES, Y, X_new=IMAGES * 255),
         r"^pixels of X_new must lie in \[0, 1\], as those of X do, got \[0, 255\]: bring them to the same scale",
@@ -346,3 +350,13 @@ def test_a_batch_that_will_not_do_is_refused_by_name(case: str) -> None:
 
 def test_pictures_a_little_outside_of_what_was_seen_are_judged() -> None:
     assert Subject.of(half, IMAGES, Y, X_new=IMAGES + 0.1).X_new is not None
+
+
+def test_a_word_is_only_blamed_where_the_model_speaks_of_it() -> None:
+    def refuses(frame: pd.DataFrame) -> Array:
+        if "a" in set(frame["job"]):
+            raise RuntimeError("a fatal alarm")
+        return half(frame)
+
+    with pytest.raises(ValueError, match=r"for X_new: RuntimeError: a fatal alarm \(columns of text: job"):
+        Subject.of(refuses, FRAME, Y, X_new=FRAME.assign(job="a"))

@@ -87,7 +87,7 @@ def _hint(said: str, inputs: Inputs) -> str:
 def _unseen(said: str, inputs: Inputs) -> str:
     """Return which words are new to the model, where it speaks of words that only a batch holds."""
     for name, column in zip(inputs.names, inputs.codec.columns if inputs.codec else (), strict=False):
-        words = [str(word) for word in column.unseen if isinstance(word, str) and word in said]
+        words = [str(word) for word in column.unseen if f"'{word}'" in said or f'"{word}"' in said]
         if words and column.kind == "category":
             return (
                 f" (the column {name!r} holds {', '.join(map(repr, words[:5]))}, which no other samples do: leave "

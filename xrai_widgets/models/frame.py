@@ -69,11 +69,13 @@ class Column:
         numbers = np.rint(values) if self.kind == "integer" else values
         if self.dtype == self.numbers == np.float64:
             return numbers
-        odd = np.isin(values, self.unseen) | (np.isnan(values) & beyond(values, self.numbers))
-        if odd.any():
-            return widened(np.where(odd, values, numbers), self.numbers, self.dtype == object)
-        if self.dtype == self.numbers == np.int64 and np.isfinite(numbers).all():
+        if self.dtype == self.numbers == np.int64 and not self.unseen and np.isfinite(numbers).all():
             return numbers.astype(np.int64)
+        gone = np.isnan(values)
+        if self.unseen or gone.any():
+            odd = np.isin(values, self.unseen) | (gone & beyond(values, self.numbers))
+            if odd.any():
+                return widened(np.where(odd, values, numbers), self.numbers, self.dtype == object)
         return pd.Series(numbers, dtype=np.float64).astype(self.numbers).astype(self.dtype)
 
     @cached_property
