@@ -174,7 +174,7 @@ def test_an_example_takes_a_batch_from_a_file(tmp_path: Path) -> None:
     assert subject.parts["X"] == examples.load("german_credit_forest").parts["X"]
     assert subject.source.startswith("xw.examples.load_with(\"german_credit_forest\", 'new.csv', foreign='odd'")
     Image.new("L", (30, 30), 255).save(tmp_path / "white.png")
-    for name in ("digits_network", "digits_with_letters"):
+    for name in [name for name in NAMES if name.startswith("digits")]:
         drawn = examples.load_with(name, tmp_path / "white.png").X_new
         assert drawn is not None
         assert drawn.shape == (1, 1, 8, 8)

@@ -90,9 +90,9 @@ def digits_convolution(batch: Batch = no_batch) -> Subject:
         optimizer = torch.optim.Adam(model.parameters(), 2e-3)
         images, labels = torch.as_tensor(X_train, dtype=torch.float32), torch.as_tensor(y_train)
         for _ in range(12):
-            for batch in torch.split(torch.randperm(len(images)), 64):
+            for rows in torch.split(torch.randperm(len(images)), 64):
                 optimizer.zero_grad()
-                loss = nn.functional.cross_entropy(model(images[batch]), labels[batch])
+                loss = nn.functional.cross_entropy(model(images[rows]), labels[rows])
                 torch.autograd.backward(loss)
                 optimizer.step()
     return Subject.of(model, X, y, X_train=X_train, y_train=y_train, bounds=(0.0, 1.0), **batch(X))
@@ -208,7 +208,7 @@ def load_with(
         for an unknown name, and naming what in the file does not fit.
     """
     maker = _available(name)
-    style = CsvFormat(delimiter, decimal, encoding)  # type: ignore[arg-type]  # checks them itself
+    style = CsvFormat(delimiter, decimal, encoding)
     file = BatchFile(Path(new), foreign, target, ids, "", tuple(ignore), tuple(text), style)
     said: dict[str, Any] = {"foreign": foreign, "target": target, "ids": ids, "ignore": list(ignore)}
     said |= {"text": list(text), "delimiter": delimiter, "decimal": decimal, "encoding": encoding}

@@ -9,7 +9,7 @@ import pandas as pd
 from xrai_widgets.core.subject import Array
 
 # strokes of capital letters as corners (x, y) of lines in the unit square, y downwards
-_LETTERS = {
+_LETTERS: dict[str, list[list[tuple[float, float]]]] = {
     "A": [[(0, 1), (0.5, 0), (1, 1)], [(0.2, 0.6), (0.8, 0.6)]],
     "E": [[(1, 0), (0, 0), (0, 1), (1, 1)], [(0, 0.5), (0.8, 0.5)]],
     "F": [[(1, 0), (0, 0), (0, 1)], [(0, 0.5), (0.8, 0.5)]],

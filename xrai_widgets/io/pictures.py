@@ -173,7 +173,7 @@ def _scale(like: Array) -> tuple[float, float]:
     return (0.0, 255.0) if low >= 0 and 127 < high <= 255 else (low, high)
 
 
-def _pixels(file: Path, size: Sequence[int] | None, mode: str | None, formats: Sequence[str] = _FORMATS) -> Array:
+def _pixels(file: Path, size: Sequence[int] | None, mode: str | None, formats: tuple[str, ...] = _FORMATS) -> Array:
     """Return uint8 (height, width) or (height, width, 3), turned as the camera says, on white if see-through."""
     from PIL import Image, ImageOps
 

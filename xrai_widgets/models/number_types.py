@@ -73,7 +73,8 @@ def beyond(values: Array, dtype: Any) -> Array:
     if plain.kind in "iu":
         limits = np.iinfo(plain)
         with np.errstate(invalid="ignore"):
-            return kept | (~gone & ((values != np.rint(values)) | (values < limits.min) | (values > limits.max)))
+            odd: Array = (values != np.rint(values)) | (values < limits.min) | (values > limits.max)
+        return kept | (~gone & odd)
     return kept | (np.abs(values) > np.finfo(plain).max)
 
 

@@ -171,7 +171,7 @@ def recoded(given: Mapping[str, Any], columns: Mapping[int, Array]) -> dict[str,
 def _unseen(given: Mapping[str, Any], column: int, values: Array) -> Array:
     """Return the numbers that only the batch to be judged holds, rising: their codes stand after the last one."""
     batch = given.get(_BATCH)
-    there = np.unique([] if batch is None else batch[:, column])
+    there: Array = np.unique([] if batch is None else batch[:, column])
     return there[~np.isin(there, values) & ~(np.isnan(there) & np.isnan(values).any())]
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import ipywidgets as w
 
-from xrai_widgets.io.batches import BATCH_ENDINGS, are_pictures, check_batch_name, say_truth
+from xrai_widgets.io.batches import are_pictures, check_batch_name, say_truth
+from xrai_widgets.io.pictures import BATCH_ENDINGS
 from xrai_widgets.io.summaries import TableSummary
 from xrai_widgets.io.table_files import TABLES
 from xrai_widgets.widgets.parts import LABELS, wide
