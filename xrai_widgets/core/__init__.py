@@ -7,6 +7,7 @@ from xrai_widgets.core.finding import Bound, Chart, Finding
 from xrai_widgets.core.measure import Measure
 from xrai_widgets.core.outcome import Outcome
 from xrai_widgets.core.parameter import Parameter, Range, Requires, When, closest
+from xrai_widgets.core.score import Score
 from xrai_widgets.core.step import Cancelled, Step, quiet
 from xrai_widgets.core.subject import Array, Gradient, Predict, Subject
 
@@ -28,6 +29,7 @@ __all__ = [
     "Predict",
     "Range",
     "Requires",
+    "Score",
     "Step",
     "Subject",
     "When",

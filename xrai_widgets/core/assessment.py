@@ -11,6 +11,7 @@ from xrai_widgets.core.finding import Finding
 from xrai_widgets.core.measure import Measure
 from xrai_widgets.core.missing import Missing, refusal
 from xrai_widgets.core.parameter import Parameter, check_parameters, closest, parameters_of
+from xrai_widgets.core.score import Score
 from xrai_widgets.core.subject import Subject
 
 Engine = TypeVar("Engine", bound=Callable[..., Finding])
@@ -52,6 +53,7 @@ class Assessment:
     controls: tuple[Control, ...] = ()
     no_controls: str = ""
     stronger: str = ""
+    score: Score | None = None
 
     @property
     def family(self) -> str:
@@ -136,6 +138,7 @@ def assessment(
     isolated: bool = False,
     controls: Iterable[Control] | str = (),
     stronger: str = "",
+    score: Score | None = None,
 ) -> Callable[[Engine], Engine]:
     """Register the decorated function as an assessment; the function itself is returned unchanged.
 
@@ -160,6 +163,8 @@ def assessment(
         What is measured beside the user's model, so that a reader sees where its number sits; or why nothing is.
     stronger : str
         The assessment whose attacker is stronger where it applies: without its run, a pass here is none of the family.
+    score : Score, optional
+        Which column of the table ``samples`` says how a sample fares; `joint` reads it beside those of other methods.
     """
 
     def register(engine: Engine) -> Engine:
@@ -179,6 +184,7 @@ def assessment(
             controls=() if isinstance(controls, str) else tuple(controls),
             no_controls=controls if isinstance(controls, str) else "",
             stronger=stronger,
+            score=score,
         )
         _check(entry)
         _registry[entry.name] = entry
@@ -216,6 +222,9 @@ def _check(entry: Assessment) -> None:
     entry.check({p.name: p.default for p in entry.parameters})
     for parameter in entry.parameters:
         _check_marks(entry, parameter, known)
+    if entry.score is not None and entry.score.chosen_by not in {"", *(p.name for p in entry.parameters)}:
+        allowed = [p.name for p in entry.parameters]
+        raise TypeError(f"the score of {entry.name} is chosen by {entry.score.chosen_by!r}; allowed: {allowed}")
     for control in entry.controls:
         _check_control(entry, control)
 

@@ -19,5 +19,5 @@ def kind_of(chart: Chart) -> Any:
 
 def describe(chart: Chart, finding: Finding) -> str:
     """Return the text alternative of a chart: what it shows, and its main numbers."""
-    said = kind_of(chart).describe(chart, rows_of(chart, finding), finding)
-    return f"{chart.title}. {'; '.join(said)}."
+    sentences = kind_of(chart).describe(chart, rows_of(chart, finding), finding)
+    return f"{chart.title}. {'; '.join(sentences)}."

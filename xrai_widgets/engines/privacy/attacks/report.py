@@ -33,14 +33,14 @@ MEASURES = (
         0.0,
         attacker=True,
         meaning="How much more often this attacker calls a member a member than somebody else, by a rule chosen on "
-        "other samples: 0 is guessing, 1 gives everybody away. Others may attack better; to lower it, regularise.",
+        "other samples: 0 is guessing, 1 exposes every member. Others may attack better; to lower it, regularise.",
     ),
     Measure(
         "auc",
         "lower",
         0.5,
         attacker=True,
-        meaning="How often a member scores higher than somebody else: 0.5 is guessing, 1 gives everybody away.",
+        meaning="How often a member scores higher than a non-member: 0.5 is guessing, 1 exposes every member.",
     ),
     Measure(
         "balanced_accuracy",
@@ -91,7 +91,7 @@ def attack_report(
     classes : tuple
         Original labels by code; empty for 0, 1, ….
     notes : tuple of str
-        Said after the notes of the report.
+        Appended to the notes of the report.
     """
     members, others = inside.scores[score], outside.scores[score]
     names = [str(label) for label in classes] or [
@@ -101,7 +101,7 @@ def attack_report(
     samples = pd.concat(parts, ignore_index=True).drop(columns="class" if task == "regression" else [])
     table = class_table(members, others, (inside.groups, outside.groups), names, attack)
     rates, counted, of_rates = low_rates(members, others, attack.share)
-    estimates, said = _estimates(members, others, attack)
+    estimates, attack_notes = _estimates(members, others, attack)
     counts = dict.fromkeys(estimates, len(attack.members) + len(attack.others)) | dict.fromkeys(rates, len(members))
     counts |= {"auc": len(members) + len(others), "recall": len(attack.members)}
     estimates |= rates
@@ -124,7 +124,7 @@ def attack_report(
         counts=counts,
         tables=tables,
         charts=_charts(score, others, len(names) > 1),
-        notes=(*said, *of_rates, *_of_classes(names, table, task), *notes),
+        notes=(*attack_notes, *of_rates, *_of_classes(names, table, task), *notes),
     )
 
 

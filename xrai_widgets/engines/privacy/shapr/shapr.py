@@ -4,7 +4,19 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from xrai_widgets.core import Array, Control, Finding, NotApplicable, Predict, Range, Step, When, assessment, quiet
+from xrai_widgets.core import (
+    Array,
+    Control,
+    Finding,
+    NotApplicable,
+    Predict,
+    Range,
+    Score,
+    Step,
+    When,
+    assessment,
+    quiet,
+)
 from xrai_widgets.engines.privacy.shapr.finding import shapr_finding
 from xrai_widgets.engines.privacy.shapr.knn_shapley import Shapley, knn_shapley
 
@@ -20,6 +32,7 @@ _NATIVE = When("implementation", "native")
         Control("memorising", "anything", "a full leak, and yet it need not be high: this measures no leak"),
         Control("shuffled", "anything", "your model, labels dealt at random: what accuracy by luck looks like"),
     ),
+    score=Score(("shapr",), worse="higher"),
 )
 def shapr(
     predict: Predict,
@@ -71,8 +84,8 @@ def shapr(
 
     Interpretation
     --------------
-    A high value means that this training sample, by itself, decides how many test samples are answered: an outsider who
-    sees the outputs can tell that it took part more easily than others. Read the order and the tail, not the mean.
+    A high value means that this training sample, by itself, decides how many test samples are classified: an outsider
+    who sees the outputs can tell that it took part more easily than others. Read the order and the tail, not the mean.
 
     Limitations
     -----------
