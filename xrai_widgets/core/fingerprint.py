@@ -77,6 +77,8 @@ def fingerprint_of(subject: Subject, answers: Iterable[bytes]) -> str:
     digest.update(repr(subject.constraints).encode())
     for array in (subject.ids, subject.train_ids, subject.new_ids, subject.groups):  # text has no bytes of its own
         digest.update(repr(None if array is None else array.tolist()).encode())
+    if subject.foreign is not None:
+        digest.update(_bytes_of("foreign", subject.foreign))
     if subject.train_groups is not None:
         digest.update(repr(subject.train_groups.tolist()).encode())
     return digest.hexdigest()
@@ -90,6 +92,8 @@ def parts_of(subject: Subject) -> dict[str, str]:
             digest = hashlib.sha256(_bytes_of("samples", getattr(subject, part)))
             digest.update(_bytes_of("labels", getattr(subject, target)))
             digest.update(repr(None if getattr(subject, ids) is None else getattr(subject, ids).tolist()).encode())
+            if part == "X_new" and subject.foreign is not None:
+                digest.update(_bytes_of("foreign", subject.foreign))
             found[part] = digest.hexdigest()
     return found
 

@@ -9,9 +9,13 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Example:
-    """A built-in example, by its name."""
+    """A built-in example, by its name; ``roles`` say which file its new samples come from, as `load_with` takes them."""
 
     name: str
+    roles: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "roles", _words(self.roles, "roles of new samples"))
 
 
 @dataclass(frozen=True)

@@ -46,22 +46,19 @@ class Subject(Identified):
         Names of the samples.
     X_train, y_train, train_ids : array, optional
         What the model was trained on.
-    X_new, y_new, new_ids : array, optional
-        A batch to be judged.
+    X_new, y_new, new_ids, foreign : array, optional
+        A batch to be judged; foreign: bool per row. Codes after the last category are words that only X_new holds.
     gradient : callable, optional
         (X, y) → derivative with respect to X, in its shape: of the cross-entropy, or of a regression's prediction.
-    logits : callable, optional
-        (n, …) → (n, k) before the softmax.
-    embed : callable, optional
-        (n, …) → (n, e) features of the last hidden layer.
+    logits, embed : callable, optional
+        (n, …) → (n, k) before the softmax; (n, …) → (n, e) features of the last hidden layer.
     regions : array (2, leaves, d), optional
         Closed boxes with one answer each: leaves of a tree. (3, …) where numbers are missing: 1 if that leads there.
     linear : (array (k, d), array (k,)), optional
         Weights and intercepts of scores, linear in the flattened columns of X, whose largest one is the answer; a
         regression has one row, which is the prediction. They speak of rows without missing numbers.
     thresholds : tuple of arrays, optional
-        For each column of X the values at which a model made of trees splits, rising; between two neighbours the
-        outputs do not change. Categories are their codes.
+        For each column of X the values, or codes, at which a model made of trees splits, rising.
     decide : callable, optional
         (n, …) → int (n,): the classes that the model itself answers with; None: the most probable ones.
     fit : callable, optional
@@ -77,7 +74,7 @@ class Subject(Identified):
     image_shape : tuple of int, optional
         (channels, height, width) of image inputs.
     groups, train_groups, outputs
-        Subgroup of each row of X and of X_train; "probabilities", "labels" or "values".
+        Subgroup of each row of X, of X_train; "probabilities", "labels" or "values".
     state, origin : str, Origin
         Digest of the model's parameters, and how the subject was made, where they are known.
     trained_with, frozen, seeded : tuple of str, tuple of str, bool
@@ -102,6 +99,7 @@ class Subject(Identified):
     X_new: Array | None = says("new samples: pass X_new= to Subject.of")
     y_new: Array | None = says("labels of the new samples: pass y_new= to Subject.of")
     new_ids: Array | None = None
+    foreign: Array | None = says("which new samples are foreign: pass foreign= to Subject.of")
     gradient: Gradient | None = sees_inside(
         "gradients: a torch module, or a linear model or MLP of scikit-learn on numeric columns, has them"
     )
@@ -150,6 +148,7 @@ class Subject(Identified):
         ids: Any = None,
         train_ids: Any = None,
         new_ids: Any = None,
+        foreign: Any = None,
         bounds: Any = None,
         constraints: Mapping[str, Constraint | Mapping[str, Any]] | None = None,
         feature_names: Sequence[str] | None = None,
@@ -174,8 +173,8 @@ class Subject(Identified):
         X, y : DataFrame, Series or array
             Held-out samples, NaN where a number is missing, and their true labels (or values). An outlier detector
             needs no labels: without them its own answers (1: inlier, -1: outlier) stand for the truth.
-        X_train, y_train, X_new, y_new : optional
-            The training samples; a batch to be judged.
+        X_train, y_train, X_new, y_new, foreign : optional
+            The training samples; a batch to be judged, and True for each of its rows that is of another kind.
         name, task : optional
             What the model is called, by default its class name; and its task, told from it where that is possible.
         classes : sequence, optional
@@ -282,7 +281,8 @@ class Subject(Identified):
         kind = getattr(self.model, "kind", None) or type(self.model).__name__  # what lives in a cell says its kind
         parts = [f"{self.name} ({kind})" if self.model is not None else self.name]
         train = f"{len(self.X_train)} train / " if self.X_train is not None else ""
-        parts.append(f"{train}{len(self.X)} test samples")
+        new = f" / {len(self.X_new)} new" if self.X_new is not None else ""
+        parts.append(f"{train}{len(self.X)} test{new} samples")
         size = "×".join(map(str, self.image_shape or ()))
         parts.append(f"images {size}" if size else f"{self.X.shape[1]} features")
         parts.append(f"{self.n_classes} classes" if self.task == "classification" else "regression")

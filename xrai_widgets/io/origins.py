@@ -16,7 +16,7 @@ def origin_to_dict(origin: Origin) -> dict[str, Any]:
     """Return an origin as JSON-ready types."""
     made: dict[str, Any] | None = None
     if isinstance(origin.made, Example):
-        made = {"example": origin.made.name}
+        made = {"example": origin.made.name, "roles": _listed(origin.made.roles)}
     elif isinstance(origin.made, Files):
         made = {"model": origin.made.model, "data": origin.made.data, "roles": _listed(origin.made.roles)}
     changes = [
@@ -35,8 +35,10 @@ def origin_from_dict(data: object) -> Origin:
         told = _mapping(data)
         if told["made"] is not None:
             files = _mapping(told["made"])
-            example = files.get("example")
-            made = _files(files["model"], files["data"], files["roles"]) if example is None else Example(_text(example))
+            if "example" in files:
+                made = Example(_text(files["example"]), _roles(files.get("roles", {})))
+            else:
+                made = Files(_text(files["model"]), _text(files["data"]), _roles(files["roles"]))
         return Origin(made, tuple(map(_change, told["changes"])))
     except _BROKEN:
         return Origin()
@@ -77,7 +79,7 @@ def _made(node: ast.expr, name: str) -> Made | None:
         return Example(_text(example))
     if name == "xw.read_subject":
         model, data = said
-        return _files(model, data, _keywords(node))
+        return Files(_text(model), _text(data), _roles(_keywords(node)))
     raise ValueError(f"{name} makes no subject")
 
 
@@ -89,8 +91,8 @@ def _keywords(node: ast.Call) -> dict[str, Any]:
     return {_text(keyword.arg): ast.literal_eval(keyword.value) for keyword in node.keywords}
 
 
-def _files(model: object, data: object, roles: object) -> Files:
-    return Files(_text(model), _text(data), {word: _plain(value) for word, value in _mapping(roles).items()})
+def _roles(roles: object) -> dict[str, object]:
+    return {word: _plain(value) for word, value in _mapping(roles).items()}
 
 
 def _change(data: object) -> Change:
