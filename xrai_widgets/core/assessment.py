@@ -201,7 +201,7 @@ def find(name: str) -> Assessment:
 
 
 def _check(entry: Assessment) -> None:
-    known = {field.name for field in fields(Subject)} | {"inputs"}
+    known = {field.name for field in fields(Subject)} | {"inputs", "naming"}
     unknown = [name for name in entry.uses if name not in known]
     if unknown:
         raise TypeError(f"{entry.name} asks for {unknown}, which a Subject does not have; it has {sorted(known)}")
