@@ -1,11 +1,13 @@
 """Registered engines, and what their signatures say about them."""
 
 import inspect
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, fields
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
+from xrai_widgets.core.checks import check
 from xrai_widgets.core.control import Control
 from xrai_widgets.core.finding import Finding
 from xrai_widgets.core.measure import Measure
@@ -15,8 +17,6 @@ from xrai_widgets.core.subject import Subject
 
 Engine = TypeVar("Engine", bound=Callable[..., Finding])
 _PACKAGE = "xrai_widgets.engines."
-_TASKS = {"classification", "regression"}
-_INPUTS = {"tabular", "image"}
 
 
 class NotApplicable(Exception):
@@ -52,11 +52,16 @@ class Assessment:
     controls: tuple[Control, ...] = ()
     no_controls: str = ""
     stronger: str = ""
+    words: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def family(self) -> str:
         """The part of the name before the dot."""
         return self.name.partition(".")[0]
+
+    def label(self, key: str) -> str:
+        """Return what people call a value, a column or a table of the finding; empty where the engine does not say."""
+        return next((m.label for m in self.measures if m.key == key and m.label), "") or self.words.get(key, "")
 
     @cached_property
     def needs(self) -> tuple[str, ...]:
@@ -136,6 +141,7 @@ def assessment(
     isolated: bool = False,
     controls: Iterable[Control] | str = (),
     stronger: str = "",
+    words: Mapping[str, str] | None = None,
 ) -> Callable[[Engine], Engine]:
     """Register the decorated function as an assessment; the function itself is returned unchanged.
 
@@ -160,6 +166,9 @@ def assessment(
         What is measured beside the user's model, so that a reader sees where its number sits; or why nothing is.
     stronger : str
         The assessment whose attacker is stronger where it applies: without its run, a pass here is none of the family.
+    words : mapping of str to str
+        What people call the finding's other values, its tables, their columns and what stands in a column of names:
+        where nothing is said, the key with its spaces.
     """
 
     def register(engine: Engine) -> Engine:
@@ -179,8 +188,9 @@ def assessment(
             controls=() if isinstance(controls, str) else tuple(controls),
             no_controls=controls if isinstance(controls, str) else "",
             stronger=stronger,
+            words=dict(words or {}),
         )
-        _check(entry)
+        check(entry)
         _registry[entry.name] = entry
         return engine
 
@@ -200,71 +210,10 @@ def find(name: str) -> Assessment:
     return _registry[name]
 
 
-def _check(entry: Assessment) -> None:
-    known = {field.name for field in fields(Subject)} | {"inputs", "naming"}
-    unknown = [name for name in entry.uses if name not in known]
-    if unknown:
-        raise TypeError(f"{entry.name} asks for {unknown}, which a Subject does not have; it has {sorted(known)}")
-    if not entry.summary:
-        raise TypeError(f"{entry.name} needs a docstring: its first line is shown to the user")
-    if entry.missing not in get_args(Missing):
-        raise ValueError(f"missing of {entry.name} must be one of {list(get_args(Missing))}, got {entry.missing!r}")
-    for role, allowed, got in (("tasks", _TASKS, entry.tasks), ("inputs", _INPUTS, entry.inputs)):
-        if not got or not got <= allowed:
-            raise ValueError(f"{role} of {entry.name} must be among {sorted(allowed)}, got {sorted(got)}")
-    _check_signature(entry)
-    entry.check({p.name: p.default for p in entry.parameters})
-    for parameter in entry.parameters:
-        _check_marks(entry, parameter, known)
-    for control in entry.controls:
-        _check_control(entry, control)
-
-
-def _check_signature(entry: Assessment) -> None:
-    arguments = inspect.signature(entry.engine).parameters
-    odd = [str(p) for p in arguments.values() if p.kind not in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
-    if odd:
-        raise TypeError(f"{entry.name} must name its arguments (they are passed by name), got {', '.join(odd)}")
-    if "step" not in arguments or arguments["step"].kind is not inspect.Parameter.KEYWORD_ONLY:
-        raise TypeError(f"{entry.name} must take the keyword-only argument step: Step = quiet, got {list(arguments)}")
-
-
-def _check_marks(entry: Assessment, parameter: Parameter, known: Collection[str]) -> None:
-    """Check that `When` and `Requires` speak of parameters, choices and fields that exist."""
-    others = {other.name: other for other in entry.parameters}
-    if parameter.when is not None:
-        if parameter.when.parameter not in others:
-            raise TypeError(f"{parameter.name} of {entry.name} waits for {parameter.when}; allowed: {list(others)}")
-        others[parameter.when.parameter].check(parameter.when.value)
-    for mark in parameter.requires:
-        if mark.choice not in parameter.choices or mark.field not in known:
-            allowed = f"a choice in {list(parameter.choices)} and a field of Subject"
-            raise TypeError(f"{parameter.name} of {entry.name} must require {allowed}, got {mark}")
-
-
-def _check_control(entry: Assessment, control: Control) -> None:
-    who = f"the control {control.kind!r} of {entry.name}"
-    entry.check({**control.at_most, **control.params})
-    if control.measured is not None:
-        _check_measured(entry, control.measured, who)
-    elif not any({*parts} <= {*entry.uses} for parts in control.made_of):
-        made = " and ".join(control.made_of[-1])
-        raise TypeError(f"{who} is made of {made}, which the engine does not ask for")
-    leak = control.expect in ("no leak", "leak")
-    if leak and (not entry.measures or entry.measures[0].chance is None):
-        raise TypeError(f"{who} expects {control.expect!r}, so the first measure must say which value is chance")
-    if sum(other.kind == control.kind for other in entry.controls) > 1:
-        raise ValueError(f"{who} is declared twice")
-
-
-def _check_measured(entry: Assessment, measured: Callable[..., Finding], who: str) -> None:
-    arguments = inspect.signature(measured).parameters
-    known = {"finding", *entry.uses}, {"step", *(parameter.name for parameter in entry.parameters)}
-    for name, argument in arguments.items():
-        if name not in (allowed := known[argument.kind is argument.KEYWORD_ONLY]):
-            raise TypeError(f"{who} asks for {name!r}, which the engine does not have: {sorted(allowed)}")
-    if next(iter(arguments), "") != "finding" or "step" not in arguments:
-        raise TypeError(f"{who} must take finding first and the keyword-only argument step, got {measured!r}")
+def family_title(family: str) -> str:
+    """Return the ``TITLE`` of a family's package; where it has none, its name."""
+    title = getattr(sys.modules.get(f"{_PACKAGE}{family}"), "TITLE", "")
+    return str(title) or family.replace("_", " ").capitalize()
 
 
 def explain(name: str) -> str:

@@ -28,6 +28,8 @@ class Measure:
         The value is what one named attacker gets: it may pass, and says nothing of a stronger attacker.
     task : {"classification", "regression"}, optional
         The only task in which it is measured; None: in every task that the assessment serves.
+    label : str
+        What people call it; without it the key with its spaces.
     """
 
     key: str
@@ -37,6 +39,7 @@ class Measure:
     bound: Bound | None = None
     attacker: bool = False
     task: Task | None = None
+    label: str = ""
 
     def __post_init__(self) -> None:
         if self.better not in {"lower", "higher"}:

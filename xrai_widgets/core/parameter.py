@@ -15,6 +15,7 @@ import numpy as np
 from xrai_widgets.core.marks import Advanced, Label, Range, Requires, Section, When
 
 ADVANCED = ("seed", "memory_limit", "device", "implementation")
+ADVANCED_SECTION = "advanced"
 HIDDEN = ("step",)
 _NOUNS = {"bool": "True or False", "int": "an integer", "float": "a number", "str": "text", "floats": "numbers"}
 
@@ -41,12 +42,12 @@ class Parameter:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "label", self.label or self.name.replace("_", " "))
-        object.__setattr__(self, "section", self.section or ("advanced" if self.name in ADVANCED else ""))
+        object.__setattr__(self, "section", self.section or (ADVANCED_SECTION if self.name in ADVANCED else ""))
 
     @property
     def advanced(self) -> bool:
         """Whether the control sits under *Advanced*."""
-        return self.section == "advanced"
+        return self.section == ADVANCED_SECTION
 
     def called(self, name: str) -> "Parameter":
         """Return the parameter under another name, for messages to people who know it by that: its label."""
@@ -171,7 +172,7 @@ def _read(argument: inspect.Parameter, hint: Any) -> Parameter:
         raise TypeError(f"parameter {argument.name!r} needs exactly one line of help in its annotation, got {helps!r}")
     kind, optional, choices = _kind(argument.name, annotation)
     ranges = [mark for mark in marks if isinstance(mark, Range)]
-    folded = [mark.title if isinstance(mark, Section) else "advanced" for mark in marks if _folds(mark)]
+    folded = [mark.title if isinstance(mark, Section) else ADVANCED_SECTION for mark in marks if _folds(mark)]
     if len(folded) > 1:
         raise TypeError(f"parameter {argument.name!r} must sit in one Section or under Advanced, got {folded}")
     if ranges and kind not in {"int", "float", "floats"}:

@@ -18,7 +18,7 @@ from xrai_widgets.engines.privacy._trained_attack import (
     trained_attack,
 )
 from xrai_widgets.engines.privacy.attacks.arguments import Repeats, Thresholds, TrainRatio
-from xrai_widgets.engines.privacy.attacks.report import MEASURES, Scored, attack_report, check_enough
+from xrai_widgets.engines.privacy.attacks.report import MEASURES, WORDS, Scored, attack_report, check_enough
 from xrai_widgets.engines.privacy.attacks.threshold import Attack, threshold_attack
 
 _THRESHOLD = When("attack", "threshold")
@@ -28,6 +28,7 @@ _CHANCE = "member probability"
 @assessment(
     title="Membership inference",
     measures=MEASURES,
+    words=WORDS,
     tasks=("classification", "regression"),
     reference="Yeom et al. 2018, arXiv:1709.01604; Song, Mittal 2021, arXiv:2003.10595",
     missing="kept",

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from xrai_widgets.core import UNNAMED, Array, Constraint, Finding, Gradient, Measure, Names, Predict, assessment
+from xrai_widgets.core import UNNAMED, Array, Constraint, Finding, Gradient, Names, Predict, assessment
 from xrai_widgets.core.marks import Advanced, Label, MemoryLimit, Range, Requires, Section, Seed, When
 from xrai_widgets.core.step import Step, quiet
 from xrai_widgets.core.subject import Task
@@ -31,6 +31,7 @@ from xrai_widgets.engines.explanations.cem.instances import (
     empty_notes,
     rule_notes,
 )
+from xrai_widgets.engines.explanations.cem.measures import MEASURES, WORDS
 from xrai_widgets.engines.explanations.cem.question import Question, least_lead, of_marks, typical
 from xrai_widgets.engines.explanations.cem.random_explanation import CONTROLS
 from xrai_widgets.engines.explanations.cem.run import asked, explain_all, flat, fresh
@@ -46,22 +47,8 @@ _MOST_CHANGES = 30
 
 @assessment(
     title="Contrastive explanations (CEM)",
-    measures=(
-        Measure(
-            "pn_share",
-            "lower",
-            meaning="Samples whose answer some allowed change turns over: the fewer, the firmer the model. Where there "
-            "are many, look at the features that they hang on.",
-            bound="lower",
-        ),
-        Measure(
-            "median_pn_distance",
-            "higher",
-            meaning="How far the typical sample is from another answer (L2, in shares of the columns' ranges unless "
-            "scale is raw). Where it is short, attack with robustness.evasion, and smooth the model.",
-            bound="upper",
-        ),
-    ),
+    measures=MEASURES,
+    words=WORDS,
     reference="Dhurandhar et al. 2018, arXiv:1802.07623",
     tasks=("classification", "regression"),
     missing="kept",

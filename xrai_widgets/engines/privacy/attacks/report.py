@@ -34,6 +34,7 @@ MEASURES = (
         attacker=True,
         meaning="How much more often this attacker calls a member a member than somebody else, by a rule chosen on "
         "other samples: 0 is guessing, 1 gives everybody away. Others may attack better; to lower it, regularise.",
+        label="membership advantage (TPR − FPR)",
     ),
     Measure(
         "auc",
@@ -56,8 +57,17 @@ MEASURES = (
         attacker=True,
         meaning="Members found while one in a hundred others is accused wrongly: shows whether a few are exposed "
         "although the average looks harmless. Guessing finds one in a hundred.",
+        label="TPR at FPR 1 %",
     ),
 )
+WORDS = {
+    "tpr_at_fpr_0_1pct": "TPR at FPR 0.1 %",
+    "recall": "recall (members found)",
+    "largest_class_gap": "largest gap of a class (AUC)",
+    "low_rates": "low false-positive rates",
+    "fpr_limit": "FPR limit",
+    "loss": "minus the loss",
+}
 
 
 def check_enough(members: int, others: int) -> None:

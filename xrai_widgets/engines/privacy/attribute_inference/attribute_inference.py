@@ -38,7 +38,18 @@ _MOST = 20
 
 @assessment(
     title="Attribute inference",
-    measures=(Measure("gain", "lower", 0.0, attacker=True), Measure("member_gap", "lower", 0.0, attacker=True)),
+    measures=(
+        Measure("gain", "lower", 0.0, attacker=True, label="gain by the model"),
+        Measure("member_gap", "lower", 0.0, attacker=True, label="gain on members beyond others"),
+    ),
+    words={
+        "with_model": "guessed with the model",
+        "without": "guessed without the model",
+        "baseline": "guessed without the model",
+        "non_member_gain": "gain on non-members",
+        "within": "within the tolerance",
+        "within_baseline": "within, without the model",
+    },
     tasks=("classification", "regression"),
     inputs=("tabular",),
     reference="Yeom et al. 2018, arXiv:1709.01604; Jayaraman and Evans 2022, arXiv:2209.01292",

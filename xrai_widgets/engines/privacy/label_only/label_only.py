@@ -9,7 +9,7 @@ from xrai_widgets.core.step import Step, quiet
 from xrai_widgets.engines._arguments import Scale
 from xrai_widgets.engines._hop_skip_jump import Settings
 from xrai_widgets.engines.privacy.attacks.arguments import Repeats, Thresholds, TrainRatio
-from xrai_widgets.engines.privacy.attacks.report import MEASURES, check_enough
+from xrai_widgets.engines.privacy.attacks.report import MEASURES, WORDS, check_enough
 from xrai_widgets.engines.privacy.label_only.attack import Asked, Dealing, ask, by_distance, by_noise, label_finding
 
 _NOISE, _BOUNDARY, _SEARCH = When("attack", "noise"), When("attack", "boundary distance"), Section("search")
@@ -18,6 +18,11 @@ _NOISE, _BOUNDARY, _SEARCH = When("attack", "noise"), When("attack", "boundary d
 @assessment(
     title="Membership inference from labels alone",
     measures=MEASURES,
+    words=WORDS
+    | {
+        "accuracy_gap": "accuracy on members minus non-members",
+        "kept": "share of copies that keep the label",
+    },
     reference="Choquette-Choo et al. 2021, arXiv:2007.14321; Li and Zhang 2021, arXiv:2007.15528",
     labels_suffice=True,
     missing="kept",

@@ -10,7 +10,7 @@ from xrai_widgets.core.marks import Label, MemoryLimit, Range, Section, Seed, Wh
 from xrai_widgets.core.step import Step, quiet
 from xrai_widgets.engines.privacy._lost import Lost
 from xrai_widgets.engines.privacy.attacks.arguments import Repeats, TrainRatio
-from xrai_widgets.engines.privacy.attacks.report import MEASURES, check_enough
+from xrai_widgets.engines.privacy.attacks.report import MEASURES, WORDS, check_enough
 from xrai_widgets.engines.privacy.lira.finding import Evidence, Settings, lira_finding
 from xrai_widgets.engines.privacy.lira.references import Fit, Pool, Train, finite
 
@@ -23,6 +23,14 @@ _FLOOR = {"classification": 0.005, "regression": 1e-4}
 @assessment(
     title="LiRA and RMIA: reference models",
     measures=MEASURES,
+    words=WORDS
+    | {
+        "log_odds": "log-odds of the truth",
+        "mean_with": "mean of models with it",
+        "mean_without": "mean of models without it",
+        "references_with": "models with it",
+        "references_without": "models without it",
+    },
     tasks=("classification", "regression"),
     reference="Carlini et al. 2022, arXiv:2112.03570; Zarifzadeh, Liu, Shokri 2024, arXiv:2312.03262",
     missing="kept",

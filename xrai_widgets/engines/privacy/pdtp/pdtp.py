@@ -13,7 +13,7 @@ from xrai_widgets.core.step import Step, quiet
 from xrai_widgets.engines._arguments import SampleIds
 from xrai_widgets.engines.privacy._lost import Lost
 from xrai_widgets.engines.privacy.pdtp.art import by_art
-from xrai_widgets.engines.privacy.pdtp.finding import MEASURES, Leakage, carried, done_by, pdtp_finding
+from xrai_widgets.engines.privacy.pdtp.finding import MEASURES, WORDS, Leakage, carried, done_by, pdtp_finding
 from xrai_widgets.engines.privacy.pdtp.leave_one_out import LeaveOneOut, closed_form, everywhere
 from xrai_widgets.engines.privacy.pdtp.paired_forest import Bootstraps, Pairs, bootstraps_of
 from xrai_widgets.engines.privacy.pdtp.refits import Fit, Refits, is_deterministic, with_everything
@@ -28,6 +28,7 @@ _NATIVE, _MORE = When("implementation", "native"), Section("statistic")
 @assessment(
     title="PDTP: leakage by leaving one out",
     measures=MEASURES,
+    words=WORDS,
     tasks=("classification", "regression"),
     reference="Long, Bindschaedler, Gunter 2017, arXiv:1712.09136",
     # "nothing removed" is the null of every sample already; the ids that are asked for may be absent from a control

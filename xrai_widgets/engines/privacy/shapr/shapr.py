@@ -15,6 +15,14 @@ _NATIVE = When("implementation", "native")
 
 @assessment(
     title="SHAPr membership exposure",
+    words={
+        "knn_accuracy": "K-neighbour accuracy in output space",
+        "shapr": "SHAPr",
+        "shapr_p50": "SHAPr, median",
+        "shapr_p95": "SHAPr, 95 % quantile",
+        "shapr_p99": "SHAPr, 99 % quantile",
+        "share_above": "share of samples above",
+    },
     reference="Duddu, Szyller, Asokan 2021, arXiv:2112.02230",
     missing="kept",
     controls=(

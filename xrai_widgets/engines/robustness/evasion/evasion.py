@@ -42,6 +42,7 @@ _UNSTEADY = 0.01  # difference of answers for the same sample from which a chang
         Measure("accuracy", "higher", task="classification"),
     ),
     tasks=("classification", "regression"),
+    words={"epsilon": "ε (size of the change)"},
     reference="Chen, Jordan, Wainwright 2020, arXiv:1904.02144; Madry et al. 2018, arXiv:1706.06083",
     labels_suffice=True,
     missing="kept",
