@@ -48,7 +48,7 @@ def _set(chosen: dict[str, dict[str, Any]], setting: str) -> None:
     known = {p.name: p for p in entry.parameters}
     if parameter not in known:
         entry.check({parameter: text})  # raises with the allowed names
-    chosen[name][parameter] = known[parameter].parse(text)
+    chosen[name][parameter] = known[parameter].called(known[parameter].both).parse(text)
 
 
 def subject_of(model: str, models: list[str], data: Path | None, **roles: Any) -> Subject:

@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -20,8 +21,18 @@ from xrai_widgets.core import (
     find,
     quiet,
 )
+from xrai_widgets.core.assessment import _registry
 from xrai_widgets.core.parameter import parameters_of
 from xrai_widgets.runtime import assess
+
+
+@pytest.fixture(autouse=True)
+def forgotten() -> Iterator[None]:
+    """What a test registers is gone when it ends."""
+    before = dict(_registry)
+    yield
+    _registry.clear()
+    _registry.update(before)
 
 
 def test_a_subject_gathers_its_names(credit: Subject) -> None:

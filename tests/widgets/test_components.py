@@ -82,8 +82,8 @@ def test_moving_a_control_changes_the_parameters() -> None:
 def test_an_entry_out_of_range_is_said_beside_the_form_and_the_last_valid_parameters_stay() -> None:
     form = ParameterForm("robustness.evasion")
     form.control("n_samples").value = 1
-    assert form.error == "n_samples must lie in [2, 100000], got 1"
-    assert "n_samples must lie in [2, 100000]" in form.message.value
+    assert form.error == "samples to attack must lie in [2, 100000], got 1"
+    assert "samples to attack must lie in [2, 100000]" in form.message.value
     assert form.params["n_samples"] == 50
     form.control("n_samples").value = 20
     assert (form.error, form.message.value, form.params["n_samples"]) == ("", "", 20)
@@ -94,7 +94,7 @@ def test_a_list_of_numbers_is_read_from_text() -> None:
     form.control("epsilons").value = "0.1, 0.3"
     assert form.params["epsilons"] == (0.1, 0.3)
     form.control("epsilons").value = "0.1, much"
-    assert "epsilons must be numbers" in form.error
+    assert "sizes to attack at must be numbers" in form.error
 
 
 def test_options_of_another_choice_are_greyed() -> None:
@@ -116,7 +116,8 @@ def test_a_choice_that_does_not_fit_the_subject_names_the_alternative(forest: Su
 def test_seed_memory_and_implementation_sit_under_advanced() -> None:
     form = ParameterForm("robustness.evasion")
     accordion = next(child for child in form.children if isinstance(child, w.Accordion))
-    assert set(accordion.children[0].children) == {form.control(n) for n in ("implementation", "seed", "memory_limit")}
+    assert accordion.titles == ("Search", "Advanced")
+    assert set(accordion.children[1].children) == {form.control(n) for n in ("implementation", "seed", "memory_limit")}
 
 
 def test_an_optional_parameter_has_an_automatic_box() -> None:

@@ -91,8 +91,8 @@ class Assessment:
         """Return all parameters, defaults filled in and values checked."""
         return check_parameters(self.name, self.parameters, params)
 
-    def gap(self, subject: Subject, params: Mapping[str, object] | None = None) -> Gap | None:
-        """Say why the assessment does not fit the subject; None if it does."""
+    def gap(self, subject: Subject, params: Mapping[str, object] | None = None, *, labels: bool = False) -> Gap | None:
+        """Say why the assessment does not fit the subject; None if it does. ``labels``: of parameters, not names."""
         if subject.task not in self.tasks:
             return Gap(f"{subject.task} (made for {' and '.join(sorted(self.tasks))} only)")
         if subject.inputs not in self.inputs:
@@ -104,7 +104,7 @@ class Assessment:
             return Gap("needs class probabilities, and this model gives labels only (it has no predict_proba)")
         if self.missing == "refused" and (refused := refusal(subject, self.uses)):
             return Gap(*refused)
-        return self._choice_gap(subject, params or {})
+        return self._choice_gap(subject, params or {}, labels)
 
     def inputs_of(self, subject: Subject) -> dict[str, Any]:
         """Return the subject's fields that the engine asks for."""
@@ -115,14 +115,15 @@ class Assessment:
         signature = inspect.signature(self.engine)
         return tuple(p for p in signature.parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD)
 
-    def _choice_gap(self, subject: Subject, params: Mapping[str, object]) -> Gap | None:
+    def _choice_gap(self, subject: Subject, params: Mapping[str, object], labels: bool) -> Gap | None:
         for parameter in self.parameters:
             chosen = params.get(parameter.name, parameter.default)
             lacking = {r.choice: r.field for r in parameter.requires if getattr(subject, r.field) is None}
             if chosen in lacking:
                 others = [choice for choice in parameter.choices if choice not in lacking]
-                instead = f"{parameter.name}={others[0]!r}" if others else ""
-                return Gap(f"{parameter.name}={chosen!r} needs {explain(lacking[str(chosen)])}", instead)
+                called = parameter.label if labels else parameter.name
+                instead = f"{called}={others[0]!r}" if others else ""
+                return Gap(f"{called}={chosen!r} needs {explain(lacking[str(chosen)])}", instead)
         return None
 
 

@@ -54,6 +54,12 @@ class Parameter:
         return replace(self, name=name, label=self.label, section=self.section)
 
     @property
+    def both(self) -> str:
+        """The name, and in brackets the label where that is another: for those who type the name."""
+        label = self.label.replace(" (", ", ").replace(")", "")
+        return self.name if label == self.name.replace("_", " ") else f"{self.name} ({label})"
+
+    @property
     def unset(self) -> str:
         """What None means, in a word: "automatic" where the help says what is chosen then, else "not set"."""
         return "automatic" if "automatic:" in self.help else "not set"

@@ -85,7 +85,7 @@ class ParameterForm(w.VBox):  # type: ignore[misc]
                 self._refuse(str(error))
                 return
         self._grey(said)
-        gap = self.assessment.gap(self.subject, said) if self.subject is not None else None
+        gap = self.assessment.gap(self.subject, said, labels=True) if self.subject is not None else None
         if gap is not None:
             self._refuse(f"{gap.reason}." + (f" Instead: {gap.instead}." if gap.instead else ""))
             return
