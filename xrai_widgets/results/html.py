@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from xrai_widgets.core import Assessment, Chart, Finding, Measure, Outcome, registered
 from xrai_widgets.core.control import CONTROLS
-from xrai_widgets.results import as_code, run_as_code, verdict_words, words, zones
+from xrai_widgets.results import as_code, run_as_code, sentences, verdict_words, words, zones
 from xrai_widgets.results.charts import describe
 from xrai_widgets.results.combined import Combined, combined
 from xrai_widgets.results.families import families
@@ -41,7 +41,7 @@ def environment() -> jinja2.Environment:
     }
     found.globals |= {"shapes": words.SHAPES, "interval": words.interval, "bar": bar, "said_of_waiver": said_of_waiver}
     found.globals |= {"chance_of": zones.chance_of, "measure_of": measure_of, "doubt": verdict_words.doubt}
-    found.globals |= {"meant": verdict_words.MEANT}
+    found.globals |= {"meant": verdict_words.MEANT, "said_of": sentences.said_of}
     return found
 
 

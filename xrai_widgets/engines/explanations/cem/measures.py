@@ -10,6 +10,8 @@ MEASURES = (
         "are many, look at the features that they hang on.",
         bound="lower",
         label="share with a pertinent negative",
+        sentence="For {value:100} in 100 samples an allowed change was found that alters the prediction; at most "
+        "{limit:100} are allowed.",
     ),
     Measure(
         "median_pn_distance",
@@ -18,6 +20,8 @@ MEASURES = (
         "scale is raw). Where it is short, attack with robustness.evasion, and smooth the model.",
         bound="upper",
         label="median distance to another prediction",
+        sentence="The smallest change found that alters the prediction of the typical sample has a size of {value}; "
+        "at least {limit} is asked for.",
     ),
 )
 WORDS = {

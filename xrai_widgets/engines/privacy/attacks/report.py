@@ -35,6 +35,8 @@ MEASURES = (
         meaning="How much more often this attacker calls a member a member than somebody else, by a rule chosen on "
         "other samples: 0 is guessing, 1 gives everybody away. Others may attack better; to lower it, regularise.",
         label="membership advantage (TPR − FPR)",
+        sentence="An outsider takes {value:100} more in 100 members for members than in 100 others; at most "
+        "{limit:100} are allowed.",
     ),
     Measure(
         "auc",
@@ -42,6 +44,8 @@ MEASURES = (
         0.5,
         attacker=True,
         meaning="How often a member scores higher than somebody else: 0.5 is guessing, 1 gives everybody away.",
+        sentence="In {value:100} of 100 pairs of a member and somebody else the outsider's score is higher for the "
+        "member; guessing gives 50, and at most {limit:100} are allowed.",
     ),
     Measure(
         "balanced_accuracy",
@@ -49,6 +53,8 @@ MEASURES = (
         0.5,
         attacker=True,
         meaning="How often this attacker is right where members and others are equally many: 0.5 is guessing.",
+        sentence="Where members and others are equally many, an outsider tells {value:100} in 100 rightly; guessing "
+        "gives 50, and at most {limit:100} are allowed.",
     ),
     Measure(
         "tpr_at_fpr_1pct",
@@ -58,6 +64,8 @@ MEASURES = (
         meaning="Members found while one in a hundred others is accused wrongly: shows whether a few are exposed "
         "although the average looks harmless. Guessing finds one in a hundred.",
         label="TPR at FPR 1 %",
+        sentence="While 1 in 100 others is accused wrongly, an outsider finds {value:100} in 100 members; at most "
+        "{limit:100} are allowed.",
     ),
 )
 WORDS = {

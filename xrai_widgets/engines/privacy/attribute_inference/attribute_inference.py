@@ -39,8 +39,24 @@ _MOST = 20
 @assessment(
     title="Attribute inference",
     measures=(
-        Measure("gain", "lower", 0.0, attacker=True, label="gain by the model"),
-        Measure("member_gap", "lower", 0.0, attacker=True, label="gain on members beyond others"),
+        Measure(
+            "gain",
+            "lower",
+            0.0,
+            attacker=True,
+            label="gain by the model",
+            sentence="With the model an outsider guesses a withheld feature better than without it, by {value:100} in "
+            "100; at most {limit:100} in 100 are allowed.",
+        ),
+        Measure(
+            "member_gap",
+            "lower",
+            0.0,
+            attacker=True,
+            label="gain on members beyond others",
+            sentence="The model helps to guess a withheld feature of members more than that of others, by {value:100} "
+            "in 100; at most {limit:100} in 100 are allowed.",
+        ),
     ),
     words={
         "with_model": "guessed with the model",

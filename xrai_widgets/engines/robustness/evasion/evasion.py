@@ -29,7 +29,14 @@ _UNSTEADY = 0.01  # difference of answers for the same sample from which a chang
 @assessment(
     title="Evasion attack and security curve",
     measures=(
-        Measure("robust_accuracy", "higher", bound="upper", task="classification"),
+        Measure(
+            "robust_accuracy",
+            "higher",
+            bound="upper",
+            task="classification",
+            sentence="Of 100 samples {value:100} are still predicted rightly after the attack has changed each by no "
+            "more than the chosen size; at least {limit:100} are asked for.",
+        ),
         Measure(
             "stable_share",
             "higher",
@@ -37,9 +44,23 @@ _UNSTEADY = 0.01  # difference of answers for the same sample from which a chang
             "Where there are few, look at the features that were changed, and smooth the model.",
             bound="upper",
             task="regression",
+            sentence="Of 100 samples {value:100} keep their prediction within the tolerance after the attack has "
+            "changed each by no more than the chosen size; at least {limit:100} are asked for.",
         ),
-        Measure("median_distance", "higher", bound="upper"),
-        Measure("accuracy", "higher", task="classification"),
+        Measure(
+            "median_distance",
+            "higher",
+            bound="upper",
+            sentence="The smallest change found that alters the prediction of the typical sample has a size of "
+            "{value}; at least {limit} is asked for.",
+        ),
+        Measure(
+            "accuracy",
+            "higher",
+            task="classification",
+            sentence="Of 100 samples {value:100} are predicted rightly before any attack; at least {limit:100} are "
+            "asked for.",
+        ),
     ),
     tasks=("classification", "regression"),
     words={"epsilon": "ε (size of the change)"},
