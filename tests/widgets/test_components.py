@@ -120,6 +120,43 @@ def test_seed_memory_and_implementation_sit_under_advanced() -> None:
     assert set(accordion.children[1].children) == {form.control(n) for n in ("implementation", "seed", "memory_limit")}
 
 
+PLAIN = {
+    "explanations.cem": 7,
+    "explanations.protodash": 8,
+    "privacy.attribute_inference": 8,
+    "privacy.label_only": 8,
+    "privacy.lira": 4,
+    "privacy.membership_inference": 5,
+    "privacy.pdtp": 5,
+    "privacy.shapr": 2,
+    "robustness.evasion": 6,
+}
+
+
+@pytest.mark.parametrize(("name", "plain"), PLAIN.items())
+def test_a_form_shows_few_controls_and_folds_the_rest_in_sections(name: str, plain: int) -> None:
+    form = ParameterForm(name)
+    shown = [child for child in form.children if child not in (form.more, form.message)]
+    assert len(shown) == plain
+    assert form.more.selected_index is None  # all are folded
+    assert form.more.titles[-1] == "Advanced"
+    folded = [control for part in form.more.children for control in part.children]
+    assert len(shown) + len(folded) == len(form.assessment.parameters)
+    rows = dict(zip(form.more.titles, form.more.children, strict=True))
+    for parameter in form.assessment.parameters:
+        control = form.control(parameter.name)
+        title = parameter.section.capitalize()
+        here = rows[title].children if title else tuple(shown)
+        assert any(control is row or control in getattr(row, "children", ()) for row in here), parameter.name
+
+
+def test_the_form_of_cem_asks_first_what_an_explainer_decides() -> None:
+    form = ParameterForm("explanations.cem")
+    names = [p.name for p in form.assessment.parameters if not p.section]
+    assert names == ["mode", "n_samples", "above", "below", "instances", "kappa", "beta"]
+    assert form.more.titles == ("Search", "Likeness", "Advanced")
+
+
 def test_an_optional_parameter_has_an_automatic_box() -> None:
     from typing import Annotated
 

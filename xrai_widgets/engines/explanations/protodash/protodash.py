@@ -27,8 +27,6 @@ _SIMILARITY = Section("similarity")
         "mmd2": "distance to the prototypes (MMD²)",
         "explained": "similarity explained",
         "agreement": "predictions as for the nearest prototype",
-        "n_prototypes": "prototypes",
-        "n_criticisms": "criticisms",
     },
     reference="Gurumoorthy et al. 2019, arXiv:1707.01212; Kim, Khanna, Koyejo 2016 (criticisms)",
     labels_suffice=True,

@@ -95,6 +95,7 @@ def attribute_inference(
     ] = "output",
     attack_model: Annotated[
         Literal["forest", "boosting", "linear"],
+        Label("learner of the attack"),
         Label("attack model"),
         "what learns to guess, with the model and without it",
     ] = "forest",
