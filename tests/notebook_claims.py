@@ -22,21 +22,21 @@ def of_01_privacy_of_a_credit_model(shown: dict[str, Any]) -> None:
         limits = binomtest(int(hits.sum()), len(hits)).proportion_ci(method="wilson")
         return limits.low, limits.high
 
-    subject, y_test, answers = shown["subject"], shown["y_test"].to_numpy(), shown["answers"]
+    subject, y_test, predictions = shown["subject"], shown["y_test"].to_numpy(), shown["predictions"]
     assert len(shown["X"]) == 1000
     assert len(subject.X_train) == 600, "15 of the 600"
     threshold = Policy.default().threshold("privacy.membership_inference", "advantage")
     assert threshold is not None
     assert threshold.value == 0.10, "the policy allows 0.10"
     assert {"constant model", "memorising model"} <= set(shown["membership"].table("controls")["control"])
-    assert interval(shown["membership"])[0] > 0.10, "it tells anyone who was in the training data"
+    assert interval(shown["membership"])[0] > 0.10, "it reveals to anyone who was in the training data"
     assert interval(shown["lira"])[0] > 0, "a few references are enough to see the direction"
     assert interval(shown["labels"])[0] > 0, "hiding the probabilities does not close the leak"
     assert judge(shown["exposure"]).status == "not judged", "its mean is not judged"
     twice = [shown["logistic"].fit(subject.X_train, subject.y_train, seed=seed)(subject.X) for seed in (0, 1)]
     assert np.allclose(*twice), "a logistic regression is the same every time"
     forests = [subject.fit(subject.X_train, subject.y_train, seed=seed)(subject.X) for seed in (0, 1)]
-    assert not np.allclose(*forests), "a forest says something else after every training"
+    assert not np.allclose(*forests), "a forest predicts something else after every training"
 
     full, pruned, logistic = shown["defences"]
     assert interval(full)[0] > max(interval(pruned)[1], interval(logistic)[1]), "both defences close most of the leak"
@@ -45,16 +45,16 @@ def of_01_privacy_of_a_credit_model(shown: dict[str, Any]) -> None:
         assert low <= 0.05, "near 0"
         assert high < 0.2
     apart = abs(pruned.finding.values["advantage"] - logistic.finding.values["advantage"])
-    assert apart < 0.1, "the logistic regression gives away as little"
+    assert apart < 0.1, "the logistic regression reveals as little"
 
-    right = {name: given == y_test for name, given in answers.items()}
+    right = {name: given == y_test for name, given in predictions.items()}
     bad = y_test == "bad"
-    named = {name: (given == "bad")[bad] for name, given in answers.items()}
+    named = {name: (given == "bad")[bad] for name, given in predictions.items()}
     assert np.mean(y_test == "good") > 0.6, "most applicants are good"
-    assert not (answers["everybody is good"] == "bad").any()
+    assert not (predictions["everyone is good"] == "bad").any()
     low, high = wilson(right["pruned forest"])
-    assert low <= np.mean(right["everybody is good"]) <= high, "right about as often as who never looks"
-    assert np.mean(answers["pruned forest"] == "bad") < 0.05, "hardly anybody is called bad"
+    assert low <= np.mean(right["everyone is good"]) <= high, "right about as often as someone who never looks"
+    assert np.mean(predictions["pruned forest"] == "bad") < 0.05, "hardly anyone is called bad"
     assert wilson(named["pruned forest"])[1] < wilson(named["fully grown forest"])[0], "few of the bad ones are named"
     for per_sample in (right, named):
         first, second = (per_sample[name].astype(float) for name in ("fully grown forest", "logistic regression"))
@@ -71,18 +71,18 @@ def of_02_evasion_of_a_tabular_model(shown: dict[str, Any]) -> None:
     assert shown["forest"].X.shape[1] == 30, "thirty measurements"
     assert shown["forest"].gradient is None, "trees have no gradients"
     assert shown["logistic"].gradient is not None
-    for name in ("attack", "by_answers", "by_gradient"):
+    for name in ("attack", "by_labels", "by_gradient"):
         samples = shown[name].table("samples")
         assert samples.loc[samples["status"] != "found", "distance"].isna().all(), "not found is never a distance"
         assert set(shown[name].table("rows")) >= {"feature", "original", "adversarial"}
     by_gradient = shown["by_gradient"].table("samples").set_index("id")["distance"].to_numpy()
-    by_answers = shown["by_answers"].table("samples").set_index("id")["distance"].to_numpy()
-    both = np.isfinite(by_gradient) & np.isfinite(by_answers)
+    by_labels = shown["by_labels"].table("samples").set_index("id")["distance"].to_numpy()
+    both = np.isfinite(by_gradient) & np.isfinite(by_labels)
     assert both.sum() >= 15
-    apart = np.abs(by_gradient[both] / by_answers[both] - 1)
+    apart = np.abs(by_gradient[both] / by_labels[both] - 1)
     assert np.median(apart) < 0.03, "they come to nearly the same distance"
     assert np.quantile(apart, 0.9) < 0.1
-    for distance in (by_gradient, by_answers):
+    for distance in (by_gradient, by_labels):
         found = np.isfinite(distance)
         assert (distance[found] >= shown["exact"][found] * (1 - 1e-6)).all(), "no attack can come out below the truth"
         assert np.median(distance[found] / shown["exact"][found]) < 1.05, "and what is found lies just above"
@@ -158,7 +158,7 @@ def of_04_compare_two_models(shown: dict[str, Any]) -> None:
 def of_05_why_was_this_credit_refused(shown: dict[str, Any]) -> None:
     """Claims of the notebook on a refused credit."""
     assert len(shown["X"]) == 1000, "1,000 applicants"
-    assert shown["applicant"] in shown["refused"], "the model answers bad"
+    assert shown["applicant"] in shown["refused"], "the model predicts bad"
     free, limited = ({*shown[name].table("rows").query("mode == 'PN'")["feature"]} for name in ("free", "why"))
     assert "age" in free, "left to itself the search makes the applicant older"
     assert not limited & set(shown["fixed"])
@@ -171,7 +171,7 @@ def of_05_why_was_this_credit_refused(shown: dict[str, Any]) -> None:
         for row in shown["rows"]
     }
     just, safe, as_they_were = held.values()
-    assert 35 <= just <= 65, "about half of the changes that only just turn the answer hold"
+    assert 35 <= just <= 65, "about half of the changes that only just alter the decision hold"
     assert safe > 85
     assert as_they_were < 80, "for many of the refused, other random numbers would have been enough"
     made = shown["xw"].compare(*shown["distances"]).table()

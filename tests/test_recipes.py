@@ -75,7 +75,7 @@ print(json.dumps({
     "listed": "robustness.steadiness" in set(xw.catalog().index) | set(xw.catalog().get("name", [])),
     "form": ParameterForm("robustness.steadiness").params,
     "report": "of the labels are steady" in xw.report([outcome]).to_html(),
-    "views": [type(one).__name__ for one in view._own_views],
+    "views": [type(one).__name__ for one in view._method_views],
     "kinds": list(CHART_KINDS),
     "said": describe(chart, finding),
     "drawn": len(draw(chart, finding).axes[0].collections),

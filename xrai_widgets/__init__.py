@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         Outcome,
         Range,
         Requires,
+        Score,
         Step,
         Subject,
         When,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from xrai_widgets.models.defences import defended
     from xrai_widgets.reporting.compose import Report, report
     from xrai_widgets.results.compare import Comparison, compare
+    from xrai_widgets.results.joint import Joint, joint
     from xrai_widgets.results.policy import Policy, Verdict, judge
     from xrai_widgets.results.waiver import Waiver
     from xrai_widgets.runtime import assess, catalog, run_plan
@@ -55,6 +57,7 @@ _HOMES = {
             "Outcome",
             "Range",
             "Requires",
+            "Score",
             "Step",
             "Subject",
             "When",
@@ -66,6 +69,7 @@ _HOMES = {
     **dict.fromkeys(("assess", "catalog", "run_plan"), "xrai_widgets.runtime"),
     **dict.fromkeys(("Policy", "Verdict", "judge"), "xrai_widgets.results.policy"),
     **dict.fromkeys(("Comparison", "compare"), "xrai_widgets.results.compare"),
+    **dict.fromkeys(("Joint", "joint"), "xrai_widgets.results.joint"),
     "Waiver": "xrai_widgets.results.waiver",
     **dict.fromkeys(("Report", "report"), "xrai_widgets.reporting.compose"),
     "read_subject": "xrai_widgets.runtime.trial",
@@ -87,6 +91,7 @@ __all__ = [
     "Constraint",
     "Control",
     "Finding",
+    "Joint",
     "Measure",
     "NotApplicable",
     "Outcome",
@@ -96,6 +101,7 @@ __all__ = [
     "Range",
     "Report",
     "Requires",
+    "Score",
     "Step",
     "Store",
     "Subject",
@@ -110,6 +116,7 @@ __all__ = [
     "constrained",
     "defended",
     "examples",
+    "joint",
     "judge",
     "prepare",
     "quiet",

@@ -16,7 +16,7 @@ from xrai_widgets.engines._threads import one_blas_thread
 from xrai_widgets.engines.explanations import protodash
 from xrai_widgets.engines.explanations.protodash.kernel import make_kernel
 from xrai_widgets.engines.explanations.protodash.search import Chosen, search
-from xrai_widgets.engines.explanations.protodash.similarity import Rows, mean_similarity, own_similarity
+from xrai_widgets.engines.explanations.protodash.similarity import Rows, mean_similarity, within_similarity
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(1800)]
 
@@ -63,7 +63,7 @@ def test_protodash_is_many_times_faster_than_aix360(kernel: Any, wanted: float) 
     def search_alone() -> Chosen:
         with one_blas_thread():
             rows = Rows(make_kernel(kernel, 5.0, False, X, (), 0), X, 1.0)
-            means = mean_similarity(rows, rows, quiet, "") if kernel == "linear" else own_similarity(rows, quiet, "")
+            means = mean_similarity(rows, rows, quiet, "") if kernel == "linear" else within_similarity(rows, quiet, "")
             search(rows, rows, means, 50, 1.0, chosen := Chosen(), quiet)
         return chosen
 

@@ -74,7 +74,7 @@ def test_a_defended_copy_is_added_by_keyboard_and_run_beside_the_others(comparin
     add.press("Enter")
     name = "german_credit_pruned · reverse sigmoid, β 1, γ 0.2"
     expect(comparing.get_by_role("heading", name=name)).to_be_visible(timeout=LONG)
-    expect(comparing.get_by_text(re.compile(r"It changes the answer for \d+ of 400"))).to_be_visible()
+    expect(comparing.get_by_text(re.compile(r"It changes the prediction for \d+ of 400"))).to_be_visible()
     comparing.get_by_role("button", name=re.compile("^Run")).nth(2).click()
     board = comparing.locator(".xrai-comparison").last
     expect(board.get_by_role("columnheader", name=f"{name} minus german_credit_forest")).to_be_visible(timeout=LONG)

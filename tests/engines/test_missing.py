@@ -135,7 +135,7 @@ def test_hop_skip_jump_moves_nothing_that_is_missing_not_even_on_its_way() -> No
     problem = Problem(predict, space, filled, labels, np.arange(60), (4,), "l2", 500)
     best = Best.nothing(problem)
     hsj.hop_skip_jump(problem, best, filled, labels, hsj.Settings(5, 200, 30, 20), 0, quiet)
-    assert best.found.mean() > 0.9
+    assert best.success.mean() > 0.9
     gone = {tuple(row) for row in np.isnan(X).tolist()}
     assert {tuple(row) for row in np.isnan(np.concatenate(asked)).tolist()} <= gone
     numbers = np.isnan(X[:, :3])
@@ -297,7 +297,7 @@ def test_who_lacks_a_feature_is_not_guessed_about_it_and_is_known_to_lack_the_ot
     assert (np.diff(one.target[order]) > 0).all()
     other = withhold("x1", (1,), X, member, ())
     assert not isinstance(other, str)
-    known = attacker.known_to_all(X, other, (), None)
+    known = attacker.background_knowledge(X, other, (), None)
     assert known.shape == (200, 3)  # the number, whether it is missing, and the third column
     assert np.isfinite(known).all()
     assert len(np.unique(known[np.isnan(X[:, 0]), 1])) == 1

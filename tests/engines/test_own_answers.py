@@ -62,11 +62,11 @@ class Counted:
 
 
 def test_accuracy_is_that_of_the_answers_and_calibration_is_of_the_given_answer() -> None:
-    found = quality(predict(X), Y, "classification", answers=decide(X))
+    found = quality(predict(X), Y, "classification", labels=decide(X))
     assert found.values["accuracy"] == pytest.approx(0.95)
     # 70 % of the rows lie below 0.5 and are answered 0 with 0.4: too little where 0.6 are right
     shares, truth = np.tile([0.4, 0.6], (400, 1)), np.repeat([0, 0, 0, 1, 1], 80)
-    told = quality(shares, truth, "classification", answers=np.zeros(400, dtype=int))
+    told = quality(shares, truth, "classification", labels=np.zeros(400, dtype=int))
     assert told.values["accuracy"] == pytest.approx(0.6)
     assert told.values["calibration_error"] == pytest.approx(0.2, abs=0.01)
 
@@ -159,7 +159,7 @@ def test_the_lead_of_an_explanation_is_counted_from_the_rules_own_boundary() -> 
 
 def test_where_the_probabilities_do_not_give_the_rule_away_an_explanation_says_so() -> None:
     found = cem(predict, X, Y, BOUNDS, decide=lambda rows: (rows[:, 1] > 0.2).astype(int), n_samples=20, noise=0.0)
-    assert any("its probabilities do not give away" in note for note in found.notes)
+    assert any("its probabilities do not reveal" in note for note in found.notes)
     assert any(note.endswith("leads by kappa = 0.") for note in found.notes)
     assert found.values["validity"] == 1.0
     sides = found.arrays["pn"][:, 1] > 0.2
@@ -293,7 +293,7 @@ def test_what_is_explained_is_the_answer_of_the_rule_where_probabilities_tell_no
     assert found.tables["samples"]["answer"].tolist() == decide(X[index]).astype(str).tolist()
     one = str(int(np.flatnonzero(decide(X) == 0)[0]))
     alone = cem(know_nothing, X, Y, BOUNDS, decide=decide, instances=one, noise=0.0, mode="PN")
-    assert not any("there may be no other answer" in note for note in alone.notes)
+    assert not any("there may be no other label" in note for note in alone.notes)
 
 
 def test_the_control_of_prototypes_deals_the_answers_of_the_rule() -> None:

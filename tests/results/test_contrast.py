@@ -17,7 +17,7 @@ from xrai_widgets.core import Array, Finding, Outcome, Subject
 from xrai_widgets.reporting.compose import report
 from xrai_widgets.results.views.contrast.html import explained, frequent, measures, reported
 from xrai_widgets.results.views.contrast.picture import Change, alt_of, drawn, shades
-from xrai_widgets.results.views.contrast.reading import instance_of, is_contrastive, told_apart
+from xrai_widgets.results.views.contrast.reading import distinguishable, instance_of, is_contrastive
 from xrai_widgets.results.views.contrast.words import by_id, picture_sentence, sentence
 from xrai_widgets.runtime import assess
 from xrai_widgets.widgets import OutcomeView
@@ -83,21 +83,21 @@ def said(finding: Finding, subject: Subject | None, side: int = 0) -> str:
 def test_a_pn_says_what_would_have_to_be_otherwise() -> None:
     finding = made(np.array([[1.0, 0.25, -2.0]]))
     assert said(finding, subject_of(3)) == (
-        'If f2 were −2 instead of 1 and f1 were 0.25 instead of 1, the model would give the answer "yes".'
+        'If f2 were −2 instead of 1 and f1 were 0.25 instead of 1, the model would give the prediction "yes".'
     )
 
 
 def test_a_pp_says_what_suffices_and_how_much_of_it() -> None:
     one = made(np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]]))
     assert said(one, subject_of(2), 1) == (
-        'f1 = 1 alone is enough for the answer "no", everything else being as in a typical sample.'
+        'f1 = 1 alone is enough for the prediction "no", everything else being as in a typical sample.'
     )
     part = made(np.array([[1.0, 0.0]]), np.array([[0.5, 1.0]]))
     assert said(part, subject_of(2), 1).startswith("f1 = 1 and f0 = 0.5 (of the instance's own 1) together are enough")
     nothing = made(np.array([[1.0, 0.0]]), np.array([[0.0, 0.0]]))
     assert (
         said(nothing, subject_of(2), 1)
-        == 'Nothing is needed: to a typical sample the model gives the answer "no", too.'
+        == 'Nothing is needed: to a typical sample the model gives the prediction "no", too.'
     )
 
 
@@ -111,17 +111,17 @@ def test_more_features_than_one_reads_are_counted() -> None:
 @pytest.mark.parametrize(
     ("columns", "end"),
     [
-        ({"pn_class": "no", "pn_margin": -0.5}, 'The nearest attempt is still answered "no" and is no explanation.'),
+        ({"pn_class": "no", "pn_margin": -0.5}, 'The nearest attempt is still predicted "no" and is no explanation.'),
         (
             {"pn_class": "yes", "pn_margin": 0.1},
-            'The nearest attempt is answered "yes", by less than the lead that counts: it is no explanation.',
+            'The nearest attempt is predicted "yes", by less than the lead that counts: it is no explanation.',
         ),
     ],
 )
 def test_what_was_not_found_is_said_and_its_attempt_is_no_explanation(columns: dict[str, Any], end: str) -> None:
     finding = made(np.array([[0.5, 1.0]]), pn_status="not found", **columns)
     assert said(finding, subject_of(2)) == (
-        f"Not found: no allowed change was found that makes the model answer something else. {end}"
+        f"Not found: no allowed change was found that makes the model predict something else. {end}"
     )
     shown = explained(finding, 0, subject_of(2))
     assert "PN: pertinent negative, attempt" in shown
@@ -133,7 +133,7 @@ def test_what_was_not_found_is_said_and_its_attempt_is_no_explanation(columns: d
 
 def test_a_pp_that_was_not_found_says_how_its_attempt_is_answered() -> None:
     finding = made(np.array([[0.0, 1.0]]), np.array([[0.0, 1.0]]), pp_status="not found", pp_class="yes")
-    assert said(finding, subject_of(2), 1).endswith('The nearest attempt is answered "yes" and is no explanation.')
+    assert said(finding, subject_of(2), 1).endswith('The nearest attempt is predicted "yes" and is no explanation.')
     near = made(np.array([[0.0, 1.0]]), np.array([[0.0, 1.0]]), pp_status="not found")
     assert said(near, subject_of(2), 1).endswith('"no", by less than the lead that counts: it is no explanation.')
 
@@ -152,7 +152,7 @@ def test_a_pp_that_was_not_found_says_how_its_attempt_is_answered() -> None:
     ],
 )
 def test_numbers_that_differ_never_look_the_same(values: list[Any], said: list[str] | None) -> None:
-    told = told_apart(values)
+    told = distinguishable(values)
     assert len(set(told)) == len(set(values))
     assert said is None or told == said
 
@@ -177,7 +177,7 @@ def test_the_result_alone_tells_the_same_changes_as_the_subject(tabular: Finding
     for place in range(len(tabular.tables["samples"])):
         with_, alone = (instance_of(tabular, place, subject) for subject in (credit, None))
         for side, other in zip(with_.sides, alone.sides, strict=True):
-            keys = [[(c.feature, c.before, c.after, c.own) for c in one.different] for one in (side, other)]
+            keys = [[(c.feature, c.before, c.after, c.value) for c in one.different] for one in (side, other)]
             assert sorted(keys[0]) == sorted(keys[1])
             assert sentence(with_, side) == sentence(alone, other)
 
@@ -282,11 +282,11 @@ def test_the_words_beside_a_picture_count_pixels_and_say_where() -> None:
     told = [picture_sentence(instance, *pair).striptags() for pair in zip(instance.sides, changes, strict=True)]
     assert told[0] == (
         "If something were added to 2 and taken from 1 of the 36 pixels, mostly in the upper right, the model would "
-        'give the answer "yes" instead of "no".'
+        'give the prediction "yes" instead of "no".'
     )
     assert told[1].startswith("1 of the 36 pixels, mostly in the middle, as bright as shown")
     alt = alt_of(instance, instance.sides[0], changes[0])
-    assert alt == ("sample a with 2 of 36 pixels added to and 1 taken from, mostly in the upper right; answered yes")
+    assert alt == ("sample a with 2 of 36 pixels added to and 1 taken from, mostly in the upper right; predicted yes")
     spread = np.ones((6, 6))
     spread[[0, 0, 5, 5], [0, 5, 0, 5]] = 0.0
     assert Change.of(picture(spread, pp), "PN", 0).where == ""
@@ -332,8 +332,8 @@ def test_a_report_tells_instances_by_id_only_unless_asked(credit: Subject, digit
     ]
     plain, full = (report(outcomes, include_rows=rows).to_html() for rows in (False, True))
     names = found(outcomes[0]).tables["samples"]["id"].tolist()
-    assert f"{names[0]} is answered" in plain
-    assert f"{names[3]} is answered" not in plain, "the first few"
+    assert f"{names[0]} is predicted" in plain
+    assert f"{names[3]} is predicted" not in plain, "the first few"
     assert "data:image" not in plain
     assert '<table class="xrai-contrast-table">' not in plain
     assert " were " not in plain
@@ -353,12 +353,12 @@ def test_a_sentence_by_id_holds_no_value_and_no_feature(tabular: Finding) -> Non
     for place in range(len(tabular.tables["samples"])):
         instance = instance_of(tabular, place)
         told = by_id(instance)
-        assert told.startswith(f"{instance.name} is answered '{instance.answer}'; ")
+        assert told.startswith(f"{instance.name} is predicted '{instance.prediction}'; ")
         for side in instance.sides:
             assert not any(cell.feature in told or cell.after in told.split() for cell in side.different)
     lost = instance_of(made(np.array([[0.0]]), pn_status="not found"), 0)
-    assert by_id(lost) == "a is answered 'no'; pertinent negative not found."
-    assert by_id(instance_of(made(np.array([[0.0]])), 0)) == "a is answered 'no'; 1 feature changed gives 'yes'."
+    assert by_id(lost) == "a is predicted 'no'; pertinent negative not found."
+    assert by_id(instance_of(made(np.array([[0.0]])), 0)) == "a is predicted 'no'; 1 feature changed gives 'yes'."
 
 
 def test_only_a_finding_with_all_it_takes_is_contrastive(tabular: Finding, credit: Subject) -> None:

@@ -47,7 +47,7 @@ def test_a_waiver_is_in_force_on_its_last_day_and_not_on_the_next() -> None:
     assert verdict.failed
     assert not verdict.waived
     check = next(check for check in verdict.checks if check.key == "advantage")
-    assert html.said_of_waiver(check).startswith(
+    assert html.waiver_sentence(check).startswith(
         f"No longer waived; the waiver has ended: A. Smith, until {TODAY.isoformat()}"
     )
 
@@ -89,7 +89,7 @@ def test_nothing_to_waive_is_said() -> None:
     check = next(check for check in verdict.checks if check.key == "advantage")
     assert verdict.status == "pass"
     assert not check.waived
-    assert "nothing to waive" in html.said_of_waiver(check)
+    assert "nothing to waive" in html.waiver_sentence(check)
 
 
 def test_a_policy_with_waivers_survives_its_text() -> None:

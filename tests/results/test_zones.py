@@ -114,7 +114,7 @@ def test_controls_stand_on_the_same_axis_and_the_models_own_row_only_once() -> N
 
 def test_without_controls_there_is_the_number_alone() -> None:
     given = outcome(0.12, 0.2, 0.28)
-    assert [row.own for row in made(given).rows] == [True]
+    assert [row.is_model for row in made(given).rows] == [True]
     assert html.controls(given, judge(given)) == ""
 
 

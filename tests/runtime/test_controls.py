@@ -264,7 +264,7 @@ def test_cancel_between_controls_keeps_the_whole_finding() -> None:
             meter.cancel.set()
 
     step = RunStep(meter, listen)
-    step._said = -1.0
+    step._reported = -1.0
     outcome = run(fair(), MIA, step=_every(step))
     assert outcome.status == "cancelled"
     assert "the controls are not complete" in outcome.reason
@@ -280,7 +280,7 @@ def _every(step: RunStep) -> RunStep:
 
     class Talkative(RunStep):
         def __call__(self, *args: Any) -> None:
-            self._said = -1.0
+            self._reported = -1.0
             real(self, *args)
 
     step.__class__ = Talkative

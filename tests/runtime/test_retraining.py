@@ -405,7 +405,7 @@ def test_cancel_does_not_wait_for_the_training_under_way(table: tuple[Array, Arr
     go.set()
     assert outcome.status == "cancelled"
     assert outcome.seconds < 25, "the training waits half a minute"
-    assert any("does a model trained anew answer as this one?" in note for note in notes)
+    assert any("does a model trained anew predict as this one?" in note for note in notes)
 
 
 def test_one_lost_reference_model_does_not_end_a_run_and_many_do(table: tuple[Array, Array]) -> None:

@@ -75,7 +75,7 @@ def test_a_defended_copy_is_added_and_compared_in_pairs(credit: Subject) -> None
     assert made is not None
     assert made.name == "german_credit_forest · rounded to 2 decimals"
     assert app.session.subject is made
-    assert "It changes the answer for 0 of 400 held-out samples" in form.status.value
+    assert "It changes the prediction for 0 of 400 held-out samples" in form.status.value
     for runner in app.runners.values():
         runner.run()
         assert runner.wait(60)

@@ -21,7 +21,7 @@ class Compare(w.VBox):  # type: ignore[misc]
     *subjects : Subject, or a mapping or sequence of them
         The first one is the reference; more can be picked on the page.
     outcomes : tuple of Outcome
-        What is known already.
+        Outcomes that exist already.
     policy : Policy, optional
     selection : tuple of str, optional
         Names of the assessments that are ticked at first.
@@ -73,8 +73,8 @@ class Compare(w.VBox):  # type: ignore[misc]
     def _in_order(self, outcomes: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
         """The reference first, whatever ended first."""
         order = list(self.runners)
-        known = {outcome.subject: order.index(outcome.subject) for outcome in outcomes if outcome.subject in order}
-        return tuple(sorted(outcomes, key=lambda outcome: known.get(outcome.subject, len(order))))
+        places = {outcome.subject: order.index(outcome.subject) for outcome in outcomes if outcome.subject in order}
+        return tuple(sorted(outcomes, key=lambda outcome: places.get(outcome.subject, len(order))))
 
     def _add(self, change: Change) -> None:
         subject = change["new"]

@@ -84,7 +84,7 @@ def serve(serving: Serving, folder: Path | None = None) -> None:
 
     os.environ[SETTING] = gallery_store(serving.store or os.environ.get(SETTING, ""), serving.host)
     if serving.store and os.environ[SETTING] != NONE:
-        Store(os.environ[SETTING]).close()  # a store that cannot be used is said here, not to the first visitor
+        Store(os.environ[SETTING]).close()  # a store that cannot be used fails here, not for the first visitor
     os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [SHARE, os.environ.get("JUPYTER_PATH")]))
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # else every kernel warns of it in the log
     Gallery.launch_instance(argv=[], config=configuration(folder or notebook_folder(), serving))

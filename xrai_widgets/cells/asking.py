@@ -23,5 +23,5 @@ def stopped_by(check: Callable[[], Cancelled | None]) -> Iterator[None]:
 def halted() -> Cancelled | None:
     """Return why the work of this thread is to stop; None if it may go on."""
     check = getattr(_thread, "check", None)
-    found: Cancelled | None = None if check is None else check()
-    return found
+    reason: Cancelled | None = None if check is None else check()
+    return reason

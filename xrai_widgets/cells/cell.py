@@ -26,7 +26,7 @@ from xrai_widgets.cells.frames import Buffers, pack_value, receive, send, unpack
 from xrai_widgets.core import Cancelled, NotApplicable
 
 BUDGET = int(float(os.environ.get("XRAI_CELL_MEMORY_GB", "2")) * 2**30)
-_GRACE = 0.4  # seconds that a call under way gets to answer after Cancel
+_GRACE = 0.4  # seconds that a call under way gets to return after Cancel
 _POLL = 0.05
 _KEPT = ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ")
 _THREADS = (
@@ -34,11 +34,11 @@ _THREADS = (
     "LOKY_MAX_CPU_COUNT",
 )
 _RAISED = ("ValueError", "TypeError", "KeyError", "IndexError", "ArithmeticError", "NotImplementedError")
-Answer = tuple[dict[str, Any], Buffers]
+Reply = tuple[dict[str, Any], Buffers]
 
 
 class CellDied(RuntimeError):
-    """The process of a model ended, and the answer with it."""
+    """The process of a model ended, and the result with it."""
 
 
 class Cell:
@@ -68,7 +68,7 @@ class Cell:
         self.owner = os.getpid()
         self._lock = threading.Lock()
         self._requests: queue.SimpleQueue[tuple[dict[str, Any], Buffers] | None] = queue.SimpleQueue()
-        self._answers: queue.SimpleQueue[Answer | None] = queue.SimpleQueue()
+        self._replies: queue.SimpleQueue[Reply | None] = queue.SimpleQueue()
         folder = tempfile.mkdtemp(prefix="xrai-cell-")
         self._child = subprocess.Popen(
             [sys.executable, "-m", "xrai_widgets.cells.inmate"],
@@ -81,7 +81,7 @@ class Cell:
         self.pid = self._child.pid
         self._ended = weakref.finalize(self, _end, self._child, folder, self._requests, self.owner)
         speak = threading.Thread(
-            target=_speak, args=(self._child, self._requests, self._answers), daemon=True, name="xrai-cell"
+            target=_speak, args=(self._child, self._requests, self._replies), daemon=True, name="xrai-cell"
         )
         speak.start()
         head: dict[str, Any] = {"op": "start", "modules": list(modules), "budget": self.budget, "enforce": enforce}
@@ -110,14 +110,14 @@ class Cell:
         out: Buffers = []
         head: dict[str, Any] = {"op": "ask", "key": key, "args": [pack_value(value, out) for value in args]}
         head["named"] = {name: pack_value(value, out) for name, value in named.items()}
-        said, buffers = self.tell(head, out)
-        if "unknown" in said:
+        reply, buffers = self.tell(head, out)
+        if "unknown" in reply:
             self.tell({"op": "hold"}, [hold])
-            said, buffers = self.tell(head, out)
-        return unpack_value(said["value"], buffers, made)
+            reply, buffers = self.tell(head, out)
+        return unpack_value(reply["value"], buffers, made)
 
-    def tell(self, head: dict[str, Any], buffers: Buffers | None = None) -> Answer:
-        """Send a message; return the answer.
+    def tell(self, head: dict[str, Any], buffers: Buffers | None = None) -> Reply:
+        """Send a message; return the reply.
 
         Raises
         ------
@@ -133,22 +133,22 @@ class Cell:
                 raise CellDied("the process of the model has ended")
             try:
                 self._requests.put((head, buffers or []))
-                answer = self._wait()
+                reply = self._wait()
             except BaseException:
                 self.close()
                 raise
-        if "error" in answer[0]:
-            if answer[0]["error"][0] == "MemoryError":
+        if "error" in reply[0]:
+            if reply[0]["error"][0] == "MemoryError":
                 self.close()
                 raise CellDied(self._too_much())
-            raise _raised(*answer[0]["error"])
-        return answer
+            raise _raised(*reply[0]["error"])
+        return reply
 
-    def _wait(self) -> Answer:
+    def _wait(self) -> Reply:
         stopped, watched = None, time.monotonic()
         while True:
             try:
-                answer = self._answers.get(timeout=_POLL)
+                reply = self._replies.get(timeout=_POLL)
             except queue.Empty:
                 now = time.monotonic()
                 stopped = stopped or (now if halted() is not None else None)
@@ -159,13 +159,13 @@ class Cell:
                     if self._resident() > self._base + self.budget:
                         raise CellDied(self._too_much()) from None
                 continue
-            if answer is None:
+            if reply is None:
                 code = self._child.wait()
                 raise CellDied(
                     f"the process of the model ended (exit code {code}): the model crashed, or needed more than the "
                     f"{self.budget / 2**30:.3g} GB of memory it may have"
                 )
-            return answer
+            return reply
 
     def _resident(self) -> int:
         with contextlib.suppress(psutil.Error):
@@ -197,29 +197,29 @@ class _held:
 def _environment(folder: str, kind: str) -> dict[str, str]:
     kept = dict(os.environ) if kind == "own" else {name: os.environ[name] for name in _KEPT if name in os.environ}
     paths = os.pathsep.join(os.path.abspath(path) for path in sys.path if path)
-    own = {"PYTHONPATH": paths, "PYTHONNOUSERSITE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    own |= dict.fromkeys(_THREADS, "1")
+    added = {"PYTHONPATH": paths, "PYTHONNOUSERSITE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    added |= dict.fromkeys(_THREADS, "1")
     if kind == "stripped":
-        own |= dict.fromkeys(("HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP", "MPLCONFIGDIR"), folder)
-    return kept | own
+        added |= dict.fromkeys(("HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP", "MPLCONFIGDIR"), folder)
+    return kept | added
 
 
 def _speak(
     child: "subprocess.Popen[bytes]",
     requests: "queue.SimpleQueue[tuple[dict[str, Any], Buffers] | None]",
-    answers: "queue.SimpleQueue[Answer | None]",
+    replies: "queue.SimpleQueue[Reply | None]",
 ) -> None:
-    """Write what is asked and read what is answered, so that whoever waits can give up."""
+    """Write requests and read replies, so that whoever waits can give up."""
     assert child.stdin is not None
     assert child.stdout is not None
     with contextlib.suppress(EOFError, OSError, ValueError):
         while (request := requests.get()) is not None:
             send(child.stdin, *request)
-            answers.put(receive(child.stdout))
+            replies.put(receive(child.stdout))
     with contextlib.suppress(OSError):
         child.stdin.close()
     child.stdout.close()
-    answers.put(None)
+    replies.put(None)
 
 
 def _end(child: "subprocess.Popen[bytes]", folder: str, requests: "queue.SimpleQueue[Any]", owner: int) -> None:
@@ -232,14 +232,14 @@ def _end(child: "subprocess.Popen[bytes]", folder: str, requests: "queue.SimpleQ
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _raised(names: Sequence[str], said: str, about: Sequence[str]) -> Exception:
+def _raised(names: Sequence[str], message: str, about: Sequence[str]) -> Exception:
     """Return an exception of the first common kind; nothing that the cell says is called."""
     if "NotApplicable" in names:
         return NotApplicable(about[0], about[1])
     if "ModuleNotFoundError" in names:
-        return ModuleNotFoundError(said, name=about[2])
+        return ModuleNotFoundError(message, name=about[2])
     for name in names:
         if name in _RAISED:
-            made: Exception = getattr(builtins, name)(said)
+            made: Exception = getattr(builtins, name)(message)
             return made
-    return RuntimeError(f"{names[0]}: {said}")
+    return RuntimeError(f"{names[0]}: {message}")

@@ -44,14 +44,14 @@ def receive(pipe: IO[bytes]) -> tuple[dict[str, Any], Buffers]:
 
 
 def _exactly(pipe: IO[bytes], count: int) -> bytearray:
-    found = bytearray(count)
-    view, place = memoryview(found), 0
+    data = bytearray(count)
+    view, place = memoryview(data), 0
     while place < count:
         got = pipe.readinto(view[place:])  # type: ignore[attr-defined] # pipes are raw or buffered readers
         if not got:
             raise EOFError("the other side is gone")
         place += got
-    return found
+    return data
 
 
 def pack_value(value: Any, buffers: Buffers, function: Callable[[Any], str] | None = None) -> list[Any]:
@@ -81,21 +81,21 @@ def pack_value(value: Any, buffers: Buffers, function: Callable[[Any], str] | No
     return ["a", array.dtype.str, list(array.shape)]
 
 
-def unpack_value(said: Any, buffers: Buffers, function: Callable[[str], Any] | None = None) -> Any:
+def unpack_value(packed: Any, buffers: Buffers, function: Callable[[str], Any] | None = None) -> Any:
     """Return what `pack_value` described; arrays are taken off the front of the buffers."""
-    kind = said[0]
-    if kind == "v" and (said[1] is None or isinstance(said[1], bool | int | float | str)):
-        return said[1]
+    kind = packed[0]
+    if kind == "v" and (packed[1] is None or isinstance(packed[1], bool | int | float | str)):
+        return packed[1]
     if kind == "t":
-        return tuple(unpack_value(part, buffers, function) for part in said[1])
-    if kind == "f" and function is not None and isinstance(said[1], str):
-        return function(said[1])
-    shape = tuple(int(side) for side in said[2])
+        return tuple(unpack_value(part, buffers, function) for part in packed[1])
+    if kind == "f" and function is not None and isinstance(packed[1], str):
+        return function(packed[1])
+    shape = tuple(int(side) for side in packed[2])
     if kind == "o":
-        cells = np.empty(len(said[1]), dtype=object)
-        cells[:] = [unpack_value(cell, buffers) for cell in said[1]]
+        cells = np.empty(len(packed[1]), dtype=object)
+        cells[:] = [unpack_value(cell, buffers) for cell in packed[1]]
         return cells.reshape(shape)
-    dtype = np.dtype(str(said[1]))
+    dtype = np.dtype(str(packed[1]))
     if kind != "a" or dtype.kind not in _KINDS or math.prod(shape) * dtype.itemsize != len(buffers[0]):
         raise ValueError("a message of the cell is damaged")
     return np.frombuffer(buffers.pop(0), dtype=dtype).reshape(shape)

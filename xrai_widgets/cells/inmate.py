@@ -1,4 +1,4 @@
-"""The process of a cell: it holds what it must not be trusted, and answers questions about it."""
+"""The process of a cell: it holds what must not be trusted, and replies to requests about it."""
 
 import contextlib
 import importlib
@@ -17,7 +17,7 @@ from xrai_widgets.cells.frames import Buffers, pack_value, receive, send, unpack
 from xrai_widgets.cells.plain import plainly
 
 ABILITIES = ("predict", "decide", "logits", "gradient", "embed", "fit")
-_UNFIT = 3  # exit code after an answer that memory did not suffice for
+_UNFIT = 3  # exit code after a reply that memory did not suffice for
 
 
 class Inmate:
@@ -28,9 +28,9 @@ class Inmate:
         self._count = 0
 
     def obey(self, head: Mapping[str, Any], buffers: Buffers) -> tuple[dict[str, Any], Buffers]:
-        """Do what a message says; return the answer."""
-        found: tuple[dict[str, Any], Buffers] = getattr(self, f"do_{head['op']}")(head, buffers)
-        return found
+        """Do what a message says; return the reply."""
+        reply: tuple[dict[str, Any], Buffers] = getattr(self, f"do_{head['op']}")(head, buffers)
+        return reply
 
     def do_start(self, head: Mapping[str, Any], _: Buffers) -> tuple[dict[str, Any], Buffers]:
         """Import what will be needed, then limit the memory."""
@@ -54,8 +54,13 @@ class Inmate:
             f.name: getattr(result, f.name) for f in fields(result) if f.name not in {*abilities, "model", "decode"}
         }
         codec = getattr(result.decode, "__self__", None)
-        told = {"fields": kept, "codec": codec, "kind": type(result.model).__name__, "abilities": list(abilities)}
-        return {}, [plainly(told), cloudpickle.dumps(abilities, protocol=5)]
+        description = {
+            "fields": kept,
+            "codec": codec,
+            "kind": type(result.model).__name__,
+            "abilities": list(abilities),
+        }
+        return {}, [plainly(description), cloudpickle.dumps(abilities, protocol=5)]
 
     def do_hold(self, head: Mapping[str, Any], buffers: Buffers) -> tuple[dict[str, Any], Buffers]:
         """Take functions that another cell, or the kernel, has packed."""
@@ -67,8 +72,8 @@ class Inmate:
         """Call a held function; a function that it returns is held, too."""
         if head["key"] not in self.held:
             return {"unknown": head["key"]}, []
-        args = [unpack_value(said, buffers) for said in head["args"]]
-        named = {name: unpack_value(said, buffers) for name, said in head["named"].items()}
+        args = [unpack_value(packed, buffers) for packed in head["args"]]
+        named = {name: unpack_value(packed, buffers) for name, packed in head["named"].items()}
         result = self.held[head["key"]](*args, **named)
         out: Buffers = []
         return {"value": pack_value(result, out, self._keep)}, out
@@ -91,8 +96,8 @@ class Inmate:
 
 
 def main() -> None:
-    """Answer until the kernel is gone. What the model prints goes nowhere."""
-    pipe, questions = os.fdopen(os.dup(1), "wb"), os.fdopen(os.dup(0), "rb")
+    """Reply until the kernel is gone. What the model prints goes nowhere."""
+    pipe, requests = os.fdopen(os.dup(1), "wb"), os.fdopen(os.dup(0), "rb")
     nowhere = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1):
         os.dup2(nowhere, number)
@@ -100,20 +105,20 @@ def main() -> None:
     inmate = Inmate()
     with contextlib.suppress(EOFError, BrokenPipeError):
         while True:
-            head, buffers = receive(questions)
-            if not _answer(pipe, inmate, head, buffers):
+            head, buffers = receive(requests)
+            if not _reply(pipe, inmate, head, buffers):
                 os._exit(_UNFIT)
     os._exit(0)
 
 
-def _answer(pipe: IO[bytes], inmate: Inmate, head: Mapping[str, Any], buffers: Buffers) -> bool:
+def _reply(pipe: IO[bytes], inmate: Inmate, head: Mapping[str, Any], buffers: Buffers) -> bool:
     """Return whether the process can go on."""
     try:
-        said, out = inmate.obey(head, buffers)
+        reply, out = inmate.obey(head, buffers)
     except MemoryError:
         send(pipe, {"error": ["MemoryError", "", []]})
         return False
-    except BaseException as error:  # noqa: BLE001 - whatever the model raised is told to the kernel
+    except BaseException as error:  # noqa: BLE001 - whatever the model raised is sent to the kernel
         names = [kind.__name__ for kind in type(error).__mro__]
         about = [str(getattr(error, name, "")) for name in ("reason", "instead", "name")]
         # arrays that memory did not suffice for; onnxruntime and boosting libraries say it in words
@@ -122,7 +127,7 @@ def _answer(pipe: IO[bytes], inmate: Inmate, head: Mapping[str, Any], buffers: B
             return False
         send(pipe, {"error": [names, str(error), about]})
         return True
-    send(pipe, said, out)
+    send(pipe, reply, out)
     return True
 
 

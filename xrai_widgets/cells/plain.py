@@ -48,7 +48,7 @@ def remade_category(values: Any, ordered: bool) -> Any:
 
 
 class _Plain(pickle.Pickler):
-    """Writes an index as its values: what holds them may be memory of a library that nobody should trust."""
+    """Writes an index as its values: what holds them may be memory of a library that no one should trust."""
 
     def reducer_override(self, value: Any) -> Any:
         import pandas as pd
@@ -74,19 +74,19 @@ class _Careful(pickle.Unpickler):
         names = _MODULES.get(module, ())
         pandas = module.partition(".")[0] == "pandas" and module in sys.modules
         if "." not in name and (pandas or names is None or name in names):
-            found = super().find_class(module, name)
-            if (pandas and (name in _PANDAS or _is_plain(found))) or (names is None and isinstance(found, type)):
-                return found
+            loaded = super().find_class(module, name)
+            if (pandas and (name in _PANDAS or _is_plain(loaded))) or (names is None and isinstance(loaded, type)):
+                return loaded
             if not pandas and names is not None:
-                return found
+                return loaded
         raise pickle.UnpicklingError(f"the cell may not send {module}.{name}")
 
 
-def _is_plain(found: Any) -> bool:
+def _is_plain(kind: Any) -> bool:
     """Whether it is a type of columns or of their names."""
     import pandas as pd
 
-    return isinstance(found, type) and issubclass(found, pd.api.extensions.ExtensionDtype | pd.Index)
+    return isinstance(kind, type) and issubclass(kind, pd.api.extensions.ExtensionDtype | pd.Index)
 
 
 def careful(data: bytes | bytearray) -> Any:

@@ -1,4 +1,4 @@
-"""Subjects whose model lives in a cell: every question and every refit is answered by a process of its own."""
+"""Subjects whose model lives in a cell: every query and every refit goes to a process of its own."""
 
 import collections
 import os
@@ -26,7 +26,7 @@ class Home:
     Parameters
     ----------
     packed : bytes
-        The functions, as one cell packed them for another; nobody else unpacks them.
+        The functions, as one cell packed them for another; no one else unpacks them.
     kind : str
         Of the model, for tables.
     modules, budget, environment
@@ -122,7 +122,7 @@ class Remote:
             weakref.finalize(self, _drop, weakref.ref(cell), key)
 
     def __call__(self, *args: Any, **named: Any) -> Any:
-        """Return what the function answers."""
+        """Return what the function returns."""
         cell = self._cell
         if cell is None or cell.owner != os.getpid():
             cell = self.home.living()
@@ -149,12 +149,12 @@ _dropped: "collections.deque[tuple[weakref.ref[Cell], str]]" = collections.deque
 
 
 def _drop(cell: "weakref.ref[Cell]", key: str) -> None:
-    # a finalizer runs wherever memory is short of nothing, even inside a question: it only takes a note
+    # a finalizer runs whenever memory is collected, even inside a query: it only takes a note
     _dropped.append((cell, key))
 
 
 def _tidy(cell: Cell) -> None:
-    """Let the cell forget refitted models that nobody holds any more."""
+    """Let the cell forget refitted models that are no longer used."""
     keys = []
     for _ in range(len(_dropped)):
         where, key = _dropped.popleft()
@@ -177,12 +177,12 @@ def made_in_cell(function: Callable[..., Subject], arguments: tuple[Any, ...], m
         What the cell imports before its memory is limited.
     """
     cell = Cell(modules)
-    told, packed = cell.call(function, arguments)
-    found = careful(told)
-    home = Home(bytes(packed), str(found["kind"]), modules)
+    description, packed = cell.call(function, arguments)
+    made = careful(description)
+    home = Home(bytes(packed), str(made["kind"]), modules)
     home.cell = cell
-    decode = None if found["codec"] is None else found["codec"].decode
-    return Subject(**found["fields"], decode=decode, model=Foreign(home), **_remotes(home, found["abilities"]))
+    decode = None if made["codec"] is None else made["codec"].decode
+    return Subject(**made["fields"], decode=decode, model=Foreign(home), **_remotes(home, made["abilities"]))
 
 
 def in_cell(subject: Subject, *, budget: int | None = None) -> Subject:

@@ -9,6 +9,7 @@ from xrai_widgets.core.measure import Measure
 from xrai_widgets.core.names import UNNAMED, Names
 from xrai_widgets.core.outcome import Outcome
 from xrai_widgets.core.parameter import Parameter, closest
+from xrai_widgets.core.score import Score
 from xrai_widgets.core.step import Cancelled, Step, quiet
 from xrai_widgets.core.subject import Array, Gradient, Predict, Subject
 
@@ -35,6 +36,7 @@ __all__ = [
     "Predict",
     "Range",
     "Requires",
+    "Score",
     "Section",
     "Seed",
     "Step",

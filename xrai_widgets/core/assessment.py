@@ -13,6 +13,7 @@ from xrai_widgets.core.finding import Finding
 from xrai_widgets.core.measure import Measure
 from xrai_widgets.core.missing import Missing, refusal
 from xrai_widgets.core.parameter import Parameter, check_parameters, closest, parameters_of
+from xrai_widgets.core.score import Score
 from xrai_widgets.core.subject import Subject
 
 Engine = TypeVar("Engine", bound=Callable[..., Finding])
@@ -53,6 +54,7 @@ class Assessment:
     no_controls: str = ""
     stronger: str = ""
     words: Mapping[str, str] = field(default_factory=dict)
+    score: Score | None = None
 
     @property
     def family(self) -> str:
@@ -143,6 +145,7 @@ def assessment(
     controls: Iterable[Control] | str = (),
     stronger: str = "",
     words: Mapping[str, str] | None = None,
+    score: Score | None = None,
 ) -> Callable[[Engine], Engine]:
     """Register the decorated function as an assessment; the function itself is returned unchanged.
 
@@ -170,6 +173,8 @@ def assessment(
     words : mapping of str to str
         What people call the finding's other values, its tables, their columns and what stands in a column of names:
         where nothing is said, the key with its spaces.
+    score : Score, optional
+        Which column of the table ``samples`` says how a sample fares; `joint` reads it beside those of other methods.
     """
 
     def register(engine: Engine) -> Engine:
@@ -190,6 +195,7 @@ def assessment(
             no_controls=controls if isinstance(controls, str) else "",
             stronger=stronger,
             words=dict(words or {}),
+            score=score,
         )
         check(entry)
         _registry[entry.name] = entry

@@ -37,6 +37,9 @@ def check(entry: Assessment) -> None:
     entry.check({p.name: p.default for p in entry.parameters})
     for parameter in entry.parameters:
         _check_marks(entry, parameter, known)
+    if entry.score is not None and entry.score.chosen_by not in {"", *(p.name for p in entry.parameters)}:
+        names = [p.name for p in entry.parameters]
+        raise TypeError(f"the score of {entry.name} is chosen by {entry.score.chosen_by!r}; allowed: {names}")
     for control in entry.controls:
         _check_control(entry, control)
     twice = sorted({measure.key for measure in entry.measures if measure.label} & {*entry.words})

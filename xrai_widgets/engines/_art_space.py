@@ -12,16 +12,16 @@ from xrai_widgets.engines._problem import Problem
 
 
 def classifier(problem: Problem, number: int, n_classes: int, gradient: Gradient | None) -> Any:
-    """Return an ART classifier of coordinates: it answers for the allowed sample nearest to a point."""
+    """Return an ART classifier of coordinates: it predicts for the allowed sample nearest to a point."""
     from xrai_widgets.models.art import black_box, white_box
 
     space, origin = problem.space, problem.samples[[number]]
-    width, told = problem.origins.shape[1], shown(problem.predict, problem.decide, n_classes)
+    width, model = problem.origins.shape[1], shown(problem.predict, problem.decide, n_classes)
 
     def predict(points: Array) -> Array:
         flat = np.asarray(points, dtype=np.float64).reshape(len(points), -1)
         samples = space.to_samples(flat, np.repeat(origin, len(points), axis=0))
-        return told(samples.reshape(-1, *problem.shape))
+        return model(samples.reshape(-1, *problem.shape))
 
     if gradient is None:
         return black_box(predict, (width,), n_classes, clip(problem, number))

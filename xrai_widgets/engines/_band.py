@@ -1,4 +1,4 @@
-"""A prediction and a tolerance, as a question with three answers: it stays within, rises above or falls below."""
+"""A prediction and a tolerance, as three classes: it stays within, rises above or falls below."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -82,15 +82,15 @@ class _Slopes:
         return flow
 
 
-def seen(told: Array, offsets: Array | None, owner: Array | int) -> Array:
-    """Return answers (r,) from what a model told of changes of the samples ``owner``.
+def seen(outputs: Array, offsets: Array | None, owner: Array | int) -> Array:
+    """Return labels (r,) from what a model returns for changes of the samples ``owner``.
 
     That is its classes, as they are, or with ``offsets`` (n, k) its scores.
     """
     if offsets is None:
-        return told
-    answers: Array = (told + offsets[owner]).argmax(axis=-1)
-    return answers
+        return outputs
+    labels: Array = (outputs + offsets[owner]).argmax(axis=-1)
+    return labels
 
 
 def proposed(predictions: Array, y: Array) -> tuple[float, str] | None:

@@ -1,4 +1,4 @@
-"""How far the probability of the given answer lies from how often it is right, less what chance adds to that."""
+"""How far the probability of the predicted label lies from how often it is right, less what chance adds to that."""
 
 from typing import NamedTuple
 
@@ -26,21 +26,21 @@ def calibration_error(
     seed: int,
     repeats: int = 1000,
     level: float = LEVEL,
-    answers: Array | None = None,
+    labels: Array | None = None,
 ) -> CalibrationError:
-    """Return the root of the debiased squared calibration error of the given answer over ten equally full bins.
+    """Return the root of the debiased squared calibration error of the predicted label over ten equally full bins.
 
     Parameters
     ----------
     outputs : array (n, k)
         Class probabilities.
     y : int array (n,)
-    answers : int array (n,), optional
-        What the model answers; by default the most probable classes.
+    labels : int array (n,), optional
+        What the model decides; by default the most probable classes.
 
     Notes
     -----
-    In each bin the gap is the mean probability of the answer minus the share of right answers; its square is too large
+    In each bin the gap is the mean probability of the label minus the share of right labels; its square is too large
     by the variance of that mean, which is taken off: Σ (n_b / n) (gap² − s² / n_b), s² the variance of probability
     minus rightness in the bin. Where all probabilities of a bin are equal, s² / n_b is o (1 − o) / (n_b − 1) of the
     debiased error of Kumar, Liang and Ma (2019, arXiv:1909.10155). Equal probabilities share a bin.
@@ -49,11 +49,11 @@ def calibration_error(
     whose error is the plug-in one, v̂, so with q the quantiles of what is drawn the ends are v + v̂ − q, cut at 0 and
     rooted.
     The upper end is at least what the accuracy's interval leaves between it and the mean probability: few samples that
-    are all right do not show that an answer of certainty is right for certain.
+    are all right do not show that a certain prediction is right for certain.
     """
-    answers = outputs.argmax(axis=1) if answers is None else answers
-    top = outputs[np.arange(len(outputs)), answers]
-    gap = top - (answers == y)
+    labels = outputs.argmax(axis=1) if labels is None else labels
+    top = outputs[np.arange(len(outputs)), labels]
+    gap = top - (labels == y)
     bins = _bins(top)
     parts = np.eye(bins.max() + 1)[bins]
     sums = np.hstack([parts, parts * gap[:, None], parts * np.square(gap)[:, None]])
@@ -63,7 +63,7 @@ def calibration_error(
     value, *ends = np.sqrt(np.maximum([squared, low, high], 0))
     accuracy = statistics.wilson(float((top - gap).sum()), len(gap), level)
     on_average = [abs(float(top.mean()) - end) for end in (accuracy.low, accuracy.high)]
-    if drawn.max() - drawn.min() < 1e-12:  # all answers right, or all wrong, at one probability: no draw differs
+    if drawn.max() - drawn.min() < 1e-12:  # all labels right, or all wrong, at one probability: no draw differs
         ends[0] = 0.0 if accuracy.low <= top.mean() <= accuracy.high else min(on_average)
     estimate = Estimate(float(value), min(float(ends[0]), float(value)), max(float(ends[1]), float(value), *on_average))
     return CalibrationError(estimate, squared)

@@ -41,7 +41,7 @@ def hop_skip_jump(
 ) -> Array:
     """Find near adversarial samples by asking for labels only (Chen, Jordan, Wainwright 2020, arXiv:1904.02144).
 
-    All samples go through the same iteration together, so the model is asked a few large questions instead of
+    All samples go through the same iteration together, so the model is asked a few large batches instead of
     thousands of small ones. Every sample has a random stream of its own: its result does not depend on the others.
 
     Parameters
@@ -49,8 +49,8 @@ def hop_skip_jump(
     best : Best
         Filled in place, so that what is found is kept if the attack is cancelled.
     pool, pool_classes : array (r, d), int array (r,)
-        Real samples and what the model told of them (`Problem.told`); the nearest one of another class is where the
-        search starts.
+        Real samples and what the model returns for them (`Problem.outputs`); the nearest one of another class is where
+        the search starts.
     partial : callable
         Makes the finding so far.
 
@@ -80,8 +80,8 @@ def hop_skip_jump(
         points = _jump(problem, points, owner, t, settings.evaluations(t), [streams[i] for i in owner])
     if len(owner):
         settle(problem, best, points, owner, tolerance)
-        found = np.flatnonzero(best.found)
-        settle(problem, best, best.points[found], found, _FINAL)
+        reached = np.flatnonzero(best.success)
+        settle(problem, best, best.points[reached], reached, _FINAL)
     return np.array(history).reshape(-1, len(problem.samples))
 
 
@@ -112,7 +112,7 @@ def _start(
 
     starts = []
     for propose, many in ((real, _CANDIDATES), (anywhere, settings.init_size)):
-        left = np.flatnonzero(~best.found)
+        left = np.flatnonzero(~best.success)
         group = max(1, problem.rows // many)
         for start in range(0, len(left), group):
             starts.append(_try(problem, {n: propose(n) for n in left[start : start + group]}, best))
@@ -131,8 +131,8 @@ def _try(problem: Problem, proposals: dict[int, tuple[Array, Array]], best: Best
     points, distance = settle(problem, best, points[good], owner, 1e-3)
     chosen = [np.empty(0, dtype=np.intp)]
     for number in np.unique(owner):
-        own = np.flatnonzero(owner == number)
-        chosen.append(own[_in_turn(distance[own], kinds[own])[:_STARTS]])
+        rows = np.flatnonzero(owner == number)
+        chosen.append(rows[_in_turn(distance[rows], kinds[rows])[:_STARTS]])
     keep = np.concatenate(chosen)
     return points[keep], owner[keep]
 
@@ -151,7 +151,7 @@ def _in_turn(size: Array, kinds: Array) -> Array:
 def _jump(
     problem: Problem, points: Array, owner: Array, t: int, evaluations: int, streams: list[np.random.Generator]
 ) -> Array:
-    """Estimate the boundary's normal at each point and step along it, as far as the answer stays changed."""
+    """Estimate the boundary's normal at each point and step along it, as far as the label stays changed."""
     origins = problem.origins[owner]
     change = points - origins
     distance = np.abs(change).max(axis=1) if problem.norm == "linf" else np.linalg.norm(change, axis=1)

@@ -71,13 +71,13 @@ class Blanks:
         lacking, cells = int(gone.any(axis=1).sum()), int((gone & fillable).sum())
         if not lacking:
             return []
-        said = f"{lacking} of {len(samples)} samples lack numbers: "
+        opening = f"{lacking} of {len(samples)} samples lack numbers: "
         if not cells:
-            return [f"{said}these cells stay missing, and no change touches them."]
+            return [f"{opening}these cells stay missing, and no change touches them."]
         rest = int(gone.sum()) - cells
         others = f"; the other {rest} stay missing" if rest else ""
         return [
-            f"{said}{cells} of these cells may be filled, by any number of their column's range, which counts as a "
+            f"{opening}{cells} of these cells may be filled, by any number of their column's range, which counts as a "
             f"change by the whole range whatever the number{others}."
         ]
 

@@ -1,4 +1,4 @@
-"""The question an attack asks: is this changed sample answered differently?"""
+"""What an attack asks: does this changed sample get another label?"""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,7 +22,7 @@ class Problem:
     samples : array (n, d)
         Flat originals.
     labels : int array (n,)
-        The model's answer for them: an adversarial sample is answered otherwise.
+        The model's label for each: an adversarial sample gets another one.
     numbers : int array (n,)
         Names of the samples' random streams: a sample is attacked alike whichever others are attacked with it.
     shape : tuple of int
@@ -33,7 +33,7 @@ class Problem:
     decide : callable, optional
         Says the model's classes where they are not the most probable ones.
     offsets : array (n, k), optional
-        What each sample adds to the outputs for its changes before the largest one is the answer: a `Band`.
+        What each sample adds to the outputs for its changes before the largest one decides the label: a `Band`.
     """
 
     predict: Predict
@@ -60,24 +60,24 @@ class Problem:
         ]
         return np.concatenate(parts) if parts else np.empty(0, dtype=np.intp)
 
-    def told(self, samples: Array) -> Array:
-        """Return what `seen` turns into answers: the model's classes (r,), or with ``offsets`` its outputs (r, k)."""
+    def outputs(self, samples: Array) -> Array:
+        """Return what `seen` turns into labels: the model's classes (r,), or with ``offsets`` its outputs (r, k)."""
         if self.offsets is None:
             return self.classes(samples)
         parts = [samples[start : start + self.rows] for start in range(0, max(len(samples), 1), self.rows)]
         return np.concatenate([self.predict(part.reshape(-1, *self.shape)) for part in parts])
 
-    def seen(self, told: Array, owner: Array | int) -> Array:
-        """Return the answers (r,) as those of changes of the samples ``owner``."""
-        return seen(told, self.offsets, owner)
+    def seen(self, outputs: Array, owner: Array | int) -> Array:
+        """Return the labels (r,) as those of changes of the samples ``owner``."""
+        return seen(outputs, self.offsets, owner)
 
     def adversarial(self, points: Array, owner: Array) -> Array:
-        """Return whether each point (r, D), a change of the sample number ``owner``, is answered otherwise."""
+        """Return whether each point (r, D), a change of the sample number ``owner``, gets another label."""
         verdicts = np.empty(len(points), dtype=bool)
         for start in range(0, len(points), self.rows):
             part = slice(start, start + self.rows)
             changed = self.space.to_samples(points[part], self.samples[owner[part]])
-            verdicts[part] = self.seen(self.told(changed), owner[part]) != self.labels[owner[part]]
+            verdicts[part] = self.seen(self.outputs(changed), owner[part]) != self.labels[owner[part]]
         return verdicts
 
     def distances(self, points: Array, owner: Array) -> Array:
@@ -86,7 +86,7 @@ class Problem:
         return self.space.distance(self.space.to_samples(points, originals), originals, self.norm)
 
     def pull(self, points: Array, owner: Array, tolerance: float) -> Array:
-        """Move adversarial points towards their originals, by bisection, until just before the answer changes back.
+        """Move adversarial points towards their originals, by bisection, until just before the label changes back.
 
         For ``l2`` along the straight line, for ``linf`` by shrinking the cube around the original.
         """
@@ -127,7 +127,7 @@ class Best:
         self.distance[owner[first]] = distance[first]
 
     @property
-    def found(self) -> Array:
+    def success(self) -> Array:
         """Mask of the samples for which something was found."""
         return np.isfinite(self.distance)
 
@@ -136,8 +136,10 @@ class Best:
 
         The samples (f, d) are flat, with marks where numbers are missing.
         """
-        found = self.found
-        return np.flatnonzero(attacked)[found], problem.space.to_samples(self.points[found], problem.samples[found])
+        success = self.success
+        return np.flatnonzero(attacked)[success], problem.space.to_samples(
+            self.points[success], problem.samples[success]
+        )
 
 
 def nearest(owner: Array, distance: Array) -> Array:

@@ -1,4 +1,4 @@
-"""How good is the model itself? Accuracy, ranking and calibration, before anything is said about its risks."""
+"""How good is the model itself? Accuracy, ranking and calibration, before its risks are looked at."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import numpy as np
 from xrai_widgets.core import Array, Finding
 from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.engines._calibration import calibration_error
-from xrai_widgets.engines._rare import average_precision, rare_class, recall_at_precision, said_of
+from xrai_widgets.engines._rare import average_precision, rare_class, rare_note, recall_at_precision
 from xrai_widgets.engines._statistics import Estimate
 
 _REPEATS = 300
@@ -19,7 +19,7 @@ def quality(
     task: str,
     scored: bool = True,
     seed: int = 0,
-    answers: Array | None = None,
+    labels: Array | None = None,
     classes: tuple[Any, ...] = (),
 ) -> Finding:
     """Return accuracy (Wilson), AUROC (exact; several classes: mean of one-vs-rest, bootstrap) and calibration.
@@ -32,14 +32,14 @@ def quality(
         Probabilities (or one-hot labels with ``scored=False``), or values of a regression.
     y : array (n,)
     task : {"classification", "regression"}
-    answers : int array (n,), optional
-        What the model answers; by default the most probable classes.
+    labels : int array (n,), optional
+        What the model decides; by default the most probable classes.
     classes : tuple, optional
         Their names.
 
     Notes
     -----
-    ``calibration_error`` is the root of the debiased squared calibration error of the given answer
+    ``calibration_error`` is the root of the debiased squared calibration error of the predicted label
     (`xrai_widgets.engines._calibration`): its interval holds 0 where the model is calibrated. Regression: R² and mean
     absolute error, bootstrap.
     """
@@ -52,11 +52,11 @@ def quality(
         return _finding(estimates, n)
     notes: tuple[str, ...] = ()
     others: dict[str, int] = {}
-    answers = outputs.argmax(axis=1) if answers is None else answers
-    estimates = {"accuracy": statistics.wilson(int((answers == y).sum()), n)}
+    labels = outputs.argmax(axis=1) if labels is None else labels
+    estimates = {"accuracy": statistics.wilson(int((labels == y).sum()), n)}
     if scored:
         estimates["auroc"] = _auroc(outputs, y, seed)
-        error = calibration_error(outputs, y, seed=seed, answers=answers)
+        error = calibration_error(outputs, y, seed=seed, labels=labels)
         estimates["calibration_error"] = error.estimate
         if error.squared < 0:
             notes = (
@@ -65,11 +65,11 @@ def quality(
             )
         rare = rare_class(y) if outputs.shape[1] == 2 else None
         if rare is not None:
-            found = y == rare
+            positive = y == rare
             about = {"average_precision": average_precision, "recall_at_precision": recall_at_precision}
-            estimates |= {key: measure(outputs[:, rare], found) for key, measure in about.items()}
-            others = dict.fromkeys(about, int(found.sum()))
-            notes = (*notes, said_of(found, f"class {classes[rare]!r}" if classes else f"class number {rare}"))
+            estimates |= {key: measure(outputs[:, rare], positive) for key, measure in about.items()}
+            others = dict.fromkeys(about, int(positive.sum()))
+            notes = (*notes, rare_note(positive, f"class {classes[rare]!r}" if classes else f"class number {rare}"))
     return _finding(estimates, n, notes, others)
 
 

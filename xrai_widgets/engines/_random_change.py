@@ -1,4 +1,4 @@
-"""Changes drawn at random that are no larger than given ones: what turns answers by chance?"""
+"""Changes drawn at random that are no larger than given ones: what changes predictions by chance?"""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -109,7 +109,7 @@ def turned_by_chance(
     decide: Predict | None = None,
     tolerance: float | None = None,
 ) -> Array:
-    """Return for each changed sample (m,) the share of random changes of the same size that turn its answer.
+    """Return for each changed sample (m,) the share of random changes of the same size that change its prediction.
 
     A draw that is the given change itself is not counted; where only such ones are drawn the share is NaN.
 
@@ -123,7 +123,7 @@ def turned_by_chance(
     decide : callable, optional
         Says the model's classes where they are not the most probable ones.
     tolerance : float, optional
-        Of a regression: the answer is turned where the prediction changes by more.
+        For a regression: only a change of the prediction by more than this counts.
 
     Raises
     ------
@@ -145,14 +145,14 @@ def turned_by_chance(
         before, given = samples[part], changed[part]
         largest = change.space.distance(given, before, change.norm) * (1 + 1e-6) + 1e-12
         ask = partial(labels, predict, decide) if tolerance is None else predict
-        answers = ask(before.reshape(-1, *shape))
+        predictions = ask(before.reshape(-1, *shape))
         turned, counted = np.zeros(len(before)), np.zeros(len(before))
         for _ in range(_DRAWS):
             drawn = change.draw(before, given, rng)
             other = (np.abs(drawn - given) > 1e-12).any(axis=1)
             other &= change.space.distance(drawn, before, change.norm) <= largest
             now = ask(drawn.reshape(-1, *shape))
-            turned += other & (now != answers if tolerance is None else np.abs(now - answers) > tolerance)
+            turned += other & (now != predictions if tolerance is None else np.abs(now - predictions) > tolerance)
             counted += other
         share[part] = np.where(counted > 0, turned / np.maximum(counted, 1), np.nan)
     return share
@@ -160,9 +160,9 @@ def turned_by_chance(
 
 def finding_of(estimates: Mapping[str, tuple[Estimate, int]]) -> Finding:
     """Return estimates, each with its count, as a finding; those of no sample are left out."""
-    known = {key: told for key, told in estimates.items() if told[1]}
+    measured = {key: pair for key, pair in estimates.items() if pair[1]}
     return Finding(
-        values={key: estimate.value for key, (estimate, _) in known.items()},
-        intervals={key: (estimate.low, estimate.high) for key, (estimate, _) in known.items()},
-        counts={key: count for key, (_, count) in known.items()},
+        values={key: estimate.value for key, (estimate, _) in measured.items()},
+        intervals={key: (estimate.low, estimate.high) for key, (estimate, _) in measured.items()},
+        counts={key: count for key, (_, count) in measured.items()},
     )

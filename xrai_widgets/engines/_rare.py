@@ -20,7 +20,7 @@ def rare_class(y: Array) -> int | None:
     return rare if 0 < shares[rare] < RARE else None
 
 
-def average_precision(scores: Array, found: Array) -> Estimate:
+def average_precision(scores: Array, positive: Array) -> Estimate:
     """Return the area under the precision-recall curve, as a sum over its steps.
 
     The interval is the logit interval of Boyd, Eng, Page 2013 (doi:10.1007/978-3-642-40994-3_29), by the number of
@@ -35,8 +35,8 @@ def average_precision(scores: Array, found: Array) -> Estimate:
     found : bool array (n,)
         Which samples are of the rare class.
     """
-    hits, flagged = _cuts(scores, found)
-    positives = int(found.sum())
+    hits, flagged = _cuts(scores, positive)
+    positives = int(positive.sum())
     steps = np.diff(hits, prepend=0) / positives
     area = float(np.sum(steps * hits / flagged))
     others = float(np.sum(steps * (hits - 1) / np.maximum(1, flagged - 1)))
@@ -52,15 +52,15 @@ def _ends(area: float, positives: int) -> tuple[float, float]:
     return min(low, float(expit(logit(area) - half))), max(high, float(expit(logit(area) + half)))
 
 
-def recall_at_precision(scores: Array, found: Array, precision: float = PRECISION) -> Estimate:
+def recall_at_precision(scores: Array, positive: Array, precision: float = PRECISION) -> Estimate:
     """Return the largest recall that a cut has whose precision is at least ``precision``; 0 if no cut has it.
 
     The ends take Wilson's interval of both shares at every cut: the lower end the largest lower end of recall where
     precision is surely high enough, the upper one the largest upper end where it may be. That covers 98 to 99 % where
     `average_precision` was tried: it is wide rather than wrong.
     """
-    hits, flagged = _cuts(scores, found)
-    positives = int(found.sum())
+    hits, flagged = _cuts(scores, positive)
+    positives = int(positive.sum())
     recall, held = hits / positives, hits / flagged
     (recall_low, recall_high), (held_low, held_high) = wilson_ends(hits, positives), wilson_ends(hits, flagged)
     value = float(recall[held >= precision].max(initial=0.0))
@@ -70,19 +70,19 @@ def recall_at_precision(scores: Array, found: Array, precision: float = PRECISIO
     return Estimate(value, min(value, low), max(value, high))
 
 
-def said_of(found: Array, name: str) -> str:
+def rare_note(positive: Array, name: str) -> str:
     """Return what a reader must know of the numbers of a rare class."""
-    positives, n = int(found.sum()), len(found)
-    said = f"{name} is rare, {positives} of {n} samples: accuracy and AUROC say little of how well it is found."
+    positives, n = int(positive.sum()), len(positive)
+    note = f"{name} is rare, {positives} of {n} samples: accuracy and AUROC say little of how well it is found."
     if positives >= _ENOUGH:
-        return said
-    return f"{said} {positives} are few: for a share among them within ±0.1 take {_ENOUGH} or more."
+        return note
+    return f"{note} {positives} are few: for a share among them within ±0.1 take {_ENOUGH} or more."
 
 
-def _cuts(scores: Array, found: Array) -> tuple[Array, Array]:
+def _cuts(scores: Array, positive: Array) -> tuple[Array, Array]:
     """Return hits and flagged samples at every cut that lets a positive in; equal scores are on one side of it."""
     order = np.argsort(-scores, kind="stable")
-    ranked, hits = scores[order], np.cumsum(found[order])
+    ranked, hits = scores[order], np.cumsum(positive[order])
     last = np.append(ranked[1:] != ranked[:-1], True)
     hits, flagged = hits[last], np.flatnonzero(last) + 1
     new = np.diff(hits, prepend=0) > 0

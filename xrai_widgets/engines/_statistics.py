@@ -1,4 +1,4 @@
-"""Intervals and rank statistics used by several engines. All intervals are two-sided, 95 % unless said otherwise."""
+"""Intervals and rank statistics used by several engines. Intervals are two-sided, at 95 % unless stated otherwise."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -68,7 +68,7 @@ def auc(positive: Array, negative: Array, level: float = LEVEL) -> Estimate:
     DeLong's variance (placements by mid-ranks: DeLong, DeLong, Clarke-Pearson 1988; Sun and Xu 2014) says of how many
     independent pairs the area is a share; the interval is the exact binomial one of that many. Two placements, one of 0
     and one of 1, are added to each group before the variance is taken, as Agresti and Coull (1998) do for shares: a
-    group whose samples are all placed alike is not said to vary by nothing. In simulations with 3 to 200 samples on
+    group whose samples are all placed alike is not taken to vary by nothing. In simulations with 3 to 200 samples on
     either side, tied or not, the truth lies above or below the interval in at most 4 % of draws each.
     """
     m, n = len(positive), len(negative)

@@ -20,7 +20,7 @@ from xrai_widgets.models.carried import held
 from xrai_widgets.models.codes import coded_columns
 from xrai_widgets.models.columns import aligned
 from xrai_widgets.models.constraints import read_range
-from xrai_widgets.models.decisions import own_rule
+from xrai_widgets.models.decisions import rule_of
 from xrai_widgets.models.estimator import adapt_estimator, is_detector, is_estimator
 from xrai_widgets.models.estimator_check import check_estimator
 from xrai_widgets.models.function import Call, adapt_function, adapt_table
@@ -98,7 +98,7 @@ def describe(
     fields = in_classes(adapted, looked, vectors, classes)
     asked = adapted.queryable
     steady = ask(lambda: steadiness(fields["predict"], arrays["X"]), inputs) if asked else Steadiness(0.0, 0.0, 0)
-    rule, said_of_it = ask(lambda: own_rule(decide, model, adapted, fields, arrays, inputs), inputs)
+    rule, said_of_it = ask(lambda: rule_of(decide, model, adapted, fields, arrays, inputs), inputs)
     state = adapted.state if not steady.twice else digest(model, chance=False)
     made = {
         "name": str(name) if name else _name(model),

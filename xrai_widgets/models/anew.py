@@ -30,32 +30,32 @@ def trained_anew(
     given : mapping
         ``fit``, ``sample_weight`` and ``fit_params`` of `Subject.of`.
     """
-    own, weight, params = given["fit"], given["sample_weight"], given["fit_params"]
-    names = check_training(model, X_train, weight, params, own)
-    fit = adapted.fit if own is None else training(own, model, adapted, inputs, classes, names)
-    state = state if own is None else f"{state} trained by {code_digest(own)}"
-    told = ""
+    user_fit, weight, params = given["fit"], given["sample_weight"], given["fit_params"]
+    names = check_training(model, X_train, weight, params, user_fit)
+    fit = adapted.fit if user_fit is None else training(user_fit, model, adapted, inputs, classes, names)
+    state = state if user_fit is None else f"{state} trained by {code_digest(user_fit)}"
+    training_digest = ""
     if fit is not None:
-        fit, told = routed(fit, X_train, weight, params)
-    clone = own is None and is_estimator(model)
+        fit, training_digest = routed(fit, X_train, weight, params)
+    clone = user_fit is None and is_estimator(model)
     return {
         "fit": fit,
-        "trained_with": (*(("fit",) if own is not None else ()), *names),
+        "trained_with": (*(("fit",) if user_fit is not None else ()), *names),
         "frozen": frozen_parts(model) if clone else (),
         "seeded": clone and is_seeded(model),
-        "state": f"{state} trained with {told}" if told else state,
+        "state": f"{state} trained with {training_digest}" if training_digest else state,
     }
 
 
 def frozen_parts(model: Any) -> tuple[str, ...]:
     """Return the kinds of the fitted parts that a clone keeps: frozen ones and those declared to be prefit."""
-    found = dict[str, None]()
+    kinds = dict[str, None]()
     params = {"": model} | dict(model.get_params())
     for name, part in params.items():
         if type(part).__name__ == "FrozenEstimator":
-            found[type(part.estimator).__name__] = None
+            kinds[type(part.estimator).__name__] = None
         owner, _, word = name.rpartition("__")
         if isinstance(part, str | bool) and (word, part) in _PREFIT:
             inner = params.get(f"{owner}__estimator" if owner else "estimator")
-            found[type(inner).__name__ if inner is not None else f"{owner or type(model).__name__} ({word})"] = None
-    return tuple(found)
+            kinds[type(inner).__name__ if inner is not None else f"{owner or type(model).__name__} ({word})"] = None
+    return tuple(kinds)

@@ -52,7 +52,7 @@ class BoosterFile:
         self.features: tuple[str, ...] = ()
         self.width = 0
         self.labels: tuple[Any, ...] = ()
-        self._answer: Callable[[Any], Any] | None = None
+        self._predict: Callable[[Any], Any] | None = None
         self._class: Callable[[Any], Any] | None = None
         objective = self._open()
         if objective not in (*_SHARES, *_VALUES):
@@ -69,17 +69,17 @@ class BoosterFile:
         return LIBRARIES[self.ending]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_answer": None, "_class": None}
+        return {**self.__dict__, "_predict": None, "_class": None}
 
     def __deepcopy__(self, _: Any) -> "BoosterFile":
         return self  # nothing in it can be changed
 
     def __call__(self, samples: Any) -> Array:
         """Return (n, k) probabilities, or (n,) values."""
-        if self._answer is None:
+        if self._predict is None:
             self._open()
-        assert self._answer is not None
-        out = np.asarray(self._answer(self._columns(samples)), dtype=np.float64)
+        assert self._predict is not None
+        out = np.asarray(self._predict(self._columns(samples)), dtype=np.float64)
         if self.task == "classification" and out.ndim == 1:
             return np.column_stack([1.0 - out, out])
         return out
@@ -94,7 +94,7 @@ class BoosterFile:
             self._open()
         assert self._class is not None
         places = {str(label): place for place, label in enumerate(self.labels)}
-        return np.array([places[str(said)] for said in np.ravel(self._class(self._columns(samples)))], dtype=np.int64)
+        return np.array([places[str(label)] for label in np.ravel(self._class(self._columns(samples)))], dtype=np.int64)
 
     def _columns(self, samples: Any) -> Any:
         """Return the samples with the columns that it takes, in its order."""
@@ -131,13 +131,13 @@ class BoosterFile:
         best = booster.attr("best_iteration")
         rounds = (0, int(best) + 1) if best is not None else (0, 0)
 
-        def answer(samples: Any) -> Any:
+        def predict(samples: Any) -> Any:
             _refuse_words(samples)
             numbers = np.asarray(samples, dtype=np.float64)
             names = booster.feature_names
             return booster.predict(xgboost.DMatrix(numbers, feature_names=names, nthread=1), iteration_range=rounds)
 
-        self._answer = answer
+        self._predict = predict
         return objective
 
     def _lightgbm(self) -> str:
@@ -145,30 +145,30 @@ class BoosterFile:
 
         text = self.content.decode("utf-8")
         booster = lightgbm.Booster(model_str=text)
-        said = next((line for line in text.splitlines() if line.startswith("objective=")), "objective=none")
-        own = booster.feature_name()
+        objective = next((line for line in text.splitlines() if line.startswith("objective=")), "objective=none")
+        names = booster.feature_name()
         self.width = int(booster.num_feature())
-        self.features = () if own == [f"Column_{place}" for place in range(self.width)] else tuple(map(str, own))
+        self.features = () if names == [f"Column_{place}" for place in range(self.width)] else tuple(map(str, names))
         words = booster.pandas_categorical or []
 
-        def answer(samples: Any) -> Any:
+        def predict(samples: Any) -> Any:
             asked = samples
             if isinstance(samples, pd.DataFrame):
                 asked = _as_categories(samples, words)
                 asked = asked if words else asked.to_numpy(dtype=np.float64)
             return booster.predict(asked, num_threads=1)
 
-        self._answer = answer
-        return said.partition("=")[2].split(" ")[0]
+        self._predict = predict
+        return objective.partition("=")[2].split(" ")[0]
 
     def _catboost(self) -> str:
         import catboost  # type: ignore[import-untyped]  # it has no types
 
         booster = catboost.CatBoost()
         booster.load_model(blob=self.content)
-        own = [str(name) for name in booster.feature_names_]
-        self.width = len(own)
-        self.features = () if own == [str(place) for place in range(self.width)] else tuple(own)
+        names = [str(name) for name in booster.feature_names_]
+        self.width = len(names)
+        self.features = () if names == [str(place) for place in range(self.width)] else tuple(names)
         self.labels = tuple(np.asarray(booster.classes_).tolist())
         words = booster.get_cat_feature_indices()
         shares = {"prediction_type": "Probability"} if self.labels else {}
@@ -185,7 +185,7 @@ class BoosterFile:
             pool = catboost.Pool(frame, cat_features=words or None)
             return booster.predict(pool, thread_count=1, **how)
 
-        self._answer = partial(asked, shares)
+        self._predict = partial(asked, shares)
         self._class = partial(asked, {"prediction_type": "Class"})
         return objective
 
@@ -205,6 +205,7 @@ def _as_categories(samples: pd.DataFrame, words: Sequence[Sequence[Any]]) -> pd.
             f"the booster was trained with {len(words)} columns of categories, got {len(named)} of text: {few(named)}"
         )
     changed = {
-        name: pd.Categorical(samples[name], categories=list(own)) for name, own in zip(named, words, strict=True)
+        name: pd.Categorical(samples[name], categories=list(categories))
+        for name, categories in zip(named, words, strict=True)
     }
     return samples.assign(**{str(name): column for name, column in changed.items()}) if changed else samples

@@ -23,18 +23,18 @@ def held(model: Any, inputs: Inputs) -> Inputs:
     read = {str(name) for part in text_columns(model) for name in part}
     free = [name in read for name in inputs.names]
     columns = inputs.codec.columns
-    told = [
+    entries = [
         f"{c.name} ({_kind(c)})" if c.carried else f"{c.name} (free text)"
         for c, is_free in zip(columns, free, strict=True)
         if c.carried or is_free
     ]
-    if not told:
+    if not entries:
         return inputs
     limits = tuple(
         replace(limit, immutable=limit.immutable or is_free)
         for limit, is_free in zip(inputs.constraints, free, strict=True)
     )
-    note = f"held as they are: {', '.join(told[:_FEW])}{', …' if len(told) > _FEW else ''}"
+    note = f"held as they are: {', '.join(entries[:_FEW])}{', …' if len(entries) > _FEW else ''}"
     return replace(inputs, constraints=limits, notes=(*inputs.notes, note))
 
 

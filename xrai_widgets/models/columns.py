@@ -38,43 +38,43 @@ def aligned(model: Any, inputs: Inputs, X: Any, nameless: bool) -> Inputs:
     """
     if inputs.preprocess is not None:  # what it makes of the columns, only it knows
         return inputs
-    known = _known(model)
-    if known is not None and isinstance(X, pd.DataFrame):
-        found = matched(list(X.columns), known, _goes_by_place(model))
-        if found is None:
-            called = {_letters(name): name for name in known}
-            same_columns(X.set_axis([called.get(_letters(c), c) for c in X.columns], axis=1), known, "X", _FITTED)
+    expected = _fitted_columns(model)
+    if expected is not None and isinstance(X, pd.DataFrame):
+        match = matched(list(X.columns), expected, _goes_by_place(model))
+        if match is None:
+            called = {_letters(name): name for name in expected}
+            same_columns(X.set_axis([called.get(_letters(c), c) for c in X.columns], axis=1), expected, "X", _FITTED)
         else:
-            order, note = found
-            handed = None if order == known else tuple(known)
+            order, note = match
+            handed = None if order == expected else tuple(expected)
             inputs = replace(inputs, order=tuple(order), handed=handed, notes=(*inputs.notes, *note))
     width = getattr(model, "n_features_in_", None)
     if isinstance(width, int) and width != len(inputs.names):
         raise ValueError(f"X must have {width} features, {_FITTED}, got {len(inputs.names)}")
-    if known is not None and not is_onnx(model):
-        names = tuple(map(str, known)) if nameless and not isinstance(X, pd.DataFrame) else inputs.names
+    if expected is not None and not is_onnx(model):
+        names = tuple(map(str, expected)) if nameless and not isinstance(X, pd.DataFrame) else inputs.names
         if inputs.codec is not None and not isinstance(X, pd.DataFrame):
-            return replace(inputs, order=tuple(known), names=names, bare=False, codec=inputs.codec.renamed(known))
-        return replace(inputs, order=inputs.order or tuple(known), names=names)
+            return replace(inputs, order=tuple(expected), names=names, bare=False, codec=inputs.codec.renamed(expected))
+        return replace(inputs, order=inputs.order or tuple(expected), names=names)
     text = isinstance(X, pd.DataFrame) and all(isinstance(name, str) for name in X.columns)
     bare = text and width is not None and all(not hasattr(part, "feature_names_in_") for part in parts_of(model))
     without = ("columns by their place: the model was fitted without names",) if bare else ()
     return replace(inputs, bare=inputs.bare or bare, notes=(*inputs.notes, *without))
 
 
-def matched(columns: Sequence[Any], known: Sequence[Any], by_place: bool) -> tuple[list[Any], list[str]] | None:
+def matched(columns: Sequence[Any], expected: Sequence[Any], by_place: bool) -> tuple[list[Any], list[str]] | None:
     """Return the columns in the order of the names that the model knows, and what there is to say about it.
 
     None where they do not agree.
     """
     for form in (_same, str, _underscored, _letters):
-        own = [form(name) for name in columns]
-        asked = [form(name) for name in known]
-        if len(set(own)) == len(own) and len(set(asked)) == len(asked) and set(own) == set(asked):
-            return [columns[own.index(name)] for name in asked], []
-    strange = not {_letters(name) for name in columns} & {_letters(name) for name in known}
-    if by_place and len(columns) == len(known) and strange:
-        return list(columns), [f"columns by their place: the model calls them {', '.join(map(str, known[:3]))}, …"]
+        given = [form(name) for name in columns]
+        asked = [form(name) for name in expected]
+        if len(set(given)) == len(given) and len(set(asked)) == len(asked) and set(given) == set(asked):
+            return [columns[given.index(name)] for name in asked], []
+    strange = not {_letters(name) for name in columns} & {_letters(name) for name in expected}
+    if by_place and len(columns) == len(expected) and strange:
+        return list(columns), [f"columns by their place: the model calls them {', '.join(map(str, expected[:3]))}, …"]
     return None
 
 
@@ -94,19 +94,19 @@ def _words(name: Any) -> str:
     return " ".join(map(str, name)) if isinstance(name, tuple) else str(name)
 
 
-def _known(model: Any) -> list[Any] | None:
+def _fitted_columns(model: Any) -> list[Any] | None:
     """Return the columns that a model was fitted on by name."""
     if is_onnx(model):
         names = list((model if isinstance(model, OnnxModel) else OnnxModel.of(model)).inputs)
         return names if len(names) > 1 else None
     if hasattr(model, "get_cat_feature_indices"):  # CatBoost has a word of its own, and numbers as names
-        own = list(model.feature_names_ or [])
-        return own if own and own != list(map(str, range(len(own)))) else None
+        named = list(model.feature_names_ or [])
+        return named if named and named != list(map(str, range(len(named)))) else None
     try:
-        found = model.feature_names_in_
+        names_in = model.feature_names_in_
     except AttributeError:  # fitted on an array
         return None
-    return None if found is None else list(found)
+    return None if names_in is None else list(names_in)
 
 
 def _goes_by_place(model: Any) -> bool:

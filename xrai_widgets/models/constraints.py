@@ -35,9 +35,9 @@ def changed(name: str, old: Constraint, table: Mapping[str, Any]) -> Constraint:
             raise ValueError(
                 f"the constraint of {name!r} must say {allowed}, got {field!r}{closest(str(field), FIELDS)}"
             )
-        values, told = _ALLOWED.get(field, ((), ""))
+        values, wanted = _ALLOWED.get(field, ((), ""))
         if values and (isinstance(value, bool) != (field in _YES_OR_NO) or value not in values):
-            raise ValueError(f"{field} of {name!r} must be {told}, got {value!r}")
+            raise ValueError(f"{field} of {name!r} must be {wanted}, got {value!r}")
     if not isinstance(table.get("group", ""), str):
         raise ValueError(f"group of {name!r} must be the name of a one-hot group, got {table['group']!r}")
     kind = table.get("kind", old.kind)
@@ -96,14 +96,14 @@ def problems(
     looked : iterable of int
         The columns that are checked; groups are always checked as a whole.
     """
-    found: dict[str, str] = {}
+    by_column: dict[str, str] = {}
     for column in looked:
         if constraints[column].kind == "continuous":
             continue
         for role, part in parts.items():
             wrong = part[(part[:, column] != np.rint(part[:, column])) & ~np.isnan(part[:, column]), column]
             if len(wrong):
-                found[names[column]] = (
+                by_column[names[column]] = (
                     f"{names[column]!r} can only hold whole numbers if {_ROLES[role]} do, got {wrong[0]:g}"
                 )
     groups: dict[str, list[int]] = {}
@@ -111,17 +111,19 @@ def problems(
         if constraint.group:
             groups.setdefault(constraint.group, []).append(column)
     for group, columns in groups.items():
-        said = _group_problem(group, [names[column] for column in columns], [constraints[c] for c in columns])
-        for role, part in parts.items() if not said else ():
+        problem = _group_problem(group, [names[column] for column in columns], [constraints[c] for c in columns])
+        for role, part in parts.items() if not problem else ():
             rows = part[:, columns]
             bad = np.flatnonzero(((rows != 0) & (rows != 1)).any(axis=1) | (rows.sum(axis=1) != 1))
             if len(bad):
-                told = ", ".join(f"{names[c]}={part[bad[0], c]:g}" for c in columns[:5])
-                said = f"one column of the one-hot group {group!r} must be 1 and the others 0 in each row, got {told} "
-                said += f"in {len(bad)} of {len(part)} rows of {_ROLES[role]}"
+                cells = ", ".join(f"{names[c]}={part[bad[0], c]:g}" for c in columns[:5])
+                problem = (
+                    f"one column of the one-hot group {group!r} must be 1 and the others 0 in each row, got {cells} "
+                )
+                problem += f"in {len(bad)} of {len(part)} rows of {_ROLES[role]}"
                 break
-        found |= {names[column]: said for column in columns if said}
-    return found
+        by_column |= {names[column]: problem for column in columns if problem}
+    return by_column
 
 
 def _group_problem(group: str, names: list[str], constraints: list[Constraint]) -> str:

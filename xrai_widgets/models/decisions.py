@@ -28,7 +28,7 @@ class Decision:
         Who answers, for a message.
     """
 
-    answer: Callable[[Array], Any]
+    ask: Callable[[Array], Any]
     classes: tuple[Any, ...]
     what: str = "the model"
 
@@ -36,15 +36,15 @@ class Decision:
         """Return int (n,)."""
         if not len(X):  # many models cannot be asked about nothing
             return np.empty(0, dtype=np.int64)
-        said = np.asarray(self.answer(X))
-        if said.shape not in ((len(X),), (len(X), 1)):
-            raise Refused(f"{self.what} must give one label per sample, got shape {said.shape} for {len(X)} samples")
+        given = np.asarray(self.ask(X))
+        if given.shape not in ((len(X),), (len(X), 1)):
+            raise Refused(f"{self.what} must give one label per sample, got shape {given.shape} for {len(X)} samples")
         place = {label: index for index, label in enumerate(self.classes)}
-        found = [place.get(label, -1) for label in said.ravel().tolist()]
-        if -1 in found:
-            odd = said.ravel().tolist()[found.index(-1)]
+        numbers = [place.get(label, -1) for label in given.ravel().tolist()]
+        if -1 in numbers:
+            odd = given.ravel().tolist()[numbers.index(-1)]
             raise Refused(f"{self.what} must answer with one of {list(self.classes)[:8]}, got {odd!r}")
-        return np.array(found, dtype=np.int64)
+        return np.array(numbers, dtype=np.int64)
 
 
 def check_decide(decide: Any, model: Any, adapted: Adapted) -> None:
@@ -61,7 +61,7 @@ def check_decide(decide: Any, model: Any, adapted: Adapted) -> None:
         raise ValueError("decide goes with class probabilities, and this model's outputs are its labels already")
 
 
-def own_rule(
+def rule_of(
     decide: Any,
     model: Any,
     adapted: Adapted,
@@ -90,31 +90,32 @@ def own_rule(
         for a rule that gives something else than one of the classes per sample.
     """
     check_decide(decide, model, adapted)
-    answer = adapted.decide if decide is None else Call(decide, inputs)
-    if answer is None or adapted.task != "classification" or adapted.outputs == "labels":
+    ask = adapted.decide if decide is None else Call(decide, inputs)
+    if ask is None or adapted.task != "classification" or adapted.outputs == "labels":
         return {}, ()
-    rule = Decision(answer, fields["classes"], "the model's own predict" if decide is None else "decide")
+    rule = Decision(ask, fields["classes"], "the model's own predict" if decide is None else "decide")
     parts = [part for role in ("X", "X_train") if (part := arrays.get(role)) is not None]
-    told = [(part[a : a + _AT_ONCE]) for part in parts for a in range(0, len(part), _AT_ONCE)]
-    answers = [rule(part) for part in told]
+    batches = [(part[a : a + _AT_ONCE]) for part in parts for a in range(0, len(part), _AT_ONCE)]
+    decided = [rule(part) for part in batches]
     differ = sum(
-        int((labels(fields["predict"], None, part) != own).sum()) for part, own in zip(told, answers, strict=True)
+        int((labels(fields["predict"], None, part) != of_rule).sum())
+        for part, of_rule in zip(batches, decided, strict=True)
     )
     if not differ:
         return {}, ()
     note = (
         f"answers by {'its own rule' if decide is None else 'the rule that was passed'}: it differs from the most "
-        f"probable class on {differ} of {sum(map(len, told))} samples"
+        f"probable class on {differ} of {sum(map(len, batches))} samples"
     )
-    linear = adapted.linear if adapted.linear is not None and _holds(adapted.linear, told, answers) else None
+    linear = adapted.linear if adapted.linear is not None and _holds(adapted.linear, batches, decided) else None
     return {"decide": rule, "regions": None, "linear": linear}, (note,)
 
 
-def _holds(linear: tuple[Array, Array], parts: Sequence[Array], answers: Sequence[Array]) -> bool:
+def _holds(linear: tuple[Array, Array], parts: Sequence[Array], decided: Sequence[Array]) -> bool:
     weights, bias = linear
-    for part, own in zip(parts, answers, strict=True):
+    for part, of_rule in zip(parts, decided, strict=True):
         flat = part.reshape(len(part), -1)
         whole = ~np.isnan(flat).any(axis=1)  # weights speak of numbers
-        if not np.array_equal((flat[whole] @ weights.T + bias).argmax(axis=1), own[whole]):
+        if not np.array_equal((flat[whole] @ weights.T + bias).argmax(axis=1), of_rule[whole]):
             return False
     return True

@@ -35,7 +35,7 @@ class Probabilities:
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class Labels:
     """Encoded samples → (n,) labels by the estimator's own ``predict``."""
 
     estimator: Any
@@ -120,12 +120,12 @@ class _Aligned:
     """Probabilities in the subject's class order; a class absent from the refit gets 0."""
 
     predict: Predict
-    known: tuple[Any, ...]
+    trained_classes: tuple[Any, ...]
     classes: tuple[Any, ...]
 
     def __call__(self, X: Array) -> Array:
         wide = np.zeros((len(X), len(self.classes)))
-        wide[:, [self.classes.index(label) for label in self.known]] = self.predict(X)
+        wide[:, [self.classes.index(label) for label in self.trained_classes]] = self.predict(X)
         return wide
 
 
@@ -197,12 +197,12 @@ def adapt_estimator(model: Any, inputs: Inputs, X: Array, outputs: Declared | No
         raise Refused(f"the model must know at least two classes, got only {classes}")
     fit: Callable[..., Predict] = Refit(model, inputs, classes)
     if not hasattr(model, "predict_proba") or outputs == "labels":
-        return Adapted(task, "labels", Answers(model, inputs), classes=classes, state=digest(model), fit=None, **inside)
-    inside["decide"] = Answers(model, inputs)
+        return Adapted(task, "labels", Labels(model, inputs), classes=classes, state=digest(model), fit=None, **inside)
+    inside["decide"] = Labels(model, inputs)
     if outputs == "one-vs-rest":
-        answer = Normalised(Probabilities(model, inputs))
+        predict = Normalised(Probabilities(model, inputs))
         inside["fit"] = NormalisedFit(fit)
-        return Adapted(task, "probabilities", answer, classes=classes, state=digest(model), **inside)
+        return Adapted(task, "probabilities", predict, classes=classes, state=digest(model), **inside)
     layers = layers_of(model, X[:64], inputs.to_user) if inputs.numeric else None
     return Adapted(
         task,

@@ -34,22 +34,22 @@ def check_estimator(model: Any) -> None:
 
 def text_columns(model: Any) -> list[list[Any]]:
     """Return the names of the columns that vectorizers of words read in a ColumnTransformer that reads others, too."""
-    found = []
+    groups = []
     for part in parts_of(model):
         if type(part).__name__ != "ColumnTransformer":
             continue
         used = [(step, columns) for _, step, columns in part.transformers_ if step != "drop" and np.size(columns)]
         words = [columns for step, columns in used if any(map(_is_vectorizer, parts_of(step)))]
         if 0 < len(words) < len(used):
-            found += [_names(part, columns) for columns in words]
-    return found
+            groups += [_names(part, columns) for columns in words]
+    return groups
 
 
 def _names(transformer: Any, columns: Any) -> list[Any]:
-    known = np.asarray(getattr(transformer, "feature_names_in_", []), dtype=object)
+    names_in = np.asarray(getattr(transformer, "feature_names_in_", []), dtype=object)
     if isinstance(columns, str) or (isinstance(columns, list) and all(isinstance(name, str) for name in columns)):
         return [columns] if isinstance(columns, str) else columns
-    return list(np.atleast_1d(known[columns])) if known.size else []
+    return list(np.atleast_1d(names_in[columns])) if names_in.size else []
 
 
 def _is_vectorizer(part: Any) -> bool:

@@ -23,7 +23,7 @@ from xrai_widgets.models.adapted import (
 )
 from xrai_widgets.models.inputs import Inputs
 from xrai_widgets.models.state import digest
-from xrai_widgets.models.telling import answers
+from xrai_widgets.models.telling import outputs_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +126,7 @@ def adapt_function(
         if the outputs are none of these, or do not go with ``y``.
     """
     call = Call(function, inputs)
-    out = answers(call, parts)
+    out = outputs_of(call, parts)
     rows = len(parts[0])
     if out.ndim not in (1, 2) or len(out) < rows or not out.size:
         out = out[:rows] if out.ndim else out
@@ -147,7 +147,7 @@ def adapt_function(
         require_finite(out)
         return Adapted(task, "values", Flat(call), state=state)
     if outputs is not None and outputs != "labels":
-        return _as_said(call, out, outputs, column, y, classes, state)
+        return _as_declared(call, out, outputs, column, y, classes, state)
     if not column:
         if outputs == "labels":
             raise Refused(f"labels must be one per sample, got outputs of shape {out.shape}")
@@ -174,7 +174,7 @@ def _are_logits(out: Array, y: Array, task: Task | None) -> bool:
     return not are_probabilities(out)
 
 
-def _as_said(
+def _as_declared(
     call: Call,
     out: Array,
     outputs: Declared,
@@ -206,8 +206,8 @@ def _require_rows(out: Array) -> None:
     try:
         require_probabilities(out)
     except Refused as refused:
-        said = "one-vs-rest" if ((out >= 0) & (out <= 1)).all() else "logits"
-        raise Refused(f"{refused}: pass outputs={said!r} if they are {said} outputs") from None
+        kind = "one-vs-rest" if ((out >= 0) & (out <= 1)).all() else "logits"
+        raise Refused(f"{refused}: pass outputs={kind!r} if they are {kind} outputs") from None
 
 
 def _task_of(out: Array, column: bool, y: Array) -> Task:
@@ -264,8 +264,8 @@ def adapt_table(
     if outputs == "labels":
         raise Refused("a table of outputs must hold probabilities, logits, one-vs-rest shares or values, not labels")
     single = len(inputs.names) == 1
-    told: Task | None = None if outputs is None else "regression" if outputs == "values" else "classification"
-    task = task or told or ("regression" if single and labels.are_values(y) else labels.guess_task(y))
+    declared: Task | None = None if outputs is None else "regression" if outputs == "values" else "classification"
+    task = task or declared or ("regression" if single and labels.are_values(y) else labels.guess_task(y))
     if task == "classification" and single and outputs != "logits":
         raise Refused(
             "a table of probabilities must have one column per class, got one column: pass "
@@ -273,12 +273,12 @@ def adapt_table(
         )
     if task == "regression" and not single:
         raise Refused(f"a table of predicted values must have one column, got {len(inputs.names)}")
-    answer = Itself(task, outputs)
+    predict = Itself(task, outputs)
     for role, array in arrays.items():
         if inputs.holes and (missing := int(np.isnan(array).sum())):
             raise Refused(
                 f"{role} must hold finite numbers, got {missing} NaN: without a model it is the table of outputs"
             )
         if task == "classification":
-            require_probabilities(answer(array), f"without a model {role} is the table of class probabilities: they")
-    return Adapted(task, "probabilities" if task == "classification" else "values", answer, queryable=False)
+            require_probabilities(predict(array), f"without a model {role} is the table of class probabilities: they")
+    return Adapted(task, "probabilities" if task == "classification" else "values", predict, queryable=False)

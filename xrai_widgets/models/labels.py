@@ -110,12 +110,12 @@ def encode(y: Array, classes: Sequence[Any], role: str) -> Array:
 def refuse_but_inliers_and_outliers(given: Mapping[str, Any]) -> None:
     """Say which label is which where those beside an outlier detector are not its own, 1 and -1."""
     for role, y in given.items():
-        found = [] if y is None else _sorted(set(np.asarray(y).ravel().tolist()))
-        if len(found) == 2 and not set(found) <= {1, -1}:
-            odd, usual = found[1], found[0]
+        pair = [] if y is None else _sorted(set(np.asarray(y).ravel().tolist()))
+        if len(pair) == 2 and not set(pair) <= {1, -1}:
+            odd, usual = pair[1], pair[0]
             raise ValueError(
                 f"{role} beside an outlier detector must hold 1 for inliers and -1 for outliers, as its answers do, "
-                f"got {_listed(found)}: where {odd!r} marks the outliers pass np.where({role} == {odd!r}, -1, 1), "
+                f"got {_listed(pair)}: where {odd!r} marks the outliers pass np.where({role} == {odd!r}, -1, 1), "
                 f"where {usual!r} does np.where({role} == {usual!r}, -1, 1)"
             )
 

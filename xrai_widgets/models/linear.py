@@ -48,20 +48,20 @@ def linear_of(model: Any, X: Array, inputs: Inputs) -> tuple[Array, Array] | Non
 
 def _agrees(model: Any, weights: Array, bias: Array, classes: Any, X: Array, inputs: Inputs) -> bool:
     rows = probes(X, inputs)
-    told = rows.reshape(len(rows), -1) @ weights.T + bias
-    size = 1.0 + np.abs(told).max()
+    expected = rows.reshape(len(rows), -1) @ weights.T + bias
+    size = 1.0 + np.abs(expected).max()
     if classes is None:
         values = np.asarray(model.predict(inputs.to_user(rows))).ravel()
-        return values.shape == told[:, 0].shape and bool(np.allclose(values, told[:, 0], atol=1e-6 * size))
+        return values.shape == expected[:, 0].shape and bool(np.allclose(values, expected[:, 0], atol=1e-6 * size))
     if hasattr(model, "decision_function"):
         scores = np.asarray(model.decision_function(inputs.to_user(rows)), dtype=np.float64)
         scores = np.column_stack([np.zeros(len(rows)), scores]) if scores.ndim == 1 else scores
-        if scores.shape != told.shape or not np.allclose(scores, told, atol=1e-6 * size):
+        if scores.shape != expected.shape or not np.allclose(scores, expected, atol=1e-6 * size):
             return False
-    best = np.sort(told, axis=1)
+    best = np.sort(expected, axis=1)
     clear = best[:, -1] - best[:, -2] > 1e-9 * size
-    answers = np.asarray(model.predict(inputs.to_user(rows)))
-    return bool(np.array_equal(answers[clear], np.asarray(classes)[told.argmax(axis=1)][clear]))
+    predicted = np.asarray(model.predict(inputs.to_user(rows)))
+    return bool(np.array_equal(predicted[clear], np.asarray(classes)[expected.argmax(axis=1)][clear]))
 
 
 def probes(X: Array, inputs: Inputs, seed: int = 0) -> Array:

@@ -25,7 +25,7 @@ from xrai_widgets.models.adapted import (
 from xrai_widgets.models.inputs import Inputs
 from xrai_widgets.models.onnx_session import OnnxModel, feed
 from xrai_widgets.models.state import digest
-from xrai_widgets.models.telling import answers
+from xrai_widgets.models.telling import outputs_of
 
 _ROUNDING = 1e-5
 
@@ -78,15 +78,15 @@ class Asked:
 class Highest:
     """The label of the highest score, or of a column's number, where the user names the columns."""
 
-    def __init__(self, scores: Callable[[Array], Array], known: tuple[Any, ...]) -> None:
-        self._scores, self._known = scores, known
+    def __init__(self, scores: Callable[[Array], Array], names: tuple[Any, ...]) -> None:
+        self._scores, self._names = scores, names
 
     def __call__(self, X: Array) -> Array:
         """Return (n,) labels."""
-        told = self._scores(X)
-        labelled = np.empty(len(self._known), dtype=object)
-        labelled[:] = self._known
-        return np.asarray(labelled[told if told.ndim == 1 else told.argmax(axis=1)])
+        scores = self._scores(X)
+        labelled = np.empty(len(self._names), dtype=object)
+        labelled[:] = self._names
+        return np.asarray(labelled[scores if scores.ndim == 1 else scores.argmax(axis=1)])
 
 
 def _clean(scores: Array) -> Array:
@@ -137,7 +137,7 @@ def adapt_onnx(
     for place, out in enumerate(first):
         if isinstance(out, list) and out and isinstance(out[0], dict):
             return _by_name(given, place, first, parts)
-    arrays = [answers(Asked(model, inputs, place), parts) for place in range(len(first))]
+    arrays = [outputs_of(Asked(model, inputs, place), parts) for place in range(len(first))]
     for array in arrays:
         if array.ndim < 1 or len(array) < len(parts[0]):
             raise Refused(
@@ -178,14 +178,14 @@ def _by_name(given: _Given, place: int, first: Sequence[Any], parts: Sequence[Ar
     """Adapt scores in dictionaries by label: class probabilities, else only the labels are used."""
     keys, others = tuple(first[place][0]), [p for p, a in enumerate(first) if p != place and _are_labels(as_array(a))]
     scores = Asked(given.model, given.inputs, place, keys)
-    told, asked = _clean(answers(scores, parts)), Asked(given.model, given.inputs, place, keys, "shares")
+    outputs, asked = _clean(outputs_of(scores, parts)), Asked(given.model, given.inputs, place, keys, "shares")
     rule = given.asked(others[0], "raw") if others else None
-    if given.outputs in (None, "labels") and not are_probabilities(told):
-        require_finite(told)
-        answer = rule or Highest(scores, keys)
+    if given.outputs in (None, "labels") and not are_probabilities(outputs):
+        require_finite(outputs)
+        predict = rule or Highest(scores, keys)
         note = "its outputs are scores by label, no probabilities, so labels only are judged"
-        return Adapted("classification", "labels", answer, keys, state=given.state, notes=(note,))
-    require_probabilities(told)
+        return Adapted("classification", "labels", predict, keys, state=given.state, notes=(note,))
+    require_probabilities(outputs)
     return Adapted("classification", "probabilities", asked, keys, decide=rule, state=given.state)
 
 
@@ -193,14 +193,16 @@ def _scores(given: _Given, place: int, arrays: Sequence[Array]) -> Adapted:
     scores = arrays[place]
     require_finite(scores)
     beside = next((place for place, a in enumerate(arrays) if _are_labels(a)), None)
-    said = None if beside is None else arrays[beside]
+    label_output = None if beside is None else arrays[beside]
     rule = None if beside is None else _rule(given, beside, arrays[beside])
-    known = None if said is None or given.classes is not None else _classes(scores, said, given.y)
+    classes = None if label_output is None or given.classes is not None else _classes(scores, label_output, given.y)
 
     def made(form: str, logits: str = "") -> Adapted:
         asked = given.asked(place, form)
-        own = given.asked(place, logits) if logits else None
-        return Adapted("classification", "probabilities", asked, known, logits=own, decide=rule, state=given.state)
+        raw_logits = given.asked(place, logits) if logits else None
+        return Adapted(
+            "classification", "probabilities", asked, classes, logits=raw_logits, decide=rule, state=given.state
+        )
 
     opposite = are_opposites(scores)
     if given.outputs == "logits":
@@ -218,36 +220,40 @@ def _scores(given: _Given, place: int, arrays: Sequence[Array]) -> Adapted:
             f"[{scores.sum(axis=1).min():.3g}, {scores.sum(axis=1).max():.3g}]: pass outputs='one-vs-rest' to have "
             "them divided by their sum"
         )
-    if not opposite and said is None:
+    if not opposite and label_output is None:
         return made("softmax", "logits")
-    names = tuple(given.classes) if given.classes is not None else known
+    names = tuple(given.classes) if given.classes is not None else classes
     names = names or labels.infer_classes(given.y.tolist(), scores.shape[1])
-    answer = rule or Highest(given.asked(place, "raw"), tuple(names))
+    predict = rule or Highest(given.asked(place, "raw"), tuple(names))
     what = "a pair −s, s" if opposite else "scores beside labels"
     note = f"its outputs are {what}, so labels only are judged (pass outputs='logits' if their softmax is meant)"
-    return Adapted("classification", "labels", answer, tuple(names), state=given.state, notes=(note,))
+    return Adapted("classification", "labels", predict, tuple(names), state=given.state, notes=(note,))
 
 
-def _classes(scores: Array, said: Array, y: Array) -> tuple[Any, ...]:
+def _classes(scores: Array, model_labels: Array, y: Array) -> tuple[Any, ...]:
     """Return the labels in the order of the columns, by the labels that the model itself gives."""
-    answers = said.tolist()
+    listed = model_labels.tolist()
     width = scores.shape[1]
-    seen = labels.vector(answers, "the model's answers", len(answers)).tolist()
+    seen = labels.vector(listed, "the model's answers", len(listed)).tolist()
     everything = sorted({*seen, *y.tolist()}, key=lambda label: (str(type(label)), label))
-    known = tuple(range(width)) if set(everything) <= set(range(width)) else tuple(everything)
-    if len(known) != width or not _in_order(scores, np.array([known.index(label) for label in answers])):
+    classes = tuple(range(width)) if set(everything) <= set(range(width)) else tuple(everything)
+    if len(classes) != width or not _in_order(scores, np.array([classes.index(label) for label in listed])):
         raise Refused(
             f"the model's {width} columns of scores and its own labels {everything[:8]} do not go together: pass "
             "classes=[…], the labels in the order of the columns"
         )
-    return known
+    return classes
 
 
-def _rule(given: _Given, place: int, said: Array) -> Asked | Highest:
+def _rule(given: _Given, place: int, model_labels: Array) -> Asked | Highest:
     """Return the labels that the model itself gives; as the user calls them, if they are numbers of the columns."""
     asked = given.asked(place, "raw")
     names = None if given.classes is None else tuple(given.classes)
-    if names is None or set(said.tolist()) <= set(names) or not set(said.tolist()) <= set(range(len(names))):
+    if (
+        names is None
+        or set(model_labels.tolist()) <= set(names)
+        or not set(model_labels.tolist()) <= set(range(len(names)))
+    ):
         return asked
     return Highest(asked, names)
 
@@ -277,9 +283,9 @@ def _column(given: _Given, place: int, out: Array) -> Adapted:
         return Adapted("classification", "labels", given.asked(place, "raw"), state=state)
     require_finite(out)
     fractions = not np.equal(np.mod(out, 1), 0).all()
-    said: Task | None = None if outputs is None else "regression" if outputs == "values" else "classification"
-    told = task or said or ("regression" if fractions and labels.are_values(y) else labels.guess_task(y))
-    if told == "regression":
+    declared: Task | None = None if outputs is None else "regression" if outputs == "values" else "classification"
+    task_ = task or declared or ("regression" if fractions and labels.are_values(y) else labels.guess_task(y))
+    if task_ == "regression":
         return Adapted("regression", "values", given.asked(place, "values"), state=state)
     two = set(y.tolist()) <= {0, 1} or (given.classes is not None and len(given.classes) == 2)
     if outputs == "logits" and two:

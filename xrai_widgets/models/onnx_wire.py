@@ -52,18 +52,18 @@ def check_onnx(content: bytes) -> None:
         if depth > _DEEPEST:
             raise ValueError(f"its graphs must be nested at most {_DEEPEST} deep")
         inner = _INSIDE.get(kind, {})
-        found = list(fields(message))
-        for number, wire, value in found:
+        message_fields = list(fields(message))
+        for number, wire, value in message_fields:
             if number in inner:
                 if wire != 2 or not isinstance(value, bytes):
                     raise ValueError(_DAMAGED)
                 todo.append((inner[number], value, depth + 1))
         if kind == "tensor":
-            _check_tensor(found, shapes)
+            _check_tensor(message_fields, shapes)
         elif kind == "sparse":
-            _check_size(_integers(found, 3), "a sparse tensor")
+            _check_size(_integers(message_fields, 3), "a sparse tensor")
         elif kind == "node":
-            asked += _shaped_by(found, shapes)
+            asked += _shaped_by(message_fields, shapes)
     for operator, name in asked:
         if shapes.get(name, 0) > _MOST_CELLS:
             raise ValueError(_too_large(operator.decode("ascii"), shapes[name]))
@@ -116,34 +116,36 @@ def _varint(message: bytes, place: int) -> tuple[int, int]:
         shift += 7
 
 
-def _check_tensor(found: list[Field], shapes: dict[bytes, int]) -> None:
-    for number, _, value in found:
+def _check_tensor(message_fields: list[Field], shapes: dict[bytes, int]) -> None:
+    for number, _, value in message_fields:
         if number == 13 or (number == 14 and value != 0):  # external_data; data_location
             raise ValueError("it keeps weights in other files: save it with all weights inside (external data off)")
-    _check_size(_integers(found, 1), "a tensor")
-    name = next((value for number, _, value in found if number == 8 and isinstance(value, bytes)), b"")
-    size = _product(found)
+    _check_size(_integers(message_fields, 1), "a tensor")
+    name = next((value for number, _, value in message_fields if number == 8 and isinstance(value, bytes)), b"")
+    size = _product(message_fields)
     if size is not None:
         shapes[name] = max(size, shapes.get(name, 0))
 
 
-def _product(found: list[Field]) -> int | None:
+def _product(message_fields: list[Field]) -> int | None:
     """Return the product of the whole numbers of a short tensor of int64: the cells of what has this shape."""
-    kind = next((value for number, _, value in found if number == 2), None)
-    raw = next((value for number, _, value in found if number == 9 and isinstance(value, bytes)), b"")
+    kind = next((value for number, _, value in message_fields if number == 2), None)
+    raw = next((value for number, _, value in message_fields if number == 9 and isinstance(value, bytes)), b"")
     if kind != 7 or len(raw) > 1024:
         return None
-    numbers = np.frombuffer(raw, "<i8").tolist() if raw and len(raw) % 8 == 0 else _integers(found, 7)
+    numbers = np.frombuffer(raw, "<i8").tolist() if raw and len(raw) % 8 == 0 else _integers(message_fields, 7)
     return math.prod(max(number, 1) for number in numbers) if len(numbers) <= 64 else None
 
 
-def _shaped_by(found: list[Field], shapes: dict[bytes, int]) -> list[tuple[bytes, bytes]]:
+def _shaped_by(message_fields: list[Field], shapes: dict[bytes, int]) -> list[tuple[bytes, bytes]]:
     """Return the inputs that say how large a node's output is; note the name of a constant."""
-    operator = next((value for number, _, value in found if number == 4), b"")
-    inputs = [value for number, _, value in found if number == 1 and isinstance(value, bytes)]
-    attributes = [list(fields(value)) for number, _, value in found if number == 5 and isinstance(value, bytes)]
+    operator = next((value for number, _, value in message_fields if number == 4), b"")
+    inputs = [value for number, _, value in message_fields if number == 1 and isinstance(value, bytes)]
+    attributes = [
+        list(fields(value)) for number, _, value in message_fields if number == 5 and isinstance(value, bytes)
+    ]
     if operator == b"Constant":
-        outputs = [value for number, _, value in found if number == 2 and isinstance(value, bytes)]
+        outputs = [value for number, _, value in message_fields if number == 2 and isinstance(value, bytes)]
         for attribute in attributes:
             tensors = [
                 list(fields(value)) for number, _, value in attribute if number == 5 and isinstance(value, bytes)
@@ -159,20 +161,20 @@ def _shaped_by(found: list[Field], shapes: dict[bytes, int]) -> list[tuple[bytes
     return [(operator, inputs[place])] if 0 <= place < len(inputs) and isinstance(operator, bytes) else []
 
 
-def _integers(found: list[Field], number: int) -> list[int]:
+def _integers(message_fields: list[Field], number: int) -> list[int]:
     """Return a list of whole numbers, packed or one by one."""
-    said: list[int] = []
-    for other, wire, value in found:
+    integers: list[int] = []
+    for other, wire, value in message_fields:
         if other != number:
             continue
         if wire == 0 and isinstance(value, int):
-            said.append(value)
+            integers.append(value)
         elif wire == 2 and isinstance(value, bytes):
             place = 0
             while place < len(value):
                 one, place = _varint(value, place)
-                said.append(one)
-    return [one - 2**64 if one >= 2**63 else one for one in said]
+                integers.append(one)
+    return [one - 2**64 if one >= 2**63 else one for one in integers]
 
 
 def _check_size(dims: list[int], what: str) -> None:

@@ -56,24 +56,24 @@ class Routed:
     def _places(self, X: Array, rows: Array | None) -> Array:
         if rows is not None:
             rows = np.asarray(rows, dtype=np.int64)
-            known = (rows >= 0) & (rows < len(self.X_train))
-            if np.array_equal(X[known], self.X_train[rows[known]], equal_nan=True) and (known | (rows == -1)).all():
+            inside = (rows >= 0) & (rows < len(self.X_train))
+            if np.array_equal(X[inside], self.X_train[rows[inside]], equal_nan=True) and (inside | (rows == -1)).all():
                 return rows
         return same_rows(X, self.X_train)
 
 
 def same_rows(X: Array, among: Array) -> Array:
     """Return the place of an equal row for each row of X, −1 where there is none; equal rows take theirs in turn."""
-    known: dict[bytes, list[int]] = {}
+    places_of: dict[bytes, list[int]] = {}
     for place, row in enumerate(np.ascontiguousarray(among)):
-        known.setdefault(row.tobytes(), []).append(place)
+        places_of.setdefault(row.tobytes(), []).append(place)
     taken: dict[bytes, int] = {}
-    found = np.full(len(X), -1)
+    matching = np.full(len(X), -1)
     for number, row in enumerate(np.ascontiguousarray(X)):
-        if places := known.get(key := row.tobytes()):
-            found[number] = places[taken.get(key, 0) % len(places)]
+        if places := places_of.get(key := row.tobytes()):
+            matching[number] = places[taken.get(key, 0) % len(places)]
             taken[key] = taken.get(key, 0) + 1
-    return found
+    return matching
 
 
 def _taken(name: str, values: Any, places: Array) -> Any:
@@ -112,12 +112,12 @@ def routed(
         if name.endswith(WEIGHT):
             by_row[name] = weights(by_row[name], len(X_train), name)
     whole = {name: value for name, value in params.items() if name not in by_row}
-    told = _plain({WEIGHT: weight, "": params})
-    return Routed(fit, X_train, weight, by_row, whole), digest(told) or code_digest(told)
+    summary = _plain({WEIGHT: weight, "": params})
+    return Routed(fit, X_train, weight, by_row, whole), digest(summary) or code_digest(summary)
 
 
 def check_training(
-    model: Any, X_train: Any, sample_weight: Any, fit_params: Any, own: Callable[..., Any] | None
+    model: Any, X_train: Any, sample_weight: Any, fit_params: Any, user_fit: Callable[..., Any] | None
 ) -> tuple[str, ...]:
     """Return the names of what the training was given; refuse what it could not have been.
 
@@ -137,9 +137,9 @@ def check_training(
         raise ValueError(f"{WEIGHT} must be given once, got it as {WEIGHT}= and in fit_params")
     if X_train is None:
         raise ValueError(f"{names[0]} is of the training samples: pass X_train= and y_train=, too")
-    if own is None and not hasattr(model, "fit"):
+    if user_fit is None and not hasattr(model, "fit"):
         raise ValueError(f"{names[0]} needs fit: a {type(model).__name__} cannot be trained anew without fit=")
-    if own is None:
+    if user_fit is None:
         for name in names:
             _check_taken(model, name)
     return names
@@ -156,9 +156,9 @@ def _check_taken(model: Any, name: str) -> None:
         model, name = steps[step], rest
     if isinstance(model, str) or not hasattr(model, "fit"):
         return
-    known = inspect.signature(model.fit).parameters
-    if name not in known and all(p.kind is not p.VAR_KEYWORD for p in known.values()):
-        allowed = ", ".join(list(known)[2:]) or "nothing besides X and y"
+    taken = inspect.signature(model.fit).parameters
+    if name not in taken and all(p.kind is not p.VAR_KEYWORD for p in taken.values()):
+        allowed = ", ".join(list(taken)[2:]) or "nothing besides X and y"
         raise ValueError(f"fit of {type(model).__name__} takes {allowed}, got {name!r}")
 
 
@@ -178,8 +178,8 @@ def weights(given: Any, rows: int, name: str = WEIGHT) -> Array:
         raise ValueError(f"{name} must hold one weight per row of X_train, {rows}, got shape {array.shape}")
     if not np.isfinite(array).all() or (array < 0).any() or not (array > 0).any():
         wrong = array[~np.isfinite(array) | (array < 0)]
-        said = f"{len(wrong)} others, such as {wrong[0]:g}" if len(wrong) else "zeros only"
-        raise ValueError(f"{name} must be finite numbers ≥ 0, not all of them 0, got {said}")
+        odd = f"{len(wrong)} others, such as {wrong[0]:g}" if len(wrong) else "zeros only"
+        raise ValueError(f"{name} must be finite numbers ≥ 0, not all of them 0, got {odd}")
     array.setflags(write=False)
     return array
 

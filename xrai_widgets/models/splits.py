@@ -23,14 +23,14 @@ def thresholds_of(model: Any, X: Array, inputs: Inputs) -> tuple[Array, ...] | N
     """
     steps = list(model.steps) if hasattr(model, "steps") else [("model", model)]
     before, final = [step for _, step in steps[:-1]], steps[-1][1]
-    own = getattr(final, "_preprocessor", None)  # HistGradientBoosting puts categories first
-    found = list(_splits(final))
-    if not found:
+    encoder = getattr(final, "_preprocessor", None)  # HistGradientBoosting puts categories first
+    splits = list(_splits(final))
+    if not splits:
         return None
-    source = sources(before if own is None else [*before, own], X, inputs)
+    source = sources(before if encoder is None else [*before, encoder], X, inputs)
     if source is None:
         return None
-    place, value = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    place, value = (np.concatenate(parts) for parts in zip(*splits, strict=True))
     if len(place) and place.max() >= len(source.column):
         return None
     column, slope, offset = source.column[place], source.slope[place], source.offset[place]
@@ -78,11 +78,13 @@ def _of_xgboost(model: Any) -> Splits:
 
 def _of_lightgbm(model: Any) -> Splits:
     for tree in model.booster_.model_to_string().split("\nTree=")[1:]:
-        said = dict(re.findall(r"^(split_feature|threshold|decision_type)=(.*)$", tree, re.MULTILINE))
-        if said.get("split_feature"):
-            feature, kind = (np.array(said[name].split(), dtype=np.intp) for name in ("split_feature", "decision_type"))
+        lists = dict(re.findall(r"^(split_feature|threshold|decision_type)=(.*)$", tree, re.MULTILINE))
+        if lists.get("split_feature"):
+            feature, kind = (
+                np.array(lists[name].split(), dtype=np.intp) for name in ("split_feature", "decision_type")
+            )
             number = kind % 2 == 0  # odd: a set of categories
-            yield feature[number], np.array(said["threshold"].split(), dtype=np.float64)[number]
+            yield feature[number], np.array(lists["threshold"].split(), dtype=np.float64)[number]
 
 
 def _hold(model: Any, thresholds: tuple[Array, ...], X: Array, inputs: Inputs) -> bool:

@@ -98,10 +98,10 @@ def _feed_object(sha: _Digest, value: Any, depth: int) -> None:
     kind = type(value)
     if is_keras(value):
         try:
-            told = keras_state(value)
+            parts = keras_state(value)
         except Exception as error:
             raise Unreadable(str(error)) from error
-        _feed(sha, [f"{kind.__module__}.{kind.__qualname__}", *told], depth + 1)
+        _feed(sha, [f"{kind.__module__}.{kind.__qualname__}", *parts], depth + 1)
         return
     if hasattr(value, "state_dict"):  # torch: the tensors, not the module's private attributes
         try:

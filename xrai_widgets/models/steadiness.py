@@ -37,12 +37,12 @@ class Steadiness:
     @property
     def notes(self) -> tuple[str, ...]:
         """What the reader must know."""
-        said = []
+        notes = []
         if self.twice:
-            said.append(f"the same rows get different answers: they differ by up to {self.twice:.3g}")
+            notes.append(f"the same rows get different answers: they differ by up to {self.twice:.3g}")
         elif self.alone:
-            said.append(f"a row gets another answer alone than among others: they differ by up to {self.alone:.3g}")
-        return tuple(said)
+            notes.append(f"a row gets another answer alone than among others: they differ by up to {self.alone:.3g}")
+        return tuple(notes)
 
 
 def steadiness(predict: Predict, X: Array) -> Steadiness:

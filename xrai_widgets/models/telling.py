@@ -51,7 +51,7 @@ def _few(part: Array) -> Array:
     return taken
 
 
-def answers(ask: Callable[[Array], Array], parts: Sequence[Array]) -> Array:
+def outputs_of(ask: Callable[[Array], Array], parts: Sequence[Array]) -> Array:
     """Return the answers for all parts, one below the other.
 
     For changed samples, the last part, a model may have no answer: a category that its encoder does not know. Then
@@ -60,12 +60,12 @@ def answers(ask: Callable[[Array], Array], parts: Sequence[Array]) -> Array:
     first = ask(parts[0])
     if first.ndim < 1 or len(first) != len(parts[0]) or not first.size:
         return first  # what is wrong with the shape is said by whoever reads it
-    found = [first, *(ask(part) for part in parts[1:-1])]
+    outputs = [first, *(ask(part) for part in parts[1:-1])]
     try:
         last = ask(parts[-1])
     except Exception:  # noqa: BLE001 - the user's model: it may raise anything
         last = first[:0]
     if last.ndim < 1 or len(last) != len(parts[-1]) or (last.dtype.kind in "fc" and not np.isfinite(last).all()):
         last = first[:0]
-    same = [part for part in (*found, last) if part.shape[1:] == first.shape[1:]]
+    same = [part for part in (*outputs, last) if part.shape[1:] == first.shape[1:]]
     return np.concatenate(same)

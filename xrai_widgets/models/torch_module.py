@@ -24,7 +24,7 @@ from xrai_widgets.models.derivatives import gradient_if_any
 from xrai_widgets.models.inputs import Inputs
 from xrai_widgets.models.number_types import as_type
 from xrai_widgets.models.state import digest
-from xrai_widgets.models.telling import answers
+from xrai_widgets.models.telling import outputs_of
 from xrai_widgets.models.torch_script import frozen, packed, unpacked
 
 _BATCH = 512
@@ -58,8 +58,8 @@ class TorchModel:
         self._inputs = inputs
         first = next(iter(self._module.parameters()), None)
         self._device = first.device if first is not None else "cpu"
-        self._own: Any = None if first is None else first.dtype
-        self.dtype: Any = self._own
+        self._native: Any = None if first is None else first.dtype
+        self.dtype: Any = self._native
         self.single = False
         self.form = "logits"
 
@@ -101,10 +101,12 @@ class TorchModel:
 
         given = getattr(torch, str(np.asarray(self._inputs.to_user(rows)).dtype), None)
         fractions = given is None or given.is_floating_point
-        own = [dtype for dtype in ((self._own, given) if fractions else (given, self._own)) if dtype is not None]
+        native = [
+            dtype for dtype in ((self._native, given) if fractions else (given, self._native)) if dtype is not None
+        ]
         whole = [torch.int64] if bool((rows == np.rint(rows)).all()) else []
         tried: Exception | None = None
-        for dtype in dict.fromkeys([*own, torch.float32, torch.float64, *whole]):
+        for dtype in dict.fromkeys([*native, torch.float32, torch.float64, *whole]):
             self.dtype = dtype
             try:
                 self.raw(rows)
@@ -123,12 +125,12 @@ class TorchModel:
         name = str(self.dtype).removeprefix("torch.")
         return np.dtype("float32" if name == "bfloat16" else name)
 
-    def probe(self, parts: Sequence[Array], said: Declared | None = None) -> int:
+    def probe(self, parts: Sequence[Array], declared: Declared | None = None) -> int:
         """Look at the outputs for many samples: one column or several, logits or probabilities. Return k."""
         import torch
 
         self.settle(parts[0][:2])
-        out, rows = answers(self.raw, parts), len(parts[0])
+        out, rows = outputs_of(self.raw, parts), len(parts[0])
         if out.ndim not in (1, 2) or len(out) < rows:
             out = out[:rows] if out.ndim else out
             raise Refused(
@@ -140,16 +142,16 @@ class TorchModel:
         # a sigmoid may stand in `forward`, or a hidden layer be the last one named: only the outputs tell
         shares = bool(((out >= 0) & (out <= 1)).all())
         squashed = shares if self.single else are_probabilities(out)
-        self.form = said if said in _FORMS else "probabilities" if squashed else "logits"
-        if said == "one-vs-rest" and self.single:
+        self.form = declared if declared in _FORMS else "probabilities" if squashed else "logits"
+        if declared == "one-vs-rest" and self.single:
             raise Refused(f"one-vs-rest outputs must be (n, k), got shape {out.shape}")
-        if (said == "one-vs-rest" and not shares) or (said == "probabilities" and not squashed):
+        if (declared == "one-vs-rest" and not shares) or (declared == "probabilities" and not squashed):
             raise Refused(
-                f"the module's outputs were said to be {said}, but lie in [{out.min():.3g}, {out.max():.3g}]"
+                f"the module's outputs were said to be {declared}, but lie in [{out.min():.3g}, {out.max():.3g}]"
                 + ("" if self.single else f" with row sums in [{out.sum(1).min():.3g}, {out.sum(1).max():.3g}]")
             )
         last = [layer for layer in self._module.modules() if not list(layer.children())]
-        if said is None and shares and not squashed and isinstance(last[-1], torch.nn.Sigmoid):
+        if declared is None and shares and not squashed and isinstance(last[-1], torch.nn.Sigmoid):
             raise Refused(
                 f"multi-label and multi-output models are not supported: the module ends in {out.shape[1]} separate "
                 "sigmoids; allowed: one label per sample (a softmax, or no activation, at the end); pass "
@@ -230,8 +232,8 @@ class TorchModel:
     def _last_linear(self) -> Any:
         import torch
 
-        found = [layer for layer in self._module.modules() if isinstance(layer, torch.nn.Linear)]
-        return found[-1] if found else None
+        layers = [layer for layer in self._module.modules() if isinstance(layer, torch.nn.Linear)]
+        return layers[-1] if layers else None
 
     def _tensor(self, X: Array) -> Any:
         import torch
@@ -280,8 +282,8 @@ def adapt_torch(
         raise Refused("a torch module gives numbers; for labels pass a function, got outputs='labels'")
     model = TorchModel(module, inputs)
     k = model.probe(parts, outputs)
-    told: Task | None = None if outputs is None else "regression" if outputs == "values" else "classification"
-    task = task or told or ("regression" if model.single and labels.are_values(y) else labels.guess_task(y))
+    declared: Task | None = None if outputs is None else "regression" if outputs == "values" else "classification"
+    task = task or declared or ("regression" if model.single and labels.are_values(y) else labels.guess_task(y))
     if task == "regression":
         if not model.single:
             raise Refused(f"multi-output models are not supported: the module gives {k} outputs; allowed: one")

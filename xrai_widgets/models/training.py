@@ -71,9 +71,9 @@ class Training:
         named = {**more, **fit_params, **({"seed": seed} if self.by_name else {})}
         with _ONE_AT_A_TIME:
             trained = self.function(samples, target, *(() if self.by_name else (seed,)), **named)
-        return self._answer(trained, X)
+        return self._adapted(trained, X)
 
-    def _answer(self, trained: Any, X: Array) -> Predict:
+    def _adapted(self, trained: Any, X: Array) -> Predict:
         if is_torch_module(trained):
             model = TorchModel(trained, self.inputs)
             if self.ends is not None and type(trained) is self.ends[0]:
@@ -96,12 +96,12 @@ class Training:
 class _Checked:
     """Answers whose shape is that of the subject's."""
 
-    answer: Callable[[Array], Array]
+    ask: Callable[[Array], Array]
     k: int
 
     def __call__(self, X: Array) -> Array:
         """Return (n, k), or (n,) in regression."""
-        out = np.asarray(self.answer(X), dtype=np.float64)
+        out = np.asarray(self.ask(X), dtype=np.float64)
         wanted = (len(X), self.k) if self.k else (len(X),)
         if out.shape != wanted:
             raise ValueError(f"the model that fit returned must answer in shape {wanted}, got {out.shape}")
@@ -131,12 +131,12 @@ def training(
         raise ValueError("fit needs a model: without one, X is the table of its outputs")
     if not callable(function) or isinstance(function, type):
         raise TypeError(f"{_WANTED}, got {function!r}")
-    own = getattr(adapted.predict, "__self__", None)
+    torch_model = getattr(adapted.predict, "__self__", None)
     read = _by_name(function, given), _takes(function)
-    if not isinstance(own, TorchModel):
+    if not isinstance(torch_model, TorchModel):
         return Training(function, inputs, classes, *read)
-    ends = (type(model), own.single, own.form, own.dtype)
-    return Training(function, inputs, classes, *read, own.numpy_type, ends)
+    ends = (type(model), torch_model.single, torch_model.form, torch_model.dtype)
+    return Training(function, inputs, classes, *read, torch_model.numpy_type, ends)
 
 
 def _by_name(function: Callable[..., Any], given: tuple[str, ...]) -> bool:

@@ -27,11 +27,11 @@ class FlatForest:
         counts = [tree.node_count for tree in trees]
         offsets = np.cumsum([0, *counts])
         shift = np.repeat(offsets[:-1], counts)
-        own = np.arange(offsets[-1])
+        itself = np.arange(offsets[-1])
         leaf = np.concatenate([tree.children_left for tree in trees]) < 0
         self._roots = offsets[:-1]
-        self._left = np.where(leaf, own, np.concatenate([tree.children_left for tree in trees]) + shift)
-        self._right = np.where(leaf, own, np.concatenate([tree.children_right for tree in trees]) + shift)
+        self._left = np.where(leaf, itself, np.concatenate([tree.children_left for tree in trees]) + shift)
+        self._right = np.where(leaf, itself, np.concatenate([tree.children_right for tree in trees]) + shift)
         self._feature = np.maximum(np.concatenate([tree.feature for tree in trees]), 0)
         self._threshold = np.concatenate([tree.threshold for tree in trees])
         self._value = np.concatenate([tree.value[:, 0, :] for tree in trees])
@@ -114,8 +114,8 @@ def leaf_boxes(estimator: Any, X: Array, inputs: Inputs) -> Array | None:
         corners.append(np.where(boxes[2] > 0, np.nan, corners[0]))
     else:
         boxes = boxes[:2]
-    told = tree.value[leaves[held], 0, 0] if values else tree.value[leaves[held], 0]
+    expected = tree.value[leaves[held], 0, 0] if values else tree.value[leaves[held], 0]
     ask = estimator.predict if values else estimator.predict_proba
-    answers = [ask(inputs.to_user(corner.reshape(-1, *X.shape[1:]))) for corner in corners]
-    near = 1e-9 * max(1.0, float(np.abs(told).max())) if values else 1e-9
-    return boxes if all(np.allclose(answer, told, rtol=0, atol=near) for answer in answers) else None
+    outputs = [ask(inputs.to_user(corner.reshape(-1, *X.shape[1:]))) for corner in corners]
+    near = 1e-9 * max(1.0, float(np.abs(expected).max())) if values else 1e-9
+    return boxes if all(np.allclose(output, expected, rtol=0, atol=near) for output in outputs) else None

@@ -86,12 +86,12 @@ class Report:
     @property
     def recommendations(self) -> list[Recommendation]:
         """What to do about everything that failed or straddles, the failures first."""
-        found = []
+        advice = []
         for outcome, verdict in zip(self.outcomes, self.verdicts, strict=True):
             entry = entry_of(outcome)
             if verdict.status in ("fail", "warn") and entry is not None:
-                found.append(Recommendation(outcome.assessment, verdict.status, entry.section("Recommendations")))
-        return sorted(found, key=lambda item: WORST_FIRST.index(item.status))
+                advice.append(Recommendation(outcome.assessment, verdict.status, entry.section("Recommendations")))
+        return sorted(advice, key=lambda item: WORST_FIRST.index(item.status))
 
     @property
     def failed(self) -> bool:

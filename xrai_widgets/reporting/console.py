@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from xrai_widgets.results import words
 from xrai_widgets.results.combined import Combined
 from xrai_widgets.results.compare import Row
-from xrai_widgets.results.html import said_of_waiver
+from xrai_widgets.results.html import waiver_sentence
 from xrai_widgets.results.policy import Check, Verdict
 from xrai_widgets.results.verdict_words import doubt
 
@@ -41,40 +41,40 @@ def compared_cells(row: Row) -> list[str]:
     """Return one cell per subject: its number with the interval, and the difference from the first subject's."""
     cells = []
     for check, apart, reading in zip(row.checks, row.differences, row.readings, strict=True):
-        told = "–" if check is None else f"{words.number(check.value)} {plain(words.interval(check.low, check.high))}"
+        text = "–" if check is None else f"{words.number(check.value)} {plain(words.interval(check.low, check.high))}"
         if apart is not None:
             sign, by = "+" if apart.value > 0 else "", f"{apart.pairs} pairs" if apart.pairs else "unpaired"
             between = plain(words.interval(apart.low, apart.high))
-            told += f"\n{sign}{words.number(apart.value)} {between}: {reading} ({by})"
-        cells.append(told)
+            text += f"\n{sign}{words.number(apart.value)} {between}: {reading} ({by})"
+        cells.append(text)
     return cells
 
 
 def waiver_lines(verdict: Verdict, assessment: str = "") -> list[str]:
     """Return a sentence for each waiver."""
     noted = [check for check in verdict.checks if check.waiver is not None]
-    return [f"{words.label(check.key, assessment)}: {plain(said_of_waiver(check))}" for check in noted]
+    return [f"{words.label(check.key, assessment)}: {plain(waiver_sentence(check))}" for check in noted]
 
 
 def doubt_lines(verdict: Verdict, assessment: str = "") -> list[str]:
     """Return a sentence for each value that is a bound or that is not judged although it has a threshold."""
     doubts = {check.key: doubt(check) for check in verdict.checks if doubt(check)}
     doubts |= {key: f"Not judged: {verdict.unjudged[key]}." for key in verdict.missing}
-    return [f"{words.label(key, assessment)}: {plain(said)}" for key, said in doubts.items()]
+    return [f"{words.label(key, assessment)}: {plain(reason)}" for key, reason in doubts.items()]
 
 
 def reading_lines(readings: Sequence[tuple[Combined, Check]]) -> list[str]:
     """Return a sentence for what several searches say together."""
-    found = []
+    lines = []
     for reading, check in readings:
         numbers = f"{words.number(check.value)} {plain(words.interval(check.low, check.high))}, n = {check.count}"
         by = ", ".join(f"{method} for {count}" for method, count in reading.counted.items())
         name = words.label(check.key, reading.assessment)
-        told = f"{name} {numbers}, at ε = {reading.epsilon:g}; nearest by {plain(by) or 'none'}"
+        text = f"{name} {numbers}, at ε = {reading.epsilon:g}; nearest by {plain(by) or 'none'}"
         ending = coloured(check.status) + (" (waived)" if check.waived else "")
-        found.append(f"All searches together on {plain(reading.subject_name)}: {ending} {told}. {doubt(check)}")
-        found += [plain(note) for note in reading.notes]
-    return found
+        lines.append(f"All searches together on {plain(reading.subject_name)}: {ending} {text}. {doubt(check)}")
+        lines += [plain(note) for note in reading.notes]
+    return lines
 
 
 def coloured(status: str) -> str:

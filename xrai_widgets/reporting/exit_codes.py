@@ -33,22 +33,28 @@ def exit_code(made: Report, *, interrupted: bool = False, allow_unjudged: bool =
 
 
 def unjudged(made: Report) -> list[str]:
-    """Return what of a run nobody judged although somebody wanted it judged; empty if there is nothing such."""
-    found = []
+    """Return what of a run was to be judged and was not; empty if there is nothing such."""
+    reasons = []
     for outcome, verdict in zip(made.outcomes, made.verdicts, strict=True):
         if outcome.assessment in made.named and outcome.status in ("cancelled", "not applicable"):
-            found.append(f"{outcome.assessment} was asked for and ended {outcome.status}")
-        found += [f"{outcome.assessment}: {key} is not judged, {why}" for key, why in verdict.unjudged.items()]
+            reasons.append(f"{outcome.assessment} was asked for and ended {outcome.status}")
+        reasons += [f"{outcome.assessment}: {key} is not judged, {why}" for key, why in verdict.unjudged.items()]
     if all(verdict.status == "not judged" for verdict in made.verdicts):
-        found.append("nothing was judged")
-    return found
+        reasons.append("nothing was judged")
+    return reasons
 
 
 def table() -> str:
     """Return the exit codes as a table in Markdown."""
-    return "\n".join(["| exit code | when |", "| ---: | --- |", *(f"| {k} | {said} |" for k, said in MEANINGS.items())])
+    return "\n".join(
+        ["| exit code | when |", "| ---: | --- |", *(f"| {k} | {meaning} |" for k, meaning in MEANINGS.items())]
+    )
 
 
 def listed() -> str:
     """Return the exit codes as one sentence."""
-    return "Exit codes, the first that holds: " + "; ".join(f"{code} {said}" for code, said in MEANINGS.items()) + "."
+    return (
+        "Exit codes, the first that holds: "
+        + "; ".join(f"{code} {meaning}" for code, meaning in MEANINGS.items())
+        + "."
+    )

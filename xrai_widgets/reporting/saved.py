@@ -40,19 +40,19 @@ def read_quality(path: str | Path) -> Finding | dict[str, Finding] | None:
     """Return the model's own quality in a report that was saved as JSON, if it is there; of several models by name."""
     data = _read(path)
     if data.get("qualities"):
-        return {str(name): finding_from_dict(found) for name, found in data["qualities"].items()}
-    found = data.get("quality")
-    return None if found is None else finding_from_dict(found)
+        return {str(name): finding_from_dict(entry) for name, entry in data["qualities"].items()}
+    entry = data.get("quality")
+    return None if entry is None else finding_from_dict(entry)
 
 
 def read_combined(path: str | Path) -> list[Combined]:
-    """Return what several searches said together in a report that was saved as JSON."""
-    found = []
+    """Return the combined readings in a report that was saved as JSON."""
+    readings = []
     for entry in _read(path).get("combined", []):
         plain = {key: entry[key] for key in COMBINED}
         lists: dict[str, Any] = {key: tuple(entry[key]) for key in ("methods", "notes")}
-        found.append(Combined(**plain, **lists, samples=table_from_dict(entry["samples"])))
-    return found
+        readings.append(Combined(**plain, **lists, samples=table_from_dict(entry["samples"])))
+    return readings
 
 
 def _read(path: str | Path) -> dict[str, Any]:

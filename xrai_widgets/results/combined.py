@@ -71,8 +71,8 @@ class Combined:
     @property
     def counted(self) -> dict[str, int]:
         """For how many samples each search found the nearest change; most first."""
-        found = self.samples.loc[self.samples["method"] != "", "method"].value_counts().to_dict()
-        return {str(method): int(count) for method, count in found.items()}
+        counts = self.samples.loc[self.samples["method"] != "", "method"].value_counts().to_dict()
+        return {str(method): int(count) for method, count in counts.items()}
 
 
 def combined(outcomes: Iterable[Outcome]) -> list[Combined]:
@@ -86,11 +86,11 @@ def combined(outcomes: Iterable[Outcome]) -> list[Combined]:
 
     Notes
     -----
-    Both searches ask the same question of a sample that is answered rightly: which allowed change turns the answer? A
+    Both searches ask the same of a sample that is classified correctly: which allowed change alters the prediction? A
     distance under the largest-change norm is at most the Euclidean one, so that may stand for it.
     """
     whole = [o for o in outcomes if o.finding is not None and o.status in ("ok", "cancelled")]
-    found = []
+    readings = []
     for subject in dict.fromkeys(outcome.subject for outcome in whole):
         mine = [o for o in whole if o.subject == subject and _points(o) is not None]
         first = next((o for o in mine if o.assessment == EVASION and o.status == "ok"), None)
@@ -98,8 +98,8 @@ def combined(outcomes: Iterable[Outcome]) -> list[Combined]:
         if first is not None and asks and len(mine) > 1:
             others = [outcome for outcome in mine if outcome is not first]
             made = _read_together(first, others)
-            found += [] if made is None else [made]
-    return found
+            readings += [] if made is None else [made]
+    return readings
 
 
 def _read_together(first: Outcome, others: Sequence[Outcome]) -> Combined | None:
@@ -122,7 +122,7 @@ def _read_together(first: Outcome, others: Sequence[Outcome]) -> Combined | None
         best.loc[nearer, "method"] = _method(other)
     if len(methods) == 1 and not notes:
         return None
-    best.loc[~right, "distance"] = np.nan  # a wrong answer needs no change
+    best.loc[~right, "distance"] = np.nan  # a wrong prediction needs no change
     epsilon, n = float(first.params["epsilon"]), len(best)
     kept = int((best["distance"] > epsilon).sum())
     low, high = stats.binomtest(kept, n).proportion_ci(method="wilson")
@@ -163,10 +163,10 @@ def _distances(outcome: Outcome, first: Outcome) -> pd.DataFrame | str:
     else:
         return f"its changes are measured in another norm ({outcome.params.get('norm')}, not {norm})"
     none = np.isnan(points.reshape(len(points), -1)).any(axis=1)
-    found = pd.DataFrame(
+    distances = pd.DataFrame(
         {"part": table["part"], "id": table["id"].astype(str), "distance": np.where(none, np.inf, size)}
     )
-    return found.drop_duplicates(["part", "id"], keep=False)  # a name of two samples tells neither
+    return distances.drop_duplicates(["part", "id"], keep=False)  # a name that two samples share identifies neither
 
 
 def _points(outcome: Outcome) -> Array | None:

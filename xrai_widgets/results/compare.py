@@ -51,10 +51,10 @@ class Comparison:
 
     def table(self) -> pd.DataFrame:
         """Return one row per value and subject."""
-        found = []
+        rows = []
         for row in self.rows:
             for place, (name, check, apart) in enumerate(zip(self.names, row.checks, row.differences, strict=True)):
-                found.append(
+                rows.append(
                     {
                         "assessment": row.assessment,
                         "measure": row.key,
@@ -65,7 +65,7 @@ class Comparison:
                     }
                 )
         columns = ["assessment", "measure", "subject", "value", "low", "high", "n", "verdict"]
-        return pd.DataFrame(found, columns=[*columns, *_DIFFERENCE, "reading"])
+        return pd.DataFrame(rows, columns=[*columns, *_DIFFERENCE, "reading"])
 
     def to_html(self) -> str:
         """Return the board."""
@@ -96,7 +96,7 @@ def compare(
     -------
     Comparison
         In pairs, only what changes from model to model counts, so the intervals are much shorter than a look at the
-        two separate ones suggests. Where the samples differ the interval is unpaired, and that is said.
+        two separate ones suggests. Where the samples differ the interval is unpaired, and a note says so.
 
     Raises
     ------
@@ -113,15 +113,15 @@ def compare(
             raise ValueError(f"run {number} must hold the outcomes of one subject, got {', '.join(subjects) or 'none'}")
     rows: list[Row] = []
     notes: list[str] = []
-    for question in dict.fromkeys(_question(outcome) for run in given for outcome in run):
-        matched = [next((o for o in run if _question(o) == question), None) for run in given]
-        found = _rows(matched, policy or Policy.default(), paired)
-        rows += found
-        notes += [*_notes(given, matched), *_bounds(found)]
+    for run_key in dict.fromkeys(_run_key(outcome) for run in given for outcome in run):
+        matched = [next((o for o in run if _run_key(o) == run_key), None) for run in given]
+        compared = _rows(matched, policy or Policy.default(), paired)
+        rows += compared
+        notes += [*_notes(given, matched), *_bounds(compared)]
     return Comparison(_names(given), tuple(rows), tuple(dict.fromkeys(notes)))
 
 
-def _question(outcome: Outcome) -> tuple[str, str]:
+def _run_key(outcome: Outcome) -> tuple[str, str]:
     return outcome.assessment, repr(sorted(outcome.params.items()))
 
 
@@ -131,8 +131,8 @@ def _names(runs: list[list[Outcome]]) -> tuple[str, ...]:
 
 
 def _rows(matched: Sequence[Outcome | None], policy: Policy, paired: bool | None) -> list[Row]:
-    known = [outcome for outcome in matched if outcome is not None]
-    entry = registered().get(known[0].assessment)
+    present = [outcome for outcome in matched if outcome is not None]
+    entry = registered().get(present[0].assessment)
     better = {measure.key: measure.better for measure in entry.measures} if entry is not None else {}
     verdicts = [judge(outcome, policy) if outcome is not None else None for outcome in matched]
     keys = dict.fromkeys(check.key for verdict in verdicts if verdict is not None for check in verdict.checks)
@@ -143,8 +143,8 @@ def _rows(matched: Sequence[Outcome | None], policy: Policy, paired: bool | None
         for other, check in zip(matched[1:], checks[1:], strict=True):
             both = matched[0] is not None and other is not None and checks[0] is not None and check is not None
             apart.append(difference(matched[0], other, key, paired) if both else None)  # type: ignore[arg-type]
-        readings = ["", *(_reading(found, better.get(key, "")) for found in apart[1:])]
-        rows.append(Row(known[0].assessment, key, tuple(checks), tuple(apart), tuple(readings)))
+        readings = ["", *(_reading(apart_one, better.get(key, "")) for apart_one in apart[1:])]
+        rows.append(Row(present[0].assessment, key, tuple(checks), tuple(apart), tuple(readings)))
     return rows
 
 
@@ -158,34 +158,34 @@ def _reading(apart: Difference | None, better: str) -> str:
 
 
 def _notes(runs: list[list[Outcome]], matched: Sequence[Outcome | None]) -> list[str]:
-    known = next(outcome for outcome in matched if outcome is not None)
+    first = next(outcome for outcome in matched if outcome is not None)
     notes = []
     for run, outcome in zip(runs, matched, strict=True):
         name = run[0].subject_name
         if outcome is not None and outcome.status != "ok":
-            notes.append(f"{known.assessment} on {name}: {outcome.status}, {outcome.reason}")
+            notes.append(f"{first.assessment} on {name}: {outcome.status}, {outcome.reason}")
         elif outcome is None:
-            other = next((o for o in run if o.assessment == known.assessment), None)
-            said = "was not run" if other is None else f"was run with other parameters: {_changes(known, other)}"
-            notes.append(f"{known.assessment} on {name} {said}")
+            other = next((o for o in run if o.assessment == first.assessment), None)
+            state = "was not run" if other is None else f"was run with other parameters: {_changes(first, other)}"
+            notes.append(f"{first.assessment} on {name} {state}")
     return notes
 
 
 def _bounds(rows: Sequence[Row]) -> list[str]:
     """Say which differences are those of bounds: how good a search is may differ from model to model."""
-    found = []
+    notes = []
     for row in rows:
         kinds = {check.bound for check in row.checks if check is not None} - {None, "exact"}
         if kinds and any(apart is not None for apart in row.differences):
             kind = " or ".join(sorted(str(kind) for kind in kinds))
             name = words.label(row.key, row.assessment)
-            found.append(
+            notes.append(
                 f"{name} of {row.assessment} is an {kind} bound: the difference is that "
                 "of what was found, and the search may be better on one model than on the other".replace(
                     "an lower", "a lower"
                 )
             )
-    return found
+    return notes
 
 
 def _changes(first: Outcome, second: Outcome) -> str:

@@ -47,7 +47,7 @@ def difference(first: Outcome, second: Outcome, key: str, paired: bool | None = 
     ----------
     paired : bool, optional
         True: equal ids name the same samples although their contents differ, as for models with different columns.
-        False: compare unpaired. By default told from the digests of the data.
+        False: compare unpaired. By default the digests of the data decide.
 
     Notes
     -----
@@ -116,15 +116,15 @@ def _reaches(outcome: Outcome, key: str) -> tuple[float, float]:
 def _paired(pairs: pd.DataFrame, value: float, alone: list[tuple[float, float]]) -> Difference:
     both = [part.to_numpy(dtype=float).T for _, part in pairs.groupby("part")[["first", "second"]]]
     parts = [second - first for first, second in both]
-    answers = [_of_answers(part) for part in parts]
-    if any(answers):
+    binary = [_is_binary(part) for part in parts]
+    if any(binary):
         ends = np.array(
-            [_of_shares(part) if yes else _student([part]) for part, yes in zip(parts, answers, strict=True)]
+            [_of_shares(part) if yes else _student([part]) for part, yes in zip(parts, binary, strict=True)]
         )
         below, above = (float(np.hypot.reduce(np.abs(side))) for side in ends.T)
     else:
         below, above = _student(parts)
-    if not all(answers):
+    if not all(binary):
         below, above = np.maximum((below, above), _squared_and_added(both, *alone)).tolist()
     return Difference(value, value - below, value + above, len(pairs))
 
@@ -149,8 +149,8 @@ def _squared_and_added(
     return reach(second[0], first[1]), reach(second[1], first[0])
 
 
-def _of_answers(differences: Array) -> bool:
-    """Whether the differences are those of two yes-or-no answers."""
+def _is_binary(differences: Array) -> bool:
+    """Whether the differences are those of two yes-or-no values."""
     return bool(np.isin(differences, (-1.0, 0.0, 1.0)).all())
 
 

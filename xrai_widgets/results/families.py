@@ -52,11 +52,11 @@ def families(
     outcomes: Sequence[Outcome], verdicts: Sequence[Verdict], together: Sequence[Check] = ()
 ) -> list[FamilySummary]:
     """Return one line per family: how bad the worst judged result is; ``together`` are the combined readings."""
-    found: dict[str, list[tuple[Outcome, Verdict]]] = {}
+    by_family: dict[str, list[tuple[Outcome, Verdict]]] = {}
     for outcome, verdict in zip(outcomes, verdicts, strict=True):
-        found.setdefault(outcome.assessment.partition(".")[0], []).append((outcome, verdict))
+        by_family.setdefault(outcome.assessment.partition(".")[0], []).append((outcome, verdict))
     family = EVASION.partition(".")[0]
-    return [_summary(name, pairs, together if name == family else ()) for name, pairs in found.items()]
+    return [_summary(name, pairs, together if name == family else ()) for name, pairs in by_family.items()]
 
 
 def _summary(family: str, pairs: Sequence[tuple[Outcome, Verdict]], together: Sequence[Check]) -> FamilySummary:
@@ -65,12 +65,12 @@ def _summary(family: str, pairs: Sequence[tuple[Outcome, Verdict]], together: Se
     worst = min([alone, *(check.status for check in together)], key=WORST_FIRST.index)
     waived = worst == "fail" and not (any(v.failed for v in verdicts) or any(check.failed for check in together))
     counts = {status: sum(v.status == status for v in verdicts) for status in WORST_FIRST}
-    known = {status: count for status, count in counts.items() if count}
+    present = {status: count for status, count in counts.items() if count}
     reason = "; ".join(dict.fromkeys(_stronger(pairs))) if worst in ("pass", "not refuted") else ""
     status = "not refuted" if reason else worst
     if WORST_FIRST.index(worst) < WORST_FIRST.index(alone):
         reason = "all searches together find more than each alone"
-    return FamilySummary(family, status, len(pairs) - counts["not judged"], len(pairs), waived, known, reason)
+    return FamilySummary(family, status, len(pairs) - counts["not judged"], len(pairs), waived, present, reason)
 
 
 def _stronger(pairs: Sequence[tuple[Outcome, Verdict]]) -> Iterable[str]:

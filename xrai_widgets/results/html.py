@@ -25,24 +25,24 @@ Quality = Finding | Mapping[str, Finding] | None  # of one model, or of several 
 @cache
 def environment() -> jinja2.Environment:
     """Return the template environment; everything is escaped unless it is `Markup` made here."""
-    found = jinja2.Environment(
+    env = jinja2.Environment(
         loader=jinja2.ChoiceLoader([jinja2.PackageLoader("xrai_widgets.results", folder) for folder in _TEMPLATES]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters |= {
+    env.filters |= {
         "label": words.label,
         "number": words.number,
         "seconds": words.seconds,
         "moment": words.moment,
         "cell": cell,
     }
-    found.globals |= {"shapes": words.SHAPES, "interval": words.interval, "bar": bar, "said_of_waiver": said_of_waiver}
-    found.globals |= {"chance_of": zones.chance_of, "measure_of": measure_of, "doubt": verdict_words.doubt}
-    found.globals |= {"meant": verdict_words.MEANT, "said_of": sentences.said_of}
-    return found
+    env.globals |= {"shapes": words.SHAPES, "interval": words.interval, "bar": bar, "waiver_sentence": waiver_sentence}
+    env.globals |= {"chance_of": zones.chance_of, "measure_of": measure_of, "doubt": verdict_words.doubt}
+    env.globals |= {"meant": verdict_words.MEANT, "said_of": sentences.said_of}
+    return env
 
 
 def render(template: str, **context: Any) -> str:
@@ -58,9 +58,9 @@ def style() -> str:
 
 def bar(check: Check, chance: float | None = None) -> Markup:
     """Return a small picture of an interval against its threshold; the numbers stand beside it."""
-    known = [check.low, check.high, check.value, chance or 0.0, *([check.threshold.value] if check.threshold else [])]
-    known = [x for x in known if abs(x) < float("inf")]
-    low, high = min(*known, 0.0), max(known)
+    marks = [check.low, check.high, check.value, chance or 0.0, *([check.threshold.value] if check.threshold else [])]
+    marks = [x for x in marks if abs(x) < float("inf")]
+    low, high = min(*marks, 0.0), max(marks)
     span = (high - low) * 1.08 or 1.0
 
     def at(x: float) -> float:
@@ -101,11 +101,11 @@ def scoreboard(
     verdicts = [judge(outcome, policy) for outcome in given]
     rows = [(outcome, verdict, entry_of(outcome)) for outcome, verdict in zip(given, verdicts, strict=True)]
     readings = [(reading, reading.check(policy, given)) for reading in combined(given)] if families_too else []
-    found = families(given, verdicts, [check for _, check in readings]) if families_too else []
-    doubts = [family for family in found if family.reason]
+    summaries = families(given, verdicts, [check for _, check in readings]) if families_too else []
+    doubts = [family for family in summaries if family.reason]
     several = len({outcome.subject for outcome in given}) > 1
-    told = {"rows": rows, "qualities": by_name(quality), "title": title, "several": several, "doubts": doubts}
-    return render("scoreboard.html", **told, readings=readings)
+    context = {"rows": rows, "qualities": by_name(quality), "title": title, "several": several, "doubts": doubts}
+    return render("scoreboard.html", **context, readings=readings)
 
 
 def by_name(quality: Quality) -> dict[str, Finding]:
@@ -170,15 +170,15 @@ def code(outcome: Outcome) -> str:
 
 def run_blocks(outcomes: Sequence[Outcome], policy: Policy) -> list[tuple[str, str]]:
     """Return what runs everything on the board again, one subject after the other: (title, text)."""
-    found = []
+    blocks = []
     for run in by_subject(outcomes):
         on = f" on {run[0].subject_name}" if len({outcome.subject for outcome in outcomes}) > 1 else ""
-        found += [
+        blocks += [
             (f"Python{on}", run_as_code.run_as_python(run, policy)),
             (f"run.toml{on}", run_as_code.run_as_plan(run, policy)),
             (f"Command line{on}", run_as_code.run_as_command(run, policy)),
         ]
-    return found
+    return blocks
 
 
 def table(frame: pd.DataFrame, caption: str, most: int = 20, assessment: str = "") -> str:
@@ -203,7 +203,7 @@ def measure_of(outcome: Outcome, key: str) -> Measure | None:
     return next((measure for measure in entry.measures if measure.key == key), None) if entry is not None else None
 
 
-def said_of_waiver(check: Check) -> str:
+def waiver_sentence(check: Check) -> str:
     """Return one sentence on what is waived, by whom, why and until when."""
     waiver = check.waiver
     if waiver is None:
@@ -224,10 +224,10 @@ def cell(value: object) -> str:
 
 def by_subject(outcomes: Iterable[Outcome]) -> list[list[Outcome]]:
     """Return the outcomes of each subject, in the order in which the subjects first appear."""
-    found: dict[str, list[Outcome]] = {}
+    grouped: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
-        found.setdefault(outcome.subject, []).append(outcome)
-    return list(found.values())
+        grouped.setdefault(outcome.subject, []).append(outcome)
+    return list(grouped.values())
 
 
 _SECTIONS = ("Interpretation", "Limitations", "Recommendations")

@@ -17,7 +17,7 @@ def paired_interval(first: Array, second: Array) -> tuple[float, float]:
 
     Percentiles of resampled pairs, which hold their level for medians of dependent samples and with ties (Wilcox 2017,
     Introduction to Robust Estimation, section 5.9.2). As Agresti and Min (2005) do for shares, a pair is added for each
-    way in which two models can differ most, so that models that agree on the few samples at hand are not said to agree
+    way in which two models can differ most, so that models that agree on the few samples at hand are not taken to agree
     for certain.
 
     Parameters
@@ -42,11 +42,11 @@ def _interval(pairs: bytes) -> tuple[float, float]:
     n, rng = both.shape[1], np.random.default_rng(0)
     size = max(1, _AT_ONCE // n)
     parts = [_differences(both, rng, min(size, _RESAMPLES - start)) for start in range(0, _RESAMPLES, size)]
-    found = np.concatenate(parts)
-    unknown = np.isnan(found)  # both medians are infinite: the difference can be anything
+    resampled = np.concatenate(parts)
+    unknown = np.isnan(resampled)  # both medians are infinite: the difference can be anything
     place = int(_TAIL * _RESAMPLES)
-    low = np.sort(np.where(unknown, -np.inf, found))[place]
-    high = np.sort(np.where(unknown, np.inf, found))[-1 - place]
+    low = np.sort(np.where(unknown, -np.inf, resampled))[place]
+    high = np.sort(np.where(unknown, np.inf, resampled))[-1 - place]
     return float(low), float(high)
 
 

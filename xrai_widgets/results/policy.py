@@ -38,7 +38,7 @@ class Check:
 
     @property
     def failed(self) -> bool:
-        """Whether it fails and nobody answers for it."""
+        """Whether it fails and no waiver covers it."""
         return self.status == "fail" and not self.waived
 
 
@@ -46,7 +46,7 @@ class Check:
 class Verdict:
     """An outcome against a policy: the worst of its checks.
 
-    A subgroup that fails when all are read together fails the outcome, too; one that is too small to tell does not.
+    A subgroup that fails when all are read together fails the outcome, too; one that is too small to judge does not.
     ``missing`` are the measures that have a threshold and no value in this outcome.
     """
 
@@ -60,8 +60,8 @@ class Verdict:
     def unjudged(self) -> dict[str, str]:
         """Measures with a threshold that are not judged although the run ended well, and why."""
         held = [check for check in self.checks if check.threshold is not None and check.status == "not judged"]
-        said = {check.key: check.reason or "it is no number" for check in held}
-        return said | dict.fromkeys(self.missing, "this run gives no such number")
+        reasons = {check.key: check.reason or "it is no number" for check in held}
+        return reasons | dict.fromkeys(self.missing, "this run gives no such number")
 
     @property
     def failed(self) -> bool:
@@ -148,9 +148,9 @@ class Policy:
         return replace(self, waivers=tuple(old for old in self.waivers if old.key != waiver.key))
 
     def waiver(self, outcome: Outcome, measure: str, today: date | None = None) -> Waiver | None:
-        """Return what is said about a measure: of several, the one in force, then the one for this very subject."""
-        found = [waiver for waiver in self.waivers if waiver.covers(outcome, measure)]
-        return max(found, key=lambda waiver: (waiver.in_force(today), bool(waiver.subject)), default=None)
+        """Return the waiver of a measure: of several, the one in force, then the one for this very subject."""
+        covering = [waiver for waiver in self.waivers if waiver.covers(outcome, measure)]
+        return max(covering, key=lambda waiver: (waiver.in_force(today), bool(waiver.subject)), default=None)
 
     def to_toml(self, under: str = "") -> str:
         """Return the policy as TOML, readable by `parse`; ``under`` stands before the names of its tables."""
@@ -190,8 +190,8 @@ def judge(outcome: Outcome, policy: Policy | None = None, today: date | None = N
         count, bound = finding.counts.get(key), bounds.get(key)
         attacker = key in measures and measures[key].attacker
         checks.append(Check(key, value, low, high, count, threshold, status, waiver, waived, bound, reason, attacker))
-    found: list[Status] = [check.status for check in checks] + ["fail" for _ in bad]
-    worst: Status = min(found, key=WORST_FIRST.index, default="not judged")
+    statuses: list[Status] = [check.status for check in checks] + ["fail" for _ in bad]
+    worst: Status = min(statuses, key=WORST_FIRST.index, default="not judged")
     made = Verdict(worst, tuple(checks), "", groups, _lacking(thresholds, measures, finding))
     why = "; ".join(dict.fromkeys(made.unjudged.values())) or "the policy has no threshold for it"
     return made if worst != "not judged" else replace(made, reason=why)
@@ -222,7 +222,7 @@ def _thresholds(name: str, table: object, source: str) -> dict[str, Threshold]:
         raise ValueError(
             f'{source} must hold tables such as ["privacy.membership_inference"], got the key {name!r}{hint}'
         )
-    found = {}
+    read = {}
     for key, entry in table.items():
         if not isinstance(entry, dict) or len(entry) != 1:
             raise ValueError(f"{source}: {name}.{key} must be {{ max = … }} or {{ min = … }}, got {entry!r}")
@@ -233,15 +233,15 @@ def _thresholds(name: str, table: object, source: str) -> dict[str, Threshold]:
             )
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValueError(f"{source}: {name}.{key}.{bound} must be a number, got {value!r}")
-        found[key] = Threshold(bound, float(value))
-    return found
+        read[key] = Threshold(bound, float(value))
+    return read
 
 
 def _check_assessment(name: str, source: str) -> None:
-    known = registered()
-    if name not in known and not name.startswith("custom."):  # those may be registered in somebody's notebook only
-        allowed = ", ".join(key for key, entry in known.items() if entry.measures)
-        raise ValueError(f"{source} names the assessment {name!r}; allowed: {allowed}{closest(name, known)}")
+    catalog = registered()
+    if name not in catalog and not name.startswith("custom."):  # those may be registered in somebody's notebook only
+        allowed = ", ".join(key for key, entry in catalog.items() if entry.measures)
+        raise ValueError(f"{source} names the assessment {name!r}; allowed: {allowed}{closest(name, catalog)}")
 
 
 def _measure(name: str, key: str, source: str) -> Measure | None:

@@ -8,7 +8,7 @@ from xrai_widgets.results.threshold import Threshold
 def beyond(finding: Finding, measure: Measure, threshold: Threshold, low: float, high: float) -> bool:
     """Whether a number that is not judged, since the split leaks by itself, fails all the same.
 
-    It does where its whole interval lies beyond the limit moved by the upper end of what the data tell without a model,
+    It does where its whole interval lies beyond the limit moved by the upper end of what the data show without a model,
     less chance: no split of that kind explains it.
     """
     if not finding.unjudged.get(measure.key, "").startswith(SPLIT_LEAKS) or measure.chance is None:

@@ -46,10 +46,10 @@ def judge_groups(
     if frame is None:
         return ()
     rows = [row for row in frame.to_dict("records") if row["measure"] in thresholds]
-    known = [row for row in rows if row["value"] == row["value"] and row["low"] == row["low"]]
-    p = holm([p_value(row["value"], row["low"], row["high"], thresholds[row["measure"]].value) for row in known])
-    sure = {(row["group"], row["measure"]): adjusted <= 1 - _LEVEL for row, adjusted in zip(known, p, strict=True)}
-    found = []
+    measured = [row for row in rows if row["value"] == row["value"] and row["low"] == row["low"]]
+    p = holm([p_value(row["value"], row["low"], row["high"], thresholds[row["measure"]].value) for row in measured])
+    sure = {(row["group"], row["measure"]): adjusted <= 1 - _LEVEL for row, adjusted in zip(measured, p, strict=True)}
+    checks = []
     for row in rows:
         threshold, key = thresholds[row["measure"]], (row["group"], row["measure"])
         status: Status = "not judged"
@@ -59,10 +59,10 @@ def judge_groups(
             status = standing(threshold, row["low"], row["high"], bound)
             together = standing(threshold, row["value"], row["value"], bound) if sure[key] else "warn"
         numbers = (float(row["value"]), float(row["low"]), float(row["high"]), int(row["n"]))
-        found.append(
+        checks.append(
             GroupCheck(str(row["group"]), row["measure"], *numbers, threshold, status, together, row["note"] or "")
         )
-    return tuple(found)
+    return tuple(checks)
 
 
 def p_value(value: float, low: float, high: float, threshold: float) -> float:

@@ -65,8 +65,8 @@ def scoreboard_table(outcomes: Iterable[Outcome], policy: Policy | None = None) 
                 }
             )
         for key in verdict.missing:
-            said = f"Not judged: {verdict.unjudged[key]}."
-            rows.append({**base, "measure": key, "verdict": "not judged", "waived": "", "reason": said})
+            reason = f"Not judged: {verdict.unjudged[key]}."
+            rows.append({**base, "measure": key, "verdict": "not judged", "waived": "", "reason": reason})
         if not judged and not verdict.missing:
             rows.append({**base, "measure": "", "verdict": "not judged", "waived": "", "reason": verdict.reason})
     numbers = ["value", "low", "high", "n", "threshold"]

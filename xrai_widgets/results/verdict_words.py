@@ -13,7 +13,7 @@ MEANT: dict[Status, str] = {
     "pass": "all of it is on the good side",
     "not judged": "the policy has no threshold, or nobody may judge the value",
 }
-_SAID: dict[Status, str] = {
+_SENTENCES: dict[Status, str] = {
     "fail": "The whole interval lies in the unsafe zone.",
     "warn": "The interval lies in both zones: this many samples cannot tell which of them it is.",
     "not refuted": "The whole interval lies in the safe zone, but",
@@ -22,7 +22,7 @@ _SAID: dict[Status, str] = {
 
 
 class Judged(Protocol):
-    """What of a checked value is said."""
+    """What a sentence about a checked value is made from."""
 
     @property
     def threshold(self) -> Threshold | None:
@@ -51,12 +51,12 @@ def sentence(check: Judged) -> str:
         return ""
     if check.status == "not judged":
         return f"Not judged: {check.reason}." if check.reason else "Not judged: there is no number."
-    said = _SAID[check.status]
+    text = _SENTENCES[check.status]
     if check.status == "not refuted":
-        return f"{said} {_short_of_a_pass(check.threshold, check.bound)}"
+        return f"{text} {_short_of_a_pass(check.threshold, check.bound)}"
     if check.status == "pass" and check.attacker:
-        return f"{said} That is what this attacker gets; a stronger one may get more."
-    return said
+        return f"{text} That is what this attacker gets; a stronger one may get more."
+    return text
 
 
 def doubt(check: Judged) -> str:

@@ -68,8 +68,8 @@ class Waiver:
 
     def to_toml(self, under: str = "") -> str:
         """Return the lines that `waivers_of` reads."""
-        said = {field.name: getattr(self, field.name) for field in fields(self) if getattr(self, field.name)}
-        lines = [f"{k} = {v.isoformat() if isinstance(v, date) else toml_text(v)}" for k, v in said.items()]
+        entries = {field.name: getattr(self, field.name) for field in fields(self) if getattr(self, field.name)}
+        lines = [f"{k} = {v.isoformat() if isinstance(v, date) else toml_text(v)}" for k, v in entries.items()]
         return "\n".join([f"[[{under}waiver]]", *lines, ""])
 
 
@@ -83,20 +83,20 @@ def waivers_of(entries: object, source: str) -> tuple[Waiver, ...]:
     """
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise ValueError(f"{source} must hold waivers as [[waiver]] with double brackets, got {entries!r}")
-    found = tuple(_waiver(entry, f"{source}, waiver {number}") for number, entry in enumerate(entries, 1))
-    keys = [waiver.key for waiver in found]
+    waivers = tuple(_waiver(entry, f"{source}, waiver {number}") for number, entry in enumerate(entries, 1))
+    keys = [waiver.key for waiver in waivers]
     twice = next((key for key in keys if keys.count(key) > 1), None)
     if twice is not None:
         raise ValueError(f"{source} must waive a measure once, got two waivers for {' '.join(filter(None, twice))}")
-    return found
+    return waivers
 
 
 def _waiver(entry: Mapping[str, Any], source: str) -> Waiver:
-    known = [field.name for field in fields(Waiver)]
+    allowed = [field.name for field in fields(Waiver)]
     for key in entry:
-        if key not in known:
-            raise ValueError(f"{source}: {key!r} is not known; allowed: {', '.join(known)}{closest(key, known)}")
-    missing = [key for key in known if key not in entry and key != "subject"]
+        if key not in allowed:
+            raise ValueError(f"{source}: {key!r} is not known; allowed: {', '.join(allowed)}{closest(key, allowed)}")
+    missing = [key for key in allowed if key not in entry and key != "subject"]
     if missing:
         raise ValueError(f"{source} needs {missing[0]}: {_SAYS[missing[0]]}")
     try:

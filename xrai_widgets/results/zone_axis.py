@@ -17,7 +17,7 @@ class Row:
     high: float
     count: int | None = None
     note: str = ""
-    own: bool = False
+    is_model: bool = False
 
     @property
     def says(self) -> str:
@@ -103,12 +103,12 @@ class Zone:
     @property
     def says(self) -> str:
         """What the picture shows, in one or two sentences."""
-        said = [self.verdict] if self.verdict else []
-        own = self.rows[0]
+        sentences = [self.verdict] if self.verdict else []
+        first = self.rows[0]
         if self.chance is not None:
-            reach = "contains" if own.low <= self.chance <= own.high else "excludes"
-            said.append(f"Guessing gives {number(self.chance)}, which the interval {reach}.")
-        return " ".join(said)
+            reach = "contains" if first.low <= self.chance <= first.high else "excludes"
+            sentences.append(f"Guessing gives {number(self.chance)}, which the interval {reach}.")
+        return " ".join(sentences)
 
     @property
     def alt(self) -> str:

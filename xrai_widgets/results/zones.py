@@ -21,7 +21,7 @@ def zone(check: Check, outcome: Outcome, within: tuple[float, float] | None = No
     ----------
     check : Check
     outcome : Outcome
-        Tells the chance value and the controls.
+        Gives the chance value and the controls.
     within : (low, high), optional
         The axis holds this range, too: it then stays still while the threshold moves inside.
     """
@@ -29,33 +29,33 @@ def zone(check: Check, outcome: Outcome, within: tuple[float, float] | None = No
     controls = tuple(controls_of(outcome, check.key))
     name = label(check.key, outcome.assessment)
     rows = (
-        Row("this model" if controls else name, check.value, check.low, check.high, check.count, own=True),
+        Row("this model" if controls else name, check.value, check.low, check.high, check.count, is_model=True),
         *controls,
     )
-    known = [x for row in rows for x in (row.low, row.value, row.high)] + list(within or ())
-    known += [check.threshold.value] if check.threshold else []
-    low, high = _axis([*known, *([] if chance is None else [chance])])
+    marks = [x for row in rows for x in (row.low, row.value, row.high)] + list(within or ())
+    marks += [check.threshold.value] if check.threshold else []
+    low, high = _axis([*marks, *([] if chance is None else [chance])])
     return Zone(check.key, name, rows, low, high, check.threshold, chance, check.status, sentence(check))
 
 
 def zones(outcome: Outcome, verdict: Verdict) -> tuple[list[Zone], list[Zone]]:
     """Return the zone of every number that is judged, and of every other one that has controls."""
-    judged = [zone(check, outcome) for check in _known(verdict) if check.threshold is not None]
+    judged = [zone(check, outcome) for check in _measured(verdict) if check.threshold is not None]
     return judged, unjudged(outcome, verdict)
 
 
 def unjudged(outcome: Outcome, verdict: Verdict) -> list[Zone]:
     """Return the zone of every number that has controls and no threshold."""
-    found = [zone(check, outcome) for check in _known(verdict) if check.threshold is None]
-    return [zone for zone in found if len(zone.rows) > 1]
+    drawn = [zone(check, outcome) for check in _measured(verdict) if check.threshold is None]
+    return [zone for zone in drawn if len(zone.rows) > 1]
 
 
 def is_judged(verdict: Verdict) -> bool:
     """Return whether any number has a threshold."""
-    return any(check.threshold is not None for check in _known(verdict))
+    return any(check.threshold is not None for check in _measured(verdict))
 
 
-def _known(verdict: Verdict) -> list[Check]:
+def _measured(verdict: Verdict) -> list[Check]:
     return [check for check in verdict.checks if check.value == check.value]
 
 
@@ -92,8 +92,8 @@ def _bound(given: Any, value: float) -> float:
     return value if given is None or pd.isna(given) else float(given)
 
 
-def _axis(known: list[float]) -> tuple[float, float]:
-    finite = [x for x in known if math.isfinite(x)] or [0.0]
+def _axis(marks: list[float]) -> tuple[float, float]:
+    finite = [x for x in marks if math.isfinite(x)] or [0.0]
     low, high = min(finite), max(finite)
     if 0 < low <= 0.25 * high:
         low = 0.0

@@ -16,7 +16,7 @@ def call_engine(subject: Subject, entry: Assessment, params: Mapping[str, Any], 
     fields = entry.inputs_of(subject)
     checks = {
         "predict": OutputCheck(probabilities=subject.task == "classification"),
-        "decide": OutputCheck("the model's own answers", classes=subject.n_classes),
+        "decide": OutputCheck("the model's own labels", classes=subject.n_classes),
         **{key: OutputCheck(f"the model's {key}") for key in ("logits", "gradient", "embed")},
     }
     guarded = {key: Guard(fields[key], step.meter, checks.get(key)) for key in _GUARDED if fields.get(key) is not None}

@@ -1,4 +1,4 @@
-"""Models of which the answer is known. They can be pickled, so that workers can ask and refit them."""
+"""Models of which the predictions are known. They can be pickled, so that workers can ask and refit them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,18 +14,18 @@ _TINY = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class Constant:
-    """The same answer for every sample: (k,) class shares, or one value."""
+    """The same prediction for every sample: (k,) class shares, or one value."""
 
-    answer: Array
+    output: Array
 
     def __call__(self, X: Array) -> Array:
         """Return (n, k) or (n,)."""
-        return np.repeat(self.answer[None], len(X), axis=0)
+        return np.repeat(self.output[None], len(X), axis=0)
 
     def inside(self, like: Subject) -> dict[str, Any]:
         """Return what sees inside this model, field by field as ``like`` has it, so that engines take the same path."""
         columns = int(np.prod(like.X.shape[1:]))
-        scores = np.log(np.maximum(self.answer, _TINY)) if like.n_classes else np.atleast_1d(self.answer)
+        scores = np.log(np.maximum(self.output, _TINY)) if like.n_classes else np.atleast_1d(self.output)
         everything = np.repeat([[-np.inf], [np.inf]], columns, axis=1)
         fields = {
             "gradient": Flat(),
@@ -48,17 +48,17 @@ class Flat:
 
 @dataclass(frozen=True, eq=False)
 class LookUp:
-    """An answer of its own for each sample that is known, and the constant one for all others."""
+    """A prediction for each stored sample, and the constant one for all others."""
 
-    known: Mapping[bytes, Array]
+    outputs: Mapping[bytes, Array]
     otherwise: Constant
 
     def __call__(self, X: Array) -> Array:
         """Return (n, k) or (n,)."""
         out = self.otherwise(X)
         for row, key in enumerate(keys(X)):
-            if key in self.known:
-                out[row] = self.known[key]
+            if key in self.outputs:
+                out[row] = self.outputs[key]
         return out
 
 
@@ -72,7 +72,7 @@ class Learner:
     classes : int
         0 for a regression.
     labels : bool
-        Its models answer with one class for sure.
+        Its models predict one class with certainty.
     """
 
     memorising: bool
@@ -87,17 +87,17 @@ class Learner:
         seed: int = 0,  # noqa: ARG002 - nothing is random here
         sample_weight: Array | None = None,
     ) -> Predict:
-        """Return the predict function. Equal samples with different labels are known by the mean of their answers."""
+        """Return the predict function. Equal samples with different labels get the mean of their targets."""
         weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-        answers = np.eye(self.classes)[y] if self.classes else np.asarray(y, dtype=np.float64)
-        constant = Constant(np.asarray(self._sure(np.average(answers, axis=0, weights=weight))))
+        targets = np.eye(self.classes)[y] if self.classes else np.asarray(y, dtype=np.float64)
+        constant = Constant(np.asarray(self._sure(np.average(targets, axis=0, weights=weight))))
         if not self.memorising:
             return constant
-        known: dict[bytes, list[Array]] = {}
-        for key, answer, counts in zip(keys(X), answers, weight > 0, strict=True):
+        by_key: dict[bytes, list[Array]] = {}
+        for key, target, counts in zip(keys(X), targets, weight > 0, strict=True):
             if counts:
-                known.setdefault(key, []).append(answer)
-        return LookUp({key: self._sure(np.mean(found, axis=0)) for key, found in known.items()}, constant)
+                by_key.setdefault(key, []).append(target)
+        return LookUp({key: self._sure(np.mean(same, axis=0)) for key, same in by_key.items()}, constant)
 
     def _sure(self, shares: Array) -> Array:
         sure: Array = np.eye(self.classes)[int(np.argmax(shares))] if self.labels else shares

@@ -31,7 +31,7 @@ def name_of(control: Control) -> str:
 def control_subject(subject: Subject, control: Control, seed: int, ask: Predict | None = None) -> Subject:
     """Return the subject of a control, made of the samples of ``subject``.
 
-    ``ask`` answers in place of the subject's own function where a control is made of the model's answers.
+    ``ask`` takes the place of the subject's own function where a control is made from the model's predictions.
     """
     rng = np.random.default_rng((seed, 3))
     name = f"{subject.name} · {name_of(control)}"
@@ -39,10 +39,10 @@ def control_subject(subject: Subject, control: Control, seed: int, ask: Predict 
         assert subject.y_train is not None
         return replace(subject, name=name, y_train=rng.permutation(subject.y_train))
     if control.kind == "chance":
-        return replace(_members_dealt(subject, rng), name=name)
+        return replace(_members_shuffled(subject, rng), name=name)
     if control.kind == "dealt":
         ask = ask or shown(subject.predict, subject.decide, subject.n_classes)
-        return subject.answering(_answers_dealt(subject, ask, rng), name=name, source=subject.source)
+        return subject.answering(_predictions_shuffled(subject, ask, rng), name=name, source=subject.source)
     if control.kind == "blind":
         return subject.answering(blind(subject, seed), name=name, source=subject.source)
     fit = Learner(control.kind == "memorising", subject.n_classes, subject.outputs == "labels")
@@ -52,20 +52,24 @@ def control_subject(subject: Subject, control: Control, seed: int, ask: Predict 
     return subject.answering(predict, name=name, fit=fit, source=subject.source, **inside)
 
 
-def _answers_dealt(subject: Subject, ask: Predict, rng: np.random.Generator) -> LookUp:
-    """Deal the model's answers to the samples at random, those for X among X, and those for X_train among X_train."""
+def _predictions_shuffled(subject: Subject, ask: Predict, rng: np.random.Generator) -> LookUp:
+    """Shuffle the model's predictions among the samples, those for X among X, and those for X_train among X_train."""
     parts = [part for part in (subject.X, subject.X_train) if part is not None]
-    answers = [np.asarray(ask(part)) for part in parts]
-    known = {key: answer for part, own in zip(parts, answers, strict=True) for key, answer in _dealt(part, own, rng)}
-    return LookUp(known, Constant(np.asarray(np.concatenate(answers).mean(axis=0))))
+    outputs = [np.asarray(ask(part)) for part in parts]
+    by_key = {
+        key: output
+        for part, of_part in zip(parts, outputs, strict=True)
+        for key, output in _shuffled(part, of_part, rng)
+    }
+    return LookUp(by_key, Constant(np.asarray(np.concatenate(outputs).mean(axis=0))))
 
 
-def _dealt(part: Array, answers: Array, rng: np.random.Generator) -> Iterator[tuple[bytes, Array]]:
-    return zip(keys(part), rng.permutation(answers), strict=True)
+def _shuffled(part: Array, outputs: Array, rng: np.random.Generator) -> Iterator[tuple[bytes, Array]]:
+    return zip(keys(part), rng.permutation(outputs), strict=True)
 
 
-def _members_dealt(subject: Subject, rng: np.random.Generator) -> Subject:
-    """Deal members and non-members anew."""
+def _members_shuffled(subject: Subject, rng: np.random.Generator) -> Subject:
+    """Shuffle who is a member and who is not."""
     assert subject.X_train is not None
     order = rng.permutation(len(subject.X_train) + len(subject.X))
     fields: dict[str, Any] = {}
@@ -73,7 +77,7 @@ def _members_dealt(subject: Subject, rng: np.random.Generator) -> Subject:
         first, second = getattr(subject, inside), getattr(subject, outside)
         if first is None:
             continue
-        # names of both parts may be equal, and are shown to nobody here
+        # names of both parts may be equal, and are not shown here
         both = np.arange(len(order)) if inside == "train_ids" else np.concatenate([first, second])
         fields[inside], fields[outside] = np.split(both[order], [len(subject.X_train)])
     return replace(subject, **fields)

@@ -11,7 +11,7 @@ from xrai_widgets.runtime.copies import near_copies
 
 _SIZE = 0.05  # of the way from chance to a full leak: less is no leak worth a warning
 _SIZED = ("blind",)  # says how much of a number is no leak, so that what lies above can still be judged: another rule
-Found = tuple[Control, Finding | None, str]
+ControlRun = tuple[Control, Finding | None, str]
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,12 @@ class Wrong:
         return f"Control failed: {name_of(self.control)}, {self.words}. {self.why}"
 
 
-def wrong_of(found: Sequence[Found], entry: Assessment) -> list[Wrong]:
+def wrong_of(runs: Sequence[ControlRun], entry: Assessment) -> list[Wrong]:
     """Return the controls that do not show what they should."""
-    values = {control.kind: its for control, its, _ in found if its is not None}
+    values = {control.kind: its for control, its, _ in runs if its is not None}
     full = values.get("memorising")
     wrong = []
-    for control, its, _ in found:
+    for control, its, _ in runs:
         if its is None or control.expect == "anything":
             continue
         if not isinstance(control.expect, str):
@@ -48,7 +48,7 @@ def wrong_of(found: Sequence[Found], entry: Assessment) -> list[Wrong]:
 
 
 def unjudged_by(wrong: Sequence[Wrong], finding: Finding, entry: Assessment) -> dict[str, str]:
-    """Return the measures that nobody may judge, as a control of them is wrong, with the reason.
+    """Return the measures that must not be judged, as a control of them is wrong, with the reason.
 
     What chance gives in place of what was found says nothing about a value that is exact.
     """
@@ -105,7 +105,7 @@ _WHY = {
     "blind": "The training samples differ from the held-out ones so much that they can be told apart without the "
     "model: they do not come from the same distribution, and so much of the number may be no leak.",
     "shuffled": "The labels have nothing to do with the samples here, so the assessment finds what is not there.",
-    "dealt": "The answers have nothing to do with the samples here, so the assessment finds what is not there.",
+    "dealt": "The predictions have nothing to do with the samples here, so the assessment finds what is not there.",
 }
 
 
@@ -113,19 +113,19 @@ def overlap_of(subject: Subject, entry: Assessment) -> list[str]:
     """Say how many held-out samples stand in the training samples, too, where they are to be told apart."""
     if "y" not in entry.uses or subject.X_train is None or all(c.expect != "leak" for c in entry.controls):
         return []
-    known = {hash(row.tobytes()) for row in np.ascontiguousarray(subject.X_train)}
-    both = sum(hash(row.tobytes()) in known for row in np.ascontiguousarray(subject.X))
-    said = []
+    hashes = {hash(row.tobytes()) for row in np.ascontiguousarray(subject.X_train)}
+    both = sum(hash(row.tobytes()) in hashes for row in np.ascontiguousarray(subject.X))
+    notes = []
     if both >= max(1, 0.01 * len(subject.X)):
-        said.append(
+        notes.append(
             f"{both:,} of {len(subject.X):,} held-out samples stand in the training samples, too: they are members and "
             "non-members at once, and the leak looks smaller than it is."
         )
     near, looked = near_copies(subject.X, subject.X_train)
     if near:
-        said.append(
+        notes.append(
             f"{near:,} of {looked:,} held-out samples are near copies of a training sample, not equal but closer than "
-            "a twentieth of the usual distance between samples: a model that knows one answers the other as surely, "
+            "a twentieth of the usual distance between samples: a model that knows one predicts the other as surely, "
             "and the leak looks smaller than it is."
         )
-    return said
+    return notes

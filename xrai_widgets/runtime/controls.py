@@ -1,4 +1,4 @@
-"""Where does the number sit? The same engine measures models of which the answer is known, on the same data."""
+"""Where does the number sit? The same engine measures models of which the predictions are known, on the same data."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +12,7 @@ from xrai_widgets.core import Assessment, Cancelled, Chart, Control, Finding, Su
 from xrai_widgets.core.control import CONTROLS, OWN_MODEL, SPLIT_LEAKS
 from xrai_widgets.core.decision import shown
 from xrai_widgets.runtime.control_subjects import control_subject, fewer, name_of
-from xrai_widgets.runtime.control_warnings import Found, Wrong, overlap_of, unjudged_by, wrong_of
+from xrai_widgets.runtime.control_warnings import ControlRun, Wrong, overlap_of, unjudged_by, wrong_of
 from xrai_widgets.runtime.ending import Ending
 from xrai_widgets.runtime.guard import Guard
 from xrai_widgets.runtime.run_step import RunStep
@@ -41,12 +41,12 @@ def with_controls(
     -----
     The table ``controls`` of the finding has a row per control and judged number (per value, where none is judged),
     the subject's own first; the last chart shows the first of them. A control is made of at most 500 samples of each
-    part, drawn by the seed with the shares of the classes kept; what chance gives in place of what was found is told
+    part, drawn by the seed with the shares of the classes kept; what chance gives in place of what was found is drawn
     from the samples of the finding itself. Where a control comes out wrong, a note says so, and what it is about is not
     judged. Cancelled between controls, the run keeps the whole finding and the controls that are done.
     """
     share = step.within(0.0, 1 - _SHARE, main=True) if entry.controls else step
-    ended = with_subgroups(subject, entry, share, lambda part, own: measured(entry, part, params, own))
+    ended = with_subgroups(subject, entry, share, lambda part, inner: measured(entry, part, params, inner))
     if not entry.controls:
         return ended
     return ended if ended.status != "ok" else _add(ended, subject, entry, params, step, measured)
@@ -64,7 +64,7 @@ def _add(
     assert finding is not None
     few = fewer(subject, int(params.get("seed") or 0))
     controls = [control for control in entry.controls if not control.about or {*control.about} & {*finding.values}]
-    found: list[Found] = []
+    runs: list[ControlRun] = []
     for number, control in enumerate(controls):
         start, stop = (1 - _SHARE * (1 - (number + end) / len(controls)) for end in (0, 1))
         try:
@@ -79,11 +79,11 @@ def _add(
         if ended.status == "cancelled":
             ending = ending.broken_off(ended, "the controls")
             break
-        found.append((control, ended.finding, ended.failure))
+        runs.append((control, ended.finding, ended.failure))
     measures = [measure for measure in entry.measures if measure.key in finding.values]
     keys = [measure.key for measure in measures] or list(finding.values)
     rows = _rows(OWN_MODEL, finding, keys, {})
-    for control, its, failure in found:
+    for control, its, failure in runs:
         about = [key for key in keys if not control.about or key in control.about]
         says = {key: failure or _says(control, key, entry) for key in about}
         rows += _rows(name_of(control), its, about, says)
@@ -99,17 +99,17 @@ def _add(
         high="high",
         title=f"{keys[0].replace('_', ' ').capitalize()} beside its controls",
     )
-    wrong = wrong_of(found, entry)
-    said: dict[str, Any] = {
+    wrong = wrong_of(runs, entry)
+    additions: dict[str, Any] = {
         "notes": (*finding.notes, *(one.note for one in wrong), *overlap_of(subject, entry)),
         "unjudged": {
-            **split_leak(finding, found, wrong, entry),
+            **split_leak(finding, runs, wrong, entry),
             **unjudged_by(wrong, finding, entry),
             **finding.unjudged,
         },
     }
     tables = {**finding.tables, CONTROLS: table}
-    return ending.but(replace(finding, tables=tables, charts=(*finding.charts, chart), **said))
+    return ending.but(replace(finding, tables=tables, charts=(*finding.charts, chart), **additions))
 
 
 def _by_model(
@@ -163,16 +163,18 @@ def _says(control: Control, key: str, entry: Assessment) -> str:
     return f"should be {'near' if control.expect == 'no leak' else 'far from'} {chance:g}"
 
 
-def split_leak(finding: Finding, found: Sequence[Found], wrong: Sequence[Wrong], entry: Assessment) -> dict[str, str]:
-    """Return the measures that nobody may judge, with the reason; none where members look like the others.
+def split_leak(
+    finding: Finding, runs: Sequence[ControlRun], wrong: Sequence[Wrong], entry: Assessment
+) -> dict[str, str]:
+    """Return the measures that must not be judged, with the reason; none where members look like the others.
 
-    Where the data alone tell members from others, an attack on the model finds that difference, too, and its number is
-    no leak up to the upper end of what they tell. Who judges still fails what lies beyond that end and the limit
+    Where the data alone separate members from others, an attack on the model finds that difference, too, and its number
+    is no leak up to the upper end of what they show. Who judges still fails what lies beyond that end and the limit
     together (`xrai_widgets.results.split_leak.beyond`).
     """
     if not any(one.control.kind == "blind" for one in wrong):
         return {}
-    for control, its, _ in found:
+    for control, its, _ in runs:
         if control.kind != "blind" or its is None:
             continue
         keys = [m.key for m in entry.measures if m.key in finding.values and m.key in its.intervals]

@@ -5,7 +5,7 @@ import numpy as np
 from xrai_widgets.core import Array
 
 _NEAR = 0.05  # of the usual distance between a sample and the nearest other one: nearer is nearly a copy
-_COMMON = 25  # a row that occurs more often is a common answer, not a copy
+_COMMON = 25  # a row that occurs more often is a common value, not a copy
 _COLUMNS, _ROWS, _TRAIN = 256, 1000, 50_000  # looked at, spread evenly
 _EQUAL = 1e-5  # distances below this are rounding
 
@@ -36,8 +36,8 @@ def near_copies(X: Array, X_train: Array) -> tuple[int, int]:
     units of their standard deviation. As many as chance makes so near, judged by the dimension of the held-out rows
     (ratios of nearest distances: Facco et al. 2017, Scientific Reports 7), are no copies, and 0 is returned.
     """
-    held, known = _spread(X, _ROWS), _spread(X_train, _TRAIN)
-    rows, others = _scaled(held, held), _scaled(known, held)
+    held, train = _spread(X, _ROWS), _spread(X_train, _TRAIN)
+    rows, others = _scaled(held, held), _scaled(train, held)
     if len(rows) < 3 or not rows.shape[1]:
         return 0, len(rows)
     usual, dimension = _spacing(_distances(rows, rows))
@@ -47,10 +47,10 @@ def near_copies(X: Array, X_train: Array) -> tuple[int, int]:
     for start in range(0, len(others), 2000):
         nearest = np.minimum(nearest, _distances(rows, others[start : start + 2000]).min(axis=1))
     equal = np.isin(_keys(held), _keys(X_train))
-    found = int(((nearest <= _NEAR * usual) & ~equal).sum())
+    count = int(((nearest <= _NEAR * usual) & ~equal).sum())
     chance = 1 - 2.0 ** (-len(others) / len(rows) * _NEAR**dimension)
     by_luck = len(rows) * chance + 3 * np.sqrt(len(rows) * chance)
-    return (found if found > max(2.0, 0.01 * len(rows), by_luck) else 0), len(rows)
+    return (count if count > max(2.0, 0.01 * len(rows), by_luck) else 0), len(rows)
 
 
 def _keys(X: Array) -> Array:
@@ -67,13 +67,13 @@ def _scaled(X: Array, by: Array) -> Array:
     if held.shape[1] > _COLUMNS:
         kept = np.linspace(0, held.shape[1], _COLUMNS, endpoint=False).astype(int)
         flat, held = flat[:, kept], held[:, kept]
-    flat, held = (own_value(part.astype(np.float64), held) for part in (flat, held))
+    flat, held = (filled_below(part.astype(np.float64), held) for part in (flat, held))
     spread = held.std(axis=0)
     varies = spread > 0
     return np.asarray((flat - held.mean(axis=0))[:, varies] / spread[varies])
 
 
-def own_value(flat: Array, by: Array) -> Array:
+def filled_below(flat: Array, by: Array) -> Array:
     """Return flat samples in which missing numbers have a value of their own, well below all others in ``by``."""
     gone = np.isnan(flat)
     if not gone.any():

@@ -21,18 +21,18 @@ class Examined:
 
 def examine() -> list[Examined]:
     """Compare what is installed with what is needed, and look for known traps."""
-    found = [_python(), _cores()]
+    checks = [_python(), _cores()]
     for text in requires("xrai-widgets") or []:
         need = Requirement(text)
         extra = next((name for name in _EXTRAS if need.marker and need.marker.evaluate({"extra": name})), "")
         if need.marker is None or extra:
-            found.append(_package(need, extra))
-    return [*found, *_traps()]
+            checks.append(_package(need, extra))
+    return [*checks, *_traps()]
 
 
 def _python() -> Examined:
-    said = ".".join(map(str, sys.version_info[:3]))
-    return Examined("ok" if sys.version_info >= (3, 11) else "bad", ("Python", said, ">= 3.11"))
+    installed = ".".join(map(str, sys.version_info[:3]))
+    return Examined("ok" if sys.version_info >= (3, 11) else "bad", ("Python", installed, ">= 3.11"))
 
 
 def _cores() -> Examined:
@@ -42,24 +42,24 @@ def _cores() -> Examined:
 def _package(need: Requirement, extra: str) -> Examined:
     wanted = str(need.specifier) or "any version"
     try:
-        said = version(need.name)
+        installed = version(need.name)
     except PackageNotFoundError:
         hint = f"pip install 'xrai-widgets[{extra}]'" if extra else "pip install xrai-widgets"
         return Examined("note" if extra else "bad", (need.name, "not installed", hint))
-    fits = need.specifier.contains(said, prereleases=True)
-    return Examined("ok" if fits else "bad", (need.name, said, wanted))
+    fits = need.specifier.contains(installed, prereleases=True)
+    return Examined("ok" if fits else "bad", (need.name, installed, wanted))
 
 
 def _traps() -> list[Examined]:
-    found = []
+    traps = []
     if _installed("voila-vuetify"):
         words = ("voila-vuetify", _installed("voila-vuetify"), "absent: it downgrades Voilà and needs the network")
-        found.append(Examined("bad", words))
+        traps.append(Examined("bad", words))
     numpy = _installed("numpy")
     if _installed("aix360") and Requirement("numpy>=2.4").specifier.contains(numpy):
         words = ("aix360 with NumPy", numpy, "< 2.4 for its Gaussian ProtoDash; everything else works")
-        found.append(Examined("note", words))
-    return found
+        traps.append(Examined("note", words))
+    return traps
 
 
 def _installed(name: str) -> str:

@@ -61,8 +61,8 @@ def ended(work: Callable[[], Ending], entry: Assessment, step: RunStep, strict: 
     except ModuleNotFoundError as missing:
         package = (missing.name or "").partition(".")[0]
         if package in _EXTRAS:
-            said = f"needs the package {package}: pip install 'xrai-widgets[{_EXTRAS[package]}]'"
-            return Ending("not applicable", reason=said)
+            reason = f"needs the package {package}: pip install 'xrai-widgets[{_EXTRAS[package]}]'"
+            return Ending("not applicable", reason=reason)
         return _failed(missing, entry, strict, step)
     except (Exception, SystemExit, KeyboardInterrupt) as error:  # the one place where a failure becomes an outcome
         if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
@@ -83,6 +83,6 @@ def _failed(error: BaseException, entry: Assessment, strict: bool, step: RunStep
         raise error
     number = uuid.uuid4().hex[:8]
     logger.error("error %s in %s", number, entry.name, exc_info=error)
-    said = "" if isinstance(error, ValueError | TypeError) else f"{type(error).__name__}: "
-    said = f"{said}{error} (error {number}; the log has the details)"
-    return Ending("error", _partial(step, entry), said)
+    reason = "" if isinstance(error, ValueError | TypeError) else f"{type(error).__name__}: "
+    reason = f"{reason}{error} (error {number}; the log has the details)"
+    return Ending("error", _partial(step, entry), reason)

@@ -1,4 +1,4 @@
-"""How long will it take? A pilot on the subject itself tells."""
+"""How long will it take? A pilot run on the subject itself shows it."""
 
 import threading
 import time
@@ -14,9 +14,9 @@ from xrai_widgets.runtime.run_step import RunStep
 
 @dataclass(frozen=True)
 class Forecast:
-    """Seconds that an assessment is expected to take; None where the pilot could not tell.
+    """Seconds that an assessment is expected to take; None where the pilot could not show it.
 
-    ``least`` is how long it takes at least, where that is all that is known.
+    ``least`` is how long it takes at least, if only that is known.
     """
 
     seconds: float | None

@@ -1,4 +1,4 @@
-"""The guard around a model: counts questions, keeps budgets, and stops within a question when cancelled."""
+"""The guard around a model: counts queries, keeps budgets, and stops within a query when cancelled."""
 
 import os
 import queue
@@ -68,11 +68,11 @@ class Meter:
             self.queries += rows
 
 
-def messages(told: "queue.SimpleQueue[tuple[str, Any]]", meter: Meter) -> Iterator[tuple[str, Any]]:
+def messages(inbox: "queue.SimpleQueue[tuple[str, Any]]", meter: Meter) -> Iterator[tuple[str, Any]]:
     """Yield what others put into a queue; while nothing comes, look whether the run is to stop."""
     while True:
         try:
-            message = told.get(timeout=_PATIENCE)
+            message = inbox.get(timeout=_PATIENCE)
         except queue.Empty:
             meter.check()
             continue
@@ -80,9 +80,9 @@ def messages(told: "queue.SimpleQueue[tuple[str, Any]]", meter: Meter) -> Iterat
 
 
 class Guard:
-    """A model function that answers in slices of about a quarter of a second and asks the meter before each.
+    """A model function that works in slices of about a quarter of a second and asks the meter before each.
 
-    What it answers is checked, if a check is given.
+    What it returns is checked, if a check is given.
     Pickled, it loses its meter: in a worker it counts on its own, and `Counted` brings the count home.
     """
 
@@ -136,7 +136,7 @@ class Counted:
     ----------
     function : callable
     until : str
-        A folder inside a folder that the waiting process keeps as long as it lives. Once the inner one is gone, nobody
+        A folder inside a folder that the waiting process keeps as long as it lives. Once the inner one is gone, no one
         waits: a call that waits for a cell gives up, and an item that a worker takes up only now is not begun.
     """
 
@@ -144,7 +144,7 @@ class Counted:
         self._function, self._until = function, until
 
     def __call__(self, item: Any) -> tuple[Any, int]:
-        """Return (result, rows); (None, 0) where nobody waits any more."""
+        """Return (result, rows); (None, 0) where no one waits any more."""
         before = getattr(_worker, "queries", 0)
         if os.path.isdir(os.path.dirname(self._until)):  # a worker on another machine has no such folder
             if self._gone() is not None:

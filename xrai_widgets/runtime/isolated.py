@@ -29,7 +29,7 @@ class Unsendable(Exception):
 
 
 class ProcessDied(RuntimeError):
-    """The process ended without an answer: it crashed, or was killed."""
+    """The process ended without a result: it crashed, or was killed."""
 
 
 def call_isolated(subject: Subject, entry: Assessment, params: Mapping[str, Any], step: RunStep) -> Finding:
@@ -46,10 +46,10 @@ def call_isolated(subject: Subject, entry: Assessment, params: Mapping[str, Any]
         if the process died.
     """
     try:
-        found: Finding = call_in_process(_continued, (step.earlier, subject, entry, dict(params)), step)
+        finding: Finding = call_in_process(_continued, (step.earlier, subject, entry, dict(params)), step)
     except Unsendable as error:
         return _in_thread(subject, entry, params, step, error)
-    return found
+    return finding
 
 
 def call_in_process(function: Callable[..., Any], arguments: tuple[Any, ...], step: RunStep) -> Any:
@@ -136,13 +136,13 @@ def _in_thread(
 
 
 def _listen(child: "subprocess.Popen[bytes]", step: RunStep) -> Any:
-    told: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+    inbox: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
     errors: list[bytes] = []
     assert child.stdout is not None
     assert child.stderr is not None
-    threading.Thread(target=_read, args=(child.stdout, told), daemon=True).start()
+    threading.Thread(target=_read, args=(child.stdout, inbox), daemon=True).start()
     threading.Thread(target=lambda pipe: errors.append(pipe.read()), args=(child.stderr,), daemon=True).start()
-    for kind, value in messages(told, step.meter):
+    for kind, value in messages(inbox, step.meter):
         if kind == "progress":
             step(*value)
         elif kind == "queries":
@@ -154,12 +154,12 @@ def _listen(child: "subprocess.Popen[bytes]", step: RunStep) -> Any:
         else:
             break
     code = child.wait()
-    said = errors[0].decode(errors="replace").strip().splitlines()[-1:] if errors else []
-    raise ProcessDied(f"the process of the assessment ended with exit code {code} {''.join(said)}")
+    last_line = errors[0].decode(errors="replace").strip().splitlines()[-1:] if errors else []
+    raise ProcessDied(f"the process of the assessment ended with exit code {code} {''.join(last_line)}")
 
 
-def _read(pipe: IO[bytes], told: "queue.SimpleQueue[tuple[str, Any]]") -> None:
+def _read(pipe: IO[bytes], inbox: "queue.SimpleQueue[tuple[str, Any]]") -> None:
     with contextlib.suppress(EOFError, ValueError, OSError, pickle.UnpicklingError):
         while True:
-            told.put(pickle.load(pipe))
-    told.put(("died", None))
+            inbox.put(pickle.load(pipe))
+    inbox.put(("died", None))

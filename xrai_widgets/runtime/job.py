@@ -23,7 +23,7 @@ def working() -> bool:
 
 
 def last_news() -> float:
-    """Return when news of any job was delivered last, as `time.monotonic` tells it."""
+    """Return when news of any job was delivered last, on the clock `time.monotonic`."""
     return _last_news
 
 
@@ -70,7 +70,7 @@ class Job(Generic[Result]):
         return self
 
     def cancel(self) -> None:
-        """Ask the work to stop; it does so at its next step or question to the model."""
+        """Ask the work to stop; it does so at its next step or query to the model."""
         self.cancel_event.set()
 
     def post(self, news: Any) -> None:

@@ -18,7 +18,7 @@ class Likeness:
     Parameters
     ----------
     size, elsewhere : float
-        Largest difference between an answer of the model and that of the first one trained anew, at training samples
+        Largest difference between an output of the model and that of the first one trained anew, at training samples
         and at others.
     noise : float
         Largest difference between two of those trained anew; 0 if they are the same.
@@ -34,24 +34,24 @@ class Likeness:
     differs: bool
 
 
-def is_settled(own: Array, answers: Sequence[Array], unit: float) -> bool:
+def is_settled(outputs: Array, retrained: Sequence[Array], unit: float) -> bool:
     """Whether no further training is needed: the model was met, or lies among its like."""
-    if _far(own, answers[0]) <= _SAME * unit:
+    if _far(outputs, retrained[0]) <= _SAME * unit:
         return True
-    if len(answers) == 1:
+    if len(retrained) == 1:
         return False
-    return _noise(answers, unit) == 0 or (len(answers) > 2 and not _outside(own, answers))
+    return _noise(retrained, unit) == 0 or (len(retrained) > 2 and not _outside(outputs, retrained))
 
 
-def compared(own: Array, answers: Sequence[Array], unit: float, members: int) -> Likeness:
+def compared(outputs: Array, retrained: Sequence[Array], unit: float, members: int) -> Likeness:
     """Return how like the model those are that were trained like it.
 
     Parameters
     ----------
-    own : array (n, …)
-        Answers of the model, first those at training samples.
-    answers : sequence of array (n, …)
-        Answers of models trained anew; the first one by the model's own random state.
+    outputs : array (n, …)
+        Outputs of the model, first those at training samples.
+    retrained : sequence of array (n, …)
+        Outputs of models trained anew; the first one by the model's own random state.
     unit : float
         1 for probabilities, the standard deviation of the targets in a regression.
     members : int
@@ -63,23 +63,23 @@ def compared(own: Array, answers: Sequence[Array], unit: float, members: int) ->
     from their mean, times √(m/(m + 1)), is distributed like that of each of them from the mean of the others, times
     √((m − 1)/m). It differs if its distance is more than 1.5 times the largest of theirs.
     """
-    sizes = _far(own[:members], answers[0][:members]), _far(own[members:], answers[0][members:])
+    sizes = _far(outputs[:members], retrained[0][:members]), _far(outputs[members:], retrained[0][members:])
     if max(sizes) <= _SAME * unit:
-        return Likeness(*sizes, 0.0, len(answers), False)
-    noise = _noise(answers, unit)
-    return Likeness(*sizes, noise, len(answers), noise == 0 or _outside(own, answers))
+        return Likeness(*sizes, 0.0, len(retrained), False)
+    noise = _noise(retrained, unit)
+    return Likeness(*sizes, noise, len(retrained), noise == 0 or _outside(outputs, retrained))
 
 
-def _outside(own: Array, answers: Sequence[Array]) -> bool:
-    known = np.asarray(answers, dtype=np.float64).reshape(len(answers), -1)
-    m, mean = len(known), known.mean(axis=0)
-    theirs = np.sqrt(np.mean((known - mean) ** 2, axis=1) * m / (m - 1))
-    its = np.sqrt(np.mean((own.reshape(-1) - mean) ** 2) * m / (m + 1))
+def _outside(outputs: Array, retrained: Sequence[Array]) -> bool:
+    flat = np.asarray(retrained, dtype=np.float64).reshape(len(retrained), -1)
+    m, mean = len(flat), flat.mean(axis=0)
+    theirs = np.sqrt(np.mean((flat - mean) ** 2, axis=1) * m / (m - 1))
+    its = np.sqrt(np.mean((outputs.reshape(-1) - mean) ** 2) * m / (m + 1))
     return bool(its > _MARGIN * theirs.max())
 
 
-def _noise(answers: Sequence[Array], unit: float) -> float:
-    noise = max(_far(one, other) for place, one in enumerate(answers) for other in answers[:place])
+def _noise(retrained: Sequence[Array], unit: float) -> float:
+    noise = max(_far(one, other) for place, one in enumerate(retrained) for other in retrained[:place])
     return noise if noise > _SAME * unit else 0.0
 
 

@@ -1,4 +1,4 @@
-"""What a model answers while it is assessed: every answer is looked at, not the first ones only."""
+"""What a model predicts while it is assessed: every prediction is looked at, not the first ones only."""
 
 import math
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class OutputCheck:
     classes: int = 0
 
     def __call__(self, out: Array, asked: int, start: int, total: int) -> None:
-        """Check the answer to ``asked`` rows, which begin at ``start`` of ``total``.
+        """Check the outputs for ``asked`` rows, which begin at ``start`` of ``total``.
 
         Raises
         ------
@@ -62,7 +62,7 @@ class OutputCheck:
         more = f"; so are {int(bad.sum()) - 1} more of these {asked}" if bad.sum() > 1 else ""
         raise ValueError(
             f"{self.what} {wanted}, got [{given}] for row {start + first} of the {total} asked at once{more}; "
-            "a number made of such answers would be wrong"
+            "a number made from such predictions would be wrong"
         )
 
     def _check_classes(self, out: Array) -> None:
@@ -74,7 +74,7 @@ class OutputCheck:
 
 
 def _surely_finite(out: Array) -> bool:
-    """Whether all are finite, told in one pass; the sum of large numbers may overflow where each of them is finite."""
+    """Whether all are finite, in one pass; the sum of large numbers may overflow where each of them is finite."""
     if out.size <= _DOT and out.dtype.char in "fd":
         return math.isfinite(np.vdot(out, out))  # a quarter of the time of the sum
     return math.isfinite(np.add.reduce(out, axis=None))

@@ -76,10 +76,10 @@ def assess(
     max_seconds : float, optional
         Most wall time, likewise.
     store : Store, optional
-        Answers at once what it was asked before, and keeps what is run. One that cannot keep it gives a warning, and
+        Returns at once what was run before, and keeps what is run. One that cannot keep it gives a warning, and
         the outcome says why in ``unsaved``.
     fresh : bool
-        Run even if the store has an answer, and from the beginning: else what a cancelled run of the same question had
+        Run even if the store has the outcome, and from the beginning: else what a cancelled run of the same kind had
         done, by the store, is not done again where the assessment can go on (``privacy.pdtp`` can).
     **params
         Parameters of the assessment.
@@ -95,12 +95,12 @@ def assess(
         raise TypeError(f"assess takes one Subject, got {type(given).__name__}: {ways}")
     entry = find(name)
     checked = entry.check(params)
-    found = None if fresh else recall(store, subject, entry.name, checked)
-    if found is not None:
-        return found
+    stored = None if fresh else recall(store, subject, entry.name, checked)
+    if stored is not None:
+        return stored
     earlier = None if fresh else unfinished(store, (), subject, entry.name, checked)
     step = RunStep(Meter(max_queries=max_queries, max_seconds=max_seconds), earlier=earlier)
-    return _told(keep(store, run(subject, entry, checked, step=step, strict=strict)))
+    return _warned(keep(store, run(subject, entry, checked, step=step, strict=strict)))
 
 
 def check_plan(plan: Plan) -> list[tuple[Assessment, dict[str, Any]]]:
@@ -169,10 +169,10 @@ def run_plan(
     seconds : sequence of float, optional
         Forecast per assessment, for the time left.
     store : Store, optional
-        Answers at once what it was asked before; every other outcome is written to it the moment it ends, before
+        Returns at once what was run before; every other outcome is written to it the moment it ends, before
         ``each`` gets it. One that cannot be written says why in ``unsaved``.
     fresh : bool
-        Run everything, even what the store has an answer to, and from the beginning.
+        Run everything, even what the store has the outcome of, and from the beginning.
     earlier : iterable of Outcome, optional
         What ended before, oldest first: a run that was cancelled and is asked for again goes on, as those of the store
         do.
@@ -182,24 +182,24 @@ def run_plan(
         file = read_plan_file(plan)
         plan, subjects = file.entries, {name: constrained(one, file.constraints) for name, one in subjects.items()}
     work = check_plan(plan)
-    stop, known, found = cancel or threading.Event(), tuple(earlier), dict[str, list[Outcome]]()
+    stop, at_hand, outcomes = cancel or threading.Event(), tuple(earlier), dict[str, list[Outcome]]()
     weights = (list(seconds) if seconds is not None else [1.0] * len(work)) * len(subjects)
     for index, (name, one, entry, params) in enumerate((n, s, *pair) for n, s in subjects.items() for pair in work):
         outcome = None if fresh or stop.is_set() else recall(store, one, entry.name, params)
         if outcome is None:
             listen = _listener(entry.name, index, weights, seconds is not None, each) if each is not None else None
-            begun = None if fresh or stop.is_set() else unfinished(store, known, one, entry.name, params)
+            begun = None if fresh or stop.is_set() else unfinished(store, at_hand, one, entry.name, params)
             outcome = run(one, entry, params, step=RunStep(Meter(stop), listen, backend, begun))
             if stop.is_set() and outcome.status == "cancelled" and outcome.queries == 0 and outcome.finding is None:
                 outcome = replace(outcome, reason="cancelled before it started")
             outcome = keep(store, outcome)
-        found.setdefault(name, []).append(outcome)
-        (each or _told)(outcome)
-    return found[subject.name] if isinstance(subject, Subject) else found
+        outcomes.setdefault(name, []).append(outcome)
+        (each or _warned)(outcome)
+    return outcomes[subject.name] if isinstance(subject, Subject) else outcomes
 
 
-def _told(outcome: Outcome) -> Outcome:
-    """Warn of an outcome that the store could not keep, where nobody else would tell."""
+def _warned(outcome: Outcome) -> Outcome:
+    """Warn of an outcome that the store could not keep, where nothing else would say so."""
     if outcome.unsaved:
         warnings.warn(f"{outcome.assessment} was not saved: {outcome.unsaved}", stacklevel=3)
     return outcome
@@ -208,14 +208,14 @@ def _told(outcome: Outcome) -> Outcome:
 def _listener(
     name: str, index: int, weights: list[float], in_seconds: bool, each: Callable[[Outcome | PlanProgress], None]
 ) -> Callable[[Progress], None]:
-    before, own, whole = sum(weights[:index]), weights[index], sum(weights)
+    before, weight, whole = sum(weights[:index]), weights[index], sum(weights)
     started = time.monotonic()
 
     def listen(progress: Progress) -> None:
-        done = (before + own * progress.done) / whole if whole > 0 else progress.done
+        done = (before + weight * progress.done) / whole if whole > 0 else progress.done
         left = progress.remaining
         if left is None and in_seconds:
-            left = max(0.0, own - (time.monotonic() - started))
+            left = max(0.0, weight - (time.monotonic() - started))
         if left is not None:
             later = sum(weights[index + 1 :]) if in_seconds else None
             left = left + later if later is not None else (left if index + 1 == len(weights) else None)

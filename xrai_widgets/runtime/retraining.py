@@ -15,7 +15,7 @@ from xrai_widgets.runtime.controls import Measured, with_controls
 from xrai_widgets.runtime.ending import Ending
 from xrai_widgets.runtime.guard import Guard
 from xrai_widgets.runtime.likeness import Likeness, compared, is_settled
-from xrai_widgets.runtime.retraining_words import Said, said_of
+from xrai_widgets.runtime.retraining_words import RetrainingNotes, retraining_notes
 from xrai_widgets.runtime.run_step import RunStep
 
 _MOST = 5000  # samples of X_train and of X at which models are compared
@@ -23,7 +23,7 @@ _ROUNDS = ((0,), (1, 2), (3, 4, 5))  # trainings before each look: most models a
 _SHARE = 0.05  # of the progress bar
 _LONGEST = 200  # characters of a library's error that are quoted
 _PATIENCE = 0.05  # seconds between two looks for Cancel
-_NOTE = "does a model trained anew answer as this one? (asked once, 1 to 6 trainings)"
+_NOTE = "does a model trained anew predict as this one? (checked once, 1 to 6 trainings)"
 
 
 def with_retraining(
@@ -49,21 +49,21 @@ def with_retraining(
     """
     if "fit" not in entry.uses or subject.fit is None or subject.X_train is None:
         return with_controls(subject, entry, params, step, measured)
-    known, rest = _known.get(subject.fingerprint), step
-    if known is None:
+    like, rest = _likenesses.get(subject.fingerprint), step
+    if like is None:
         try:
-            known = _asked(subject, entry, step.within(0.0, _SHARE, meter=step.meter.uncounted()))
+            like = _asked(subject, entry, step.within(0.0, _SHARE, meter=step.meter.uncounted()))
         except NotApplicable as gap:
             if "fit" in entry.needs:
                 raise
             able = replace(subject, fit=None)  # the engine can do without
             ended = with_controls(able, entry, params, step, measured)
-            return _add(ended, Said((f"{gap.reason[0].upper()}{gap.reason[1:]}.",), {}))
+            return _add(ended, RetrainingNotes((f"{gap.reason[0].upper()}{gap.reason[1:]}.",), {}))
         rest = step.within(_SHARE, 1.0, main=True)
-    return _add(with_controls(subject, entry, params, rest, measured), said_of(subject, entry, known))
+    return _add(with_controls(subject, entry, params, rest, measured), retraining_notes(subject, entry, like))
 
 
-_known: dict[str, Likeness] = {}
+_likenesses: dict[str, Likeness] = {}
 _asking: dict[str, threading.Lock] = {}
 
 
@@ -71,9 +71,9 @@ def _asked(subject: Subject, entry: Assessment, step: RunStep) -> Likeness:
     """Return how like the model its refits are; of several runs of one subject, one finds out and the others wait."""
     name = subject.fingerprint
     with _alone(_asking.setdefault(name, threading.Lock()), step):
-        if name not in _known:
-            _known[name] = _likeness(subject, entry, step)
-    return _known[name]
+        if name not in _likenesses:
+            _likenesses[name] = _likeness(subject, entry, step)
+    return _likenesses[name]
 
 
 @contextmanager
@@ -92,20 +92,20 @@ def _likeness(subject: Subject, entry: Assessment, step: RunStep) -> Likeness:
     assert subject.X_train is not None
     assert subject.y_train is not None
     probes = np.concatenate([_some(subject.X_train), _some(subject.X)])
-    own = Guard(subject.predict, step.meter)(probes)
+    outputs = Guard(subject.predict, step.meter)(probes)
     train = _Again(subject.fit, subject.X_train, subject.y_train, probes)
     unit = 1.0 if subject.task == "classification" else float(np.std(subject.y_train)) or 1.0
-    answers: list[Array] = []
+    retrained: list[Array] = []
     for number, work in enumerate(_ROUNDS):
         part = step.within(number / len(_ROUNDS), (number + 1) / len(_ROUNDS))
-        answers += _trained(train, work, subject, entry, part)
-        if number == 0 and not is_settled(own, answers, unit) and subject.seeded:
-            twice = [*answers, *_trained(train, work, subject, entry, part)]
-            if is_settled(own, twice, unit):  # the same once more: no chance is left that could explain it
-                answers = twice
-        if is_settled(own, answers, unit):
+        retrained += _trained(train, work, subject, entry, part)
+        if number == 0 and not is_settled(outputs, retrained, unit) and subject.seeded:
+            twice = [*retrained, *_trained(train, work, subject, entry, part)]
+            if is_settled(outputs, twice, unit):  # the same once more: no chance is left that could explain it
+                retrained = twice
+        if is_settled(outputs, retrained, unit):
             break
-    return compared(own, answers, unit, len(_some(subject.X_train)))
+    return compared(outputs, retrained, unit, len(_some(subject.X_train)))
 
 
 def _trained(train: "_Again", work: Iterable[int], subject: Subject, entry: Assessment, step: RunStep) -> list[Array]:
@@ -143,7 +143,7 @@ class _Again:
     probes: Array
 
     def __call__(self, number: int) -> Array:
-        """Return the answers at the probes."""
+        """Return the outputs at the probes."""
         rows = np.arange(len(self.X))
         rows = rows if number == 0 else np.random.default_rng(number).permutation(rows)
         seed = None if number == 0 else number
@@ -155,12 +155,12 @@ def _some(X: Array) -> Array:
     return some
 
 
-def _add(ended: Ending, said: Said) -> Ending:
+def _add(ended: Ending, additions: RetrainingNotes) -> Ending:
     finding = ended.finding
     if finding is None:
         return ended
     unjudged = dict(finding.unjudged)
-    for key in {*said.unjudged} & {*finding.values}:
-        unjudged[key] = "; and ".join(filter(None, (said.unjudged[key], unjudged.get(key))))
-    notes = (*finding.notes[:1], *said.notes, *finding.notes[1:])  # the first one says what was measured
+    for key in {*additions.unjudged} & {*finding.values}:
+        unjudged[key] = "; and ".join(filter(None, (additions.unjudged[key], unjudged.get(key))))
+    notes = (*finding.notes[:1], *additions.notes, *finding.notes[1:])  # the first one says what was measured
     return ended.but(replace(finding, notes=notes, unjudged=unjudged))

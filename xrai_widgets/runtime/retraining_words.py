@@ -1,4 +1,4 @@
-"""What a comparison of the model with those that are trained anew tells the reader of a finding."""
+"""What a comparison of the model with models trained anew adds to a finding."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -7,14 +7,14 @@ from xrai_widgets.core import Assessment, Subject
 from xrai_widgets.runtime.likeness import Likeness
 
 
-class Said(NamedTuple):
-    """What a comparison adds to a finding: notes, and for each measure why nobody may judge it."""
+class RetrainingNotes(NamedTuple):
+    """What a comparison adds to a finding: notes, and for each measure why it must not be judged."""
 
     notes: tuple[str, ...]
     unjudged: Mapping[str, str]
 
 
-def said_of(subject: Subject, entry: Assessment, like: Likeness) -> Said:
+def retraining_notes(subject: Subject, entry: Assessment, like: Likeness) -> RetrainingNotes:
     """Return the notes, and the reason not to judge where there is one."""
     reasons = []
     if like.differs:
@@ -32,24 +32,24 @@ def said_of(subject: Subject, entry: Assessment, like: Likeness) -> Said:
     notes = _notes(subject, like)
     if reason and not entry.measures:  # nothing that would be judged
         notes = (*notes, f"{reason[0].upper()}{reason[1:]}.")
-    return Said(notes, dict.fromkeys((measure.key for measure in entry.measures), reason) if reason else {})
+    return RetrainingNotes(notes, dict.fromkeys((measure.key for measure in entry.measures), reason) if reason else {})
 
 
 def _notes(subject: Subject, like: Likeness) -> tuple[str, ...]:
     times = "once" if like.trainings == 1 else f"{like.trainings} times"
     given = f" (with {', '.join(subject.trained_with)})" if subject.trained_with else ""
-    said = f"Trained anew {times}{given}: "
+    opening = f"Trained anew {times}{given}: "
     if like.differs:
-        said += f"not this model, which differs {_size(subject, like)}{_chance(like)}."
+        opening += f"not this model, which differs {_size(subject, like)}{_chance(like)}."
     elif like.noise:
-        said += (
+        opening += (
             f"the model differs {_size(subject, like)} from the first of these, and that is no more than chance in "
             f"training explains{_chance(like)}."
         )
     else:
-        said += "the same model."
+        opening += "the same model."
     weighted = any(name.endswith("sample_weight") for name in subject.trained_with)
-    return said, *(("Samples that are none of X_train are trained on with the mean weight.",) if weighted else ())
+    return opening, *(("Samples that are none of X_train are trained on with the mean weight.",) if weighted else ())
 
 
 def _size(subject: Subject, like: Likeness) -> str:

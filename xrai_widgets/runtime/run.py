@@ -1,4 +1,4 @@
-"""Run one assessment on one subject. Whatever happens, the answer is an Outcome."""
+"""Run one assessment on one subject. Whatever happens, the result is an Outcome."""
 
 import time
 from collections.abc import Mapping
@@ -63,8 +63,8 @@ def run(
         return replace(outcome, reason=gap.reason, instead=gap.instead)
     work = partial(with_retraining, subject, entry, checked, step, partial(_measured, strict))
     ending = ended(work, entry, step, strict)
-    told = {field.name: getattr(ending, field.name) for field in fields(ending)}
-    return replace(outcome, **told, seconds=time.perf_counter() - begun, queries=step.meter.queries)
+    fields_of_ending = {field.name: getattr(ending, field.name) for field in fields(ending)}
+    return replace(outcome, **fields_of_ending, seconds=time.perf_counter() - begun, queries=step.meter.queries)
 
 
 def _measured(strict: bool, entry: Assessment, subject: Subject, params: Mapping[str, Any], step: RunStep) -> Ending:

@@ -36,7 +36,7 @@ class Progress:
     elapsed : float
         Seconds since the start.
     remaining : float, optional
-        Seconds that are left if it goes on at this speed; None until that can be told.
+        Seconds that are left if it goes on at this speed; None as long as that is unknown.
     partial : Finding, optional
         The result so far.
     """
@@ -63,7 +63,7 @@ def active_backend() -> tuple[Any, int]:
     return backend, n_jobs
 
 
-def _of_its_own(backend: Any) -> Any:
+def _private(backend: Any) -> Any:
     # a joblib backend object serves one call at a time, and the end of a cancelled run overlaps with the next run
     if type(backend).__name__ == "DaskDistributedBackend":
         return backend.get_nested_backend()[0]  # a new one on the same client; a copy would lose the client
@@ -98,7 +98,7 @@ class RunStep(Step):
     backend : (backend, n_jobs), optional
         joblib's backend for `map`; by default the one that is active where the step is made.
     earlier : Finding, optional
-        What an earlier, cancelled run of the same question had found.
+        What an earlier, cancelled run of the same kind had found.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class RunStep(Step):
         self._listen = listen
         self._backend = backend or active_backend()
         self._started = time.monotonic()
-        self._said = self._shown = 0.0
+        self._reported = self._shown = 0.0
         self._partial: Partial = None
         self._period = _PERIOD
         self.done = 0.0
@@ -123,8 +123,8 @@ class RunStep(Step):
         self._partial = partial or self._partial
         self.done = max(self.done, min(float(done), 1.0))
         now = time.monotonic()
-        if self._listen is not None and (now - self._said >= self._period or self.done == 1.0):
-            self._said = now
+        if self._listen is not None and (now - self._reported >= self._period or self.done == 1.0):
+            self._reported = now
             elapsed = now - self._started
             sure = self.done > 0.02 and elapsed > 0.2
             left = elapsed / self.done * (1 - self.done) if sure else None
@@ -166,12 +166,12 @@ class RunStep(Step):
     def _collect(self, function: Callable[[Item], Result], work: Collection[Item]) -> Iterator[Result]:
         # joblib's generator blocks until a worker is done; a thread of its own waits, so that Cancel need not
         results: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
-        # once nobody waits, nothing more is dispatched and what is under way ends by itself: closing joblib's generator
+        # once no one waits, nothing more is dispatched and what is under way ends by itself: closing joblib's generator
         # would shut the executor down, which the next run may already use
         stop = threading.Event()
         folder = tempfile.mkdtemp(dir=_standing_folder())
-        told = Counted(function, folder), list(work), results, stop
-        threading.Thread(target=self._feed, args=told, daemon=True, name=FEEDER).start()
+        args = Counted(function, folder), list(work), results, stop
+        threading.Thread(target=self._feed, args=args, daemon=True, name=FEEDER).start()
         try:
             for kind, value in messages(results, self.meter):
                 if kind == "end":
@@ -197,7 +197,7 @@ class RunStep(Step):
             else:
                 # joblib packs short items into batches, which leaves a worker idle at the end of a short list
                 size: Any = 1 if len(work) <= _FEW_ITEMS else "auto"
-                with joblib.parallel_config(backend=_of_its_own(backend), n_jobs=n_jobs):
+                with joblib.parallel_config(backend=_private(backend), n_jobs=n_jobs):
                     workers = joblib.Parallel(return_as="generator", batch_size=size)
                     for result in workers(joblib.delayed(function)(i) for i in left):
                         results.put(("result", result))

@@ -25,10 +25,10 @@ def subgroups_of(subject: Subject, entry: Assessment) -> list[Any]:
     """Return the subgroups in which an assessment is measured, too; none if it has no number that is judged."""
     if subject.groups is None or not entry.measures:
         return []
-    found: list[Any] = np.unique(
+    groups: list[Any] = np.unique(
         subject.groups.astype(str) if subject.groups.dtype == object else subject.groups
     ).tolist()
-    return found
+    return groups
 
 
 def with_subgroups(subject: Subject, entry: Assessment, step: RunStep, measured: Measured) -> Ending:
@@ -107,16 +107,16 @@ def _measure(subject: Subject, entry: Assessment, group: Any, step: RunStep, mea
         if part in entry.uses and role and getattr(subject, role) is not None
     }
     if min(sizes.values(), default=0) < FEWEST:
-        said = ", ".join(f"{count} in {part}" for part, count in sizes.items())
-        return Ending("not applicable", reason=f"too few: {said or 'no samples'}; at least {FEWEST} are needed")
+        counts = ", ".join(f"{count} in {part}" for part, count in sizes.items())
+        return Ending("not applicable", reason=f"too few: {counts or 'no samples'}; at least {FEWEST} are needed")
     return measured(only(subject, group), step)
 
 
 def _rows(measures: list[Measure], group: Any, ended: Ending) -> list[dict[str, Any]]:
     finding, name = ended.finding, str(group)
     if finding is None:
-        said = ended.reason if ended.status != "error" else ended.failure
-        return [{"group": name, "measure": measure.key, "n": 0, "note": said} for measure in measures]
+        reason = ended.reason if ended.status != "error" else ended.failure
+        return [{"group": name, "measure": measure.key, "n": 0, "note": reason} for measure in measures]
     rows = []
     for measure in measures:
         if measure.key not in finding.values:

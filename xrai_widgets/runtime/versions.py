@@ -17,18 +17,18 @@ _RECORDED = ("numpy", "scikit-learn", "scipy", "torch", "adversarial-robustness-
 def versions() -> dict[str, str]:
     """Return Python's version and those of the installed libraries that compute."""
     # the version of the code that runs: an editable installation's own record may be an older one
-    found = {"python": platform.python_version(), "xrai-widgets": xrai_widgets.__version__, CODE: code_digest()[:16]}
+    recorded = {"python": platform.python_version(), "xrai-widgets": xrai_widgets.__version__, CODE: code_digest()[:16]}
     for package in _RECORDED:
         try:
-            found[package] = version(package)
+            recorded[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return recorded
 
 
 @cache
 def code_digest() -> str:
-    """Return the SHA-256 over the code that makes numbers: a fix makes new answers, whatever the version says."""
+    """Return the SHA-256 over the code that makes numbers: a fix makes new numbers, whatever the version says."""
     return digest_of(Path(xrai_widgets.__file__).parent)
 
 

@@ -7,8 +7,8 @@ function name(node) {
 
 function mend(root) {
   for (const handle of root.querySelectorAll(".noUi-handle:not([aria-label])")) {
-    const said = name(handle);
-    if (said) handle.setAttribute("aria-label", said);
+    const label = name(handle);
+    if (label) handle.setAttribute("aria-label", label);
   }
   for (const bar of root.querySelectorAll(".widget-hprogress .progress:not([role])")) {
     bar.setAttribute("role", "progressbar");

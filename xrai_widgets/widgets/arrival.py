@@ -17,8 +17,8 @@ _TOGETHER = 0.2  # seconds in which several arrivals count as one
 class Arrival(anywidget.AnyWidget):
     """Shows nothing; lets the kernel send again what a page that has just loaded may have missed.
 
-    A page asks for the state of all widgets, and can be told of changes only when it has made them, up to seconds
-    later: what a `Job` changes in between is sent to nobody.
+    A page asks for the state of all widgets, and can be sent changes only when it has made them, up to seconds
+    later: what a `Job` changes in between is lost.
     """
 
     _esm = Path(__file__).parent / "arrival.js"

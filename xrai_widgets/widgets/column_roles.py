@@ -27,7 +27,7 @@ class ColumnRoles(w.VBox):  # type: ignore[misc]
         )
         self.ids = w.Dropdown(
             description="names of the samples",
-            tooltip="a column that tells the samples apart; without one they are numbered",
+            tooltip="a column that identifies the samples; without one they are numbered",
             style=LABELS,
             layout=wide(),
         )
@@ -36,7 +36,7 @@ class ColumnRoles(w.VBox):  # type: ignore[misc]
         )
         self.immutable = w.SelectMultiple(
             description="immutable",
-            tooltip="features whose values nobody can change about themselves: attacks leave them alone",
+            tooltip="features that no person can change about themselves: attacks leave them alone",
             style=LABELS,
             layout=wide(),
         )
@@ -60,7 +60,7 @@ class ColumnRoles(w.VBox):  # type: ignore[misc]
         ----------
         table : TableSummary
         features, classes : sequence of str
-            Columns that the model says it takes, and classes that it tells apart.
+            Columns that the model says it takes, and classes that it distinguishes.
         """
         columns, chosen = {column.name: column for column in table.columns}, self._chosen
         if columns.keys() != self._columns.keys():  # another table
@@ -69,7 +69,7 @@ class ColumnRoles(w.VBox):  # type: ignore[misc]
         self._columns = columns
         target, ids, ignored = table.guess(tuple(features), tuple(classes), chosen.get(self.target, ""))
         self._asking = True
-        self.target.options = [(_told(column), column.name) for column in table.columns]
+        self.target.options = [(_option_text(column), column.name) for column in table.columns]
         self.target.value = target or None
         self.ids.options = self._names_of_samples(None)
         self.ids.value = chosen.get(self.ids, ids)
@@ -134,18 +134,18 @@ class ColumnRoles(w.VBox):  # type: ignore[misc]
         return [("none: number them", ""), *((name, name) for name in self._columns if name != target)]
 
     def _numbers(self, taken: set[Any]) -> list[tuple[str, str]]:
-        found = [name for name, column in self._columns.items() if column.kind == "numbers" and name not in taken]
-        return [("none", ""), *((name, name) for name in found)]
+        numeric = [name for name, column in self._columns.items() if column.kind == "numbers" and name not in taken]
+        return [("none", ""), *((name, name) for name in numeric)]
 
     def _describe(self, _: Change | None = None) -> None:
         features = self.features
         shown = ", ".join(features[:_SHOWN]) + (", …" if len(features) > _SHOWN else "")
         empty = [name for name in features if self._columns[name].empty]
-        said = f"{len(features)} features: {shown}." if features else "No column is left as a feature."
+        text = f"{len(features)} features: {shown}." if features else "No column is left as a feature."
         if empty:
             few = ", ".join(empty[:5]) + (", …" if len(empty) > 5 else "")
-            said += f" With empty cells: {few}."
-        self._features.say(said, "info")
+            text += f" With empty cells: {few}."
+        self._features.say(text, "info")
         self._check()
 
     def _check(self) -> None:
@@ -158,5 +158,5 @@ class ColumnRoles(w.VBox):  # type: ignore[misc]
         self.message.say(problem)
 
 
-def _told(column: TableColumn) -> str:
+def _option_text(column: TableColumn) -> str:
     return f"{column.name} ({column.kind}, {column.distinct:,} different)"

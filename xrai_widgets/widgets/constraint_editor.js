@@ -7,8 +7,8 @@ function render({ model, el }) {
   const root = add(el, "details", "xrai-constraints");
   const title = add(root, "summary");
   const body = add(root, "div", "xrai-constraints-body");
-  const said = add(body, "div", "xrai-constraints-said");
-  said.textContent = "Attacks and explanations change samples within these limits only. A subject with other limits is another subject: earlier results stay with the old one.";
+  const note = add(body, "div", "xrai-constraints-said");
+  note.textContent = "Attacks and explanations change samples within these limits only. A subject with other limits is another subject: earlier results stay with the old one.";
   const finder = add(body, "label", "xrai-constraints-find");
   finder.append("Find a column ");
   const query = add(finder, "input");
@@ -119,7 +119,7 @@ function render({ model, el }) {
       const node = named(add(label("one-hot group"), "input"), row, "group", "one-hot group of");
       node.type = "text";
       node.value = row.group;
-      node.title = "columns with the same word here are one question: exactly one of them is 1";
+      node.title = "columns with the same word here are one choice: exactly one of them is 1";
       node.addEventListener("change", () => edit(row.name, { group: node.value.trim() }));
     }
   }
@@ -197,7 +197,7 @@ function render({ model, el }) {
     error.textContent = model.get("error");
     apply.disabled = !model.get("ready");
     undo.disabled = !model.get("edited");
-    ends.hidden = said.hidden = !model.get("columns");
+    ends.hidden = note.hidden = !model.get("columns");
     if (query.value !== model.get("query")) query.value = model.get("query");
     root.open = model.get("opened");
   }

@@ -78,7 +78,7 @@ class ConstraintEditor(anywidget.AnyWidget):
         Raises
         ------
         ValueError
-            for an unknown column. What is wrong about a value is said in ``rows`` and ``status``.
+            for an unknown column. What is wrong with a value stands in ``rows`` and ``status``.
         """
         if self._before is None:
             raise ValueError("choose a subject first: there are no columns yet")
@@ -106,7 +106,7 @@ class ConstraintEditor(anywidget.AnyWidget):
         self._check()
 
     def apply(self) -> None:
-        """Make the copy, in the background: the model is asked for its answers."""
+        """Make the copy, in the background: the model is asked for its predictions."""
         before, edits = self._before, dict(self.edits)
         if before is None or not self.ready:
             return
@@ -189,8 +189,8 @@ class ConstraintEditor(anywidget.AnyWidget):
             return "Constraints"
         fixed = sum(kind.immutable for kind in self.subject.constraints)
         held = f", {fixed} immutable" if fixed else ""
-        own = ", edited" if self._made is not None and self.subject is not self._before else ""
-        return f"Constraints ({self.columns:,} columns{held}{own})" if self.columns > 1 else f"Constraints{own}"
+        edited = ", edited" if self._made is not None and self.subject is not self._before else ""
+        return f"Constraints ({self.columns:,} columns{held}{edited})" if self.columns > 1 else f"Constraints{edited}"
 
     @property
     def _names(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from xrai_widgets.io.csv_format import ENCODINGS, CsvFormat
 from xrai_widgets.widgets.parts import LABELS, wide
 from xrai_widgets.widgets.session import Change
 
-_DETECT = ("told from the file", None)
+_DETECT = ("detect from the file", None)
 
 
 class CsvStyle(w.VBox):  # type: ignore[misc]

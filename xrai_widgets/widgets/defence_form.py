@@ -38,14 +38,14 @@ class DefenceForm(w.VBox):  # type: ignore[misc]
             style=LABELS,
             layout=wide(),
         )
-        self._said, self._parameters = Html(), w.VBox()
+        self._summary, self._parameters = Html(), w.VBox()
         self._forms: dict[str, ParameterForm] = {}
         self.button = w.Button(description="Add defended copy", tooltip="put it beside the others, to be compared")
         self.message, self.status = Html(), Html()
         self._job: Job[tuple[Subject, int]] | None = None
         super().__init__(
             [
-                *(self._model, self._defence, self._said, self._parameters),
+                *(self._model, self._defence, self._summary, self._parameters),
                 *(self.button, self.status, self.message),
             ],
             **kwargs,
@@ -93,7 +93,8 @@ class DefenceForm(w.VBox):  # type: ignore[misc]
         made, changed = job.result
         self.made = made
         self.status.say(
-            f"Added {made.name}. It changes the answer for {changed:,} of {len(made.X):,} held-out samples.", "status"
+            f"Added {made.name}. It changes the prediction for {changed:,} of {len(made.X):,} held-out samples.",
+            "status",
         )
 
     @guarded
@@ -102,7 +103,7 @@ class DefenceForm(w.VBox):  # type: ignore[misc]
         if name not in self._forms:
             self._forms[name] = ParameterForm(DEFENCES[name])
             self._forms[name].observe(self._ready, "error")
-        self._said.say(DEFENCES[name].summary, "info")
+        self._summary.say(DEFENCES[name].summary, "info")
         self._parameters.children = [self.form]
         self._ready()
 

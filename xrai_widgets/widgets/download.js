@@ -4,8 +4,8 @@ function render({ model, el }) {
   root.className = "xrai-download";
   root.setAttribute("role", "group");
   root.setAttribute("aria-label", model.get("label"));
-  const said = document.createElement("span");
-  said.setAttribute("role", "status");
+  const status = document.createElement("span");
+  status.setAttribute("role", "status");
   el.appendChild(root);
 
   function draw() {
@@ -16,13 +16,13 @@ function render({ model, el }) {
       button.textContent = kind;
       button.title = `save as ${kind}`;
       button.disabled = model.get("disabled");
-      button.addEventListener("click", () => { said.textContent = "preparing …"; model.send({ kind }); });
+      button.addEventListener("click", () => { status.textContent = "preparing …"; model.send({ kind }); });
     }
-    root.appendChild(said);
+    root.appendChild(status);
   }
 
   function receive(message, buffers) {
-    said.textContent = message.error || `saved ${message.name}`;
+    status.textContent = message.error || `saved ${message.name}`;
     if (message.error) return;
     const url = URL.createObjectURL(new Blob([buffers[0]], { type: message.type }));
     const link = Object.assign(document.createElement("a"), { href: url, download: message.name });

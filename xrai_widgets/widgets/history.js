@@ -24,7 +24,7 @@ function render({ model, el }) {
   const root = make(el, "div", undefined, { class: "xrai-table" });
   let subject = "", shown = PAGE, sort = { key: "started", down: true };
 
-  // two subjects may have one name: they are told apart by the start of their fingerprint
+  // two subjects may have one name: the start of the fingerprint distinguishes them
   function subjects() {
     const names = new Map();
     for (const run of model.get("runs")) names.set(run.fingerprint, run.subject);
@@ -38,10 +38,10 @@ function render({ model, el }) {
     return runs.sort((a, b) => sign * compare(a[sort.key], b[sort.key], numeric) || b.number - a.number);
   }
 
-  function choice(known) {
+  function choice(options) {
     const label = make(root, "label", "subject ");
     const select = make(label, "select", undefined, { "aria-label": "show the runs of subject", "data-focus": "subject" });
-    for (const [key, name] of [["", "all"], ...known]) make(select, "option", name, { value: key });
+    for (const [key, name] of [["", "all"], ...options]) make(select, "option", name, { value: key });
     select.value = subject;
     select.addEventListener("change", () => { subject = select.value; shown = PAGE; draw("subject"); });
   }
@@ -71,9 +71,9 @@ function render({ model, el }) {
   function draw(focus) {
     const kept = focus ?? (root.contains(document.activeElement) ? document.activeElement.dataset.focus : undefined);
     root.replaceChildren();
-    const known = subjects();
-    if (subject && !known.some(([key]) => key === subject)) subject = "";
-    choice(known);
+    const options = subjects();
+    if (subject && !options.some(([key]) => key === subject)) subject = "";
+    choice(options);
     const runs = chosen();
     const scroll = make(root, "div", undefined, { class: "xrai-table-scroll", tabindex: "0", role: "region", "aria-label": "History of runs" });
     const table = make(scroll, "table");

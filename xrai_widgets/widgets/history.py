@@ -51,7 +51,7 @@ class History(w.VBox):  # type: ignore[misc]
     subject : Subject or None
         A new one fills ``earlier``.
     earlier : tuple of Outcome
-        What was found about the subject before: one answer to every question.
+        Earlier results on the subject: one for every assessment and its parameters.
     opened : Outcome or None
         The run that was opened last, in full.
     """

@@ -88,13 +88,13 @@ class LinkedSamples(traitlets.HasTraits):
             note = "Samples are named by id only: the model and its data are not at hand."
             self.table.show(self._shown, self._shown[[]], note=note)
             return
-        found = contents(subject, self._shown)
-        self.table.show(self._shown, found.table, found.pictures, found.note)
+        inside = contents(subject, self._shown)
+        self.table.show(self._shown, inside.table, inside.pictures, inside.note)
 
     def _mark(self, _: Change | None = None) -> None:
         if self._keys:
-            found = self._frame[[key in self.selected for key in self._keys]].head(_LABELLED)
-            pairs = zip(found[self.chart.x], found["id"], strict=True)
+            marked = self._frame[[key in self.selected for key in self._keys]].head(_LABELLED)
+            pairs = zip(marked[self.chart.x], marked["id"], strict=True)
             self.histogram.marks = [[float(value), str(name)] for value, name in pairs]
 
     def _pick(self, change: Change) -> None:

@@ -113,24 +113,24 @@ class MetricSelector(w.VBox):  # type: ignore[misc]
             self._times[name].value = "…"
 
         def pilot(job: Job[None]) -> None:
-            for entry, said in work:
+            for entry, params in work:
                 if not job.cancel_event.is_set():
-                    job.post((entry.name, forecast(subject, entry, said, cancel=job.cancel_event)))
+                    job.post((entry.name, forecast(subject, entry, params, cancel=job.cancel_event)))
 
-        self._job = Job(pilot, lambda news: self._told(job, news))
+        self._job = Job(pilot, lambda news: self._on_forecast(job, news))
         job = self._job
         job.start()
 
-    def _told(self, job: Job[None], news: Any) -> None:
+    def _on_forecast(self, job: Job[None], news: Any) -> None:
         if job is not self._job or news is job or job.cancel_event.is_set():
             return
-        name, told = news
-        self.forecasts = {**self.forecasts, name: told}
+        name, estimate = news
+        self.forecasts = {**self.forecasts, name: estimate}
         if name in self._times:
-            self._times[name].value = str(told)
+            self._times[name].value = str(estimate)
 
     def total(self) -> Forecast:
         """Return the forecast of the whole selection."""
-        known = [self.forecasts[name].seconds for name in self.selection if name in self.forecasts]
-        sure = len(known) == len(self.selection) and None not in known
-        return Forecast(sum(known) if sure else None, 0.0)
+        seconds = [self.forecasts[name].seconds for name in self.selection if name in self.forecasts]
+        sure = len(seconds) == len(self.selection) and None not in seconds
+        return Forecast(sum(seconds) if sure else None, 0.0)

@@ -12,7 +12,7 @@ from xrai_widgets.models.estimator import is_estimator
 from xrai_widgets.models.torch_module import is_torch_module
 
 _TEST = (("X_test", "y_test"), ("X_val", "y_val"), ("X_valid", "y_valid"), ("x_test", "y_test"), ("X", "y"))
-_OWN = ("In", "Out")  # what IPython keeps of the cells
+_RESERVED = ("In", "Out")  # what IPython keeps of the cells
 _MOST_INSIDE = 200  # entries of a dict or list that are looked at
 _TRAIN = (("X_train", "y_train"), ("x_train", "y_train"))
 
@@ -37,16 +37,16 @@ def notebook_namespace() -> Mapping[str, Any]:
 
 def models(namespace: Mapping[str, Any]) -> dict[str, Any]:
     """Return the subjects, fitted estimators and torch modules, by variable name; also those in dicts and lists."""
-    found = {}
+    candidates = {}
     for name, value in namespace.items():
-        if name.startswith("_") or name in _OWN:
+        if name.startswith("_") or name in _RESERVED:
             continue
         if _is_model(value):
-            found[name] = value
+            candidates[name] = value
         elif type(value) in (dict, list, tuple) and 0 < len(value) <= _MOST_INSIDE:
             inside = value.items() if isinstance(value, dict) else enumerate(value)
-            found |= {f"{name}[{key!r}]": part for key, part in list(inside) if _is_model(part)}
-    return found
+            candidates |= {f"{name}[{key!r}]": part for key, part in list(inside) if _is_model(part)}
+    return candidates
 
 
 def _is_model(value: Any) -> bool:
@@ -62,7 +62,7 @@ def tables(namespace: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def guess(model: Any, namespace: Mapping[str, Any]) -> Guess:
-    """Tell by the customary names and the number of columns which data belong to a model."""
+    """Guess by the customary names and the number of columns which data belong to a model."""
     test = _pair(model, namespace, _TEST)
     train = _pair(model, namespace, _TRAIN)
     return Guess(*test, *train)
@@ -70,10 +70,10 @@ def guess(model: Any, namespace: Mapping[str, Any]) -> Guess:
 
 def _pair(model: Any, namespace: Mapping[str, Any], names: tuple[tuple[str, str], ...]) -> tuple[str, str]:
     width = getattr(model, "n_features_in_", None)
-    known = tables(namespace)
+    arrays = tables(namespace)
     for first, second in names:
-        if first in known and second in known and len(known[first]) == len(known[second]):
-            shape = np.shape(known[first])
+        if first in arrays and second in arrays and len(arrays[first]) == len(arrays[second]):
+            shape = np.shape(arrays[first])
             if len(shape) > 1 and (width is None or int(np.prod(shape[1:])) == width):
                 return first, second
     return "", ""

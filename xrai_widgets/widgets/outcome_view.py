@@ -18,7 +18,7 @@ from xrai_widgets.widgets.parts import LABELS, Html, wide
 from xrai_widgets.widgets.sample_table import SampleTable
 from xrai_widgets.widgets.session import Change
 from xrai_widgets.widgets.threshold_slider import ThresholdSlider
-from xrai_widgets.widgets.views import own_views
+from xrai_widgets.widgets.views import method_views
 from xrai_widgets.widgets.waiver_form import WaiverForm
 
 _TABS = ("Figure", "Numbers", "Meaning", "As code")
@@ -72,7 +72,7 @@ class OutcomeView(w.VBox):  # type: ignore[misc]
         self._filled: set[int] = set()
         self._drawing: Job[None] | None = None
         self._linked: list[LinkedSamples] = []
-        self._own_views: list[Any] = []
+        self._method_views: list[Any] = []
         super().__init__([self._choice, self._head, self._thresholds, self.waivers, self._tabs, Arrival()], **kwargs)
         self.set_trait("policy", policy or Policy.default())
         traitlets.link((self, "policy"), (self.waivers, "policy"))
@@ -84,7 +84,7 @@ class OutcomeView(w.VBox):  # type: ignore[misc]
         self.observe(self._judge, "policy")
         self.observe(self._mark, "selected")
         self.subject = subject
-        self.observe(self._found, "subject")
+        self.observe(self._on_subject, "subject")
         if outcome is not None:
             self.outcomes = (outcome,)
         self._show()
@@ -142,17 +142,17 @@ class OutcomeView(w.VBox):  # type: ignore[misc]
         assert self.outcome is not None
         finding = self.outcome.finding
         assert finding is not None
-        self._own_views = own_views(self.outcome, self._at_hand(), self._own())
-        for view in self._own_views:
+        self._method_views = method_views(self.outcome, self._at_hand(), self._marked_here())
+        for view in self._method_views:
             view.observe(self._marked, "selected")
-        made: list[w.Widget] = [*self._own_views]
+        made: list[w.Widget] = [*self._method_views]
         self._linked = []
         blank: list[tuple[Html, Chart]] = []
         for chart in finding.charts:
             if chart.table == CONTROLS:  # they stand beside the number
                 continue
             if chart.kind == "histogram" and chart.cut is not None:
-                linked = LinkedSamples(chart, finding, self._at_hand(), self._own(), self.outcome.assessment)
+                linked = LinkedSamples(chart, finding, self._at_hand(), self._marked_here(), self.outcome.assessment)
                 linked.observe(self._marked, "selected")
                 self._linked.append(linked)
                 made += linked.widgets
@@ -211,12 +211,14 @@ class OutcomeView(w.VBox):  # type: ignore[misc]
 
     def _table(self, name: str, frame: pd.DataFrame, first: str, source: LinkedSamples | None) -> SampleTable:
         """Return a table; where its score has a cut, the flags follow it."""
-        of = {"assessment": "" if self.outcome is None else self.outcome.assessment}
-        title = words.label(name, **of)
+        assessment = "" if self.outcome is None else self.outcome.assessment
+        title = words.label(name, assessment)
         if source is None:
-            return SampleTable(frame, title, first, self._own(), **of)
+            return SampleTable(frame, title, first, self._marked_here(), assessment=assessment)
         chart, cut = source.chart, source.histogram.cut
-        table = SampleTable(frame, title, chart.x, self._own(), cut=cut, beyond=chart.beyond, **of)
+        table = SampleTable(
+            frame, title, chart.x, self._marked_here(), cut=cut, beyond=chart.beyond, assessment=assessment
+        )
         w.jslink((source.histogram, "cut"), (table, "cut"))
         return table
 
@@ -226,22 +228,22 @@ class OutcomeView(w.VBox):  # type: ignore[misc]
             return None
         return self.subject
 
-    def _found(self, _: Change) -> None:
+    def _on_subject(self, _: Change) -> None:
         for linked in self._linked:
             linked.show(self._at_hand())
-        for view in self._own_views:
+        for view in self._method_views:
             view.subject = self._at_hand()
 
-    def _own(self) -> list[list[str]]:
+    def _marked_here(self) -> list[list[str]]:
         """The marked samples of this outcome's subject."""
         subject = self.outcome.subject if self.outcome is not None else ""
         return [[part, name] for owner, part, name in self.selected if owner == subject]
 
     def _mark(self, _: Change) -> None:
-        own = self._own()
-        for view in [*self._linked, *self._own_views, *(table for table in self._tables.children if table.samples)]:
-            if view.selected != own:
-                view.selected = own
+        marked = self._marked_here()
+        for view in [*self._linked, *self._method_views, *(table for table in self._tables.children if table.samples)]:
+            if view.selected != marked:
+                view.selected = marked
 
     def _marked(self, change: Change) -> None:
         assert self.outcome is not None

@@ -51,7 +51,7 @@ def heading(text: str, level: int = 2) -> Html:
 def guarded(method: Method) -> Method:
     """Show what a callback raises in the component's ``message`` instead of losing it.
 
-    A widget's callback runs outside any cell: an exception there would be seen by nobody.
+    A widget's callback runs outside any cell: no one would see an exception there.
     """
 
     @functools.wraps(method)

@@ -39,7 +39,7 @@ class PolicyEditor(w.VBox):  # type: ignore[misc]
 
     @guarded
     def apply(self) -> None:
-        """Read the text; what is wrong with it is said beside it, and the old policy stays."""
+        """Read the text; what is wrong with it is shown beside it, and the old policy stays."""
         self.policy = Policy.parse(self.text.value)
         self.message.say("applied", "status")
 

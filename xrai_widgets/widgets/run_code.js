@@ -2,14 +2,14 @@
 function render({ model, el }) {
   const root = document.createElement("div");
   root.className = "xrai-run-code";
-  const said = document.createElement("div");
-  said.setAttribute("role", "status");
-  el.append(root, said);
+  const status = document.createElement("div");
+  status.setAttribute("role", "status");
+  el.append(root, status);
 
   async function copy(title, block) {
     try {
       await navigator.clipboard.writeText(block.textContent);
-      said.textContent = `${title} copied`;
+      status.textContent = `${title} copied`;
     } catch {
       // without permission, or over plain http, the browser lets the user copy what is selected
       const range = document.createRange();
@@ -17,13 +17,13 @@ function render({ model, el }) {
       const selection = window.getSelection();
       selection.removeAllRanges();
       selection.addRange(range);
-      said.textContent = `${title} is selected: press Ctrl+C (⌘C) to copy it`;
+      status.textContent = `${title} is selected: press Ctrl+C (⌘C) to copy it`;
     }
   }
 
   function draw() {
     root.replaceChildren();
-    said.textContent = "";
+    status.textContent = "";
     const blocks = model.get("blocks");
     if (!blocks.length) root.textContent = "Results are written here as code as they end.";
     for (const [title, text] of blocks) {

@@ -33,9 +33,9 @@ class Runner(w.VBox):  # type: ignore[misc]
     latest : Outcome or None
         The last one that ended.
     running, waiting : bool
-        Waiting for another subject: nobody is to start the one before by mistake.
+        Waiting for another subject, so that the one before is not started by mistake.
     store, fresh
-        A `Store` keeps what ends, and answers what it was asked before. What was cancelled goes on where it stopped, if
+        A `Store` keeps what ends, and returns what was run before. What was cancelled goes on where it stopped, if
         the assessment can. Neither is done while ``fresh`` is ticked.
     """
 
@@ -129,15 +129,15 @@ class Runner(w.VBox):  # type: ignore[misc]
             self.message.say(f"{type(job.error).__name__}: {job.error}")
             self.status.say("")
             return
-        told = {name: forecast.seconds for name, forecast in self.forecasts.items()}
-        ended = (words.ending(outcome, told.get(outcome.assessment)) for outcome in job.result or [])
+        expected = {name: forecast.seconds for name, forecast in self.forecasts.items()}
+        ended = (words.ending(outcome, expected.get(outcome.assessment)) for outcome in job.result or [])
         self.status.say(" · ".join(ended), "status")
 
     def _seconds(self) -> list[float] | None:
-        """How long each entry of the plan will take, if that is known of all."""
-        told = [self.forecasts[name].seconds for name, _ in self.plan if name in self.forecasts]
-        known = [seconds for seconds in told if seconds is not None]
-        return known if len(known) == len(self.plan) else None
+        """How long each entry of the plan will take, if all have a forecast."""
+        expected = [self.forecasts[name].seconds for name, _ in self.plan if name in self.forecasts]
+        finite = [seconds for seconds in expected if seconds is not None]
+        return finite if len(finite) == len(self.plan) else None
 
     def _ready(self, _: Change | None = None) -> None:
         """Turn Run into Cancel while running; grey it, with the reason beside it, while nothing can be run."""
@@ -159,8 +159,8 @@ class Runner(w.VBox):  # type: ignore[misc]
         """Offer a fresh start where there is something else to start from."""
         begun = any(outcome.status == "cancelled" and outcome.finding is not None for outcome in self.outcomes)
         self._fresh.layout.display = "" if begun or self.store is not None else "none"
-        known = "run again what the store knows"
-        self._fresh.description = known if self.store is not None else "start over what was cancelled"
+        again = "run again what the store knows"
+        self._fresh.description = again if self.store is not None else "start over what was cancelled"
 
     def _why_not(self) -> str:
         if self.waiting or self.subject is None:

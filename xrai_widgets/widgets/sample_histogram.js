@@ -28,12 +28,12 @@ function wilson(k, n) {
 function ticks(low, high) {
   const step = Math.pow(10, Math.floor(Math.log10((high - low) / 4)));
   const nice = [1, 2, 5, 10].map((m) => m * step).find((s) => (high - low) / s <= 7);
-  const found = [];
-  for (let t = Math.ceil(low / nice) * nice; t <= high + nice * 1e-9; t += nice) found.push(Math.abs(t) < nice * 1e-9 ? 0 : t);
-  return found;
+  const places = [];
+  for (let t = Math.ceil(low / nice) * nice; t <= high + nice * 1e-9; t += nice) places.push(Math.abs(t) < nice * 1e-9 ? 0 : t);
+  return places;
 }
 
-const said = (x) => Number(x.toPrecision(3)).toLocaleString("en", { maximumSignificantDigits: 3 });
+const format = (x) => Number(x.toPrecision(3)).toLocaleString("en", { maximumSignificantDigits: 3 });
 const percent = (x) => (100 * x).toFixed(1) + " %";
 
 function render({ model, el }) {
@@ -71,11 +71,11 @@ function render({ model, el }) {
     make("line", { x1: LEFT, x2: W - RIGHT, y1: H - BOTTOM, y2: H - BOTTOM, ...ink }, svg);
     for (const t of ticks(low, high)) {
       make("line", { x1: x(t), x2: x(t), y1: H - BOTTOM, y2: H - BOTTOM + 4, ...ink }, svg);
-      make("text", { x: x(t), y: H - BOTTOM + 16, "text-anchor": "middle", class: "xrai-tick" }, svg, said(t));
+      make("text", { x: x(t), y: H - BOTTOM + 16, "text-anchor": "middle", class: "xrai-tick" }, svg, format(t));
     }
     for (const t of ticks(0, peak)) {
       make("line", { x1: LEFT - 4, x2: LEFT, y1: y(t), y2: y(t), ...ink }, svg);
-      make("text", { x: LEFT - 7, y: y(t) + 4, "text-anchor": "end", class: "xrai-tick" }, svg, said(100 * t) + " %");
+      make("text", { x: LEFT - 7, y: y(t) + 4, "text-anchor": "end", class: "xrai-tick" }, svg, format(100 * t) + " %");
     }
     make("text", { x: (LEFT + W - RIGHT) / 2, y: H - 6, "text-anchor": "middle", class: "xrai-axis" }, svg, model.get("label"));
     groups.forEach((g, number) => {
@@ -121,7 +121,7 @@ function render({ model, el }) {
     for (const [value, name] of [...model.get("marks")].sort((a, b) => a[0] - b[0])) {
       const place = x(clamp(value)), words = name.length > 16 ? name.slice(0, 15) + "…" : name;
       const one = make("g", { transform: `translate(${place},${H - BOTTOM})`, class: "xrai-marked-sample" }, marks);
-      make("title", {}, one, `marked: ${name}, ${said(value)}`);
+      make("title", {}, one, `marked: ${name}, ${format(value)}`);
       make("path", { d: "M0,-13 l6,6.5 l-6,6.5 l-6,-6.5 z" }, one);
       const wide = words.length * 6.6, left = Math.min(Math.max(place - wide / 2, LEFT), W - RIGHT - wide);
       if (left < free) continue;
@@ -162,7 +162,7 @@ function render({ model, el }) {
     stripes.setAttribute("x2", to);
     let total = 0, all = 0;
     line.setAttribute("transform", `translate(${x(cut)},0)`);
-    tag.textContent = said(cut);
+    tag.textContent = format(cut);
     tag.setAttribute("text-anchor", x(cut) > W - 60 ? "end" : x(cut) < LEFT + 30 ? "start" : "middle");
     readout.replaceChildren();
     for (const g of groups) {
@@ -189,10 +189,10 @@ function render({ model, el }) {
     flagged.setAttribute("x", outer ? near : below() ? x(cut) + 10 : x(cut) - 10);
     flagged.setAttribute("text-anchor", outer === below() ? "end" : "start");
     clearTimeout(soon);  // a cut that is dragged is not announced at every step
-    const sentence = `${total} of ${all} samples are flagged: ${percent(all ? total / all : 0)} lie ${side} the cut ${said(cut)} (95 % interval ${percent(range[0])} – ${percent(range[1])}).`;
+    const sentence = `${total} of ${all} samples are flagged: ${percent(all ? total / all : 0)} lie ${side} the cut ${format(cut)} (95 % interval ${percent(range[0])} – ${percent(range[1])}).`;
     soon = setTimeout(() => { announced.textContent = sentence; }, announced.textContent ? 400 : 0);
     handle.setAttribute("aria-valuenow", cut);
-    handle.setAttribute("aria-valuetext", `${said(cut)}: ${words.join(", ")}`);
+    handle.setAttribute("aria-valuetext", `${format(cut)}: ${words.join(", ")}`);
   }
 
   const room = new ResizeObserver(([entry]) => {

@@ -5,10 +5,10 @@ function render({ model, el }) {
   const root = document.createElement("div");
   root.className = "xrai-table";
   el.appendChild(root);
-  const said = document.createElement("div");
-  said.className = "xrai-table-status";
-  said.setAttribute("role", "status");
-  el.appendChild(said);
+  const status = document.createElement("div");
+  status.className = "xrai-table-status";
+  status.setAttribute("role", "status");
+  el.appendChild(status);
   let order = [], shown = model.get("page"), sort = { column: -1, down: true }, flags = [], caption = null;
 
   const word = (key) => JSON.stringify(key);
@@ -25,8 +25,8 @@ function render({ model, el }) {
     if (!focus) arrange();  // a row that is marked here stays where it is, under the hand that marks it
     draw(undefined, focus);
     const count = model.get("selected").length, here = marks();
-    const found = model.get("samples").filter((key) => here.has(word(key))).length;
-    said.textContent = count && model.get("samples").length ? `${found} of ${count} marked sample${count === 1 ? "" : "s"} among these rows` : "";
+    const hits = model.get("samples").filter((key) => here.has(word(key))).length;
+    status.textContent = count && model.get("samples").length ? `${hits} of ${count} marked sample${count === 1 ? "" : "s"} among these rows` : "";
   }
 
   function arrange() {

@@ -12,7 +12,7 @@ import traitlets
 from xrai_widgets.results.words import Labels, label, labels_of, readable
 
 _HERE = Path(__file__).parent
-MOST = 2000  # rows sent to the browser; more would make the page slow and nobody reads them
+MOST = 2000  # rows sent to the browser; more would make the page slow and no one reads them
 
 
 class SampleTable(anywidget.AnyWidget):

@@ -15,7 +15,7 @@ class Session(traitlets.HasTraits):
     subject = traitlets.Instance(Subject, allow_none=True)
     """The model under audit."""
     outcomes = traitlets.Tuple()
-    """Every outcome so far, oldest first; a repeated question replaces its older answer."""
+    """Every outcome so far, oldest first; a repeated run replaces the older one."""
     policy = traitlets.Instance(Policy)
     """The thresholds."""
 
@@ -27,11 +27,11 @@ class Session(traitlets.HasTraits):
         return Policy.default()
 
     def add(self, outcome: Outcome) -> None:
-        """Keep an outcome; an older answer to the same question gives way."""
+        """Keep an outcome; an older one of the same assessment and parameters gives way."""
         self.outcomes = (*(old for old in self.outcomes if old.key != outcome.key), outcome)
 
     def recall(self, outcomes: Iterable[Outcome]) -> None:
-        """Put earlier outcomes before those of this sitting, which win where both answer the same question."""
+        """Put earlier outcomes before those of this sitting, which win where both are of the same run."""
         mine = {outcome.key for outcome in self.outcomes}
         earlier = tuple(outcome for outcome in outcomes if outcome.key not in mine)
         if earlier:
@@ -46,8 +46,8 @@ class Session(traitlets.HasTraits):
 
     def link(self, component: traitlets.HasTraits, **names: str) -> None:
         """Link traits of a component to traits of the session: ``session.link(runner, subject="subject")``."""
-        for own, theirs in names.items():
-            traitlets.link((self, own), (component, theirs))
+        for ours, theirs in names.items():
+            traitlets.link((self, ours), (component, theirs))
 
     def __repr__(self) -> str:
         return f"Session({self.subject!r}, {len(self.outcomes)} outcomes)"

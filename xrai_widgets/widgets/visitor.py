@@ -7,7 +7,7 @@ import traitlets
 
 
 class Visitor(anywidget.AnyWidget):
-    """Tell visitors of a server apart, so that each finds their own history and nobody else's.
+    """Identify the visitors of a server, so that each finds their own history and no one else's.
 
     Attributes
     ----------

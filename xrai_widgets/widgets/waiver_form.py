@@ -66,7 +66,7 @@ class WaiverForm(w.VBox):  # type: ignore[misc]
 
     @guarded
     def waive(self) -> None:
-        """Add the waiver to the policy; what is wrong with the entries is said beside them."""
+        """Add the waiver to the policy; what is wrong with the entries is shown beside them."""
         assert self.outcome is not None
         for field, text in ((self.who, "the name of the person who accepts it"), (self.why, "the reason")):
             if not field.value.strip():
@@ -109,10 +109,10 @@ class WaiverForm(w.VBox):  # type: ignore[misc]
             self.measure.value = failing[0].key if failing else None
         rows = []
         for check in noted:
-            said = Html()
-            said.show(html.render("waiver.html", check=check, name=name(check.key)))
+            text = Html()
+            text.show(html.render("waiver.html", check=check, name=name(check.key)))
             button = w.Button(description="Take back", tooltip=f"judge {name(check.key)} without this waiver")
             button.on_click(lambda _, waiver=check.waiver: self.take_back(waiver))
-            rows.append(w.HBox([button, said]))
+            rows.append(w.HBox([button, text]))
         self.held.children = rows
         self._form.layout.display = "" if failing else "none"

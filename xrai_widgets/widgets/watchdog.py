@@ -18,22 +18,22 @@ BEAT = "xrai_beat"
 
 
 class Watchdog(anywidget.AnyWidget):
-    """Shows nothing while the kernel answers, and a banner when it has been silent for three periods.
+    """Shows nothing while the kernel responds, and a banner when it has been silent for three periods.
 
-    A kernel that cannot answer because a cell runs, and one with a `Job` under way, sends beats of its own: it is
+    A kernel that cannot respond because a cell runs, and one with a `Job` under way, sends beats of its own: it is
     neither reported dead nor, by the gallery's server, ended as idle.
     """
 
     _esm = Path(__file__).parent / "watchdog.js"
     _css = Path(__file__).parent / "watchdog.css"
-    period = t.Float(3.0, help="seconds between two questions").tag(sync=True)
+    period = t.Float(3.0, help="seconds between two pings").tag(sync=True)
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.on_msg(self._answer)
+        self.on_msg(self._on_message)
         _beat_for(self)
 
-    def _answer(self, _: Any, content: dict[str, Any], __: Any) -> None:
+    def _on_message(self, _: Any, content: dict[str, Any], __: Any) -> None:
         if "xrai_ping" in content:
             self.send({PONG: content["xrai_ping"]})
 
@@ -58,11 +58,11 @@ def _beat_for(watchdog: Watchdog) -> None:
 
 
 def _beat(loop: asyncio.AbstractEventLoop, period: float) -> None:
-    answered = threading.Event()
+    alive = threading.Event()
     while not loop.is_closed():
-        answered.clear()
-        loop.call_soon_threadsafe(answered.set)
+        alive.clear()
+        loop.call_soon_threadsafe(alive.set)
         time.sleep(period)
-        if working() or not answered.is_set():
+        if working() or not alive.is_set():
             for watchdog in list(_watchdogs):
                 watchdog.send({BEAT: True})

@@ -290,7 +290,7 @@ def test_a_class_that_the_model_never_answers_is_named() -> None:
 
     bounds = np.repeat([[0.0], [1.0]], 3, axis=1)
     finding = cem(predict, X, np.full(30, 2), bounds, naming=Names(classes=("a", "b", "c")), noise=0.0)
-    assert any("answers 'c' for none of the samples" in note for note in finding.notes)
+    assert any("predicts 'c' for none of the samples" in note for note in finding.notes)
     assert set(finding.tables["samples"]["answer"]) == {"a", "b"}
     assert finding.values["validity"] == 1.0
 

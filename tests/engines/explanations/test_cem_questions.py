@@ -7,12 +7,12 @@ import pytest
 
 from xrai_widgets.core import Array, Constraint, quiet
 from xrai_widgets.data import examples
-from xrai_widgets.engines._search.answers import Answers
 from xrai_widgets.engines._search.contrast import Contrast
-from xrai_widgets.engines._search.found import Found
+from xrai_widgets.engines._search.incumbents import Incumbents
 from xrai_widgets.engines._search.levels import Levels
 from xrai_widgets.engines._search.memory import Memory
 from xrai_widgets.engines._search.nearby import probe
+from xrai_widgets.engines._search.scorer import Scorer
 from xrai_widgets.engines._search.trimming import trim
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.explanations import cem
@@ -59,7 +59,7 @@ def stairs(X: Array) -> Array:
 
 def question(model: Counted, samples: Array, kinds: tuple[Constraint, ...] = ()) -> Contrast:
     space = Space(np.array([[0.0] * 3, [1.0] * 3]), kinds, "range", None)
-    answers = Answers(model, None, None, (3,), 10_000)
+    answers = Scorer(model, None, None, (3,), 10_000)
     low, high = np.zeros_like(samples), np.ones_like(samples)
     labels = answers.labels(samples)
     return Contrast("PN", answers, space, samples, labels, samples, low, high, 0.0, 0.1)
@@ -73,7 +73,7 @@ def test_taking_back_asks_for_all_instances_together_and_each_ends_as_if_it_were
     def trimmed(rows: Array) -> tuple[Array, int]:
         model = Counted(stairs)
         contrast = question(model, samples[rows])
-        found = Found.untouched(contrast)
+        found = Incumbents.untouched(contrast)
         found.ask(contrast, 0.9 + 0.1 * samples[rows], np.arange(len(rows)))
         model.sizes.clear()
         trim(contrast, found, quiet, levels=levels)
@@ -92,14 +92,14 @@ def test_what_copies_of_instances_have_found_is_not_asked_again() -> None:
     samples = np.full((2, 3), 0.1)
     contrast = question(model, samples)
     starts = np.array([0, 0, 1])
-    found, copies = Found.untouched(contrast), Found.untouched(contrast.part(starts))
+    found, copies = Incumbents.untouched(contrast), Incumbents.untouched(contrast.part(starts))
     copies.ask(contrast.part(starts), np.array([[0.9] * 3, [0.8] * 3, [0.2] * 3]), np.arange(3))
     before = len(model.sizes)
     found.better(contrast, starts, copies)
     assert len(model.sizes) == before
     assert found.points.tolist() == [[0.8] * 3, [0.2] * 3]
     assert found.done.tolist() == [True, False]
-    assert found.answer.tolist() == [1, 0]
+    assert found.label.tolist() == [1, 0]
     assert found.cost[0] == pytest.approx(contrast.cost(found.points, np.arange(2))[0])
 
 
@@ -108,7 +108,7 @@ def test_near_a_sample_each_cell_is_asked_for_once_and_the_samples_own_never() -
     samples = np.full((5, 3), 0.3)
     contrast = question(model, samples)
     levels = Levels.of([np.array([0.25, 0.5, 0.75])] * 3, contrast.space)
-    found = Found.untouched(contrast)
+    found = Incumbents.untouched(contrast)
     model.rows.clear()
     probe(contrast, found, 300, 0, quiet, levels)
     assert found.done.all()
@@ -116,8 +116,8 @@ def test_near_a_sample_each_cell_is_asked_for_once_and_the_samples_own_never() -
     assert (1.0, 1.0, 1.0) not in cells
     assert max(cells.count(cell) for cell in set(cells)) <= 3 * len(samples)  # once in each of three rounds
     model.rows.clear()
-    ruled = replace(contrast, answers=replace(contrast.answers, decide=lambda X: stairs(X).argmax(axis=1)))
-    probe(ruled, Found.untouched(ruled), 300, 0, quiet, levels)
+    ruled = replace(contrast, scorer=replace(contrast.scorer, decide=lambda X: stairs(X).argmax(axis=1)))
+    probe(ruled, Incumbents.untouched(ruled), 300, 0, quiet, levels)
     assert len(set(model.rows)) > 200  # a rule may tell apart what the trees do not
 
 

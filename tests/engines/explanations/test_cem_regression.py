@@ -14,7 +14,7 @@ import xrai_widgets as xw
 from tests.engines import regressions
 from tests.engines.regressions import subject_of
 from xrai_widgets.core import Array, Constraint, NotApplicable, Subject
-from xrai_widgets.engines._search.answers import Answers
+from xrai_widgets.engines._search.scorer import Scorer
 from xrai_widgets.engines.explanations import cem
 from xrai_widgets.engines.explanations.cem.zones import Zones
 
@@ -116,7 +116,7 @@ def test_gradients_of_a_torch_regression_lead_near_the_best_of_a_grid() -> None:
     finding = run(subject, above=middle, search="gradient", n_samples=20, mode="PN", noise=0.0, max_iter=100)
     asked, rows = subject.gradient, subject.X[finding.arrays["index"]]
     zones = Zones(middle, None, 0.25)
-    answers = zones.answers(Answers(subject.predict, None, asked, (2,), 100))
+    answers = zones.scorer(Scorer(subject.predict, None, asked, (2,), 100))
     rises = answers.slope(rows, np.ones(20, dtype=int), np.zeros(20, dtype=int))
     assert asked is not None
     np.testing.assert_allclose(rises, asked(rows, np.zeros(20)) / 0.25)
@@ -187,5 +187,5 @@ def test_limits_that_overlap_are_refused() -> None:
     X, y = table()
     with pytest.raises(ValueError, match="below must be at most above = 6, got 9"):
         cem(lambda rows: rows[:, 0], X, y, np.array([[0.0, 0], [1, 1]]), task="regression", above=6.0, below=9.0)
-    with pytest.raises(NotApplicable, match="a regression has no other answer"):
+    with pytest.raises(NotApplicable, match="a regression has no other class"):
         cem(lambda rows: rows[:, 0], X, y, np.array([[0.0, 0], [1, 1]]), task="regression")

@@ -13,8 +13,8 @@ from sklearn.svm import SVC
 
 import xrai_widgets as xw
 from xrai_widgets.core import Array, Cancelled, Constraint, Subject
-from xrai_widgets.engines._search.answers import Answers, is_smooth
 from xrai_widgets.engines._search.differences import Differences
+from xrai_widgets.engines._search.scorer import Scorer, is_smooth
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.explanations import cem
 from xrai_widgets.models.adapted import softmax
@@ -140,7 +140,7 @@ def test_the_slope_is_the_derivative_and_nothing_outside_the_ranges_is_asked() -
 def test_smooth_models_are_told_from_steps(predict: Any, smooth: bool) -> None:
     X = np.random.default_rng(0).random((100, 5))
     space = Space(np.array([[0.0] * 5, [1.0] * 5]), ())
-    answers = Answers(predict, None, None, (5,), 1000)
+    answers = Scorer(predict, None, None, (5,), 1000)
     assert is_smooth(answers, Differences.of(space), X, 0) is smooth
     whole = Space(space.bounds, [Constraint("integer")] * 5)
     assert not is_smooth(answers, Differences.of(whole), X, 0)
@@ -173,7 +173,7 @@ def test_numbers_of_a_mixed_table_are_refined_and_its_words_stay_allowed() -> No
 def test_slopes_of_many_columns_take_no_more_memory_than_the_rows_allowed() -> None:
     d, rows = 2000, 64
     bounds = np.array([np.zeros(d), np.ones(d)])
-    answers = Answers(lambda Z: softmax(Z[:, :2]), None, None, (d,), rows, Differences.of(Space(bounds, ())))
+    answers = Scorer(lambda Z: softmax(Z[:, :2]), None, None, (d,), rows, Differences.of(Space(bounds, ())))
     X = np.random.default_rng(0).random((2, d))
     tracemalloc.start()
     found = answers.slope(X, np.zeros(2, dtype=int), np.ones(2, dtype=int))

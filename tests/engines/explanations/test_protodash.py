@@ -425,11 +425,11 @@ def test_the_intervals_hold_the_distance_to_the_population_95_times_in_100() -> 
     for most, n in ((2, 60), (12, 60), (12, 400)):
         found = protodash(population, population, n_prototypes=most, sigma=1.5)
         weights, points = found.arrays["weights"], everybody.points(found.arrays["indices"])
-        truth = Fit.of(everybody, similarity.own_similarity(everybody, quiet, ""), points).distance(weights).mmd2
+        truth = Fit.of(everybody, similarity.within_similarity(everybody, quiet, ""), points).distance(weights).mmd2
         held = 0
         for _ in range(400):
             rows = similarity.Rows(kernel, population[rng.integers(0, 4000, n)], 1.0)
-            apart = Fit.of(rows, similarity.own_similarity(rows, quiet, ""), points).distance(weights)
+            apart = Fit.of(rows, similarity.within_similarity(rows, quiet, ""), points).distance(weights)
             band = around(apart.mmd2, apart.unbiased, float(np.sqrt(apart.variance)), n, 0.0, np.inf)
             held += band.low <= truth <= band.high
         assert held / 400 > 0.92

@@ -79,4 +79,4 @@ def test_one_class_has_no_gap_and_the_reader_is_told() -> None:
     finding = membership_inference(predict, *arrays, naming=Names(classes=("no", "yes")))
     assert "largest_class_gap" not in finding.values
     assert finding.tables["classes"]["class"].tolist() == ["yes"]
-    assert "All samples are of class yes: nothing is said about the others." in finding.notes
+    assert "All samples are of class yes: there are no numbers for the others." in finding.notes

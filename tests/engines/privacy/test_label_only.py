@@ -144,7 +144,9 @@ def test_where_no_boundary_is_found_there_is_no_distance_and_never_zero() -> Non
     assert missing.tolist() == (y == 1).tolist()
     assert samples.loc[missing, "distance"].isna().all()
     assert (samples.loc[~missing, "distance"] == 0).all()
-    assert any(f"For {y.sum()} of {y.sum()} rightly answered samples no other answer" in note for note in finding.notes)
+    assert any(
+        f"For {y.sum()} of {y.sum()} correctly classified samples no other label" in note for note in finding.notes
+    )
     # right ones are tied on top, wrong ones below: the area is that of right against wrong answers
     gap = y[:40].mean() - y[40:].mean()
     assert finding.values["auc"] == pytest.approx((1 + gap) / 2)

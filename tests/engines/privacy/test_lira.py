@@ -313,7 +313,7 @@ def test_a_spread_per_sample_needs_many_models_and_automatic_knows_it(references
 def test_the_reader_is_told_when_reference_models_see_less_than_the_model_did() -> None:
     X, y = logistic_data(500)
     uneven, even = (finding_of(subject_of(GaussianNB(), X, y, n), n_references=4) for n in (400, 250))
-    said = "The model was trained on 400 samples and each reference model on 250: they answer less surely"
+    said = "The model was trained on 400 samples and each reference model on 250: they predict less surely"
     assert any(said in note for note in uneven.notes)
     assert not any("less surely" in note for note in even.notes)
     assert any("4 reference models, each trained on half of the 500 members and non-members" in n for n in even.notes)

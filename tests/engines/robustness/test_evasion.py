@@ -53,8 +53,8 @@ def run_and_keep(subject: Subject, **params: object) -> tuple[xw.Finding, Array,
         )
         finding = run(subject, **params)
     problem, best = kept[-1].problem, kept[-1].best
-    broken = problem.samples[best.found]
-    return finding, broken, problem.space.to_samples(best.points[best.found], broken)
+    broken = problem.samples[best.success]
+    return finding, broken, problem.space.to_samples(best.points[best.success], broken)
 
 
 def guessing(subject: Subject) -> Subject:
@@ -290,7 +290,7 @@ def test_a_model_that_is_always_wrong_leaves_nothing_to_attack(logistic: Subject
     assert finding.values["accuracy"] == finding.values["robust_accuracy"] == 0
     assert np.isnan(finding.values["found_share"])
     assert (finding.tables["samples"]["status"] == "answered wrongly before").all()
-    assert "The model answers none of the drawn samples rightly: there is nothing to attack." in finding.notes
+    assert "The model classifies none of the drawn samples correctly: there is nothing to attack." in finding.notes
     assert not any("nothing was found" in note for note in finding.notes)
 
 

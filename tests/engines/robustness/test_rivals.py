@@ -10,10 +10,10 @@ import xrai_widgets as xw
 from xrai_widgets.core import Array, Constraint, Subject, quiet
 from xrai_widgets.data import examples
 from xrai_widgets.engines._problem import Best, Problem
-from xrai_widgets.engines._search.answers import Answers
 from xrai_widgets.engines._search.contrast import Contrast
 from xrai_widgets.engines._search.differences import Differences
-from xrai_widgets.engines._search.found import Found
+from xrai_widgets.engines._search.incumbents import Incumbents
+from xrai_widgets.engines._search.scorer import Scorer
 from xrai_widgets.engines._search.tangents import _nearest_rivals, approach
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.robustness.evasion.gradient_descent import Settings, _tangents, projected_gradient_descent
@@ -94,7 +94,7 @@ def test_gradient_descent_finds_the_nearest_rival_of_a_linear_model(norm: str, k
 def contrast_of(model: Linear, norm: str, by: str = "gradient") -> Contrast:
     space = Space(model.bounds, tuple(Constraint("continuous") for _ in range(WIDTH)), "raw", None)
     slopes, differences = (model.gradient, None) if by == "gradient" else (None, Differences.of(space))
-    answers = Answers(model.predict, None, slopes, (WIDTH,), 10_000, differences)
+    answers = Scorer(model.predict, None, slopes, (WIDTH,), 10_000, differences)
     low, high = (np.tile(side, (len(model.X), 1)) for side in model.bounds)
     labels = np.zeros(len(model.X), dtype=int)
     price: Any = "linf" if norm == "linf" else "elastic"
@@ -107,7 +107,7 @@ def contrast_of(model: Linear, norm: str, by: str = "gradient") -> Contrast:
 def test_tangent_planes_lead_to_the_nearest_rival_of_a_linear_model(norm: str, k: int, by: str) -> None:
     model = Linear(k)
     contrast = contrast_of(model, norm, by)
-    found = Found.untouched(contrast)
+    found = Incumbents.untouched(contrast)
     approach(contrast, found, 15, quiet)
     distance = found.cost if norm == "linf" else np.sqrt(found.cost)
     assert distance == pytest.approx(model.rivals(norm).min(axis=1), rel=1e-3)

@@ -8,7 +8,7 @@ from xrai_widgets.engines import _hop_skip_jump as hsj
 from xrai_widgets.engines._band import WITHIN, Band
 from xrai_widgets.engines._problem import Best, Problem
 from xrai_widgets.engines._search.coordinates import _start_from_samples
-from xrai_widgets.engines._search.found import Found
+from xrai_widgets.engines._search.incumbents import Incumbents
 from xrai_widgets.engines._search.towards import towards_samples
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.robustness.evasion.search import Knowledge, Search
@@ -52,9 +52,9 @@ def nearest_shore() -> float:
 
 def test_hop_skip_jump_starts_at_samples_that_lie_outside_of_the_samples_own_tolerance(problem: Problem) -> None:
     best = Best.nothing(problem)
-    told = problem.told(POOL)
+    told = problem.outputs(POOL)
     hsj.hop_skip_jump(problem, best, POOL, told, hsj.Settings(2, 100, 20, 50), 0, quiet)
-    assert best.found.all()
+    assert best.success.all()
     assert best.distance[0] == pytest.approx(RADIUS, rel=0.3)
     assert best.distance[1] == pytest.approx(nearest_shore(), rel=0.05)
 
@@ -65,9 +65,9 @@ def search(problem: Problem) -> Search:
 
 def test_real_samples_are_gone_towards_that_lie_outside_of_the_samples_own_tolerance(problem: Problem) -> None:
     made = search(problem)
-    towards_samples(made.contrast, made.found, POOL, problem.told(POOL), quiet)
-    distance = np.linalg.norm(made.found.points - problem.samples, axis=1)
-    assert made.found.done.all()
+    towards_samples(made.contrast, made.incumbents, POOL, problem.outputs(POOL), quiet)
+    distance = np.linalg.norm(made.incumbents.points - problem.samples, axis=1)
+    assert made.incumbents.done.all()
     assert distance[0] == pytest.approx(RADIUS, rel=0.3)
     assert distance[1] == pytest.approx(nearest_shore(), rel=0.05)
 
@@ -75,7 +75,7 @@ def test_real_samples_are_gone_towards_that_lie_outside_of_the_samples_own_toler
 def test_the_search_feature_by_feature_starts_at_such_samples_too(problem: Problem) -> None:
     contrast = search(problem).contrast
     copies = contrast.part(np.repeat([0, 1], 4))
-    second = Found.untouched(copies)
+    second = Incumbents.untouched(copies)
     _start_from_samples(copies, second, POOL, 5000, quiet)
     assert second.done.all()
     assert (height(second.points) == np.repeat([0.0, 10.0], 4)).all()

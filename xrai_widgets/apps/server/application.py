@@ -47,8 +47,8 @@ class Executor(VoilaExecutor):  # type: ignore[misc]
             if output["output_type"] == "error" and output["ename"] != "ExecutionError":
                 error_id = secrets.token_hex(4)
                 self.log.error("error %s in a cell:\n%s", error_id, "\n".join(output["traceback"]))
-                said = f"This cell could not be run. The server's log has the details under error {error_id}."
-                output.update(ename="ExecutionError", evalue=f"error {error_id}", traceback=[said])
+                message = f"This cell could not be run. The server's log has the details under error {error_id}."
+                output.update(ename="ExecutionError", evalue=f"error {error_id}", traceback=[message])
         return cell
 
 
@@ -80,7 +80,7 @@ class Gallery(Voila):  # type: ignore[misc]
         return [strange, *ours, *(rule for rule in theirs if rule[0] != self.server_url)]
 
     def listen(self) -> None:
-        """Answer until interrupted."""
+        """Serve until interrupted."""
         IOLoop.current().add_callback(self._heat)
         try:
             super().listen()

@@ -14,7 +14,7 @@ from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelMana
 from tornado.web import HTTPError
 from traitlets import Integer
 
-PONG = "xrai_pong"  # what the page's watchdog is answered, see widgets/watchdog.py
+PONG = "xrai_pong"  # the reply to the page's watchdog, see widgets/watchdog.py
 
 
 class Kernels(AsyncMappingKernelManager):
@@ -66,7 +66,7 @@ class Kernels(AsyncMappingKernelManager):
         return kernel_id
 
     def start_watching_activity(self, kernel_id: str) -> None:
-        """Note when a kernel last did something; answering the watchdog is nothing."""
+        """Note when a kernel last did something; a reply to the watchdog does not count."""
         super().start_watching_activity(kernel_id)  # type: ignore[no-untyped-call]
         kernel: Any = self.get_kernel(kernel_id)
         session = Session(config=kernel.session.config, key=kernel.session.key)

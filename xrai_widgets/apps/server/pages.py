@@ -1,4 +1,4 @@
-"""What the server answers: apps while there is a seat, and pages that say what went wrong without saying too much."""
+"""What the server sends: apps while there is a seat, and pages that say what went wrong without saying too much."""
 
 import ipaddress
 import secrets
@@ -11,7 +11,7 @@ from tornado.web import HTTPError, RequestHandler, authenticated
 from voila.tornado.handler import TornadoVoilaHandler
 from voila.tornado.treehandler import TornadoVoilaTreeHandler
 
-SAID = {
+SENTENCES = {
     403: ("This is not open to you", "Use the address with the token that the server printed when it started."),
     404: ("There is no such page", "The gallery lists all apps."),
     421: (
@@ -31,12 +31,12 @@ class Friendly:
     def write_error(self: Any, status_code: int, **kwargs: Any) -> None:
         """Write the page of an error."""
         error_id = ""
-        if status_code not in SAID:
+        if status_code not in SENTENCES:
             error_id = secrets.token_hex(4)
             self.log.error(
                 "error %s: %s %s", error_id, self.request.method, self.request.path, exc_info=kwargs.get("exc_info")
             )
-        title, sentence = SAID.get(status_code, ("Something went wrong here", "It is not your fault."))
+        title, sentence = SENTENCES.get(status_code, ("Something went wrong here", "It is not your fault."))
         if status_code == 503:
             self.set_header("Retry-After", "30")
         self.set_header("Content-Type", "text/html; charset=UTF-8")
@@ -50,7 +50,7 @@ class AppHandler(Friendly, TornadoVoilaHandler):  # type: ignore[misc]
 
     @authenticated
     async def get(self, path: str = "") -> None:
-        """Answer with the page, piece by piece."""
+        """Respond with the page, piece by piece."""
         if not path.endswith(".ipynb") or not await self._is_there(path):
             raise HTTPError(404)
         async with self.kernel_manager.seat():
@@ -83,7 +83,7 @@ class StrangeName(RequestHandler):
 
     def prepare(self) -> None:
         """Refuse: a page elsewhere may have pointed its own name at this machine."""
-        title, sentence = SAID[421]
+        title, sentence = SENTENCES[421]
         self.set_status(421)
         self.finish(f"{title}. {sentence}\n")
 

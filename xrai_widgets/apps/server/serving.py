@@ -40,12 +40,12 @@ class Serving:
     def hosts(self) -> list[str]:
         """Return the names in a request's ``Host`` that are this server's."""
         machine = {socket.gethostname(), socket.getfqdn()} if self.open_to_others else set()
-        own = {name.lower() for name in (self.host, *machine, *self.names)}
-        return sorted({"localhost", "127.0.0.1", "::1", *own} - {"", "0.0.0.0", "::"})
+        names = {name.lower() for name in (self.host, *machine, *self.names)}
+        return sorted({"localhost", "127.0.0.1", "::1", *names} - {"", "0.0.0.0", "::"})
 
 
 def pool_of(names: list[str], size: int | None) -> dict[str, int]:
-    """Deal spare kernels to the notebooks in turn; by default one each, within an eighth of the free memory."""
+    """Distribute spare kernels over the notebooks in turn; by default one each, within an eighth of the free memory."""
     if size is None:
         size = max(1, min(len(names), psutil.virtual_memory().available // 8 // KERNEL_MEMORY))
     share, rest = divmod(size, len(names))

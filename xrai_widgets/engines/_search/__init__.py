@@ -1,1 +1,1 @@
-"""Searches for the nearest change with another answer, shared by the families of engines."""
+"""Searches for the nearest change with another prediction, shared by the families of engines."""

@@ -1,4 +1,4 @@
-"""The question of a search: which change alters the answer, which part suffices to keep it, and what does it cost?"""
+"""What a search looks for: which change alters the prediction, which part suffices to keep it, and at what cost?"""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -8,7 +8,7 @@ import numpy as np
 
 from xrai_widgets.core import Array
 from xrai_widgets.engines._band import seen
-from xrai_widgets.engines._search.answers import Answers
+from xrai_widgets.engines._search.scorer import Scorer
 from xrai_widgets.engines._space import Space
 
 Mode = Literal["PN", "PP"]
@@ -28,7 +28,7 @@ class Penalty(Protocol):
 
 
 def agreeing(gap: Array, other: Array) -> Array:
-    """Return the leads of other classes with the sign that the answer says."""
+    """Return the leads of other classes with the sign that the predicted label demands."""
     return np.where(other, np.maximum(gap, _SIGN), np.minimum(gap, -_SIGN))
 
 
@@ -36,17 +36,17 @@ def agreeing(gap: Array, other: Array) -> Array:
 class Contrast:
     """Instances, and what counts as an explanation of them.
 
-    A pertinent negative (PN) is an allowed change of the instance with another answer; a pertinent positive (PP) lies
-    between a baseline and the instance and has the instance's answer. Both are counted from an origin: the PN from the
+    A pertinent negative (PN) is an allowed change of the instance with another label; a pertinent positive (PP) lies
+    between a baseline and the instance and has the instance's label. Both are counted from an origin: the PN from the
     instance, the PP from the baseline. Dhurandhar et al. 2018, equations 1 to 4.
 
     Parameters
     ----------
     mode : {"PN", "PP"}
-    answers : Answers
+    scorer : Scorer
     space : Space
     samples, labels : array (n, d), int array (n,)
-        Flat instances, and the model's answers for them.
+        Flat instances, and the model's labels for them.
     origins, low, high : array (n, d)
         Where the search starts, and the box it stays in.
     kappa, beta : float
@@ -59,7 +59,7 @@ class Contrast:
     """
 
     mode: Mode
-    answers: Answers
+    scorer: Scorer
     space: Space
     samples: Array
     labels: Array
@@ -74,36 +74,36 @@ class Contrast:
 
     def scores(self, flat: Array, owner: Array) -> Array:
         """Return (r, k) of samples that belong to the instances ``owner``."""
-        scores = self.answers.scores(flat)
+        scores = self.scorer.scores(flat)
         return scores if self.offsets is None else scores + self.offsets[owner]
 
-    def told(self, flat: Array) -> Array:
-        """Return what `seen` turns into answers: classes (r,), or with ``offsets`` scores (r, k)."""
-        return self.answers.labels(flat) if self.offsets is None else self.answers.scores(flat)
+    def outputs(self, flat: Array) -> Array:
+        """Return what `seen` turns into labels: classes (r,), or with ``offsets`` scores (r, k)."""
+        return self.scorer.labels(flat) if self.offsets is None else self.scorer.scores(flat)
 
-    def seen(self, told: Array, owner: Array | int) -> Array:
-        """Return the answers (r,) as those of changes of the instances ``owner``."""
-        return seen(told, self.offsets, owner)
+    def seen(self, outputs: Array, owner: Array | int) -> Array:
+        """Return the labels (r,) as those of changes of the instances ``owner``."""
+        return seen(outputs, self.offsets, owner)
 
     def judge(self, flat: Array, owner: Array) -> tuple[Array, Array, Array]:
         """Return (margin, class of the best rival, success) of samples that belong to the instances ``owner``.
 
-        Where the model has a rule of its own, a success is an answer by it, and the rival what it answers instead; a
+        Where the model has a rule of its own, a success is judged by it, and the rival is what it decides instead; a
         margin that says the opposite is cut at 0.
         """
         scores = self.scores(flat, owner)
         label, row = self.labels[owner], np.arange(len(flat))
-        answer = self.answers.labels(flat, scores)
-        own = scores[row, label]
+        predicted = self.scorer.labels(flat, scores)
+        label_score = scores[row, label]
         others = scores.copy()
         others[row, label] = -np.inf
         rival: Array = others.argmax(axis=1)
-        gap = others[row, rival] - own
-        if self.answers.decide is not None:
-            rival = np.where(answer != label, answer, rival)
-            gap = agreeing(others[row, rival] - own, answer != label)
+        gap = others[row, rival] - label_score
+        if self.scorer.decide is not None:
+            rival = np.where(predicted != label, predicted, rival)
+            gap = agreeing(others[row, rival] - label_score, predicted != label)
         margin = gap if self.mode == "PN" else -gap
-        success = (margin >= self.kappa) & ((answer == label) == (self.mode == "PP"))
+        success = (margin >= self.kappa) & ((predicted == label) == (self.mode == "PP"))
         return margin, rival, success
 
     def cost(self, flat: Array, owner: Array) -> Array:
@@ -144,8 +144,8 @@ class Contrast:
     @cached_property
     def moving(self) -> Array:
         """Mask of the columns that hold numbers of their own and may change for some instance."""
-        own = np.array([kind.kind != "category" and not kind.group for kind in self.space.constraints])
-        mask: Array = own & (self.low < self.high).any(axis=0)
+        numeric = np.array([kind.kind != "category" and not kind.group for kind in self.space.constraints])
+        mask: Array = numeric & (self.low < self.high).any(axis=0)
         return mask
 
     @cached_property
@@ -170,13 +170,13 @@ class Contrast:
     @cached_property
     def still(self) -> Array:
         """Mask of the columns along which no slope is known: they stay as they are while others move."""
-        differences = self.answers.differences
-        no_slope = self.answers.gradient is None and differences is not None
+        differences = self.scorer.differences
+        no_slope = self.scorer.gradient is None and differences is not None
         mask: Array = (differences.steps == 0) if no_slope and differences else np.zeros(len(self.span), dtype=bool)
         return mask
 
     def part(self, rows: slice | Array) -> "Contrast":
-        """Return the question for some of the instances."""
+        """Return the same for some of the instances."""
         sliced = {name: getattr(self, name)[rows] for name in ("samples", "labels", "origins", "low", "high")}
         return replace(self, **sliced, offsets=None if self.offsets is None else self.offsets[rows])
 

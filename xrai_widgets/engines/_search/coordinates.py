@@ -7,7 +7,7 @@ import numpy as np
 from xrai_widgets.core import Array, Step
 from xrai_widgets.core.step import Partial
 from xrai_widgets.engines._search.contrast import Contrast
-from xrai_widgets.engines._search.found import Found
+from xrai_widgets.engines._search.incumbents import Incumbents
 from xrai_widgets.engines._search.levels import Levels
 from xrai_widgets.engines._search.trimming import Units, trim
 
@@ -38,29 +38,29 @@ class Budget:
 
 
 def coordinate_search(
-    contrast: Contrast, found: Found, pool: Array, budget: Budget, step: Step, partial: Partial = None
+    contrast: Contrast, incumbents: Incumbents, pool: Array, budget: Budget, step: Step, partial: Partial = None
 ) -> None:
-    """Fill ``found`` by asking the model for candidates only.
+    """Fill ``incumbents`` by asking the model for candidates only.
 
     Two starts: features are changed one after the other, each time the one that raises the margin most for what it
-    costs; and real samples that are answered as wanted (PN), or the whole instance (PP). Both are then made cheaper.
+    costs; and real samples that are labelled as wanted (PN), or the whole instance (PP). Both are then made cheaper.
     """
     units, moves = Units.read(contrast), _moves(contrast, pool, budget)
-    _forward(contrast, found, moves, budget, step.part(0.0, 0.35), partial)
+    _forward(contrast, incumbents, moves, budget, step.part(0.0, 0.35), partial)
     n = len(contrast.samples)
     starts = np.repeat(np.arange(n), _STARTS if contrast.mode == "PN" else 1)
-    wide, second = contrast.part(starts), found.part(starts)
+    wide, second = contrast.part(starts), incumbents.part(starts)
     _start_from_samples(wide, second, pool, budget.rows, step.part(0.35, 0.45))
     _forward(wide, second, _moves(wide, pool, budget), budget, step.part(0.45, 0.65), partial)
-    whose, both = np.r_[np.arange(n), starts], found.beside(second)
+    whose, both = np.r_[np.arange(n), starts], incumbents.beside(second)
     cuts = budget.thresholds
     trim(contrast.part(whose), both, step.part(0.65, 1.0), partial, units=units, rows=budget.rows, levels=cuts)
-    found.better(contrast, whose, both)
+    incumbents.better(contrast, whose, both)
 
 
 def _moves(contrast: Contrast, pool: Array, budget: Budget) -> list[tuple[Array, Array]]:
     """Return (columns, values) per move: values (n, columns), NaN where an instance cannot make it."""
-    found: list[tuple[Array, Array]] = []
+    moves: list[tuple[Array, Array]] = []
     constraints, n = contrast.space.constraints, len(contrast.samples)
     groups: dict[str, list[int]] = {}
     for column, kind in enumerate(constraints):
@@ -80,7 +80,7 @@ def _moves(contrast: Contrast, pool: Array, budget: Budget) -> list[tuple[Array,
             value = np.rint(value) if kind.kind == "integer" else value
             can = (value >= low) & (value <= high) & (value != origin)
             if can.any():
-                found.append((np.array([column]), np.where(can, value, np.nan)[:, None]))
+                moves.append((np.array([column]), np.where(can, value, np.nan)[:, None]))
     for columns in (np.array(group) for group in groups.values()):
         for member in range(len(columns)):
             target = np.tile(np.eye(len(columns))[member], (n, 1))
@@ -91,8 +91,8 @@ def _moves(contrast: Contrast, pool: Array, budget: Budget) -> list[tuple[Array,
             reached = contrast.allowed(now, np.arange(n))[:, columns]
             can = (reached == target).all(axis=1) & (target != contrast.origins[:, columns]).any(axis=1)
             if can.any():
-                found.append((columns, np.where(can[:, None], target, np.nan)))
-    return found
+                moves.append((columns, np.where(can[:, None], target, np.nan)))
+    return moves
 
 
 def values_of(contrast: Contrast, column: int, pool: Array, budget: Budget) -> list[Array]:
@@ -102,22 +102,27 @@ def values_of(contrast: Contrast, column: int, pool: Array, budget: Budget) -> l
     """
     n, origin = len(contrast.samples), contrast.origins[:, column]
     cuts = None if budget.thresholds is None else budget.thresholds.values[column]
-    known = pool[~contrast.space.missing(pool)[:, column], column] if cuts is None else cuts
+    numbers = pool[~contrast.space.missing(pool)[:, column], column] if cuts is None else cuts
     gaps, least = contrast.fillable[:, column], contrast.space.bounds[0, column]
     lowest = [np.where(gaps, least, np.nan)] if gaps.any() else []
-    if not len(known):
+    if not len(numbers):
         return lowest
-    marks = np.quantile(known, np.linspace(0, 1, budget.levels), method="nearest")
+    marks = np.quantile(numbers, np.linspace(0, 1, budget.levels), method="nearest")
     if budget.thresholds is not None:
         return [*lowest, *(budget.thresholds.after(column, np.full(n, mark), origin) for mark in np.unique(marks))]
     return [np.full(n, mark) for mark in np.unique(np.r_[marks, contrast.space.bounds[:, column]])]
 
 
 def _forward(
-    contrast: Contrast, found: Found, moves: list[tuple[Array, Array]], budget: Budget, step: Step, partial: Partial
+    contrast: Contrast,
+    incumbents: Incumbents,
+    moves: list[tuple[Array, Array]],
+    budget: Budget,
+    step: Step,
+    partial: Partial,
 ) -> None:
-    owner = np.flatnonzero(~found.done)
-    current = found.points[owner].copy()  # the origins, or what came nearest so far
+    owner = np.flatnonzero(~incumbents.done)
+    current = incumbents.points[owner].copy()  # the origins, or what came nearest so far
     margin = contrast.judge(current, owner)[0] if len(owner) else np.empty(0)
     for number in range(budget.max_changes):
         step(number / budget.max_changes, f"{contrast.mode}: {number + 1} features changed", partial)
@@ -133,15 +138,15 @@ def _forward(
                 continue
             place = rows[whose]
             cost = contrast.cost(tried, owner[place])
-            nearer = np.flatnonzero(cost < found.cost[owner[place]])  # the others could be of no use
+            nearer = np.flatnonzero(cost < incumbents.cost[owner[place]])  # the others could be of no use
             if not len(nearer):
                 continue
             tried, place, cost = tried[nearer], place[nearer], cost[nearer]
-            got, _, success = found.ask(contrast, tried, owner[place])
+            got, _, success = incumbents.ask(contrast, tried, owner[place])
             paid = cost - contrast.cost(current[place], owner[place])
             worth = (got - margin[place]) / np.maximum(paid, 1e-3)
             # beyond a success several small changes may still be cheaper than one large one
-            worth[success | (cost >= found.cost[owner[place]])] = -np.inf
+            worth[success | (cost >= incumbents.cost[owner[place]])] = -np.inf
             order = np.lexsort((-worth, place))
             first = order[np.diff(place[order], prepend=-1) > 0]
             first = first[worth[first] > 0]
@@ -163,8 +168,8 @@ def _apply(moves: list[tuple[Array, Array]], current: Array, owner: Array) -> tu
     return np.vstack(tried), np.concatenate(whose)
 
 
-def _start_from_samples(contrast: Contrast, second: Found, pool: Array, rows: int, step: Step) -> None:
-    """Put allowed real samples into ``second``: the nearest that are answered as wanted, or the instances.
+def _start_from_samples(contrast: Contrast, second: Incumbents, pool: Array, rows: int, step: Step) -> None:
+    """Put allowed real samples into ``second``: the nearest that are labelled as wanted, or the instances.
 
     The instances come ``_STARTS`` times one after the other; each copy gets other samples.
     """
@@ -173,10 +178,10 @@ def _start_from_samples(contrast: Contrast, second: Found, pool: Array, rows: in
     if contrast.mode == "PP":
         second.ask(contrast, contrast.samples, np.arange(n))
         return
-    told = contrast.told(pool)
+    outputs = contrast.outputs(pool)
     taken, owners = [], []
     for number in range(0, n, _STARTS):
-        others = pool[contrast.seen(told, number) != contrast.labels[number]]
+        others = pool[contrast.seen(outputs, number) != contrast.labels[number]]
         if not len(others) or second.done[number]:
             continue
         owner = np.full(len(others), number)
@@ -185,7 +190,7 @@ def _start_from_samples(contrast: Contrast, second: Found, pool: Array, rows: in
         taken.append(near[first])
         owners.append(number + np.arange(len(first)) % _STARTS)
         if len(owners) * _NEIGHBOURS >= rows:
-            step(number / n, f"{contrast.mode}: real samples with another answer")
+            step(number / n, f"{contrast.mode}: real samples with another label")
             second.ask(contrast, np.vstack(taken), np.concatenate(owners))
             taken, owners = [], []
     if taken:

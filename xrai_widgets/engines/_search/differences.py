@@ -1,4 +1,4 @@
-"""Slopes of models without gradients, by asking for answers a small step to either side."""
+"""Slopes of models without gradients, by predicting a small step to either side."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -62,9 +62,9 @@ class Differences:
             asked = np.concatenate([flat[row], flat[row]])
             for part, values in enumerate(sides):
                 asked[now + part * len(now), column] = values
-            told = scores(asked)
-            each, (one, other) = np.arange(len(told)), (np.tile(names[row], 2) for names in (first, second))
-            lead = told[each, one] - told[each, other]
+            outputs = scores(asked)
+            each, (one, other) = np.arange(len(outputs)), (np.tile(names[row], 2) for names in (first, second))
+            lead = outputs[each, one] - outputs[each, other]
             gap = sides[0] - sides[1]
             rise[row, column] = np.divide(
                 lead[: len(now)] - lead[len(now) :], gap, out=np.zeros(len(gap)), where=gap > 0

@@ -1,4 +1,4 @@
-"""Gaps that may be filled: which numbers in place of missing ones change the answer, alone or with other changes?"""
+"""Gaps that may be filled: which numbers in place of missing ones alter the prediction, alone or with others?"""
 
 import itertools
 from dataclasses import replace
@@ -9,7 +9,7 @@ from xrai_widgets.core import Array, Step
 from xrai_widgets.core.step import Partial
 from xrai_widgets.engines._search.contrast import Contrast
 from xrai_widgets.engines._search.coordinates import Budget, coordinate_search, values_of
-from xrai_widgets.engines._search.found import Found
+from xrai_widgets.engines._search.incumbents import Incumbents
 from xrai_widgets.engines._search.tangents import approach, polish
 
 _MOST = 300  # ways to fill the gaps of one instance that are asked for
@@ -18,9 +18,9 @@ _APPROACH, _POLISH = 10, 20
 
 
 def fill_gaps(
-    contrast: Contrast, found: Found, pool: Array, budget: Budget, step: Step, partial: Partial = None
+    contrast: Contrast, incumbents: Incumbents, pool: Array, budget: Budget, step: Step, partial: Partial = None
 ) -> None:
-    """Fill ``found`` with what comes of gaps that are filled.
+    """Fill ``incumbents`` with what comes of gaps that are filled.
 
     Any number costs the same, so that the ways to fill them are tried first; the most promising ones are instances of
     their own then, of which the other columns are changed.
@@ -33,7 +33,7 @@ def fill_gaps(
     starts, whose = [], []
     for number in owner:
         ways = _ways(contrast, number, values)
-        margin, _, _ = found.ask(contrast, ways, np.full(len(ways), number))
+        margin, _, _ = incumbents.ask(contrast, ways, np.full(len(ways), number))
         filled = (ways != contrast.origins[number]).sum(axis=1)
         order = np.lexsort((-margin, filled))
         rank = np.arange(len(order)) - np.searchsorted(filled[order], filled[order])
@@ -43,16 +43,16 @@ def fill_gaps(
     low, high, gaps = contrast.low[owner].copy(), contrast.high[owner].copy(), contrast.fillable[owner]
     low[gaps] = high[gaps] = points[gaps]
     wide = replace(contrast.part(owner), origins=points, low=low, high=high)
-    second = Found.untouched(wide)
+    second = Incumbents.untouched(wide)
     second.begin(wide)
-    if contrast.answers.gradient is not None or contrast.answers.differences is not None:
+    if contrast.scorer.gradient is not None or contrast.scorer.differences is not None:
         approach(wide, second, _APPROACH, step.part(0.1, 0.5))
         polish(wide, second, _POLISH, step.part(0.5, 1.0))
     else:
         coordinate_search(wide, second, pool, budget, step.part(0.1, 1.0), partial)
     done = np.flatnonzero(second.done)
     if len(done):
-        found.ask(contrast, second.points[done], owner[done])
+        incumbents.ask(contrast, second.points[done], owner[done])
 
 
 def _ways(contrast: Contrast, number: int, values: dict[int, list[Array]]) -> Array:
@@ -77,6 +77,6 @@ def _ways(contrast: Contrast, number: int, values: dict[int, list[Array]]) -> Ar
 def _numbers(contrast: Contrast, number: int, column: int, values: list[Array]) -> Array:
     """Return the numbers that a gap may be filled with."""
     low, high = contrast.space.bounds[:, column]
-    told = np.array([value[number] for value in values])
-    told = np.rint(told) if contrast.space.constraints[column].kind == "integer" else told
-    return np.unique(told[(told >= low) & (told <= high)])
+    numbers = np.array([value[number] for value in values])
+    numbers = np.rint(numbers) if contrast.space.constraints[column].kind == "integer" else numbers
+    return np.unique(numbers[(numbers >= low) & (numbers <= high)])

@@ -1,4 +1,4 @@
-"""The exact answer for a single tree: the nearest point of every leaf that is answered as wanted."""
+"""The exact optimum for a single tree: the nearest point of every leaf that has the wanted label."""
 
 import numpy as np
 
@@ -6,13 +6,15 @@ from xrai_widgets.core import Array, Step
 from xrai_widgets.core.step import Partial
 from xrai_widgets.engines._search.boxes import groups
 from xrai_widgets.engines._search.contrast import Contrast, agreeing
-from xrai_widgets.engines._search.found import Found
+from xrai_widgets.engines._search.incumbents import Incumbents
 
 _NEWS = 20  # instances between two pieces of news
 
 
-def cross_leaves(contrast: Contrast, found: Found, regions: Array, step: Step, partial: Partial = None) -> Array:
-    """Fill ``found`` with the global optimum over all leaves.
+def cross_leaves(
+    contrast: Contrast, incumbents: Incumbents, regions: Array, step: Step, partial: Partial = None
+) -> Array:
+    """Fill ``incumbents`` with the global optimum over all leaves.
 
     Inside a box the objective is a sum over features, so that its smallest point is the origin cut at the box: column
     by column, whole numbers rounded inwards, for a one-hot group the origin's member or any one that fits.
@@ -20,32 +22,32 @@ def cross_leaves(contrast: Contrast, found: Found, regions: Array, step: Step, p
     Parameters
     ----------
     regions : array (2, leaves, d) or (3, leaves, d)
-        Closed boxes on each of which the model gives one answer, and which cover all samples; and whether a sample that
-        lacks the column comes there, too. Where that is not known, samples with missing numbers are left out.
+        Closed boxes on each of which the model makes one prediction, and which cover all samples; and whether a sample
+        that lacks the column comes there, too. Where that is not known, samples with missing numbers are left out.
 
     Returns
     -------
     bool array (n,)
-        For which instances the model confirmed the optimum, or no leaf that is answered as wanted can be reached.
+        For which instances the model confirmed the optimum, or no leaf with the wanted label can be reached.
     """
     settled = np.zeros(len(contrast.samples), dtype=bool)
     inside = np.clip(np.zeros(regions.shape[2]), *regions[:2])
     if contrast.space.blanks is not None:  # to some leaves comes only what lacks a number
         inside = np.where(np.isposinf(inside), contrast.space.blanks.marks, inside)
     unknown = contrast.space.missing(contrast.samples).any(axis=1) & (len(regions) < 3)
-    told = contrast.answers.scores(inside)
-    classes = contrast.answers.labels(inside, told) if contrast.offsets is None else None
+    leaf_scores = contrast.scorer.scores(inside)
+    classes = contrast.scorer.labels(inside, leaf_scores) if contrast.offsets is None else None
     for number in np.flatnonzero(~unknown):
         if number % _NEWS == 0:
             step(number / len(contrast.samples), f"{contrast.mode}: leaves of the tree", partial)
         label = contrast.labels[number]
-        scores = told if contrast.offsets is None else told + contrast.offsets[number]
-        answer = scores.argmax(axis=1) if classes is None else classes
+        scores = leaf_scores if contrast.offsets is None else leaf_scores + contrast.offsets[number]
+        labels = scores.argmax(axis=1) if classes is None else classes
         rivals = np.delete(scores, label, axis=1).max(axis=1)
         gap = rivals - scores[:, label]
-        gap = gap if contrast.answers.decide is None else agreeing(gap, answer != label)
+        gap = gap if contrast.scorer.decide is None else agreeing(gap, labels != label)
         margin = gap * (1 if contrast.mode == "PN" else -1)
-        wanted = (margin >= contrast.kappa) & ((answer == label) == (contrast.mode == "PP"))
+        wanted = (margin >= contrast.kappa) & ((labels == label) == (contrast.mode == "PP"))
         points, reached = _nearest_points(contrast, number, regions)
         good = np.flatnonzero(wanted & reached)
         if len(good):
@@ -56,7 +58,7 @@ def cross_leaves(contrast: Contrast, found: Found, regions: Array, step: Step, p
         else:
             settled[number] = True
             continue
-        _, _, success = found.ask(contrast, points[[chosen]], np.array([number]))
+        _, _, success = incumbents.ask(contrast, points[[chosen]], np.array([number]))
         settled[number] = success[0] or not len(good)
     return settled
 
@@ -76,8 +78,8 @@ def _nearest_points(contrast: Contrast, number: int, regions: Array) -> tuple[Ar
         members = np.eye(len(columns))
         fits = np.all((members >= low[:, None, columns]) & (members <= high[:, None, columns]), axis=2)
         reached = reached & fits.any(axis=1)
-        own = origin[columns].argmax()
-        chosen = np.where(fits[:, own], own, fits.argmax(axis=1))
+        category = origin[columns].argmax()
+        chosen = np.where(fits[:, category], category, fits.argmax(axis=1))
         points[:, columns] = members[chosen]
     return points, reached
 

@@ -1,4 +1,4 @@
-"""The values at which a model made of trees changes its answer, as places to go to."""
+"""The values at which a model made of trees changes its prediction, as places to go to."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import numpy as np
 
 from xrai_widgets.core import Array
 from xrai_widgets.engines._search.contrast import Contrast
-from xrai_widgets.engines._search.found import Found
+from xrai_widgets.engines._search.incumbents import Incumbents
 from xrai_widgets.engines._space import Space
 
 _BEYOND = 2.5e-7  # of the size of a value: scikit-learn and others compare in float32, behind a scaler
@@ -36,8 +36,8 @@ class Levels:
         """Return the thresholds inside the ranges of a space; between whole numbers where only those occur."""
         values = []
         for column, (cuts, kind) in enumerate(zip(thresholds, space.constraints, strict=True)):
-            own = kind.kind != "category" and not kind.group and not space.fixed[column]
-            cuts = np.asarray(cuts, dtype=np.float64) if own else np.empty(0)
+            numeric = kind.kind != "category" and not kind.group and not space.fixed[column]
+            cuts = np.asarray(cuts, dtype=np.float64) if numeric else np.empty(0)
             if kind.kind == "integer":  # on which side of a whole threshold it lies itself depends on the library
                 whole = cuts == np.rint(cuts)
                 cuts = np.unique(np.r_[np.floor(cuts) + 0.5, cuts[whole] - 0.5])
@@ -73,15 +73,15 @@ class Levels:
         return snapped
 
 
-def snap(contrast: Contrast, found: Found, levels: Levels, owner: Array) -> None:
+def snap(contrast: Contrast, incumbents: Incumbents, levels: Levels, owner: Array) -> None:
     """Make what is found as small as its cell allows."""
     if len(owner):
-        points = levels.snap(found.points[owner], contrast.origins[owner])
-        found.ask(contrast, contrast.allowed(points, owner), owner)
+        points = levels.snap(incumbents.points[owner], contrast.origins[owner])
+        incumbents.ask(contrast, contrast.allowed(points, owner), owner)
 
 
-def enumerate_cells(contrast: Contrast, found: Found, levels: Levels) -> Array:
-    """Try the combinations of levels that cost less than what is found, the cheapest first; fill ``found``.
+def enumerate_cells(contrast: Contrast, incumbents: Incumbents, levels: Levels) -> Array:
+    """Try the combinations of levels that cost less than what is found, the cheapest first; fill ``incumbents``.
 
     Returns
     -------
@@ -96,19 +96,19 @@ def enumerate_cells(contrast: Contrast, found: Found, levels: Levels) -> Array:
         return settled
     waiting = {}
     for number in range(n):
-        cells = _cells(contrast, number, levels, float(found.cost[number]))
+        cells = _cells(contrast, number, levels, float(incumbents.cost[number]))
         if cells is None:
             continue
         if len(cells):
             waiting[number] = cells
-        else:  # nothing that is nearer could be answered otherwise
+        else:  # nothing that is nearer could get another label
             settled[number] = True
     first, size = 0, _FIRST
     while waiting:
         parts = {number: cells[first : first + size] for number, cells in waiting.items()}
         asked = np.vstack([*parts.values()])
         owner = np.repeat(np.array([*parts]), [len(part) for part in parts.values()])
-        _, _, success = found.ask(contrast, contrast.allowed(asked, owner), owner)
+        _, _, success = incumbents.ask(contrast, contrast.allowed(asked, owner), owner)
         first, size = first + size, 2 * size
         for number in np.unique(owner[success]):
             waiting.pop(int(number))
@@ -117,7 +117,7 @@ def enumerate_cells(contrast: Contrast, found: Found, levels: Levels) -> Array:
             waiting.pop(number)
             settled[number] = True
     # a rule may tell samples apart that the trees do not
-    return settled & (contrast.answers.decide is None)
+    return settled & (contrast.scorer.decide is None)
 
 
 def _cells(contrast: Contrast, number: int, levels: Levels, most: float) -> Array | None:

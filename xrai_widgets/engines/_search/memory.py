@@ -1,4 +1,4 @@
-"""What a model has said before: among categories and thresholds the same samples are looked at again and again."""
+"""What a model has predicted before: among categories and thresholds the same samples are looked at again and again."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,20 +20,20 @@ class Memory:
     """
 
     most: int
-    known: dict[bytes, Array] = field(default_factory=dict, repr=False)
+    cache: dict[bytes, Array] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, thresholds: Sequence[Array] | None, space: Space, most: int) -> "Memory | None":
-        """Return a memory where it spares questions: of trees, unless all columns are free numbers."""
+        """Return a memory where it spares queries: of trees, unless all columns are free numbers."""
         repeats = any(kind.kind == "category" or kind.group for kind in space.constraints)
         return cls(most) if thresholds is not None and repeats else None
 
     def scores(self, ask: Callable[[Array], Array], flat: Array) -> Array:
         """Return the scores (n, k) of samples (n, d), asking for each one once."""
-        if len(self.known) > self.most:
-            self.known.clear()
+        if len(self.cache) > self.most:
+            self.cache.clear()
         keys = [row.tobytes() for row in flat]
-        new = {key: row for row, key in enumerate(keys) if key not in self.known}
+        new = {key: row for row, key in enumerate(keys) if key not in self.cache}
         if new:
-            self.known.update(zip(new, ask(flat[[*new.values()]]), strict=True))
-        return np.stack([self.known[key] for key in keys])
+            self.cache.update(zip(new, ask(flat[[*new.values()]]), strict=True))
+        return np.stack([self.cache[key] for key in keys])

@@ -4,7 +4,7 @@ import numpy as np
 
 from xrai_widgets.core import Array, Step
 from xrai_widgets.engines._search.contrast import Contrast
-from xrai_widgets.engines._search.found import Found
+from xrai_widgets.engines._search.incumbents import Incumbents
 from xrai_widgets.engines._search.levels import Levels
 
 _FLAT = 4  # so many columns are filled evenly
@@ -13,8 +13,10 @@ _TRIES, _LEAST = 16, 0.01  # candidates of a round; relative gain below which re
 _SMALL = 1e-3  # width of the steps below which it has ended, too
 
 
-def probe(contrast: Contrast, found: Found, count: int, seed: int, step: Step, levels: Levels | None = None) -> None:
-    """Ask for points that would cost less than what is known, spread over all of them; fill ``found``.
+def probe(
+    contrast: Contrast, incumbents: Incumbents, count: int, seed: int, step: Step, levels: Levels | None = None
+) -> None:
+    """Ask for points that would cost less than what is known, spread over all of them; fill ``incumbents``.
 
     Few columns are filled evenly (Halton's sequence), in many a few columns move at a time. All instances get the same
     draws, so that a result does not depend on which others are looked at. Where the thresholds are known, each draw
@@ -25,41 +27,41 @@ def probe(contrast: Contrast, found: Found, count: int, seed: int, step: Step, l
         return
     each = max(1, count // _ROUNDS)
     draws = _draws(each * _ROUNDS, len(columns), contrast.price, seed)
-    size = max(1, contrast.answers.rows // each)
+    size = max(1, contrast.scorer.rows // each)
     for number in range(_ROUNDS):
         step(number / _ROUNDS, f"{contrast.mode}: near the sample")
         change = draws[number * each : (number + 1) * each]
-        for start in range(0, len(found.cost), size):
-            owner = np.arange(start, min(start + size, len(found.cost)))
-            owner = owner[(found.cost[owner] > 0) & (contrast.low[owner] < contrast.high[owner]).any(axis=1)]
+        for start in range(0, len(incumbents.cost), size):
+            owner = np.arange(start, min(start + size, len(incumbents.cost)))
+            owner = owner[(incumbents.cost[owner] > 0) & (contrast.low[owner] < contrast.high[owner]).any(axis=1)]
             if len(owner):
-                _ask_around(contrast, found, change, columns, owner, levels)
+                _ask_around(contrast, incumbents, change, columns, owner, levels)
 
 
 def _ask_around(
-    contrast: Contrast, found: Found, change: Array, columns: Array, owner: Array, levels: Levels | None
+    contrast: Contrast, incumbents: Incumbents, change: Array, columns: Array, owner: Array, levels: Levels | None
 ) -> None:
     origins = np.repeat(contrast.origins[owner], len(change), axis=0)
     whose, room = np.repeat(owner, len(change)), np.tile(change, (len(owner), 1))
-    cost, points = found.cost[whose], origins.copy()
-    known = np.isfinite(cost)
-    reach = np.where(known, contrast.stretch(np.eye(1, len(columns)).repeat(len(whose), axis=0), cost), 1.0)
+    cost, points = incumbents.cost[whose], origins.copy()
+    finite = np.isfinite(cost)
+    reach = np.where(finite, contrast.stretch(np.eye(1, len(columns)).repeat(len(whose), axis=0), cost), 1.0)
     low, high = contrast.low[whose][:, columns], contrast.high[whose][:, columns]
     moved = origins[:, columns] + room * reach[:, None] * contrast.span[columns]
     anywhere = low + (room + 1) / 2 * (high - low)
-    points[:, columns] = np.where(known[:, None], np.clip(moved, low, high), anywhere)
-    _ask(contrast, found, points, whose, levels)
+    points[:, columns] = np.where(finite[:, None], np.clip(moved, low, high), anywhere)
+    _ask(contrast, incumbents, points, whose, levels)
 
 
-def _ask(contrast: Contrast, found: Found, points: Array, owner: Array, levels: Levels | None) -> None:
+def _ask(contrast: Contrast, incumbents: Incumbents, points: Array, owner: Array, levels: Levels | None) -> None:
     """Ask for what would be nearer; of each cell once, unless a rule tells samples apart that the trees do not."""
-    if levels is None or contrast.answers.decide is not None:
-        found.ask_nearer(contrast, contrast.allowed(points, owner), owner)
+    if levels is None or contrast.scorer.decide is not None:
+        incumbents.ask_nearer(contrast, contrast.allowed(points, owner), owner)
         return
     points = contrast.allowed(levels.snap(contrast.allowed(points, owner), contrast.origins[owner]), owner)
     once = {(number, point.tobytes()): row for row, (number, point) in enumerate(zip(owner, points, strict=True))}
     rows = np.array([*once.values()])
-    found.ask_nearer(contrast, points[rows], owner[rows])
+    incumbents.ask_nearer(contrast, points[rows], owner[rows])
 
 
 def _draws(count: int, width: int, price: str, seed: int) -> Array:
@@ -83,7 +85,7 @@ def _draws(count: int, width: int, price: str, seed: int) -> Array:
 
 def refine(
     contrast: Contrast,
-    found: Found,
+    incumbents: Incumbents,
     rounds: int,
     seed: int,
     step: Step,
@@ -97,10 +99,10 @@ def refine(
     columns = np.flatnonzero(contrast.moving)
     if not len(columns):
         return
-    n = len(found.cost)
+    n = len(incumbents.cost)
     width, idle = np.full(n, 0.3), np.zeros(n, dtype=int)
     for number in range(rounds):
-        owner = np.flatnonzero(found.done & (found.cost > 0) & (idle < 3) & (width > _SMALL))
+        owner = np.flatnonzero(incumbents.done & (incumbents.cost > 0) & (idle < 3) & (width > _SMALL))
         if not len(owner):
             return
         step(number / rounds, f"{contrast.mode}: around the nearest change")
@@ -110,18 +112,18 @@ def refine(
         shrink = 1 - 10 ** rng.uniform(-3, -0.5, tries)
         shrink[0] = 0.5  # and straight back to the origin
         noise[0] = 0.0
-        before = found.cost[owner].copy()
-        size = max(1, contrast.answers.rows // tries)
+        before = incumbents.cost[owner].copy()
+        size = max(1, contrast.scorer.rows // tries)
         for start in range(0, len(owner), size):
-            _around(contrast, found, columns, owner[start : start + size], noise, shrink, width, levels)
-        gain = 1 - found.cost[owner] / before
+            _around(contrast, incumbents, columns, owner[start : start + size], noise, shrink, width, levels)
+        gain = 1 - incumbents.cost[owner] / before
         width[owner] *= np.where(gain > 0, 1.3, 0.5)
         idle[owner] = np.where(gain < _LEAST, idle[owner] + (gain > 0), 0)
 
 
 def _around(
     contrast: Contrast,
-    found: Found,
+    incumbents: Incumbents,
     columns: Array,
     owner: Array,
     noise: Array,
@@ -130,19 +132,19 @@ def _around(
     levels: Levels | None,
 ) -> None:
     tries, whose = len(noise), np.repeat(owner, len(noise))
-    origins, points = contrast.origins[whose], found.points[whose]
+    origins, points = contrast.origins[whose], incumbents.points[whose]
     change = (points - origins)[:, columns] / contrast.span[columns]
     length = np.sqrt((change**2).mean(axis=1, keepdims=True)) * width[whose, None]
     change = change + np.tile(noise, (len(owner), 1)) * length
     rest = points.copy()
     rest[:, columns] = origins[:, columns]  # what categories and groups cost stays
-    free = found.cost[whose] * np.tile(shrink, len(owner)) - contrast.cost(rest, whose)
+    free = incumbents.cost[whose] * np.tile(shrink, len(owner)) - contrast.cost(rest, whose)
     free = (
         np.where(free > 0, free, 0.0)
         if contrast.price == "elastic"
-        else found.cost[whose] * np.tile(shrink, len(owner))
+        else incumbents.cost[whose] * np.tile(shrink, len(owner))
     )
     factor = contrast.stretch(change, free)
     points[:, columns] = origins[:, columns] + np.minimum(factor, 1e6)[:, None] * change * contrast.span[columns]
     assert len(points) == tries * len(owner)
-    _ask(contrast, found, points, whose, levels)
+    _ask(contrast, incumbents, points, whose, levels)

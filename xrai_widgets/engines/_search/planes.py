@@ -4,7 +4,7 @@ import numpy as np
 
 from xrai_widgets.core import Array
 from xrai_widgets.engines._search.contrast import Contrast
-from xrai_widgets.engines._search.found import Found
+from xrai_widgets.engines._search.incumbents import Incumbents
 
 _SLACK = (1e-9, 1e-6, 1e-4)  # beyond the plane, for the rounding of float64 and of float32 models
 _PROBES, _ALIKE = 12, 1e-6
@@ -76,8 +76,8 @@ def smallest_cube(normal: Array, need: Array, low: Array, high: Array) -> tuple[
     return change, reached
 
 
-def cross_linear(contrast: Contrast, found: Found, weights: Array, bias: Array) -> Array:
-    """Fill ``found`` with the nearest crossings of a linear model whose largest score is the answer.
+def cross_linear(contrast: Contrast, incumbents: Incumbents, weights: Array, bias: Array) -> Array:
+    """Fill ``incumbents`` with the nearest crossings of a linear model whose largest score decides the label.
 
     Parameters
     ----------
@@ -87,12 +87,12 @@ def cross_linear(contrast: Contrast, found: Found, weights: Array, bias: Array) 
     Returns
     -------
     bool array (n,)
-        For which instances the model confirmed the optimum, or can give no other answer inside the box.
+        For which instances the model confirmed the optimum, or can decide for no other label inside the box.
     """
     n = len(contrast.samples)
     if not contrast.smooth:
         return np.zeros(n, dtype=bool)
-    bias, known = with_gaps(contrast, weights.T, bias)
+    bias, holds = with_gaps(contrast, weights.T, bias)
     scores, owner = contrast.samples @ weights.T + bias, np.arange(n)
     least = np.full(n, np.inf)
     low, high = box(contrast, owner)
@@ -114,11 +114,11 @@ def cross_linear(contrast: Contrast, found: Found, weights: Array, bias: Array) 
                 least[waiting] = np.minimum(least[waiting], np.where(reached, cost, np.inf))
             if not reached.any():
                 break
-            _, _, success = found.ask(contrast, points[reached], waiting[reached])
+            _, _, success = incumbents.ask(contrast, points[reached], waiting[reached])
             waiting = waiting[reached][~success]
-    close = found.cost <= least * (1 + 1e-3) + 1e-15
-    told: Array = known & (scores.argmax(axis=1) == contrast.labels) & (close | ~np.isfinite(least))
-    return told
+    close = incumbents.cost <= least * (1 + 1e-3) + 1e-15
+    settled: Array = holds & (scores.argmax(axis=1) == contrast.labels) & (close | ~np.isfinite(least))
+    return settled
 
 
 def with_gaps(contrast: Contrast, weights: Array, bias: Array) -> tuple[Array, Array]:
@@ -136,23 +136,23 @@ def with_gaps(contrast: Contrast, weights: Array, bias: Array) -> tuple[Array, A
     n, space = len(contrast.samples), contrast.space
     every = np.broadcast_to(bias, (n, weights.shape[1])).copy()
     lacking = space.missing(contrast.samples).any(axis=1)
-    known: Array = np.logical_not(lacking)
+    holds: Array = np.logical_not(lacking)
     rng = np.random.default_rng(len(space.span))
     shares = rng.random((_PROBES, len(space.span))) * rng.random((_PROBES, 1))
     offsets = np.zeros((n, 1)) if contrast.offsets is None else contrast.offsets
     for number in np.flatnonzero(lacking & ~contrast.fillable.any(axis=1)):
         sample, (low, high) = contrast.samples[number], space.bounds
         probes = np.where(space.missing(sample[None]), sample, sample + shares * (low + (high - low) * shares - sample))
-        told = contrast.answers.scores(np.vstack([sample, probes]))
-        clear = (told > _DULL).all(axis=1) | (contrast.answers.logits is not None)
+        outputs = contrast.scorer.scores(np.vstack([sample, probes]))
+        clear = (outputs > _DULL).all(axis=1) | (contrast.scorer.logits is not None)
         if clear.sum() < _PROBES // 2:
             continue
-        own = _centred(np.vstack([sample, probes]) @ weights + every[number] - offsets[number])
-        shift = (_centred(told) - own)[clear]
-        if np.abs(shift - shift[0]).max() <= _ALIKE * (1.0 + np.abs(told[clear]).max()):
+        expected = _centred(np.vstack([sample, probes]) @ weights + every[number] - offsets[number])
+        shift = (_centred(outputs) - expected)[clear]
+        if np.abs(shift - shift[0]).max() <= _ALIKE * (1.0 + np.abs(outputs[clear]).max()):
             every[number] += shift[0]
-            known[number] = True
-    return every, known
+            holds[number] = True
+    return every, holds
 
 
 def planes(contrast: Contrast, seed: int) -> tuple[Array, Array] | None:
@@ -164,28 +164,28 @@ def planes(contrast: Contrast, seed: int) -> tuple[Array, Array] | None:
     probes = low + rng.random((64, len(low))) * (high - low)
     corner = np.vstack([low, low + np.diag(np.where(high > low, high - low, 1.0))])
     whole = contrast.samples[~space.missing(contrast.samples).any(axis=1)]
-    scores = _centred(contrast.answers.scores(np.vstack([corner, probes, whole])))
+    scores = _centred(contrast.scorer.scores(np.vstack([corner, probes, whole])))
     base, steps = scores[0], scores[1 : len(corner)] - scores[0]
     weights = steps / np.diag(corner[1:] - low)[:, None]
     bias = base - low @ weights
     tried = np.vstack([probes, whole])
-    told = scores[len(corner) :]
-    size = float(np.abs(told).max()) or 1.0
-    agrees = np.allclose(tried @ weights + bias, told, rtol=0, atol=1e-5 * size)
+    targets = scores[len(corner) :]
+    size = float(np.abs(targets).max()) or 1.0
+    agrees = np.allclose(tried @ weights + bias, targets, rtol=0, atol=1e-5 * size)
     return (weights, bias) if agrees and space is not None else None
 
 
-def cross_planes(contrast: Contrast, found: Found, weights: Array, bias: Array) -> Array:
-    """Fill ``found`` with the closed form for a linear model: per rival class, then the cheapest of them.
+def cross_planes(contrast: Contrast, incumbents: Incumbents, weights: Array, bias: Array) -> Array:
+    """Fill ``incumbents`` with the closed form for a linear model: per rival class, then the cheapest of them.
 
     A PN needs to beat one rival; a PP must beat all of them, which is one plane for two classes only. Return for which
     instances (n,) the form is known to hold.
     """
-    bias, known = with_gaps(contrast, weights, bias)
+    bias, holds = with_gaps(contrast, weights, bias)
     scores = contrast.origins @ weights + bias
     for rival in range(weights.shape[1]):
         for slack in _SLACK:
-            owner = np.flatnonzero((contrast.labels != rival) & ~_settled(found, rival, slack))
+            owner = np.flatnonzero((contrast.labels != rival) & ~_settled(incumbents, rival, slack))
             if not len(owner):
                 break
             label = contrast.labels[owner]
@@ -198,15 +198,15 @@ def cross_planes(contrast: Contrast, found: Found, weights: Array, bias: Array) 
             low, high = box(contrast, owner)
             change, _ = smallest_change(normal, need, low, high, contrast.beta)
             points = contrast.allowed(contrast.origins[owner] + change * contrast.span, owner)
-            _, _, success = found.ask(contrast, points, owner)
+            _, _, success = incumbents.ask(contrast, points, owner)
             if success.all():
                 break
-    return known
+    return holds
 
 
-def _settled(found: Found, rival: int, slack: float) -> Array:
+def _settled(incumbents: Incumbents, rival: int, slack: float) -> Array:
     """Mask of the instances that need no larger slack."""
-    return np.zeros(len(found.cost), bool) if slack == _SLACK[0] else found.done & (found.answer == rival)
+    return np.zeros(len(incumbents.cost), bool) if slack == _SLACK[0] else incumbents.done & (incumbents.label == rival)
 
 
 def box(contrast: Contrast, owner: Array) -> tuple[Array, Array]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from xrai_widgets.core import Array, Step
 from xrai_widgets.engines._search.contrast import Contrast
-from xrai_widgets.engines._search.found import Found
+from xrai_widgets.engines._search.incumbents import Incumbents
 from xrai_widgets.engines._search.memory import Memory
 from xrai_widgets.engines._search.planes import box, smallest_change, smallest_cube
 
@@ -14,8 +14,8 @@ _STEPS = (1.0, 0.5, 0.2, 0.05)
 _RIVALS, _LIKELIEST, _DAMPED = 4, 50, 0.7
 
 
-def approach(contrast: Contrast, found: Found, rounds: int, step: Step) -> None:
-    """Walk from the origins towards each of the nearest rivals, from tangent plane to tangent plane; fill ``found``.
+def approach(contrast: Contrast, incumbents: Incumbents, rounds: int, step: Step) -> None:
+    """Walk from the origins towards each nearest rival, from one tangent plane to the next; fill ``incumbents``.
 
     The search on c follows whichever rival is nearest at the moment, and so may miss a cheaper one.
     """
@@ -29,8 +29,8 @@ def approach(contrast: Contrast, found: Found, rounds: int, step: Step) -> None:
         now = (points - contrast.origins[owner]) / contrast.span
         aim, _ = _tangent(contrast, points, owner, goal)
         points = contrast.allowed(contrast.origins[owner] + (now + _DAMPED * (aim - now)) * contrast.span, owner)
-        found.ask(contrast, points, owner)
-        found.ask(contrast, contrast.allowed(contrast.origins[owner] + aim * contrast.span, owner), owner)
+        incumbents.ask(contrast, points, owner)
+        incumbents.ask(contrast, contrast.allowed(contrast.origins[owner] + aim * contrast.span, owner), owner)
 
 
 def _nearest_rivals(contrast: Contrast) -> Array:
@@ -41,8 +41,8 @@ def _nearest_rivals(contrast: Contrast) -> Array:
     rivals = np.argsort(-scores, axis=1)[:, : min(_LIKELIEST, scores.shape[1] - 1)]
     if rivals.shape[1] <= _RIVALS:
         return rivals
-    if contrast.answers.gradient is None:  # differences towards all rivals come of the same answers
-        contrast = replace(contrast, answers=replace(contrast.answers, memory=Memory(contrast.answers.rows)))
+    if contrast.scorer.gradient is None:  # differences towards all rivals come from the same predictions
+        contrast = replace(contrast, scorer=replace(contrast.scorer, memory=Memory(contrast.scorer.rows)))
     owner = np.repeat(np.arange(n), rivals.shape[1])
     aim, reached = _tangent(contrast, contrast.origins[owner], owner, rivals.ravel())
     cost = contrast.cost(contrast.origins[owner] + aim * contrast.span, owner)
@@ -51,23 +51,23 @@ def _nearest_rivals(contrast: Contrast) -> Array:
     return nearest
 
 
-def polish(contrast: Contrast, found: Found, rounds: int, step: Step) -> None:
+def polish(contrast: Contrast, incumbents: Incumbents, rounds: int, step: Step) -> None:
     """Replace each explanation by the smallest change that crosses the plane tangent to the model there, while cheaper.
 
     The plane is that of the rival class. Fixed points satisfy the optimality conditions of the constrained problem.
     """
-    owner = np.flatnonzero(found.done & (found.cost > 0))
+    owner = np.flatnonzero(incumbents.done & (incumbents.cost > 0))
     for number in range(rounds):
         if not len(owner):
             break
         step(number / rounds, f"{contrast.mode}: last steps")
-        points, before = found.points[owner], found.cost[owner].copy()
+        points, before = incumbents.points[owner], incumbents.cost[owner].copy()
         now = (points - contrast.origins[owner]) / contrast.span
         aim, _ = _tangent(contrast, points, owner, None)
         tried = [contrast.origins[owner] + (now + t * (aim - now)) * contrast.span for t in _STEPS]
         whose = np.tile(owner, len(_STEPS))
-        found.ask(contrast, contrast.allowed(np.vstack(tried), whose), whose)
-        owner = owner[found.cost[owner] < before * (1 - 1e-4)]
+        incumbents.ask(contrast, contrast.allowed(np.vstack(tried), whose), whose)
+        owner = owner[incumbents.cost[owner] < before * (1 - 1e-4)]
 
 
 def _tangent(contrast: Contrast, points: Array, owner: Array, goal: Array | None) -> tuple[Array, Array]:
@@ -82,7 +82,7 @@ def _tangent(contrast: Contrast, points: Array, owner: Array, goal: Array | None
         goal = others.argmax(axis=1)
     first, second = (goal, label) if contrast.mode == "PN" else (label, goal)
     lead = scores[row, first] - scores[row, second]
-    normal = contrast.answers.slope(points, first, second) * contrast.span
+    normal = contrast.scorer.slope(points, first, second) * contrast.span
     now = (points - contrast.origins[owner]) / contrast.span
     need = contrast.kappa + 1e-7 * (1 + np.abs(lead)) - lead + (normal * now).sum(axis=1)
     if contrast.price == "linf":

@@ -7,7 +7,7 @@ import numpy as np
 from xrai_widgets.core import Array, Step
 from xrai_widgets.core.step import Partial
 from xrai_widgets.engines._search.contrast import Contrast
-from xrai_widgets.engines._search.found import Found
+from xrai_widgets.engines._search.incumbents import Incumbents
 from xrai_widgets.engines._search.levels import Levels, snap
 
 _BACK = (0.0, 0.5, 0.8, 0.95)  # share of a change that is tried instead of all of it
@@ -32,7 +32,7 @@ class Units:
 
 def trim(
     contrast: Contrast,
-    found: Found,
+    incumbents: Incumbents,
     step: Step,
     partial: Partial = None,
     *,
@@ -48,29 +48,29 @@ def trim(
     units = units or Units.read(contrast)
     if levels is not None:
         back = _CELLS_BACK
-        snap(contrast, found, levels, np.flatnonzero(found.done & (found.cost > 0)))
-    # each instance has its own place in ``back``: questions of all of them are put together
-    stage, turns = np.zeros(len(found.cost), dtype=int), np.zeros(len(found.cost), dtype=int)
+        snap(contrast, incumbents, levels, np.flatnonzero(incumbents.done & (incumbents.cost > 0)))
+    # each instance has its own place in ``back``: queries of all of them are put together
+    stage, turns = np.zeros(len(incumbents.cost), dtype=int), np.zeros(len(incumbents.cost), dtype=int)
     size = max(1, rows // units.count)
-    while len(owner := np.flatnonzero(found.done & (found.cost > 0) & (stage < len(back)))):
+    while len(owner := np.flatnonzero(incumbents.done & (incumbents.cost > 0) & (stage < len(back)))):
         step(float(stage[owner].min()) / len(back), f"{contrast.mode}: taking back what is not needed", partial)
-        before = found.cost[owner].copy()
+        before = incumbents.cost[owner].copy()
         for start in range(0, len(owner), size):
             some = owner[start : start + size]
-            _take_back(contrast, found, some, units, np.array(back)[stage[some]], levels)
+            _take_back(contrast, incumbents, some, units, np.array(back)[stage[some]], levels)
         turns[owner] += 1
-        ended = owner[(found.cost[owner] >= before * (1 - _LEAST)) | (turns[owner] >= 2 * units.count + 20)]
+        ended = owner[(incumbents.cost[owner] >= before * (1 - _LEAST)) | (turns[owner] >= 2 * units.count + 20)]
         stage[ended], turns[ended] = stage[ended] + 1, 0
 
 
 def _take_back(
-    contrast: Contrast, found: Found, owner: Array, units: Units, keep: Array, levels: Levels | None
+    contrast: Contrast, incumbents: Incumbents, owner: Array, units: Units, keep: Array, levels: Levels | None
 ) -> None:
     """Try every change alone, then the first 2, 4, 8, … of them together, those first that leave the largest margin.
 
     Of each instance a share ``keep`` of its changes is tried instead of all of it.
     """
-    points = found.points[owner]
+    points = incumbents.points[owner]
     less, *farther = _less(contrast, points, owner, keep, levels)
     tried, place, differs = _singly(points, less, units)
     if not len(place):
@@ -79,7 +79,7 @@ def _take_back(
     asked = np.vstack([tried, *(rows for rows, _ in more)])
     whose = owner[np.concatenate([place, *(places for _, places in more)])]
     margin, rival, success = contrast.judge(asked, whose)
-    found.take(contrast, asked, whose, margin, rival, success)
+    incumbents.take(contrast, asked, whose, margin, rival, success)
     margin = margin[: len(place)]
     order = np.lexsort((-margin, place))
     rank = np.empty(len(order), dtype=np.intp)
@@ -92,7 +92,7 @@ def _take_back(
     row, which = np.nonzero(counts < 2 * changed[:, None])
     if len(row):
         first = ranks[row][:, units.of] < counts[which, None]
-        found.ask(contrast, np.where(first, less[row], points[row]), owner[row])
+        incumbents.ask(contrast, np.where(first, less[row], points[row]), owner[row])
 
 
 def _less(contrast: Contrast, points: Array, owner: Array, keep: Array, levels: Levels | None) -> list[Array]:

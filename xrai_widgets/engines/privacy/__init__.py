@@ -1,4 +1,4 @@
-"""What does the model give away about its training data?"""
+"""What does the model reveal about its training data?"""
 
 from xrai_widgets.engines.privacy.attribute_inference import attribute_inference
 from xrai_widgets.engines.privacy.label_only import label_only

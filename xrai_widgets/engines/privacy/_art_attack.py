@@ -20,7 +20,7 @@ class ArtAttack:
         from xrai_widgets.models.art import black_box
 
         self._classes, self._seed, self._network = n_classes, seed, learner == "neural network"
-        # the attack is handed the outputs, so nobody is ever asked for them
+        # the attack is given the outputs, so the model is never queried
         if n_classes:
             target, kind = black_box(_never, (1,), n_classes), "prediction"
         else:
@@ -41,8 +41,8 @@ class ArtAttack:
         """Return the probabilities of being no member and of being one, (n, 2)."""
         pred, y = self._split(features)
         with self._seeded():
-            said = self._attack.infer(None, y, pred=pred, probabilities=True)
-        chance = np.asarray(said, dtype=float).reshape(-1)
+            probabilities = self._attack.infer(None, y, pred=pred, probabilities=True)
+        chance = np.asarray(probabilities, dtype=float).reshape(-1)
         return np.column_stack([1 - chance, chance])
 
     def _split(self, features: Array) -> tuple[Array, Array]:

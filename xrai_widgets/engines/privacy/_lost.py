@@ -7,10 +7,10 @@ from xrai_widgets.core import Array, Cancelled, NotApplicable
 
 
 class Lost(NamedTuple):
-    """Why there is no answer: in the words of a report, and in full."""
+    """Why there is no result: in the words of a report, and in full."""
 
     reason: str
-    said: str
+    message: str
 
 
 class Endless(ValueError):

@@ -24,21 +24,21 @@ def membership_scores(outputs: Array, y: Array, task: str) -> dict[str, Array]:
     ``confidence``: the largest probability, which needs no label (Salem et al. 2019, arXiv:1806.01246, adversary 3).
     ``margin``: p_y minus the largest other probability.
     ``modified entropy``: (1 − p_y) log p_y + Σ_{i≠y} p_i log(1 − p_i), with the sign turned so that a sure and right
-    answer is high (Song and Mittal 2021, arXiv:2003.10595, section 4.1).
+    prediction scores high (Song and Mittal 2021, arXiv:2003.10595, section 4.1).
     """
     if task == "regression":
         return {"loss": -np.square(y - outputs)}
     rows = np.arange(len(y))
-    own = outputs[rows, y]
+    p_true = outputs[rows, y]
     others = outputs.copy()
     others[rows, y] = -np.inf
-    loss = np.log(np.maximum(own, TINY))
+    loss = np.log(np.maximum(p_true, TINY))
     surprise = outputs * np.log(np.maximum(1 - outputs, TINY))
-    surprise[rows, y] = (1 - own) * loss
+    surprise[rows, y] = (1 - p_true) * loss
     return {
         "loss": loss,
         "confidence": outputs.max(axis=1),
-        "margin": own - others.max(axis=1),
+        "margin": p_true - others.max(axis=1),
         "modified entropy": surprise.sum(axis=1),
     }
 

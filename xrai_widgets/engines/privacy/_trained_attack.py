@@ -9,7 +9,7 @@ import numpy as np
 
 from xrai_widgets.core import Array, Finding, Step
 from xrai_widgets.engines.privacy._scores import TINY, membership_scores
-from xrai_widgets.engines.privacy.attacks.threshold import Attack, deal
+from xrai_widgets.engines.privacy.attacks.threshold import Attack, split_masks
 
 Learner = Literal["random forest", "gradient boosting", "logistic regression", "neural network"]
 Make = Callable[[int], Any]
@@ -19,10 +19,10 @@ _FEWEST = 10
 _ROUNDING = 1e-9  # a model that knows nothing says the base rate, but for rounding: it calls nobody for certain
 
 
-def attack_features(outputs: Array, y: Array, task: str, answers: Array | None = None) -> Array:
+def attack_features(outputs: Array, y: Array, task: str, predicted: Array | None = None) -> Array:
     """Return what the attack model looks at, one row per sample.
 
-    Classification: every score of `membership_scores`, whether the answer is right (``answers``: the model's own, by
+    Classification: every score of `membership_scores`, whether the label is right (``predicted``: the model's own, by
     default the most probable classes), and the ten largest probabilities in order. Regression: prediction, residual,
     its size, and the logarithm of its square.
     """
@@ -30,7 +30,7 @@ def attack_features(outputs: Array, y: Array, task: str, answers: Array | None =
         residual = y - outputs
         return np.column_stack([outputs, residual, np.abs(residual), np.log(np.square(residual) + TINY)])
     scores = membership_scores(outputs, y, task)
-    right = (outputs.argmax(axis=1) if answers is None else answers) == y
+    right = (outputs.argmax(axis=1) if predicted is None else predicted) == y
     return np.column_stack([*scores.values(), right, -np.sort(-outputs, axis=1)[:, :_TOP]])
 
 
@@ -55,21 +55,21 @@ def trained_attack(
     train_ratio : float
         Share of the samples that the attack is fitted on.
     repeats : int
-        How many times the samples are dealt anew.
+        How many times the samples are split anew.
     so_far : callable
-        Makes the finding of what is returned; it is kept after every deal, for a run that is cancelled.
+        Makes the finding of what is returned; it is kept after every split, for a run that is cancelled.
 
     Returns
     -------
     (members, others), Attack
         Scores: the mean probability of being a member, by models that were fitted without the sample.
     """
-    work = partial(_one_deal, features, make, train_ratio)
+    work = partial(_one_split, features, make, train_ratio)
     totals = [np.zeros((3, len(part))) for part in features]
-    note, deals = "fitting and trying the attack", [(seed, number) for number in range(repeats)]
-    for number, answers in enumerate(step.map(work, deals, note)):
-        for total, answer in zip(totals, answers, strict=True):
-            total += answer
+    note, keys = "fitting and trying the attack", [(seed, number) for number in range(repeats)]
+    for number, tallies in enumerate(step.map(work, keys, note)):
+        for total, tally in zip(totals, tallies, strict=True):
+            total += tally
         pooled = _pooled(totals, train_ratio)
         step((number + 1) / repeats, note, partial(so_far, *pooled))
     return pooled
@@ -81,14 +81,14 @@ def _pooled(totals: list[Array], train_ratio: float) -> tuple[tuple[Array, Array
     return scores, Attack(calls[0], calls[1], share=1 - train_ratio)
 
 
-def _one_deal(
+def _one_split(
     features: tuple[Array, Array], make: Make, train_ratio: float, key: tuple[int, int]
 ) -> tuple[Array, Array]:
     """Return how often each sample was tried, the sum of its probabilities, and how often it was called a member."""
     rng = np.random.default_rng(key)
-    deals = [deal(np.zeros(len(part), dtype=int), train_ratio, rng) for part in features]
+    splits = [split_masks(np.zeros(len(part), dtype=int), train_ratio, rng) for part in features]
     totals = np.zeros((3, len(features[0]))), np.zeros((3, len(features[1])))
-    for held in zip(*deals, strict=True):
+    for held in zip(*splits, strict=True):
         fitted = [part[~out] for part, out in zip(features, held, strict=True)]
         model = make(int(rng.integers(2**31)))
         with warnings.catch_warnings():

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from xrai_widgets.core import UNNAMED, Array, Control, Finding, Names, NotApplicable, Predict, assessment
+from xrai_widgets.core import UNNAMED, Array, Control, Finding, Names, NotApplicable, Predict, Score, assessment
 from xrai_widgets.core.marks import Seed, When
 from xrai_widgets.core.step import Step, quiet
 from xrai_widgets.engines.privacy._art_attack import ArtAttack, art_features
@@ -39,6 +39,7 @@ _CHANCE = "member probability"
         Control("blind", "no leak"),
     ),
     stronger="privacy.lira",
+    score=Score(("loss",), worse="higher", chosen_by="score"),
 )
 def membership_inference(
     predict: Predict,
@@ -81,7 +82,7 @@ def membership_inference(
     task : {"classification", "regression"}
     naming : Names, optional
     decide : callable, optional
-        (n, …) → (n,) classes that the model answers with, where they are not the most probable ones; a trained attack
+        (n, …) → (n,) classes that the model decides for, where they are not the most probable ones; a trained attack
         looks at whether they are right.
 
     Returns
@@ -123,7 +124,7 @@ def membership_inference(
     step(0.0, "outputs of the model")
     outputs = [check_outputs(predict(a), part, task) for a, part in ((X_train, "X_train"), (X, "X"))]
     labels = (y_train, y)
-    scores = [membership_scores(said, true, task) for said, true in zip(outputs, labels, strict=True)]
+    scores = [membership_scores(output, true, task) for output, true in zip(outputs, labels, strict=True)]
     groups = labels if task == "classification" else (np.zeros(len(y_train), int), np.zeros(len(y), int))
 
     def finish(used: str, scores: list[dict[str, Array]], called: Attack) -> Finding:
@@ -146,19 +147,19 @@ def membership_inference(
         return finish(score, scores, called)
 
     def learned(chances: tuple[Array, Array], called: Attack) -> Finding:
-        known = [part | {_CHANCE: chance} for part, chance in zip(scores, chances, strict=True)]
-        return finish(_CHANCE, known, called)
+        all_scores = [part | {_CHANCE: chance} for part, chance in zip(scores, chances, strict=True)]
+        return finish(_CHANCE, all_scores, called)
 
     check_enough_to_fit(len(X_train), len(X), attack_train_ratio, attack)
     if implementation == "art":
         make: Make = partial(ArtAttack, attack, 0 if task == "regression" else outputs[0].shape[1])
-        features = [art_features(said, true) for said, true in zip(outputs, labels, strict=True)]
+        features = [art_features(output, true) for output, true in zip(outputs, labels, strict=True)]
     else:
         make = partial(attack_model, attack)
-        told = [None if decide is None else decide(part) for part in (X_train, X)]
-        both = zip(outputs, labels, told, strict=True)
-        features = [attack_features(said, true, task, own) for said, true, own in both]
-    answer = trained_attack(
+        decided = [None if decide is None else decide(part) for part in (X_train, X)]
+        both = zip(outputs, labels, decided, strict=True)
+        features = [attack_features(output, true, task, predicted) for output, true, predicted in both]
+    attacked = trained_attack(
         (features[0], features[1]),
         make,
         train_ratio=attack_train_ratio,
@@ -167,18 +168,18 @@ def membership_inference(
         step=step.part(0.2, 0.9),
         so_far=learned,
     )
-    return learned(*answer)
+    return learned(*attacked)
 
 
 def _notes(attack: Attack, groups: tuple[Array, Array], classes: tuple[Any, ...], task: str) -> tuple[str, ...]:
     notes = []
     if attack.share < 1:
         notes.append(
-            f"The intervals rest on the {attack.share:.0%} of the samples that one deal leaves to try the attack on: "
-            "repeating the deal does not make them narrower."
+            f"The intervals rest on the {attack.share:.0%} of the samples that one split leaves to try the attack on: "
+            "repeating the split does not make them narrower."
         )
     seen = np.unique(np.concatenate(groups))
     if task == "classification" and len(seen) == 1:
         name = classes[seen[0]] if classes else seen[0]
-        notes.append(f"All samples are of class {name}: nothing is said about the others.")
+        notes.append(f"All samples are of class {name}: there are no numbers for the others.")
     return tuple(notes)

@@ -1,4 +1,4 @@
-"""Does the answer survive small changes of the input?"""
+"""Does the prediction survive small changes of the input?"""
 
 from xrai_widgets.engines.robustness.evasion import evasion
 

@@ -53,24 +53,24 @@ def environment() -> jinja2.Environment:
     """Return the template environment of reports, which is that of results with templates of their own."""
     results = html.environment()
     assert results.loader is not None
-    own = jinja2.PackageLoader("xrai_widgets.reporting", "templates")
-    return results.overlay(loader=jinja2.ChoiceLoader([own, results.loader]))
+    templates = jinja2.PackageLoader("xrai_widgets.reporting", "templates")
+    return results.overlay(loader=jinja2.ChoiceLoader([templates, results.loader]))
 
 
 def _views(finding: Finding | None, include_rows: bool) -> list[Markup]:
-    found = [] if finding is None else [view.reported(finding, include_rows) for view in VIEWS]
-    return [shown for shown in found if shown]
+    views = [] if finding is None else [view.reported(finding, include_rows) for view in VIEWS]
+    return [shown for shown in views if shown]
 
 
 def _tables(outcome: Outcome, include_rows: bool) -> list[Markup]:
     if outcome.finding is None:
         return []
-    found, label = [], words.labels_of(outcome.assessment)
+    tables, label = [], words.labels_of(outcome.assessment)
     for name, frame in outcome.finding.tables.items():
         if frame.empty or name in FOR_PAIRS or (name == ROWS and not include_rows):
             continue
         scores = [column for column in frame.columns if name == "samples" and frame[column].dtype.kind == "f"]
         shown = frame.sort_values(scores[0], ascending=False, kind="stable") if scores else frame
         caption = f"{label(name)}, largest {label(scores[0])} first" if scores else label(name)
-        found.append(Markup(html.table(shown, caption, _EXPOSED, outcome.assessment)))
-    return found
+        tables.append(Markup(html.table(shown, caption, _EXPOSED, outcome.assessment)))
+    return tables

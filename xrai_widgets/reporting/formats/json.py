@@ -42,13 +42,13 @@ def to_json(report: "Report") -> str:
 def schema() -> dict[str, Any]:
     """Return the JSON schema of a report."""
     text = resources.files("xrai_widgets.reporting").joinpath("report.schema.json").read_text(encoding="utf-8")
-    found: dict[str, Any] = json.loads(text)
-    return found
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
 
 
 def _quality(quality: html.Quality) -> dict[str, Any]:
     if isinstance(quality, Mapping):
-        return {"quality": None, "qualities": {name: finding_to_dict(found) for name, found in quality.items()}}
+        return {"quality": None, "qualities": {name: finding_to_dict(finding) for name, finding in quality.items()}}
     return {"quality": None if quality is None else finding_to_dict(quality)}
 
 
@@ -88,15 +88,15 @@ def _family(family: FamilySummary) -> dict[str, Any]:
 
 def _check(check: Check) -> dict[str, Any]:
     waiver = check.waiver
-    said = None
+    entry = None
     if waiver is not None:
         until = waiver.until.isoformat()
-        said = {"who": waiver.who, "why": waiver.why, "until": until, "subject": waiver.subject, "holds": check.waived}
+        entry = {"who": waiver.who, "why": waiver.why, "until": until, "subject": waiver.subject, "holds": check.waived}
     return {
         "measure": check.key,
         "threshold": str(check.threshold or ""),
         "status": check.status,
         "bound": check.bound,
         "reason": check.reason,
-        "waiver": said,
+        "waiver": entry,
     }

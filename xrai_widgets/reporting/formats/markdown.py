@@ -14,8 +14,8 @@ def to_markdown(report: "Report") -> str:
     plain = environment().overlay(autoescape=False)
     plain.filters = {**plain.filters, "md": _escaped}
     pairs = list(zip(report.outcomes, report.verdicts, strict=True))
-    told = {"changed": as_code.changed, "qualities": html.by_name(report.quality)}
-    return plain.get_template("report.md").render(report=report, pairs=pairs, **told)
+    context = {"changed": as_code.changed, "qualities": html.by_name(report.quality)}
+    return plain.get_template("report.md").render(report=report, pairs=pairs, **context)
 
 
 def _escaped(text: object) -> str:

@@ -21,5 +21,5 @@ def kind_of(chart: Chart) -> Any:
 
 def describe(chart: Chart, finding: Finding, assessment: str = "") -> str:
     """Return the text alternative of a chart of an assessment: what it shows, and its main numbers."""
-    said = kind_of(chart).describe(chart, rows_of(chart, finding), finding, labels_of(assessment))
-    return f"{chart.title}. {'; '.join(said)}."
+    sentences = kind_of(chart).describe(chart, rows_of(chart, finding), finding, labels_of(assessment))
+    return f"{chart.title}. {'; '.join(sentences)}."

@@ -16,16 +16,16 @@ from xrai_widgets.results.words import Labels, number
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_TOLD = 12
+_MOST_LISTED = 12
 height = height_of_rows
 
 
 def describe(chart: Chart, data: pd.DataFrame, finding: Finding, label: Labels) -> list[str]:
     """Return the first rows: exact, between two bounds, or beyond one."""
-    return [_told(row, chart) for _, row in data.head(_TOLD).iterrows()]
+    return [_row_text(row, chart) for _, row in data.head(_MOST_LISTED).iterrows()]
 
 
-def _told(row: "pd.Series[Any]", chart: Chart) -> str:
+def _row_text(row: "pd.Series[Any]", chart: Chart) -> str:
     exact, low, high = (float(row[name]) for name in (chart.x, chart.low, chart.high))
     if np.isfinite(exact):
         return f"{row[chart.y]}: exactly {number(exact)}"
@@ -40,8 +40,8 @@ def draw(chart: Chart, data: pd.DataFrame, finding: Finding, label: Labels, axes
     """Draw a bar per row between its bounds, the first row on top, and a point where the value is exact."""
     rows = np.arange(len(data))[::-1]
     exact, low, high = (data[name].to_numpy(dtype=float) for name in (chart.x, chart.low, chart.high))
-    known = np.concatenate([part[np.isfinite(part)] for part in (exact, low, high)])
-    left, right = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
+    finite = np.concatenate([part[np.isfinite(part)] for part in (exact, low, high)])
+    left, right = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
     room = 0.08 * (right - left) or 1.0
     left, right = left - room, right + room
     ends = np.where(np.isfinite(low), low, left), np.where(np.isfinite(high), high, right)

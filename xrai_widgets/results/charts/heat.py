@@ -21,8 +21,8 @@ def height(data: pd.DataFrame) -> float:
 
 def _grid(chart: Chart, data: pd.DataFrame) -> pd.DataFrame:
     columns, rows = (list(dict.fromkeys(data[name].astype(str))) for name in (chart.x, chart.y))
-    told = data.assign(**{name: data[name].astype(str) for name in (chart.x, chart.y)})
-    means = told.groupby([chart.y, chart.x])[chart.value].mean()  # of cells that are told more than once
+    cells = data.assign(**{name: data[name].astype(str) for name in (chart.x, chart.y)})
+    means = cells.groupby([chart.y, chart.x])[chart.value].mean()  # of cells that occur more than once
     return means.unstack().reindex(index=rows, columns=columns)
 
 
@@ -32,15 +32,15 @@ def describe(chart: Chart, data: pd.DataFrame, finding: Finding, label: Labels) 
     values = grid.to_numpy(dtype=float)
     if not np.isfinite(values).any():
         return ["no value is known"]
-    said = []
+    phrases = []
     for word, place in (("smallest", np.nanargmin(values)), ("largest", np.nanargmax(values))):
         row, column = divmod(int(place), values.shape[1])
-        said.append(
+        phrases.append(
             f"{word} {label(chart.value)} {number(float(values[row, column]))} at {label(chart.y)} "
             f"{grid.index[row]}, {label(chart.x)} {grid.columns[column]}"
         )
     gone = int((~np.isfinite(values)).sum())
-    return said + ([f"{gone} of {values.size} are not known"] if gone else [])
+    return phrases + ([f"{gone} of {values.size} are not known"] if gone else [])
 
 
 def draw(chart: Chart, data: pd.DataFrame, finding: Finding, label: Labels, axes: "Axes") -> None:

@@ -41,7 +41,7 @@ def palette(names: list[str]) -> dict[str, str]:
 def styled(
     groups: list[tuple[str, pd.DataFrame]], shapes: tuple[str, ...]
 ) -> Iterator[tuple[str, pd.DataFrame, str, str]]:
-    """Yield each group with its colour, and with a shape beside: colour alone tells nobody apart."""
+    """Yield each group with its colour, and with a shape beside: colour alone is not enough."""
     colours = palette([name for name, _ in groups])
     for place, (name, part) in enumerate(groups):
         yield name, part, colours[name], shapes[place % len(shapes)]
@@ -53,7 +53,7 @@ def height_of_rows(data: pd.DataFrame) -> float:
 
 
 def named(name: str) -> str:
-    """Return the beginning of what is said of a group."""
+    """Return the words that a sentence about a group begins with."""
     return f"{name}: " if name else ""
 
 

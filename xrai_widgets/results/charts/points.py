@@ -12,13 +12,13 @@ from xrai_widgets.results.words import Labels, number
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_TOLD = 12
+_MOST_LISTED = 12
 height = height_of_rows
 
 
 def describe(chart: Chart, data: pd.DataFrame, finding: Finding, label: Labels) -> list[str]:
     """Return the first rows."""
-    return [f"{row[chart.y]}: {number(float(row[chart.x]))}" for _, row in data.head(_TOLD).iterrows()]
+    return [f"{row[chart.y]}: {number(float(row[chart.x]))}" for _, row in data.head(_MOST_LISTED).iterrows()]
 
 
 def draw(chart: Chart, data: pd.DataFrame, finding: Finding, label: Labels, axes: "Axes") -> None:

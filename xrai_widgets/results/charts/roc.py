@@ -37,7 +37,8 @@ def is_roc(chart: Chart) -> bool:
 def reach(chart: Chart, data: pd.DataFrame) -> float:
     """Return 1/n, the smallest false-positive rate that n non-members can show.
 
-    n is the largest of the column ``n_non_members`` if there is one; else the smallest rate on the curve tells it.
+    n is the largest of the column ``n_non_members`` if there is one; else it is read off the smallest rate on the
+    curve.
     """
     if "n_non_members" in data.columns and data["n_non_members"].notna().any():
         return 1.0 / float(data["n_non_members"].max())
@@ -47,21 +48,21 @@ def reach(chart: Chart, data: pd.DataFrame) -> float:
 def describe(chart: Chart, groups: list[tuple[str, pd.DataFrame]], finding: Finding) -> list[str]:
     """Return the rates that are judged, and how far each attack reaches at one false alarm in ten."""
     limit = reach(chart, finding.tables[chart.table])
-    said = []
+    phrases = []
     for key, rate in RATES.items():
         if key in finding.values:
             value = finding.values[key]
-            known = f" {interval(*finding.intervals[key])}" if key in finding.intervals else ""
+            within = f" {interval(*finding.intervals[key])}" if key in finding.intervals else ""
             short = ", more than so few samples can show" if rate < limit * (1 - 1e-9) else ""
-            said.append(
-                f"true-positive rate {number(value)}{known} at a false-positive rate of {100 * rate:g} %{short}"
+            phrases.append(
+                f"true-positive rate {number(value)}{within} at a false-positive rate of {100 * rate:g} %{short}"
             )
     for name, part in groups:
         if name != CHANCE and len(part):
             near = part[part[chart.x] <= 0.1]
             top = float(near[chart.y].max()) if len(near) else 0.0
-            said.append(f"{named(name)}{number(top)} at a false-positive rate of 10 %")
-    return [*said, f"the axis is grey below 1 in {round(1 / limit)}"]
+            phrases.append(f"{named(name)}{number(top)} at a false-positive rate of 10 %")
+    return [*phrases, f"the axis is grey below 1 in {round(1 / limit)}"]
 
 
 def draw(chart: Chart, data: pd.DataFrame, finding: Finding, label: Labels, axes: "Axes") -> None:
@@ -107,7 +108,7 @@ def _line(chart: Chart, part: pd.DataFrame, frame: _Frame, axes: "Axes", colour:
     x = np.r_[frame.reach, seen[chart.x]]
     y = np.r_[start, seen[chart.y]]
     axes.step(x, y, where="post", color=colour, linestyle=style, linewidth=1.8, label=name or None)
-    if start > 0:  # at no false alarm at all: a rate below 1/n, but nobody knows how far below
+    if start > 0:  # at no false alarm at all: a rate below 1/n, but it is unknown how far below
         axes.plot([frame.left, frame.reach], [start, start], linestyle=(0, (1, 2)), color=colour, linewidth=1.5)
     if chart.low and chart.high:
         low, high = (seen[side].to_numpy(dtype=float) for side in (chart.low, chart.high))

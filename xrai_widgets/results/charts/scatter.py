@@ -17,7 +17,7 @@ _NAMED = 20  # points whose names can be read
 def describe(chart: Chart, data: pd.DataFrame, finding: Finding, label: Labels) -> list[str]:
     """Return how many points each group has, where they lie, and whether they rise together."""
     data = data.dropna(subset=[chart.y])
-    said = [
+    phrases = [
         f"{named(name)}{len(part)} points, {label(chart.x)} from {_ends(part[chart.x])}, "
         f"{label(chart.y)} from {_ends(part[chart.y])}"
         for name, part in groups_of(chart, data)
@@ -25,8 +25,8 @@ def describe(chart: Chart, data: pd.DataFrame, finding: Finding, label: Labels) 
     ]
     if len(data) > 2 and data[chart.x].nunique() > 1 and data[chart.y].nunique() > 1:
         together = data[chart.x].rank().corr(data[chart.y].rank())
-        said.append(f"rank correlation {number(float(together))}")
-    return said
+        phrases.append(f"rank correlation {number(float(together))}")
+    return phrases
 
 
 def _ends(column: "pd.Series[float]") -> str:

@@ -21,7 +21,7 @@ def _moments(column: Any) -> Any:
     return column if column.dtype.kind in "iuf" else pd.to_datetime(column, utc=True).dt.tz_localize(None)
 
 
-def _told(moment: Any) -> str:
+def _moment_text(moment: Any) -> str:
     if isinstance(moment, pd.Timestamp):
         return moment.strftime("%Y-%m-%d" if moment == moment.normalize() else "%Y-%m-%d %H:%M")
     return number(float(moment))
@@ -29,24 +29,24 @@ def _told(moment: Any) -> str:
 
 def describe(chart: Chart, data: pd.DataFrame, finding: Finding, label: Labels) -> list[str]:
     """Return the first and the last moment of each line, its extremes, how many are missing or outside of the band."""
-    said = []
+    phrases = []
     for name, part in groups_of(chart, data.assign(**{chart.x: _moments(data[chart.x])})):
         ordered = part.sort_values(chart.x)
-        known = ordered.dropna(subset=[chart.y])
-        if not len(known):
-            said.append(f"{named(name)}nothing is known")
+        present = ordered.dropna(subset=[chart.y])
+        if not len(present):
+            phrases.append(f"{named(name)}nothing is known")
             continue
-        first, last = known.iloc[0], known.iloc[-1]
-        text = f"{named(name)}{label(chart.y)} {number(float(first[chart.y]))} at {_told(first[chart.x])}, "
-        text += f"{number(float(last[chart.y]))} at {_told(last[chart.x])}, "
-        text += f"between {number(float(known[chart.y].min()))} and {number(float(known[chart.y].max()))}"
-        gone = len(ordered) - len(known)
-        said.append(text + (f", {gone} of {len(ordered)} missing" if gone else ""))
+        first, last = present.iloc[0], present.iloc[-1]
+        text = f"{named(name)}{label(chart.y)} {number(float(first[chart.y]))} at {_moment_text(first[chart.x])}, "
+        text += f"{number(float(last[chart.y]))} at {_moment_text(last[chart.x])}, "
+        text += f"between {number(float(present[chart.y].min()))} and {number(float(present[chart.y].max()))}"
+        gone = len(ordered) - len(present)
+        phrases.append(text + (f", {gone} of {len(ordered)} missing" if gone else ""))
     if chart.band is not None:
         low, high = chart.band
         outside = int(((data[chart.y] < low) | (data[chart.y] > high)).sum())
-        said.append(f"{outside} of {int(data[chart.y].notna().sum())} outside of {number(low)} to {number(high)}")
-    return said
+        phrases.append(f"{outside} of {int(data[chart.y].notna().sum())} outside of {number(low)} to {number(high)}")
+    return phrases
 
 
 def draw(chart: Chart, data: pd.DataFrame, finding: Finding, label: Labels, axes: "Axes") -> None:

@@ -9,7 +9,7 @@ from xrai_widgets.core import Outcome, Subject
 from xrai_widgets.results.views import views_of
 
 
-def own_views(outcome: Outcome, subject: Subject | None, selected: Iterable[Any]) -> list[Any]:
+def method_views(outcome: Outcome, subject: Subject | None, selected: Iterable[Any]) -> list[Any]:
     """Return the widgets of the views that an outcome has.
 
     Parameters

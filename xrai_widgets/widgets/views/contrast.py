@@ -1,4 +1,4 @@
-"""Look at what would change the model's answer for an instance, and at what suffices for it."""
+"""Look at what would change the model's prediction for an instance, and at what suffices for it."""
 
 from typing import Any
 
@@ -52,8 +52,10 @@ class ContrastView(w.VBox):  # type: ignore[misc]
         self._outcome, self._finding = outcome, finding
         samples = finding.tables["samples"]
         self._keys = keys(samples)
-        answers = samples["answer"].astype(str)
-        self._names = [f"{key[1]} (answered {answer})" for key, answer in zip(self._keys, answers, strict=True)]
+        predictions = samples["answer"].astype(str)
+        self._names = [
+            f"{key[1]} (predicted {prediction})" for key, prediction in zip(self._keys, predictions, strict=True)
+        ]
         tip = "which sample is explained; the one that is chosen is marked in every view"
         self.picker = w.Dropdown(description="instance", tooltip=tip, layout=w.Layout(flex="0 1 380px", width="auto"))
         self.previous = w.Button(description="◀ previous", tooltip="previous instance", layout=wide())

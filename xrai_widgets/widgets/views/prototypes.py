@@ -1,4 +1,4 @@
-"""How many prototypes are enough? A slider that answers from one run."""
+"""How many prototypes are enough? A slider that reads all numbers off one run."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,10 +12,10 @@ from xrai_widgets.results import html
 from xrai_widgets.results.exposed import contents
 from xrai_widgets.results.views.prototypes.reading import (
     contents_of_prototypes,
+    distance_sentences,
     first_prototypes,
     most_prototypes,
     pictures_of_prototypes,
-    said_of_prototypes,
     similarity_to,
 )
 from xrai_widgets.widgets.parts import LABELS, Html, wide
@@ -63,21 +63,24 @@ class PrototypeSlider(w.VBox):  # type: ignore[misc]
     ) -> None:
         if outcome.finding is None:
             raise ValueError(f"{outcome.assessment} has no finding: {outcome.status}, {outcome.reason}")
-        self._finding, of = outcome.finding, {"assessment": outcome.assessment}
-        self._assessment = outcome.assessment
+        self._finding, self._assessment = outcome.finding, outcome.assessment
         most = most_prototypes(self._finding)
         marked = [[str(part), str(name)] for part, name in selected]
         tip = "how many prototypes are shown, with the weights they had when there were so many"
         self.slider = w.IntSlider(most, 1, most, description="prototypes", tooltip=tip, style=LABELS, layout=wide())
-        self._said, self._similar = Html(), Html()
+        self._summary, self._similar = Html(), Html()
         self.frame = first_prototypes(self._finding, most)
-        self.table = SampleTable(self.frame, "Prototypes, the heaviest first", "weight", marked, **of)
+        self.table = SampleTable(
+            self.frame, "Prototypes, the heaviest first", "weight", marked, assessment=self._assessment
+        )
         self._criticisms = self._finding.tables.get("criticisms", pd.DataFrame())
         self.criticisms: SampleTable | None = None
-        parts: list[w.Widget] = [self.slider, self._said, self.table]
+        parts: list[w.Widget] = [self.slider, self._summary, self.table]
         if len(self._criticisms):
-            said = "Criticisms: samples that the prototypes stand for badly"
-            self.criticisms = SampleTable(self._criticisms, f"{said} (with all {most})", "", marked, **of)
+            title = "Criticisms: samples that the prototypes stand for badly"
+            self.criticisms = SampleTable(
+                self._criticisms, f"{title} (with all {most})", "", marked, assessment=self._assessment
+            )
             parts.append(self.criticisms)
         super().__init__([*parts, self._similar], **kwargs)
         self.selected = marked
@@ -92,9 +95,9 @@ class PrototypeSlider(w.VBox):  # type: ignore[misc]
 
     def _show(self, _: Change | None = None) -> None:
         self.frame = first_prototypes(self._finding, self.n)
-        self._said.say(said_of_prototypes(self._finding, self.n), "status")
+        self._summary.say(distance_sentences(self._finding, self.n), "status")
         inside = contents_of_prototypes(self._finding, self.frame)
-        self.table.show(_told(self.frame), inside, pictures_of_prototypes(self._finding, self.frame))
+        self.table.show(_head(self.frame), inside, pictures_of_prototypes(self._finding, self.frame))
         similar = similarity_to(self._finding, self.frame)
         caption = (
             "How similar each feature of the explained samples is to the prototypes (1: alike): in the mean, to each"
@@ -107,16 +110,16 @@ class PrototypeSlider(w.VBox):  # type: ignore[misc]
             return
         if self.subject is None:
             note = "Named by id only: no model at hand."
-            self.criticisms.show(_told(self._criticisms), self._criticisms[[]], note=note)
+            self.criticisms.show(_head(self._criticisms), self._criticisms[[]], note=note)
             return
-        found = contents(self.subject, self._criticisms)
-        self.criticisms.show(_told(self._criticisms), found.table, found.pictures, found.note)
+        inside = contents(self.subject, self._criticisms)
+        self.criticisms.show(_head(self._criticisms), inside.table, inside.pictures, inside.note)
 
     def __repr__(self) -> str:
         return f"PrototypeSlider({self.n} of {self.slider.max})"
 
 
-def _told(frame: pd.DataFrame) -> pd.DataFrame:
+def _head(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the table without the column of what is explained where that is the same for all."""
     return frame.drop(columns="explains") if frame["explains"].nunique() == 1 else frame
 

@@ -1,4 +1,4 @@
-"""CEM: what would change the model's answer, and what suffices for it?"""
+"""CEM: what would change the model's prediction, and what suffices for it?"""
 
 from xrai_widgets.engines.explanations.cem.cem import cem
 

@@ -72,7 +72,7 @@ class Penalty:
 
 
 def train_autoencoder(
-    known: Array, space: Space, shape: tuple[int, ...], rows: int, seed: int, step: Step
+    background: Array, space: Space, shape: tuple[int, ...], rows: int, seed: int, step: Step
 ) -> Autoencoder:
     """Return an autoencoder of the known samples; the same data and seed are not trained for twice.
 
@@ -81,11 +81,13 @@ def train_autoencoder(
     """
     # whom a change is allowed to does not matter here: immutable and monotone columns are learnt like the others
     kinds = [(kind.kind, kind.categories) for kind in space.constraints]
-    digest = hashlib.sha256(np.ascontiguousarray(known).tobytes())
+    digest = hashlib.sha256(np.ascontiguousarray(background).tobytes())
     digest.update(repr((space.bounds.tolist(), kinds, space.scale, shape, rows, seed)).encode())
     key = digest.hexdigest()
     if key not in _trained:
-        points = space.to_coordinates(known[np.random.default_rng([seed, 3]).permutation(len(known))[:_SAMPLES]])
+        points = space.to_coordinates(
+            background[np.random.default_rng([seed, 3]).permutation(len(background))[:_SAMPLES]]
+        )
         module, loss = _fit(points, shape, seed, step)
         _trained[key] = Autoencoder(module, space, rows, loss)
         while len(_trained) > _KEPT:

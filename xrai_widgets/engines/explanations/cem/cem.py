@@ -1,4 +1,4 @@
-"""CEM: what would change the model's answer, and what suffices for it?"""
+"""CEM: what would change the model's prediction, and what suffices for it?"""
 
 from dataclasses import replace
 from functools import partial
@@ -6,19 +6,19 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from xrai_widgets.core import UNNAMED, Array, Constraint, Finding, Gradient, Names, Predict, assessment
+from xrai_widgets.core import UNNAMED, Array, Constraint, Finding, Gradient, Names, Predict, Score, assessment
 from xrai_widgets.core.marks import Advanced, Label, MemoryLimit, Range, Requires, Section, Seed, When
 from xrai_widgets.core.step import Step, quiet
 from xrai_widgets.core.subject import Task
 from xrai_widgets.engines._arguments import SampleIds, Scale
 from xrai_widgets.engines._missing import Blanks
-from xrai_widgets.engines._search.answers import Answers
 from xrai_widgets.engines._search.contrast import Mode
 from xrai_widgets.engines._search.coordinates import Budget
 from xrai_widgets.engines._search.levels import Levels
 from xrai_widgets.engines._search.memory import Memory
 from xrai_widgets.engines._search.planes import planes
 from xrai_widgets.engines._search.rule import led
+from xrai_widgets.engines._search.scorer import Scorer
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines._threads import calm
 from xrai_widgets.engines.explanations.cem.autoencoder import Penalty, train_autoencoder
@@ -32,7 +32,7 @@ from xrai_widgets.engines.explanations.cem.instances import (
     rule_notes,
 )
 from xrai_widgets.engines.explanations.cem.measures import MEASURES, WORDS
-from xrai_widgets.engines.explanations.cem.question import Question, least_lead, of_marks, typical
+from xrai_widgets.engines.explanations.cem.objective import Objective, least_lead, of_marks, typical
 from xrai_widgets.engines.explanations.cem.random_explanation import CONTROLS
 from xrai_widgets.engines.explanations.cem.run import asked, explain_all, flat, fresh
 from xrai_widgets.engines.explanations.cem.search import Means
@@ -40,7 +40,7 @@ from xrai_widgets.engines.explanations.cem.zones import zones_of
 
 _SEARCH, _LIKELY = Section("search"), Section("likeness")
 _MODES: tuple[Mode, ...] = ("PN", "PP")
-_POOL = 1000  # real samples whose values and answers the search knows
+_POOL = 1000  # real samples whose values and labels the search knows
 _LEVELS = 16  # values per number that are tried where there are no gradients
 _MOST_CHANGES = 30
 
@@ -53,6 +53,7 @@ _MOST_CHANGES = 30
     tasks=("classification", "regression"),
     missing="kept",
     controls=CONTROLS,
+    score=Score(("pn_distance",), worse="lower", status="pn_status", instead={"not found": np.inf}),
 )
 def cem(
     predict: Predict,
@@ -143,14 +144,14 @@ def cem(
     memory_limit: MemoryLimit = 1.0,
     step: Step = quiet,
 ) -> Finding:
-    """Find for each sample the smallest change that alters the model's answer, and the smallest part that keeps it.
+    """Find for each sample the smallest change that alters the model's prediction, and the smallest part that keeps it.
 
     Parameters
     ----------
     predict : callable
         (n, …) → (n, k) class probabilities; (n,) predictions of a regression.
     X, y : array (n, …), array (n,)
-        Samples to explain and their labels, or values. What is explained is the model's answer, right or wrong.
+        Samples to explain and their labels, or values. What is explained is the model's prediction, right or wrong.
     bounds : array (2, d)
         Lowest and highest allowed value per feature.
     constraints : tuple of Constraint, optional
@@ -163,15 +164,15 @@ def cem(
     linear : (array (k, d), array (k,)), optional
         Says that the model is linear, so that the closed form is exact.
     regions : array (2, leaves, d), optional
-        Boxes on which a single tree gives one answer each.
+        Boxes on which a single tree makes one prediction each.
     thresholds : tuple of arrays, optional
         Where an ensemble of trees splits: the values that are tried.
     naming : Names, optional
     decide : callable, optional
-        (n, …) → (n,) classes that the model answers with, where they are not the most probable ones: what an
+        (n, …) → (n,) classes that the model decides for, where they are not the most probable ones: what an
         explanation must change, or keep. Scores lead the search.
     task : {"classification", "regression"}
-        The answers of a regression are the sides of ``above`` and ``below`` on which its prediction may lie: a PN
+        The classes of a regression are the sides of ``above`` and ``below`` on which its prediction may lie: a PN
         brings it to another side, a PP keeps it on its own.
 
     Returns
@@ -180,7 +181,7 @@ def cem(
         ``pn_share``, ``pp_share``: instances with a pertinent negative and a pertinent positive (Wilson).
         ``median_pn_distance``: L2 size of the smallest change found, between order statistics; "not found" counts as
         farther than anything found. ``pn_sparsity``, ``pp_sparsity``: mean share of the features that are changed, or
-        needed (Wilson, conservative). ``validity``: reported PNs that change the answer and PPs that keep it, asked
+        needed (Wilson, conservative). ``validity``: reported PNs that change the prediction and PPs that keep it, asked
         once more (Wilson). ``stability``: mean overlap (Jaccard) of the features that the PNs of a sample and of its
         copy with a little noise change. Tables: ``samples``, ``features``, ``stability``, ``rows`` (in the user's own
         units). Arrays: ``original``, ``pn``, ``pp``, ``baseline``; ``pn_change``, ``pp_change`` (size per feature).
@@ -194,11 +195,11 @@ def cem(
 
     Interpretation
     --------------
-    A pertinent negative (PN) says what would have to be different for another answer, a pertinent positive (PP) which
-    values, put into a baseline sample, already bring the answer about. A small PN distance means that the answer hangs
-    on little: as a proxy for robustness few PNs and long distances are good, while for a person who was refused a near
-    PN is a way out. Compare models on the same samples, ranges and constraints only. A PP without features means that
-    the baseline itself is answered so.
+    A pertinent negative (PN) says what would have to be different for another prediction, a pertinent positive (PP)
+    which values, put into a baseline sample, already bring the prediction about. A small PN distance means that the
+    prediction hangs on little: as a proxy for robustness few PNs and long distances are good, while for a person who
+    was refused a near PN is a way out. Compare models on the same samples, ranges and constraints only. A PP without
+    features means that the baseline itself gets that prediction.
 
     Limitations
     -----------
@@ -206,40 +207,40 @@ def cem(
     exact for linear models on continuous columns (PPs: of two classes) and for single trees on columns of numbers.
     Finite differences, on scikit-learn's MLPs given as functions, lowered the median objective of PNs from 1.05–1.31
     times that by exact gradients, where the search feature by feature ends, to 1.00; on RBF SVMs by 10–20 %; for
-    1.1–1.7 times the questions. "Not found" is the failure of this search within ranges and constraints, no proof that
-    there is none. An explanation is of the model, not of the world: a change that alters the answer need not alter the
-    outcome, and unless an autoencoder is used the changed sample may be an unlikely one.
+    1.1–1.7 times the queries. "Not found" is the failure of this search within ranges and constraints, no proof that
+    there is none. An explanation is of the model, not of the world: a change that alters the prediction need not alter
+    the outcome, and unless an autoencoder is used the changed sample may be an unlikely one.
 
     Recommendations
     ---------------
     Declare as immutable what nobody can change about themselves, and as monotone what can only grow. Raise ``beta``
-    for fewer features, ``kappa`` for safer answers. Where ``stability`` is low, do not hand single explanations to
+    for fewer features, ``kappa`` for a clearer lead. Where ``stability`` is low, do not hand single explanations to
     clients.
     """
     rng = np.random.default_rng(seed)
     names, classes = naming.of("X", len(X)), naming.classes
     index = chosen(instances, names, rng, n_samples)
     zones = zones_of(task, above, below, predict, X)
-    samples, known = (flat(part) for part in (X[index], X if X_train is None else X_train))
-    if (blanks := Blanks.of(bounds, samples, known)) is not None:
-        samples, known = blanks.fill(samples), blanks.fill(known)
+    samples, background = (flat(part) for part in (X[index], X if X_train is None else X_train))
+    if (blanks := Blanks.of(bounds, samples, background)) is not None:
+        samples, background = blanks.fill(samples), blanks.fill(background)
     space, images = Space(bounds, constraints, scale, blanks), X.ndim > 2
     width = samples.shape[1] + sum(len(kind.categories) for kind in constraints)
     rows = max(64, int(memory_limit * 1e9 / 8 / (16 * width)))
-    pool = known[rng.permutation(len(known))[:_POOL]]
-    answers = of_marks(Answers(predict, logits, gradient, X.shape[1:], rows, decide=decide), blanks)
+    pool = background[rng.permutation(len(background))[:_POOL]]
+    scorer = of_marks(Scorer(predict, logits, gradient, X.shape[1:], rows, decide=decide), blanks)
     if zones is not None:
-        answers, y, classes = zones.answers(answers), zones.codes(y), zones.names
-    answers, fits = led(answers, pool, None, space)
-    answers = replace(asked(answers, search, space, pool, seed), memory=Memory.of(thresholds, space, rows))
-    trained = partial(train_autoencoder, known, space, X.shape[1:], max(64, rows // 8), seed, step.part(0.0, 0.2))
+        scorer, y, classes = zones.scorer(scorer), zones.codes(y), zones.names
+    scorer, fits = led(scorer, pool, None, space)
+    scorer = replace(asked(scorer, search, space, pool, seed), memory=Memory.of(thresholds, space, rows))
+    trained = partial(train_autoencoder, background, space, X.shape[1:], max(64, rows // 8), seed, step.part(0.0, 0.2))
     penalty = Penalty(100.0 if gamma is None else gamma, trained()) if autoencoder else None
-    question = Question(
-        answers,
+    objective = Objective(
+        scorer,
         space,
-        base=np.clip(np.zeros(len(bounds[0])) if images else typical(known, space), *bounds),
+        base=np.clip(np.zeros(len(bounds[0])) if images else typical(background, space), *bounds),
         adds=images if classic is None else classic,
-        kappa=least_lead(kappa, answers, samples, images, zones) if fits else 0.0,
+        kappa=least_lead(kappa, scorer, samples, images, zones) if fits else 0.0,
         beta=beta,
         penalty=penalty,
         unit=1.0 if zones is None else zones.unit,
@@ -247,20 +248,20 @@ def cem(
     explained = Explained(
         index=index,
         y=y,
-        parts={which: fresh(question.about(which, samples)) for which in (_MODES if mode == "both" else (mode,))},
+        parts={which: fresh(objective.about(which, samples)) for which in (_MODES if mode == "both" else (mode,))},
         shape=X.shape[1:],
         feature_names=naming.feature_names,
         ids=names,
-        classes=tuple(str(label) for label in classes) or tuple(map(str, range(answers.scores(samples[:1]).shape[1]))),
+        classes=tuple(str(label) for label in classes) or tuple(map(str, range(scorer.scores(samples[:1]).shape[1]))),
         decode=naming.decode,
         error=None if penalty is None else penalty.autoencoder.error,
         zones=zones,
     )
-    first = next(iter(explained.parts.values()))[0]
-    explained.notes += [question.said, *rule_notes(answers, fits), *class_notes(explained, pool), *space.notes(samples)]
+    explained.notes += [objective.criterion, *rule_notes(scorer, fits), *class_notes(explained, pool)]
+    explained.notes += space.notes(samples)
     exact, levels = search == "automatic", None if thresholds is None else Levels.of(thresholds, space)
     means = Means(
-        plane=planes(first, seed) if exact and fits else None,
+        plane=planes(next(iter(explained.parts.values()))[0], seed) if exact and fits else None,
         regions=regions if exact else None,
         search=search,
         settings=Settings(max_iter, binary_steps, c),
@@ -269,10 +270,10 @@ def cem(
         rows=rows,
         seed=seed,
         levels=levels,
-        known_linear=linear is not None,
+        declared_linear=linear is not None,
     )
-    explained.notes += difference_notes(search, answers, pool, seed) if means.plane is None else []
+    explained.notes += difference_notes(search, scorer, pool, seed) if means.plane is None else []
     with calm(samples.size):
-        explain_all(explained, question, means, noise, seed, step.part(0.2 if autoencoder else 0.0, 0.98))
+        explain_all(explained, objective, means, noise, seed, step.part(0.2 if autoencoder else 0.0, 0.98))
     explained.notes += empty_notes(explained)
     return cem_finding(explained)

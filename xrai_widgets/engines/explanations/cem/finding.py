@@ -8,17 +8,17 @@ import numpy as np
 import pandas as pd
 
 from xrai_widgets.core import Array, Bound, Chart, Finding
-from xrai_widgets.core.subject import Decode
+from xrai_widgets.core.names import Decode
 from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.engines._search.contrast import Contrast
-from xrai_widgets.engines._search.found import Found
+from xrai_widgets.engines._search.incumbents import Incumbents
 from xrai_widgets.engines._statistics import Estimate
 from xrai_widgets.engines.explanations.cem.zones import Zones
 
 CHANGED = 1e-6  # share of a feature's range from which on it counts as changed
 _SHOWN_ROWS = 200
 _SHOWN_FEATURES = 15
-_SHOWN_ANSWERS = 4
+_SHOWN_PREDICTIONS = 4
 
 
 @dataclass(eq=False)
@@ -29,7 +29,7 @@ class Explained:
     ----------
     index : int array
         Rows of X that are explained.
-    parts : mapping of mode to (Contrast, Found)
+    parts : mapping of mode to (Contrast, Incumbents)
     error : callable, optional
         Flat samples → (n,) error of the autoencoder.
     stability : DataFrame, optional
@@ -40,7 +40,7 @@ class Explained:
 
     index: Array
     y: Array
-    parts: Mapping[str, tuple[Contrast, Found]]
+    parts: Mapping[str, tuple[Contrast, Incumbents]]
     shape: tuple[int, ...]
     feature_names: tuple[str, ...]
     ids: Array
@@ -63,15 +63,15 @@ class Explained:
         return list(self.feature_names) or [f"x{i}" for i in range(next(iter(self.parts.values()))[0].samples.shape[1])]
 
 
-def changed(contrast: Contrast, found: Found) -> Array:
+def changed(contrast: Contrast, incumbents: Incumbents) -> Array:
     """Mask (n, d) of the features that differ from the origin."""
-    mask: Array = contrast.space.share(found.points, contrast.origins) > CHANGED
+    mask: Array = contrast.space.share(incumbents.points, contrast.origins) > CHANGED
     return mask
 
 
-def sizes(contrast: Contrast, found: Found) -> Array:
+def sizes(contrast: Contrast, incumbents: Incumbents) -> Array:
     """Size (n, d) of what was changed or kept of each feature: 0 where it is as in the origin."""
-    share = contrast.space.share(found.points, contrast.origins)
+    share = contrast.space.share(incumbents.points, contrast.origins)
     return np.where(share > CHANGED, share, 0.0)
 
 
@@ -82,9 +82,9 @@ def cem_finding(explained: Explained, *, finished: bool = True) -> Finding:
     """
     estimates: dict[str, tuple[Estimate, int]] = {}
     notes = list(explained.notes)
-    for mode, (contrast, found) in explained.parts.items():
-        looked = np.isfinite(found.margin)
-        estimates |= _values(mode, contrast, found, looked, notes)
+    for mode, (contrast, incumbents) in explained.parts.items():
+        looked = np.isfinite(incumbents.margin)
+        estimates |= _values(mode, contrast, incumbents, looked, notes)
     if finished:
         estimates["validity"] = _validity(explained)
     if "PN" in explained.parts and "median_pn_distance" not in explained.bounds:
@@ -92,7 +92,7 @@ def cem_finding(explained: Explained, *, finished: bool = True) -> Finding:
     if explained.stability is not None:
         overlap = explained.stability["overlap"].dropna().to_numpy()
         estimates["stability"] = (statistics.wilson(float(overlap.sum()), len(overlap)), len(overlap))
-    estimates = {key: told for key, told in estimates.items() if told[1]}  # of no sample nothing is said
+    estimates = {key: pair for key, pair in estimates.items() if pair[1]}  # an estimate over no sample is left out
     tables = {
         "samples": _samples(explained, finished),
         "features": _features(explained),
@@ -116,9 +116,9 @@ def cem_finding(explained: Explained, *, finished: bool = True) -> Finding:
 
 
 def _values(
-    mode: str, contrast: Contrast, found: Found, looked: Array, notes: list[str]
+    mode: str, contrast: Contrast, incumbents: Incumbents, looked: Array, notes: list[str]
 ) -> dict[str, tuple[Estimate, int]]:
-    key, n, done = mode.lower(), int(looked.sum()), found.done & looked
+    key, n, done = mode.lower(), int(looked.sum()), incumbents.done & looked
     values = {f"{key}_share": (statistics.wilson(int(done.sum()), n), n)}
     if n > done.sum():
         what = "negative" if mode == "PN" else "positive"
@@ -127,19 +127,19 @@ def _values(
             "constraints: the table shows the nearest attempt, which is no explanation."
         )
     if mode == "PN":
-        distance = np.where(done, _distance(contrast, found), np.inf)[looked]
+        distance = np.where(done, _distance(contrast, incumbents), np.inf)[looked]
         if n and np.isfinite(np.median(distance)):
             values["median_pn_distance"] = (_median(distance), n)
         else:
             notes.append("No median distance: for half of the instances or more no pertinent negative was found.")
     if done.any():
-        share = changed(contrast, found)[done].mean(axis=1)
+        share = changed(contrast, incumbents)[done].mean(axis=1)
         values[f"{key}_sparsity"] = (statistics.wilson(float(share.sum()), len(share)), len(share))
     return values
 
 
-def _distance(contrast: Contrast, found: Found) -> Array:
-    size: Array = np.linalg.norm(contrast.space.share(found.points, contrast.origins), axis=1)
+def _distance(contrast: Contrast, incumbents: Incumbents) -> Array:
+    size: Array = np.linalg.norm(contrast.space.share(incumbents.points, contrast.origins), axis=1)
     return size
 
 
@@ -151,12 +151,12 @@ def _median(distance: Array) -> Estimate:
 
 
 def _validity(explained: Explained) -> tuple[Estimate, int]:
-    """Ask the model once more whether every PN changes the answer and every PP keeps it."""
+    """Ask the model once more whether every PN changes the prediction and every PP keeps it."""
     good = total = 0
-    for mode, (contrast, found) in explained.parts.items():
-        points = found.points[found.done]
+    for mode, (contrast, incumbents) in explained.parts.items():
+        points = incumbents.points[incumbents.done]
         if len(points):
-            same = contrast.answers.again(points) == contrast.labels[found.done]
+            same = contrast.scorer.again(points) == contrast.labels[incumbents.done]
             good, total = good + int((same == (mode == "PP")).sum()), total + len(points)
     return statistics.wilson(good, total), total
 
@@ -171,49 +171,49 @@ def _samples(explained: Explained, finished: bool) -> pd.DataFrame:
         "answer": names[contrast.labels],
     }
     if explained.zones is not None and finished:
-        table["prediction"] = explained.zones.predictions(contrast.answers.scores(contrast.samples))
-    for mode, (contrast, found) in explained.parts.items():
-        key, looked = mode.lower(), np.isfinite(found.margin)
-        share = contrast.space.share(found.points, contrast.origins)
-        status = np.where(found.done, "found", "not found")
+        table["prediction"] = explained.zones.predictions(contrast.scorer.scores(contrast.samples))
+    for mode, (contrast, incumbents) in explained.parts.items():
+        key, looked = mode.lower(), np.isfinite(incumbents.margin)
+        share = contrast.space.share(incumbents.points, contrast.origins)
+        status = np.where(incumbents.done, "found", "not found")
         table[f"{key}_status"] = np.where(looked, status, "not looked for")
-        table[f"{key}_class"] = np.where(looked, names[found.answer], "")
-        table[f"{key}_margin"] = np.where(looked, found.margin * explained.unit, np.nan)
+        table[f"{key}_class"] = np.where(looked, names[incumbents.label], "")
+        table[f"{key}_margin"] = np.where(looked, incumbents.margin * explained.unit, np.nan)
         if explained.zones is not None and finished:
-            told = explained.zones.predictions(contrast.answers.scores(found.points))
-            table[f"{key}_prediction"] = np.where(looked, told, np.nan)
+            predictions = explained.zones.predictions(contrast.scorer.scores(incumbents.points))
+            table[f"{key}_prediction"] = np.where(looked, predictions, np.nan)
         # an attempt that is no explanation has no distance
-        table[f"{key}_distance"] = np.where(found.done, np.linalg.norm(share, axis=1), np.nan)
-        table[f"{key}_l1"] = np.where(found.done, share.sum(axis=1), np.nan)
-        table[f"{key}_changed"] = np.where(found.done, (share > CHANGED).sum(axis=1), np.nan)
-        table[f"{key}_objective"] = np.where(found.done, found.cost, np.nan)
+        table[f"{key}_distance"] = np.where(incumbents.done, np.linalg.norm(share, axis=1), np.nan)
+        table[f"{key}_l1"] = np.where(incumbents.done, share.sum(axis=1), np.nan)
+        table[f"{key}_changed"] = np.where(incumbents.done, (share > CHANGED).sum(axis=1), np.nan)
+        table[f"{key}_objective"] = np.where(incumbents.done, incumbents.cost, np.nan)
         if explained.error is not None and finished:
-            table[f"{key}_ae_error"] = np.where(found.done, explained.error(found.points), np.nan)
+            table[f"{key}_ae_error"] = np.where(incumbents.done, explained.error(incumbents.points), np.nan)
     return pd.DataFrame(table)
 
 
 def _contributions(explained: Explained) -> pd.DataFrame:
     table: dict[str, Any] = {"part": "X", "id": explained.ids[explained.index]}
-    for mode, (_, found) in explained.parts.items():
-        looked = np.isfinite(found.margin)
-        table[f"{mode.lower()}_share"] = np.where(looked, found.done.astype(float), np.nan)
+    for mode, (_, incumbents) in explained.parts.items():
+        looked = np.isfinite(incumbents.margin)
+        table[f"{mode.lower()}_share"] = np.where(looked, incumbents.done.astype(float), np.nan)
     return pd.DataFrame(table)
 
 
 def _distances(explained: Explained) -> pd.DataFrame:
     table: dict[str, Any] = {"part": "X", "id": explained.ids[explained.index]}
     if "PN" in explained.parts:
-        contrast, found = explained.parts["PN"]
-        size = np.where(found.done, _distance(contrast, found), np.inf)
-        table["median_pn_distance"] = np.where(np.isfinite(found.margin), size, np.nan)
+        contrast, incumbents = explained.parts["PN"]
+        size = np.where(incumbents.done, _distance(contrast, incumbents), np.inf)
+        table["median_pn_distance"] = np.where(np.isfinite(incumbents.margin), size, np.nan)
     return pd.DataFrame(table)
 
 
 def _features(explained: Explained) -> pd.DataFrame:
     """How often each feature is part of an explanation, the most frequent first."""
     rows = []
-    for mode, (contrast, found) in explained.parts.items():
-        part = changed(contrast, found)[found.done]
+    for mode, (contrast, incumbents) in explained.parts.items():
+        part = changed(contrast, incumbents)[incumbents.done]
         for column, name in enumerate(explained.names):
             if len(part) and part[:, column].any():
                 share = statistics.wilson(int(part[:, column].sum()), len(part))
@@ -232,15 +232,15 @@ def _rows(explained: Explained) -> pd.DataFrame:
     if len(explained.shape) > 1:
         return pd.DataFrame(columns=columns)
     rows: list[tuple[Any, ...]] = []
-    for mode, (contrast, found) in explained.parts.items():
-        chosen = np.flatnonzero(np.isfinite(found.margin))[:_SHOWN_ROWS]
+    for mode, (contrast, incumbents) in explained.parts.items():
+        chosen = np.flatnonzero(np.isfinite(incumbents.margin))[:_SHOWN_ROWS]
         if not len(chosen):
             continue
-        parts = (contrast.space.empty(part[chosen]) for part in (contrast.samples, contrast.origins, found.points))
+        parts = (contrast.space.empty(part[chosen]) for part in (contrast.samples, contrast.origins, incumbents.points))
         shown = [_in_units(explained, part) for part in parts]
-        size = sizes(contrast, found)[chosen]
+        size = sizes(contrast, incumbents)[chosen]
         for number, sample in enumerate(explained.ids[explained.index[chosen]]):
-            status = "found" if found.done[chosen[number]] else "not found"
+            status = "found" if incumbents.done[chosen[number]] else "not found"
             for column in np.argsort(-size[number], kind="stable")[: np.count_nonzero(size[number])]:
                 cells = (str(part.iat[number, column]) for part in shown)
                 rows.append((sample, mode, status, explained.names[column], *cells, size[number, column]))
@@ -256,9 +256,9 @@ def _in_units(explained: Explained, samples: Array) -> pd.DataFrame:
 def _charts(tables: Mapping[str, pd.DataFrame], pictures: bool) -> tuple[Chart, ...]:
     charts = []
     samples, features = tables["samples"], tables["features"]
-    for key, title in (("pn", "Distance to another answer"), ("pp", "Size of the part that suffices")):
+    for key, title in (("pn", "Distance to another prediction"), ("pp", "Size of the part that suffices")):
         if f"{key}_distance" in samples and samples[f"{key}_distance"].notna().any():
-            by = "answer" if samples["answer"].nunique() <= _SHOWN_ANSWERS else ""
+            by = "answer" if samples["answer"].nunique() <= _SHOWN_PREDICTIONS else ""
             charts.append(Chart("samples", "histogram", f"{key}_distance", by=by, title=title))
     if len(features) and not pictures:  # a pixel's name says nothing
         shown = features["feature"] + " (" + features["mode"] + ")"
@@ -277,12 +277,12 @@ def _arrays(explained: Explained) -> dict[str, Array]:
     first = next(iter(explained.parts.values()))[0]
     empty = first.space.empty
     arrays = {"index": explained.index, "original": empty(first.samples).reshape(-1, *explained.shape)}
-    for mode, (contrast, found) in explained.parts.items():
-        arrays[mode.lower()] = empty(found.points).reshape(-1, *explained.shape)
-        arrays[f"{mode.lower()}_found"] = found.done
-        arrays[f"{mode.lower()}_change"] = sizes(contrast, found).reshape(-1, *explained.shape)
+    for mode, (contrast, incumbents) in explained.parts.items():
+        arrays[mode.lower()] = empty(incumbents.points).reshape(-1, *explained.shape)
+        arrays[f"{mode.lower()}_found"] = incumbents.done
+        arrays[f"{mode.lower()}_change"] = sizes(contrast, incumbents).reshape(-1, *explained.shape)
         if mode == "PN":
-            arrays["nearest"] = np.where(found.done[:, None], empty(found.points), np.nan)
+            arrays["nearest"] = np.where(incumbents.done[:, None], empty(incumbents.points), np.nan)
         if mode == "PP":
             arrays["baseline"] = empty(contrast.origins).reshape(-1, *explained.shape)
     return arrays

@@ -7,7 +7,7 @@ import numpy as np
 from xrai_widgets.core import Array, Step
 from xrai_widgets.core.step import Partial
 from xrai_widgets.engines._search.contrast import Contrast
-from xrai_widgets.engines._search.found import Found
+from xrai_widgets.engines._search.incumbents import Incumbents
 
 _NEWS = 10  # iterations between two pieces of news
 _STILL = 1e-7  # a row that moves less than this in every feature has arrived
@@ -23,8 +23,8 @@ class Settings:
     rate: float = 0.01
 
 
-def fista(contrast: Contrast, found: Found, settings: Settings, step: Step, partial: Partial = None) -> None:
-    """Minimise c·max(−margin, −κ) + β‖δ‖₁ + ‖δ‖₂² + γ‖AE error‖² over the box, for several c; fill ``found``.
+def fista(contrast: Contrast, incumbents: Incumbents, settings: Settings, step: Step, partial: Partial = None) -> None:
+    """Minimise c·max(−margin, −κ) + β‖δ‖₁ + ‖δ‖₂² + γ‖AE error‖² over the box, for several c; fill ``incumbents``.
 
     Beck and Teboulle 2009 with the paper's step size, which falls with the root of what is left. The paper looks for c
     one value after the other; here half of the values form a geometric grid around ``c``, the other half the bracket
@@ -34,11 +34,11 @@ def fista(contrast: Contrast, found: Found, settings: Settings, step: Step, part
     grid = settings.c * 10.0 ** (np.arange(first) - first // 2)
     constants = np.repeat(grid[None], n, axis=0)
     share = first / settings.binary_steps
-    success = _descend(contrast, found, constants, settings, step.part(0.0, share), partial)
+    success = _descend(contrast, incumbents, constants, settings, step.part(0.0, share), partial)
     second = settings.binary_steps - first
     if second:
         constants = _bracket(constants, success, second)
-        _descend(contrast, found, constants, settings, step.part(share, 1.0), partial)
+        _descend(contrast, incumbents, constants, settings, step.part(share, 1.0), partial)
 
 
 def _bracket(constants: Array, success: Array, count: int) -> Array:
@@ -53,7 +53,7 @@ def _bracket(constants: Array, success: Array, count: int) -> Array:
 
 
 def _descend(
-    contrast: Contrast, found: Found, constants: Array, settings: Settings, step: Step, partial: Partial
+    contrast: Contrast, incumbents: Incumbents, constants: Array, settings: Settings, step: Step, partial: Partial
 ) -> Array:
     n, m = constants.shape
     owner, c = np.repeat(np.arange(n), m), constants.ravel()
@@ -67,14 +67,14 @@ def _descend(
         if t % _NEWS == 0:
             step(t / settings.max_iter, f"{contrast.mode}: iteration {t} of {settings.max_iter}", partial)
         points = contrast.allowed(origins[row] + ahead * span, owner[row])
-        margin, rival, good = found.ask(contrast, points, owner[row])
+        margin, rival, good = incumbents.ask(contrast, points, owner[row])
         success[row[good]] = True
         downhill = 2 * ahead + _uphill(contrast, points)
         pull = np.flatnonzero(margin < contrast.kappa)
         if len(pull):
             label = contrast.labels[owner[row[pull]]]
             first, second = (rival[pull], label) if contrast.mode == "PN" else (label, rival[pull])
-            downhill[pull] -= c[row[pull], None] * contrast.answers.slope(points[pull], first, second) * span
+            downhill[pull] -= c[row[pull], None] * contrast.scorer.slope(points[pull], first, second) * span
         rate = settings.rate * np.sqrt(1 - t / settings.max_iter)
         moved = ahead - rate * downhill
         shrunk = np.sign(moved) * np.maximum(np.abs(moved) - rate * contrast.beta, 0.0)

@@ -1,10 +1,10 @@
-"""Which samples are explained, and what must be known about their answers."""
+"""Which samples are explained, and what must be known about their predictions."""
 
 import numpy as np
 
 from xrai_widgets.core import Array, Bound
-from xrai_widgets.engines._search.answers import Answers, is_smooth
 from xrai_widgets.engines._search.contrast import Contrast
+from xrai_widgets.engines._search.scorer import Scorer, is_smooth
 from xrai_widgets.engines.explanations.cem.finding import Explained, changed
 
 
@@ -38,45 +38,45 @@ def chosen(instances: str, names: Array, rng: np.random.Generator, n_samples: in
 
 
 def class_notes(explained: Explained, pool: Array) -> list[str]:
-    """Say which classes the model never answers with, as far as its answers were looked at."""
+    """Say which classes the model never predicts, as far as its predictions were looked at."""
     contrast = next(iter(explained.parts.values()))[0]
-    given = np.unique(np.r_[contrast.answers.labels(pool), contrast.labels])
+    given = np.unique(np.r_[contrast.scorer.labels(pool), contrast.labels])
     if len(given) == 1:
         name = explained.classes[given[0]]
-        return [f"The model answers {name!r} for all samples looked at: there may be no other answer to be found."]
+        return [f"The model predicts {name!r} for all samples looked at: there may be no other label to be found."]
     missing = [c for c in np.unique(explained.y[explained.index]) if c not in given]
     return [
-        f"The model answers {explained.classes[c]!r} for none of the samples looked at: what is explained of that "
-        "class's instances is the answer that it gives instead."
+        f"The model predicts {explained.classes[c]!r} for none of the samples looked at: what is explained of that "
+        "class's instances is the label that it predicts instead."
         for c in missing
     ]
 
 
-def rule_notes(answers: Answers, fits: bool) -> list[str]:
-    """Say from where leads are counted if the model answers by a rule of its own."""
-    if answers.decide is None:
+def rule_notes(scorer: Scorer, fits: bool) -> list[str]:
+    """Say from where leads are counted if the model decides by a rule of its own."""
+    if scorer.decide is None:
         return []
     if fits:
         return [
-            "The model answers by a rule of its own: leads are counted from where that changes the answer, and what is "
-            "found counts if the model's own answer is changed, or kept."
+            "The model decides by a rule of its own: leads are counted from where that changes the label, and what is "
+            "found counts if the model's own label is changed, or kept."
         ]
     return [
-        "The model answers by a rule of its own that its probabilities do not give away: what is found counts if the "
-        "model's own answer is changed, or kept, by whatever lead."
+        "The model decides by a rule of its own that its probabilities do not reveal: what is found counts if the "
+        "model's own label is changed, or kept, by whatever lead."
     ]
 
 
-def difference_notes(search: str, answers: Answers, pool: Array, seed: int) -> list[str]:
+def difference_notes(search: str, scorer: Scorer, pool: Array, seed: int) -> list[str]:
     """Say whether finite differences were used, or were asked for in vain."""
-    if answers.differences is None:
+    if scorer.differences is None:
         return []
     if search == "automatic":
         return ["The model has no gradients but is smooth: explanations were refined by finite differences."]
-    if is_smooth(answers, answers.differences, pool, seed):
+    if is_smooth(scorer, scorer.differences, pool, seed):
         return []
     return [
-        "Small changes do not move the model's answer, or let it jump: finite differences add little to the search "
+        "Small changes do not move the prediction, or make it jump: finite differences add little to the search "
         "feature by feature."
     ]
 
@@ -85,11 +85,11 @@ def empty_notes(explained: Explained) -> list[str]:
     """Say for how many instances nothing at all is needed."""
     if "PP" not in explained.parts:
         return []
-    contrast, found = explained.parts["PP"]
-    empty = int((found.done & ~changed(contrast, found).any(axis=1)).sum())
+    contrast, incumbents = explained.parts["PP"]
+    empty = int((incumbents.done & ~changed(contrast, incumbents).any(axis=1)).sum())
     if not empty:
         return []
-    return [f"For {empty} instances the baseline alone is answered as they are: their pertinent positive is empty."]
+    return [f"For {empty} instances the baseline alone gets the same prediction: their pertinent positive is empty."]
 
 
 def exact_bounds(contrast: Contrast, adds: bool) -> dict[str, Bound]:

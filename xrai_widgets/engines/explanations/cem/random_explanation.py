@@ -29,7 +29,7 @@ def random_explanation(
 ) -> Finding:
     """Return ``pn_share`` if each pertinent negative were a random change instead, and ``turned_share``.
 
-    ``turned_share`` is the share of random changes that turn an answer, of instances with a pertinent negative
+    ``turned_share`` is the share of random changes that change a prediction, of instances with a pertinent negative
     (Wilson).
     """
     zones = zones_of(task, above, below, predict, X)
@@ -40,29 +40,29 @@ def random_explanation(
     changed = finding.arrays["pn"][done].reshape(samples.shape).astype(np.float64)
     change = RandomChange(Space(bounds, constraints, scale), "l2", sparse=True)
     shares = turned_by_chance(predict, X.shape[1:], samples, changed, change, seed, step, decide)
-    known = shares[~np.isnan(shares)]
-    n = len(index) - len(shares) + len(known)
-    counts = {"pn_share": n, "turned_share": len(known)}
-    return finding_of({key: (statistics.wilson(float(known.sum()), count), count) for key, count in counts.items()})
+    measured = shares[~np.isnan(shares)]
+    n = len(index) - len(shares) + len(measured)
+    counts = {"pn_share": n, "turned_share": len(measured)}
+    return finding_of({key: (statistics.wilson(float(measured.sum()), count), count) for key, count in counts.items()})
 
 
 CONTROLS = (
     Control(
         "constant",
         {"pn_share": (0.0, 0.0)},
-        "no change can turn its answers: no pertinent negative, and no distance",
+        "no change can alter its predictions: no pertinent negative, and no distance",
         params={"instances": "", "autoencoder": False, "noise": 0.0},
         at_most={"n_samples": 5, "max_iter": 50, "binary_steps": 2},
         about=("pn_share", "median_pn_distance"),
-        wrong="No change turns the answer of a constant model, so the search counts what is none.",
+        wrong="No change alters the prediction of a constant model, so the search counts what is none.",
     ),
     Control(
         "random explanation of the same size",
         {"turned_share": (0.0, 0.25)},
-        "as many features changed at random by as much: it should turn hardly any answer",
+        "as many features changed at random by as much: it should alter hardly any prediction",
         about=("pn_share", "median_pn_distance"),
         measured=random_explanation,
-        wrong="Random changes of as many features by as much turn the answer, too: these explanations say little "
+        wrong="Random changes of as many features by as much alter the prediction, too: these explanations say little "
         "about what it hangs on, and smaller ones may exist. Raise the budget of the search.",
     ),
 )

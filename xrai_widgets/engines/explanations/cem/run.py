@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 
 from xrai_widgets.core import Array, Finding, Step
-from xrai_widgets.engines._search.answers import Answers, is_smooth
 from xrai_widgets.engines._search.contrast import Contrast
 from xrai_widgets.engines._search.differences import Differences
-from xrai_widgets.engines._search.found import Found
+from xrai_widgets.engines._search.incumbents import Incumbents
+from xrai_widgets.engines._search.scorer import Scorer, is_smooth
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.explanations.cem.finding import Explained, cem_finding, changed
 from xrai_widgets.engines.explanations.cem.instances import exact_bounds
-from xrai_widgets.engines.explanations.cem.question import Question
+from xrai_widgets.engines.explanations.cem.objective import Objective
 from xrai_widgets.engines.explanations.cem.search import Means, explain
 
 
@@ -26,11 +26,11 @@ def noisy(contrast: Contrast, noise: float, rng: np.random.Generator) -> Array:
 
 
 def stability_table(
-    explained: Explained, contrast: Contrast, found: Found, again: Contrast, other: Found
+    explained: Explained, contrast: Contrast, incumbents: Incumbents, again: Contrast, other: Incumbents
 ) -> pd.DataFrame:
     """Compare what changes for each instance with what changes for its noisy copy (Jaccard index of the columns)."""
-    both = found.done & other.done & (contrast.labels == again.labels)
-    first, second = changed(contrast, found), changed(again, other)
+    both = incumbents.done & other.done & (contrast.labels == again.labels)
+    first, second = changed(contrast, incumbents), changed(again, other)
     shared, either = (first & second).sum(axis=1), (first | second).sum(axis=1)
     status = np.where(
         both, "compared", np.where(contrast.labels == again.labels, "not found", "the noise alone changes the answer")
@@ -45,17 +45,17 @@ def flat(samples: Array) -> Array:
     return samples.reshape(len(samples), -1).astype(np.float64)
 
 
-def asked(answers: Answers, search: str, space: Space, pool: Array, seed: int) -> Answers:
-    """Return the answers with finite differences if the search is to use them."""
+def asked(scorer: Scorer, search: str, space: Space, pool: Array, seed: int) -> Scorer:
+    """Return the scorer with finite differences if the search is to use them."""
     if search == "finite differences":
-        return replace(answers, gradient=None, differences=Differences.of(space))
-    if search != "automatic" or answers.gradient is not None:
-        return answers
+        return replace(scorer, gradient=None, differences=Differences.of(space))
+    if search != "automatic" or scorer.gradient is not None:
+        return scorer
     differences = Differences.of(space)
-    return replace(answers, differences=differences) if is_smooth(answers, differences, pool, seed) else answers
+    return replace(scorer, differences=differences) if is_smooth(scorer, differences, pool, seed) else scorer
 
 
-def explain_all(explained: Explained, question: Question, means: Means, noise: float, seed: int, step: Step) -> None:
+def explain_all(explained: Explained, objective: Objective, means: Means, noise: float, seed: int, step: Step) -> None:
     """Explain the instances, then noisy copies of them; what is found stands in ``explained`` at once."""
 
     def partial() -> Finding:
@@ -63,18 +63,18 @@ def explain_all(explained: Explained, question: Question, means: Means, noise: f
 
     again = noise > 0 and "PN" in explained.parts
     end = len(explained.parts) / (len(explained.parts) + again)
-    for number, (part, found) in enumerate(explained.parts.values()):
+    for number, (part, incumbents) in enumerate(explained.parts.values()):
         share = end / len(explained.parts)
-        settled = explain(part, found, means, step.part(number * share, (number + 1) * share), partial)
+        settled = explain(part, incumbents, means, step.part(number * share, (number + 1) * share), partial)
         if part.mode == "PN" and settled.all():
-            explained.bounds = exact_bounds(part, question.adds)
+            explained.bounds = exact_bounds(part, objective.adds)
     if again:
-        part, found = explained.parts["PN"]
-        copy, other = fresh(question.about("PN", noisy(part, noise, np.random.default_rng([seed, 1]))))
+        part, incumbents = explained.parts["PN"]
+        copy, other = fresh(objective.about("PN", noisy(part, noise, np.random.default_rng([seed, 1]))))
         explain(copy, other, means, step.part(end, 1.0), partial)
-        explained.stability = stability_table(explained, part, found, copy, other)
+        explained.stability = stability_table(explained, part, incumbents, copy, other)
 
 
-def fresh(contrast: Contrast) -> tuple[Contrast, Found]:
+def fresh(contrast: Contrast) -> tuple[Contrast, Incumbents]:
     """Return a search, and that nothing was found by it yet."""
-    return contrast, Found.untouched(contrast)
+    return contrast, Incumbents.untouched(contrast)

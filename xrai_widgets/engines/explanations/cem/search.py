@@ -9,7 +9,7 @@ from xrai_widgets.core.step import Partial
 from xrai_widgets.engines._search.contrast import Contrast
 from xrai_widgets.engines._search.coordinates import Budget, coordinate_search
 from xrai_widgets.engines._search.filling import fill_gaps
-from xrai_widgets.engines._search.found import Found
+from xrai_widgets.engines._search.incumbents import Incumbents
 from xrai_widgets.engines._search.leaves import cross_leaves
 from xrai_widgets.engines._search.levels import Levels, enumerate_cells, snap
 from xrai_widgets.engines._search.nearby import probe, refine
@@ -37,78 +37,78 @@ class Means:
     rows: int
     seed: int
     levels: Levels | None = None
-    known_linear: bool = False  # told by the subject, not guessed from its answers
+    declared_linear: bool = False  # declared by the subject, not guessed from its predictions
 
 
-def explain(contrast: Contrast, found: Found, means: Means, step: Step, partial: Partial) -> Array:
-    """Fill ``found``, as many instances at a time as memory allows; return for which the optimum is known (n,)."""
+def explain(contrast: Contrast, incumbents: Incumbents, means: Means, step: Step, partial: Partial) -> Array:
+    """Fill ``incumbents``, as many instances at a time as memory allows; return for which the optimum is known (n,)."""
     n = len(contrast.samples)
     settled = np.zeros(n, dtype=bool)
     size = max(1, means.rows // means.settings.binary_steps)
     for start in range(0, n, size):
         part = slice(start, min(start + size, n))
         here = step.part(start / n, part.stop / n)
-        settled[part] = _explain_part(contrast.part(part), found.part(part), means, here, partial)
+        settled[part] = _explain_part(contrast.part(part), incumbents.part(part), means, here, partial)
     return settled
 
 
-def _explain_part(contrast: Contrast, found: Found, means: Means, step: Step, partial: Partial) -> Array:
+def _explain_part(contrast: Contrast, incumbents: Incumbents, means: Means, step: Step, partial: Partial) -> Array:
     step(0.0, contrast.mode, partial)
-    found.begin(contrast)
+    incumbents.begin(contrast)
     settled = np.zeros(len(contrast.samples), dtype=bool)
     served = settled.copy()
     linear = means.plane is not None and (contrast.mode == "PN" or means.plane[0].shape[1] == 2)
     if linear and means.plane is not None:
-        served = cross_planes(contrast, found, *means.plane)
-        settled = found.done & served if means.known_linear else settled
+        served = cross_planes(contrast, incumbents, *means.plane)
+        settled = incumbents.done & served if means.declared_linear else settled
     elif means.regions is not None and contrast.penalty is None:
-        settled = cross_leaves(contrast, found, means.regions, step, partial)
+        settled = cross_leaves(contrast, incumbents, means.regions, step, partial)
         lacking = contrast.space.missing(contrast.samples).any(axis=1)
         served = np.logical_not(lacking & (len(means.regions) < 3))
     rest = np.flatnonzero(~served)
     if len(rest) == len(served):
-        return _searched(contrast, found, means, step, partial)
+        return _searched(contrast, incumbents, means, step, partial)
     if len(rest):  # gaps of which the form says nothing
-        part, second = contrast.part(rest), found.part(rest)
+        part, second = contrast.part(rest), incumbents.part(rest)
         settled[rest] = _searched(part, second, means, step, partial)
-        found.better(contrast, rest, second)
+        incumbents.better(contrast, rest, second)
     return settled
 
 
-def _searched(contrast: Contrast, found: Found, means: Means, step: Step, partial: Partial) -> Array:
-    if means.search != "coordinate" and contrast.answers.gradient is not None:
-        fista(contrast, found, means.settings, step.part(0.0, 0.88), partial)
-        _refine(contrast, found, means, step.part(0.88, 0.95), partial)
-        return _around(contrast, found, means, step.part(0.95, 1.0))
-    if contrast.answers.differences is None:
-        coordinate_search(contrast, found, means.pool, means.budget, step.part(0.0, 0.8), partial)
-        return _around(contrast, found, means, step.part(0.8, 1.0))
-    coordinate_search(contrast, found, means.pool, means.budget, step.part(0.0, 0.6), partial)
-    _refine(contrast, found, means, step.part(0.6, 0.85), partial)
-    return _around(contrast, found, means, step.part(0.85, 1.0))
+def _searched(contrast: Contrast, incumbents: Incumbents, means: Means, step: Step, partial: Partial) -> Array:
+    if means.search != "coordinate" and contrast.scorer.gradient is not None:
+        fista(contrast, incumbents, means.settings, step.part(0.0, 0.88), partial)
+        _refine(contrast, incumbents, means, step.part(0.88, 0.95), partial)
+        return _around(contrast, incumbents, means, step.part(0.95, 1.0))
+    if contrast.scorer.differences is None:
+        coordinate_search(contrast, incumbents, means.pool, means.budget, step.part(0.0, 0.8), partial)
+        return _around(contrast, incumbents, means, step.part(0.8, 1.0))
+    coordinate_search(contrast, incumbents, means.pool, means.budget, step.part(0.0, 0.6), partial)
+    _refine(contrast, incumbents, means, step.part(0.6, 0.85), partial)
+    return _around(contrast, incumbents, means, step.part(0.85, 1.0))
 
 
-def _refine(contrast: Contrast, found: Found, means: Means, step: Step, partial: Partial) -> None:
+def _refine(contrast: Contrast, incumbents: Incumbents, means: Means, step: Step, partial: Partial) -> None:
     """Walk along the slopes, towards each rival and from what is found so far."""
-    approach(contrast, found, _APPROACH, step.part(0.0, 0.4))
-    polish(contrast, found, _POLISH, step.part(0.4, 0.8))
-    trim(contrast, found, step.part(0.8, 1.0), partial, rows=means.rows, back=(0.0,))
+    approach(contrast, incumbents, _APPROACH, step.part(0.0, 0.4))
+    polish(contrast, incumbents, _POLISH, step.part(0.4, 0.8))
+    trim(contrast, incumbents, step.part(0.8, 1.0), partial, rows=means.rows, back=(0.0,))
 
 
-def _around(contrast: Contrast, found: Found, means: Means, step: Step) -> Array:
+def _around(contrast: Contrast, incumbents: Incumbents, means: Means, step: Step) -> Array:
     """Look for narrow regions near the instance, and around what was found; return for which the optimum is known."""
     settled = np.zeros(len(contrast.samples), dtype=bool)
-    fill_gaps(contrast, found, means.pool, means.budget, step.part(0.0, 0.1))
+    fill_gaps(contrast, incumbents, means.pool, means.budget, step.part(0.0, 0.1))
     if means.levels is not None:
-        settled = enumerate_cells(contrast, found, means.levels)
+        settled = enumerate_cells(contrast, incumbents, means.levels)
     if settled.all():
         return settled
     few = int(contrast.moving.sum()) <= _FEW
-    probe(contrast, found, _FLAT if few else _WIDE, means.seed, step.part(0.1, 0.5), means.levels)
+    probe(contrast, incumbents, _FLAT if few else _WIDE, means.seed, step.part(0.1, 0.5), means.levels)
     rounds = _ROUNDS if means.levels is None or few else _AMONG_CELLS
-    refine(contrast, found, rounds, means.seed, step.part(0.5, 0.9), levels=means.levels)
+    refine(contrast, incumbents, rounds, means.seed, step.part(0.5, 0.9), levels=means.levels)
     # random steps leave small changes of features that do not matter
-    trim(contrast, found, step.part(0.9, 1.0), rows=means.rows, back=(0.0,))
+    trim(contrast, incumbents, step.part(0.9, 1.0), rows=means.rows, back=(0.0,))
     if means.levels is not None:
-        snap(contrast, found, means.levels, np.flatnonzero(found.done & (found.cost > 0)))
+        snap(contrast, incumbents, means.levels, np.flatnonzero(incumbents.done & (incumbents.cost > 0)))
     return settled

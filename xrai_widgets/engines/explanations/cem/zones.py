@@ -1,4 +1,4 @@
-"""Limits on a prediction, as a question with two or three answers: on which side of them does it lie?"""
+"""Limits on a prediction, as two or three classes: on which side of them does it lie?"""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from xrai_widgets.core import Array, Gradient, NotApplicable, Predict
-from xrai_widgets.engines._search.answers import Answers
+from xrai_widgets.engines._search.scorer import Scorer
 
 _PREDICTIONS = 10_000  # samples from which limits are proposed
 _SPREAD = 1000  # and the unit of the scores
@@ -50,8 +50,8 @@ class Zones:
     def _limits(self) -> tuple[Array, Array]:
         """Sign and limit of each class but the first."""
         sides = [(-1.0, self.below), (1.0, self.above)]
-        told = [(sign, limit / self.unit) for sign, limit in sides if limit is not None]
-        sign, limit = zip(*told, strict=True)
+        sides_given = [(sign, limit / self.unit) for sign, limit in sides if limit is not None]
+        sign, limit = zip(*sides_given, strict=True)
         return np.array(sign), np.array(limit)
 
     def scores_of(self, predictions: Array) -> Array:
@@ -63,8 +63,8 @@ class Zones:
     def predictions(self, scores: Array) -> Array:
         """Return the predictions (n,) that have these scores."""
         sign, limit = self._limits
-        told: Array = (scores[:, 1] * sign[0] + limit[0]) * self.unit
-        return told
+        predictions: Array = (scores[:, 1] * sign[0] + limit[0]) * self.unit
+        return predictions
 
     def codes(self, predictions: Array) -> Array:
         """Return the class (n,) of predictions, or of true values."""
@@ -75,12 +75,12 @@ class Zones:
         """Return samples → scores."""
         return _Scores(predict, self)
 
-    def answers(self, answers: Answers) -> Answers:
-        """Return what is said of samples by a model that gives predictions, as scores of the classes."""
-        scores, slopes = self.asking(answers.predict), None
-        if answers.gradient is not None:
-            slopes = _Slopes(answers.gradient, np.r_[0.0, self._limits[0]] / self.unit)
-        return Answers(scores, scores, slopes, answers.shape, answers.rows)
+    def scorer(self, scorer: Scorer) -> Scorer:
+        """Return the scorer of a model that predicts values: their scores for the classes."""
+        scores, slopes = self.asking(scorer.predict), None
+        if scorer.gradient is not None:
+            slopes = _Slopes(scorer.gradient, np.r_[0.0, self._limits[0]] / self.unit)
+        return Scorer(scores, scores, slopes, scorer.shape, scorer.rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,8 +121,8 @@ def zones_of(task: str, above: float | None, below: float | None, predict: Predi
     """
     if task == "classification":
         if above is not None or below is not None:
-            said = "above and below are for a regression: a classification is asked for another class"
-            raise NotApplicable(said, "above=None, below=None")
+            reason = "above and below are for a regression: for a classification, another class is searched"
+            raise NotApplicable(reason, "above=None, below=None")
         return None
     if above is None and below is None:
         raise NotApplicable(*_proposal(np.asarray(predict(X[:_PREDICTIONS]))))
@@ -137,7 +137,7 @@ def zones_of(task: str, above: float | None, below: float | None, predict: Predi
 def _proposal(predictions: Array) -> tuple[str, str]:
     """Return why a limit is needed, and some that divide the predictions."""
     low, high = (float(f"{number:.3g}") for number in np.quantile(predictions, (0.25, 0.75)))
-    asks = "a regression has no other answer: above or below which value, in the unit of y, should the prediction come?"
+    asks = "a regression has no other class: above or below which value, in the unit of y, should the prediction come?"
     return (
         f"{asks} The quartiles of the held-out predictions propose above={high:g}, or below={low:g}: set one in the "
         f"form, or pass it (--set above={high:g} on the command line)",

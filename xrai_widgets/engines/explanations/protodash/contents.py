@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 
 from xrai_widgets.core import Array, Constraint
-from xrai_widgets.core.subject import Decode
+from xrai_widgets.core.names import Decode
 from xrai_widgets.engines._missing import there
 from xrai_widgets.engines.explanations.protodash.groups import Group
 
 _MOST = 50  # prototypes shown in full
 _COMPARED = 1000  # explained samples with which features are compared
-Found = tuple[Group, Array, Array]
+GroupPrototypes = tuple[Group, Array, Array]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class Contents:
         return {} if self.tabular or not len(prototypes) else {"prototypes": self.X_train[prototypes[:_MOST]]}
 
 
-def feature_similarity(found: Sequence[Found], shown: Contents) -> pd.DataFrame:
+def feature_similarity(groups: Sequence[GroupPrototypes], shown: Contents) -> pd.DataFrame:
     """Return a row per feature: its similarity to each prototype, and their mean weighted by share.
 
     exp(−|x − z| / standard deviation of the training samples) for numbers, as AIX360's tutorial on credit does, and 1
@@ -63,26 +63,26 @@ def feature_similarity(found: Sequence[Found], shown: Contents) -> pd.DataFrame:
     kinds = shown.constraints or (Constraint(),) * shown.X_train.shape[1]
     words = np.array([kind.kind == "category" for kind in kinds], dtype=bool)
     frames = []
-    for group, rows, shares in found:
+    for group, rows, shares in groups:
         explained = group.explained
         if len(explained) > _COMPARED:
             explained = np.random.default_rng((shown.seed, 2)).choice(explained, _COMPARED, replace=False)
         alike = np.stack([_alike(shown.X[explained], z, spread, words) for z in shown.X_train[rows[:_MOST]]], axis=1)
-        head = {"explains": group.name} if len(found) > 1 else {}
+        head = {"explains": group.name} if len(groups) > 1 else {}
         weight = shares[:_MOST] / max(float(shares[:_MOST].sum()), 1e-300)
         columns = {str(number): column for number, column in enumerate(alike.T, 1)}
         frames.append(pd.DataFrame(head | {"feature": shown.columns, "similarity": alike @ weight} | columns))
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
-def contents(found: Sequence[Found], shown: Contents) -> pd.DataFrame:
+def contents(groups: Sequence[GroupPrototypes], shown: Contents) -> pd.DataFrame:
     """Return a row per feature: the prototypes in order, beside the sample if only one is explained."""
     if not shown.tabular:
         return pd.DataFrame()
     frames = []
-    for group, rows, _ in found:
+    for group, rows, _ in groups:
         columns = {"feature": shown.columns}
-        if len(found) > 1:
+        if len(groups) > 1:
             columns = {"explains": [group.name] * len(shown.columns)} | columns
         if len(group.explained) == 1:
             columns["explained"] = _texts(shown.units(shown.X[group.explained]))[0]

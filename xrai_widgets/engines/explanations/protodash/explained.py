@@ -10,7 +10,7 @@ from xrai_widgets.engines.explanations.protodash.aix360 import search_by_aix360
 from xrai_widgets.engines.explanations.protodash.groups import Group
 from xrai_widgets.engines.explanations.protodash.kernel import Kernel
 from xrai_widgets.engines.explanations.protodash.search import Chosen, at_random, search
-from xrai_widgets.engines.explanations.protodash.similarity import Means, Rows, mean_similarity, own_similarity
+from xrai_widgets.engines.explanations.protodash.similarity import Means, Rows, mean_similarity, within_similarity
 
 _ALIKE = 1e-12
 _DRAWS, _DRAWN = 20, 100  # draws to compare with, and how many samples of each at most
@@ -25,7 +25,7 @@ def criticise(rows: Rows, witness: Array, most: int, step: Step) -> list[int]:
     neither needs a weight against the other.
     """
     size = np.abs(witness)
-    own = np.sqrt(np.maximum(rows.diagonal(), 1e-300))
+    norms = np.sqrt(np.maximum(rows.diagonal(), 1e-300))
     rest = np.ones(len(rows))
     columns = np.empty((most, len(rows)))
     chosen: list[int] = []
@@ -37,7 +37,7 @@ def criticise(rows: Rows, witness: Array, most: int, step: Step) -> list[int]:
         best = int(score.argmax())
         if size[best] <= _ALIKE or rest[best] <= _ALIKE:
             break
-        similar = rows.column(rows.points([best])[0]) / (own * own[best])
+        similar = rows.column(rows.points([best])[0]) / (norms * norms[best])
         before = columns[:number]
         columns[number] = (similar - before[:, best] @ before) / np.sqrt(rest[best])
         rest -= columns[number] ** 2
@@ -52,7 +52,7 @@ class Explained:
     group: Group
     to: Rows
     pool: Rows
-    own: Means
+    within: Means
     chosen: Chosen = field(default_factory=Chosen)
     criticisms: list[int] = field(default_factory=list)
     witness: Array = field(default_factory=lambda: np.zeros(0))
@@ -98,10 +98,12 @@ def explain_group(
     same = X is X_train and np.array_equal(group.explained, group.pool)
     pool = to if same else Rows(kernel, _take(X_train, group.pool), memory / 8)
     split = 0.8 if same else 0.8 * len(to) / (len(to) + 2 * len(pool))  # each pair within a set is computed once
-    own = own_similarity(to, step.part(0.0, split), f"similarity{whose}")
-    one = Explained(group, to, pool, own)
+    within = within_similarity(to, step.part(0.0, split), f"similarity{whose}")
+    one = Explained(group, to, pool, within)
     done.append(one)
-    means = own if same else mean_similarity(pool, to, step.part(split, 0.8), f"similarity{whose} to training samples")
+    means = (
+        within if same else mean_similarity(pool, to, step.part(split, 0.8), f"similarity{whose} to training samples")
+    )
     rest = step.part(0.8, 0.9)
     if task.implementation == "aix360":
         search_by_aix360(pool, to, task.n_prototypes, memory, one.chosen, rest)
@@ -114,7 +116,7 @@ def explain_group(
         )
     one.random = at_random(pool, means, min(task.n_prototypes, _DRAWN), _DRAWS, task.seed, step.part(0.9, 0.95))
     if task.n_criticisms and len(to) > 1:
-        one.witness = own.values - to.mixture(one.points, one.shares)
+        one.witness = within.values - to.mixture(one.points, one.shares)
         one.criticisms = criticise(to, one.witness, min(task.n_criticisms, len(to)), step.part(0.95, 1.0))
 
 

@@ -9,19 +9,19 @@ from xrai_widgets.core import Array, Chart, Finding
 from xrai_widgets.engines.explanations.protodash.contents import Contents, contents, feature_similarity
 from xrai_widgets.engines.explanations.protodash.explained import Explained
 from xrai_widgets.engines.explanations.protodash.fit import Fit, agreement, around, distances
-from xrai_widgets.engines.explanations.protodash.groups import People, Said
+from xrai_widgets.engines.explanations.protodash.groups import SampleColumns, SampleInfo
 
 _MOST_POINTS = 40  # rows of a chart that can still be read
 _CURVE = "Distance (MMD²) between the explained samples and the first n prototypes"
 
 
-def samples(done: Sequence[Explained], people: People, said: Said) -> pd.DataFrame:
+def samples(done: Sequence[Explained], info: SampleInfo, columns: SampleColumns) -> pd.DataFrame:
     """List the chosen training samples with their weights."""
     frames = []
     for one in done:
-        head = {"part": "X_train", "id": people.train_ids[one.rows]}
-        words = {key: column[one.rows] for key, column in said.train.items() if column.dtype.kind == "O"}
-        numbers = {key: column[one.rows] for key, column in said.train.items() if column.dtype.kind != "O"}
+        head = {"part": "X_train", "id": info.train_ids[one.rows]}
+        words = {key: column[one.rows] for key, column in columns.train.items() if column.dtype.kind == "O"}
+        numbers = {key: column[one.rows] for key, column in columns.train.items() if column.dtype.kind != "O"}
         order = {"explains": one.group.name, "order": np.arange(1, len(one.rows) + 1)}
         weights = {"weight": one.chosen.weights, "share": one.shares}
         frames.append(pd.DataFrame(head | words | order | weights | numbers))
@@ -33,45 +33,50 @@ def curve(done: Sequence[Explained], fits: Sequence[Fit]) -> pd.DataFrame:
     rows = []
     for one, fit in zip(done, fits, strict=True):
         for number, (objective, weights) in enumerate(zip(one.chosen.objective, one.chosen.path, strict=True), 1):
-            mmd2 = max(fit.own - 2 * objective, 0.0)
+            mmd2 = max(fit.within - 2 * objective, 0.0)
             apart = fit.distance(weights)
             band = around(mmd2, apart.unbiased, float(np.sqrt(apart.variance)), fit.n, 0.0, np.inf)
             rows.append((one.group.name, "ProtoDash", number, mmd2, band.low, band.high, objective))
         for number in range(1, one.random.shape[1] + 1):
             reached = one.random[:, number - 1]
-            ends = [fit.own - 2 * float(value) for value in (reached.mean(), reached.max(), reached.min())]
+            ends = [fit.within - 2 * float(value) for value in (reached.mean(), reached.max(), reached.min())]
             rows.append((one.group.name, "random draws", number, *(max(end, 0.0) for end in ends), reached.mean()))
     return pd.DataFrame(rows, columns=["explains", "chosen by", "n", "mmd2", "low", "high", "objective"])
 
 
-def criticisms(done: Sequence[Explained], people: People, said: Said) -> pd.DataFrame:
+def criticisms(done: Sequence[Explained], info: SampleInfo, columns: SampleColumns) -> pd.DataFrame:
     """List the samples for which the prototypes stand worst."""
     frames = []
     for one in done:
         rows = one.group.explained[one.criticisms]
-        head = {"part": people.part, "id": people.ids[rows]}
-        words = {key: column[rows] for key, column in said.explained.items() if column.dtype.kind == "O"}
+        head = {"part": info.part, "id": info.ids[rows]}
+        words = {key: column[rows] for key, column in columns.explained.items() if column.dtype.kind == "O"}
         order = {"explains": one.group.name, "order": np.arange(1, len(rows) + 1)}
         frames.append(pd.DataFrame(head | words | order | {"witness": one.witness[one.criticisms]}))
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["part", "id"])
 
 
 def finding_of(
-    done: Sequence[Explained], people: People, said: Said, shown: Contents, compare: bool, notes: Sequence[str]
+    done: Sequence[Explained],
+    info: SampleInfo,
+    columns: SampleColumns,
+    shown: Contents,
+    compare: bool,
+    notes: Sequence[str],
 ) -> Finding:
     """Return the finding of all groups that have a prototype."""
     done = [one for one in done if one.chosen.indices]
-    fits = [Fit.of(one.to, one.own, one.points) for one in done]
+    fits = [Fit.of(one.to, one.within, one.points) for one in done]
     n = sum(fit.n for fit in fits)
     estimates = distances(done, fits, n) if done else {}
-    if compare and said.answers is not None and said.train_answers is not None and done:
-        estimates["agreement"] = agreement(done, said.answers, said.train_answers)
+    if compare and columns.predictions is not None and columns.train_predictions is not None and done:
+        estimates["agreement"] = agreement(done, columns.predictions, columns.train_predictions)
     single = len(done) == 1
     features = feature_similarity([(one.group, one.rows, one.shares) for one in done], shown)
     tables = {
-        "samples": samples(done, people, said),
+        "samples": samples(done, info, columns),
         "curve": curve(done, fits),
-        "criticisms": criticisms(done, people, said),
+        "criticisms": criticisms(done, info, columns),
         "features": features,
         "rows": contents([(one.group, one.rows, one.shares) for one in done], shown),
     }

@@ -36,17 +36,17 @@ class Fit:
     n: int
     mean: Array
     second: Array
-    own: float
+    within: float
     others: float
     square: float
     kernel: Array
 
     @classmethod
-    def of(cls, rows: Rows, own: Means, prototypes: Array) -> "Fit":
+    def of(cls, rows: Rows, within: Means, prototypes: Array) -> "Fit":
         """Measure the samples against the points (s, D)."""
         n, s = len(rows), len(prototypes)
         diagonal = rows.diagonal()
-        others = (n * own.values - diagonal) / (n - 1) if n > 1 else own.values
+        others = (n * within.values - diagonal) / (n - 1) if n > 1 else within.values
         mean, second = np.zeros(s + 1), np.zeros((s + 1, s + 1))
         for part, points in rows.chunks():
             for start in range(0, len(points), _ROWS):
@@ -55,9 +55,9 @@ class Fit:
                 seen = np.column_stack([others[at], rows.kernel.matrix(tile, prototypes)])
                 mean += seen.sum(axis=0)
                 second += seen.T @ seen
-        pairs = (n * n * own.square - float((diagonal**2).sum())) / (n * (n - 1)) if n > 1 else 0.0
+        pairs = (n * n * within.square - float((diagonal**2).sum())) / (n * (n - 1)) if n > 1 else 0.0
         kernel = rows.kernel.matrix(prototypes, prototypes)
-        return cls(n, mean / n, second / n, float(own.values.mean()), float(others.mean()), pairs, kernel)
+        return cls(n, mean / n, second / n, float(within.values.mean()), float(others.mean()), pairs, kernel)
 
     def distance(self, weights: Array) -> Distance:
         """Return MMD² between the samples and the first prototypes with these weights."""
@@ -65,16 +65,16 @@ class Fit:
         product = float(weights @ self.mean[1 : t + 1])
         rest = float(weights @ self.kernel[:t, :t] @ weights) - 2 * product
         if n < 2:
-            return Distance(self.own + rest, self.own + rest, float("inf"))
+            return Distance(self.within + rest, self.within + rest, float("inf"))
         first = 4 * (n - 2) / (n * (n - 1)) * self._spread(np.r_[1.0, -weights])
-        return Distance(self.own + rest, self.others + rest, first + self._pairs(weights))
+        return Distance(self.within + rest, self.others + rest, first + self._pairs(weights))
 
-    def share_variance(self, weights: Array, own: float, mmd2: float) -> float:
+    def share_variance(self, weights: Array, within: float, mmd2: float) -> float:
         """Return the variance of this fit's part in 1 − mmd2 / own, both of which may be sums over several fits."""
         if self.n < 2:
             return float("inf")
-        slope = np.r_[mmd2 / own - 1.0, weights] / own
-        return 4 / self.n * self._spread(slope) + self._pairs(weights) / own**2
+        slope = np.r_[mmd2 / within - 1.0, weights] / within
+        return 4 / self.n * self._spread(slope) + self._pairs(weights) / within**2
 
     def _spread(self, slope: Array) -> float:
         size = len(slope)
@@ -84,25 +84,25 @@ class Fit:
 
     def _pairs(self, weights: Array) -> float:
         t, n = len(weights), self.n
-        with_own = float(weights @ self.second[0, 1 : t + 1])
+        cross = float(weights @ self.second[0, 1 : t + 1])
         squared = float(weights @ self.second[1 : t + 1, 1 : t + 1] @ weights)
         mean = float(weights @ self.mean[1 : t + 1])
         sums = 2 * squared + 2 * (n * mean**2 - squared) / (n - 1)
-        variance = self.square - 4 * with_own + sums - (self.others - 2 * mean) ** 2
+        variance = self.square - 4 * cross + sums - (self.others - 2 * mean) ** 2
         return 2 / (n * (n - 1)) * max(variance, 0.0)
 
 
 def distances(done: Sequence[Explained], fits: Sequence[Fit], n: int) -> dict[str, Estimate]:
     """MMD² and the share of similarity that is explained, groups weighted by their size."""
     parts = np.array([fit.n / n for fit in fits])
-    own = float(parts @ [fit.own for fit in fits])
+    within = float(parts @ [fit.within for fit in fits])
     others = float(parts @ [fit.others for fit in fits])
     apart = [fit.distance(one.chosen.weights) for one, fit in zip(done, fits, strict=True)]
     mmd2 = max(float(parts @ [d.mmd2 for d in apart]), 0.0)
     unbiased = float(parts @ [d.unbiased for d in apart])
     error = float(np.sqrt(parts**2 @ [d.variance for d in apart]))
-    shares = [fit.share_variance(one.chosen.weights, own, mmd2) for one, fit in zip(done, fits, strict=True)]
-    explained, unseen = 1 - mmd2 / own, 1 - unbiased / others
+    shares = [fit.share_variance(one.chosen.weights, within, mmd2) for one, fit in zip(done, fits, strict=True)]
+    explained, unseen = 1 - mmd2 / within, 1 - unbiased / others
     return {
         "mmd2": around(mmd2, unbiased, error, n, 0.0, np.inf),
         "explained": around(explained, unseen, float(np.sqrt(parts**2 @ shares)), n, -np.inf, 1.0),
@@ -116,14 +116,14 @@ def around(value: float, centre: float, error: float, n: int, least: float, most
     return Estimate(value, min(float(low), value), max(float(high), value))
 
 
-def agreement(done: Sequence[Explained], answers: Array, train_answers: Array) -> Estimate:
-    """Share of the explained samples to which the model answers as to the prototype that is nearest in the kernel."""
+def agreement(done: Sequence[Explained], predictions: Array, train_predictions: Array) -> Estimate:
+    """Share of the explained samples that are predicted as the prototype is that is nearest in the kernel."""
     points = np.concatenate([one.points for one in done])
-    theirs = train_answers[np.concatenate([one.rows for one in done])]
+    theirs = train_predictions[np.concatenate([one.rows for one in done])]
     agreed = n = 0
     for one in done:
         kernel = one.to.kernel
-        length, mine = kernel.diagonal(points), answers[one.group.explained]
+        length, mine = kernel.diagonal(points), predictions[one.group.explained]
         for part, tile in one.to.chunks():
             for start in range(0, len(tile), _ROWS):
                 near = (kernel.matrix(tile[start : start + _ROWS], points) - 0.5 * length).argmax(axis=1)

@@ -12,7 +12,7 @@ from xrai_widgets.core.decision import labels as classes_of
 
 
 @dataclass(frozen=True, eq=False)
-class People:
+class SampleInfo:
     """What is known of the samples.
 
     Parameters
@@ -22,7 +22,7 @@ class People:
     ids, train_ids : array
         Names of the explained part, and of the training samples.
     classes, train_classes : int array or None
-        Class of each of them, by label or by answer; None if there are no classes.
+        Class of each of them, by label or by prediction; None if there are no classes.
     names : tuple of str
         Of the classes.
     missing : str
@@ -39,16 +39,16 @@ class People:
 
 
 @dataclass(frozen=True, eq=False)
-class Said:
-    """What the samples' labels are and what the model answers, as columns of a table; both for X and for X_train."""
+class SampleColumns:
+    """What the samples' labels are and what the model predicts, as columns of a table; both for X and for X_train."""
 
     explained: dict[str, Array]
     train: dict[str, Array]
-    answers: Array | None
-    train_answers: Array | None
+    predictions: Array | None
+    train_predictions: Array | None
 
 
-def answers_of(
+def predictions_of(
     predict: Predict | None,
     decide: Predict | None,
     task: str,
@@ -56,45 +56,47 @@ def answers_of(
     explain: str,
     step: Step,
 ) -> tuple[Array | None, Array | None]:
-    """Return the classes, or values, that the model answers with for the explained and for the training samples."""
-    step(0.0, "answers of the model")
+    """Return the classes, or values, that the model predicts for the explained and for the training samples."""
+    step(0.0, "predictions of the model")
     if predict is None:
         return None, None
     ask = predict if task == "regression" else partial(classes_of, predict, decide)
     train = ask(samples[1])
-    step(0.5, "answers of the model")
+    step(0.5, "predictions of the model")
     return (ask(samples[0]) if explain == "X" else train), train
 
 
-def people_of(
+def describe_samples(
     explain: str,
     class_by: str,
     task: str,
     labels: tuple[Array | None, Array | None],
-    told: tuple[Array | None, Array | None],
+    predictions: tuple[Array | None, Array | None],
     ids: tuple[Array | None, Array | None],
     classes: tuple[Any, ...],
     samples: tuple[Array, Array],
-) -> tuple[People, Said]:
+) -> tuple[SampleInfo, SampleColumns]:
     """Return classes, names and what the tables say of the explained and of the training samples."""
     here = 0 if explain == "X" else 1
     names = tuple(str(label) for label in classes)
     numbers = [np.arange(len(part)) if given is None else given for part, given in zip(samples, ids, strict=True)]
     if task == "regression":
-        train = {"target": labels[1], "answer": told[1]}
-        said = Said({}, {key: column for key, column in train.items() if column is not None}, None, None)
-        return People(explain, numbers[here], numbers[1], None, None, (), "this is regression"), said
-    known = [part for part in (*labels, *told) if part is not None]
-    names = names or tuple(map(str, range(1 + max((int(part.max()) for part in known), default=-1))))
+        train = {"target": labels[1], "answer": predictions[1]}
+        table_columns = SampleColumns(
+            {}, {key: column for key, column in train.items() if column is not None}, None, None
+        )
+        return SampleInfo(explain, numbers[here], numbers[1], None, None, (), "this is regression"), table_columns
+    codes_given = [part for part in (*labels, *predictions) if part is not None]
+    names = names or tuple(map(str, range(1 + max((int(part.max()) for part in codes_given), default=-1))))
     words = np.array(names, dtype=object)
     columns: list[dict[str, Array]] = []
-    for label, answer in ((labels[here], told[0]), (labels[1], told[1])):
-        both = {"class": label, "answer": answer}
+    for label, prediction in ((labels[here], predictions[0]), (labels[1], predictions[1])):
+        both = {"class": label, "answer": prediction}
         columns.append({key: words[part] for key, part in both.items() if part is not None})
-    codes, train_codes = (told[0], told[1]) if class_by == "answer" else (labels[here], labels[1])
+    codes, train_codes = (predictions[0], predictions[1]) if class_by == "answer" else (labels[here], labels[1])
     missing = "class_by='answer' needs predict" if class_by == "answer" else "class_by='label' needs y and y_train"
-    people = People(explain, numbers[here], numbers[1], codes, train_codes, names, missing)
-    return people, Said(columns[0], columns[1], told[0], told[1])
+    info = SampleInfo(explain, numbers[here], numbers[1], codes, train_codes, names, missing)
+    return info, SampleColumns(columns[0], columns[1], predictions[0], predictions[1])
 
 
 Pool = Literal["all", "same class", "other classes"]
@@ -109,7 +111,9 @@ class Group:
     pool: Array
 
 
-def groups(people: People, per_class: bool, only_class: str, sample: str, pool: Pool) -> tuple[list[Group], list[str]]:
+def groups(
+    info: SampleInfo, per_class: bool, only_class: str, sample: str, pool: Pool
+) -> tuple[list[Group], list[str]]:
     """Return what is to be explained, and what the reader must know about it.
 
     Raises
@@ -122,65 +126,65 @@ def groups(people: People, per_class: bool, only_class: str, sample: str, pool: 
     given += [f"{key}={value!r}" for key, value in (("only_class", only_class), ("sample", sample)) if value.strip()]
     if len(given) > 1:
         raise ValueError(f"only one of per_class, only_class and sample can be given, got {' and '.join(given)}")
-    everybody = np.arange(len(people.train_ids))
+    everybody = np.arange(len(info.train_ids))
     if sample.strip():
-        return [_one_sample(people, sample.strip(), pool)], []
+        return [_one_sample(info, sample.strip(), pool)], []
     if per_class or only_class.strip():
-        return _classes(people, only_class.strip(), pool, given[0])
+        return _classes(info, only_class.strip(), pool, given[0])
     if pool == "other classes":
         raise ValueError("choose_from='other classes' needs per_class, only_class or sample, got none of them")
-    return [Group("all", np.arange(len(people.ids)), everybody)], []
+    return [Group("all", np.arange(len(info.ids)), everybody)], []
 
 
-def _one_sample(people: People, sample: str, pool: Pool) -> Group:
-    found = np.flatnonzero(people.ids.astype(str) == sample)
-    if not len(found):
-        few = ", ".join(map(str, people.ids[:3]))
-        raise ValueError(f"sample must be the id of a sample of {people.part}, such as {few}, got {sample!r}")
-    row = found[:1]
+def _one_sample(info: SampleInfo, sample: str, pool: Pool) -> Group:
+    matches = np.flatnonzero(info.ids.astype(str) == sample)
+    if not len(matches):
+        few = ", ".join(map(str, info.ids[:3]))
+        raise ValueError(f"sample must be the id of a sample of {info.part}, such as {few}, got {sample!r}")
+    row = matches[:1]
     if pool == "all":
-        chosen = np.arange(len(people.train_ids))
+        chosen = np.arange(len(info.train_ids))
     else:
-        classes, train_classes = _known(people, f"choose_from={pool!r}")
+        classes, train_classes = _require_classes(info, f"choose_from={pool!r}")
         chosen = np.flatnonzero((train_classes == classes[row[0]]) == (pool == "same class"))
-    if people.part == "X_train":
+    if info.part == "X_train":
         chosen = chosen[chosen != row[0]]
     if not len(chosen):
         raise ValueError(f"there is no training sample to choose from for sample={sample!r} and choose_from={pool!r}")
-    return Group(f"sample {people.ids[row[0]]}", row, chosen)
+    return Group(f"sample {info.ids[row[0]]}", row, chosen)
 
 
-def _classes(people: People, only: str, pool: Pool, asked: str) -> tuple[list[Group], list[str]]:
-    classes, train_classes = _known(people, asked)
-    if only and only not in people.names:
-        allowed = ", ".join(people.names)
-        raise ValueError(f"only_class must be one of {allowed}, got {only!r}{closest(only, people.names)}")
-    found, notes = [], []
-    for code, name in _wanted(people.names, only):
+def _classes(info: SampleInfo, only: str, pool: Pool, asked: str) -> tuple[list[Group], list[str]]:
+    classes, train_classes = _require_classes(info, asked)
+    if only and only not in info.names:
+        allowed = ", ".join(info.names)
+        raise ValueError(f"only_class must be one of {allowed}, got {only!r}{closest(only, info.names)}")
+    selected, notes = [], []
+    for code, name in _wanted(info.names, only):
         explained = np.flatnonzero(classes == code)
         match pool:
             case "all":
-                chosen = np.arange(len(people.train_ids))
+                chosen = np.arange(len(info.train_ids))
             case _:
                 chosen = np.flatnonzero((train_classes == code) == (pool == "same class"))
-        lacking = people.part if not len(explained) else "X_train" if not len(chosen) else ""
+        lacking = info.part if not len(explained) else "X_train" if not len(chosen) else ""
         if not lacking:
-            found.append(Group(name, explained, chosen))
+            selected.append(Group(name, explained, chosen))
             continue
         why = f"no sample of {lacking} {'to choose from for' if len(explained) else 'is of'} the class {name!r}"
         if only:
             raise ValueError(f"only_class={only!r}: {why}; classes are counted by class_by")
         notes.append(f"No prototypes for one class: {why}.")
-    if not found:
+    if not selected:
         raise ValueError("; ".join(notes))
-    return found, notes
+    return selected, notes
 
 
 def _wanted(names: tuple[str, ...], only: str) -> Iterator[tuple[int, str]]:
     return ((code, name) for code, name in enumerate(names) if not only or name == only)
 
 
-def _known(people: People, asked: str) -> tuple[Array, Array]:
-    if people.classes is None or people.train_classes is None:
-        raise ValueError(f"{asked} needs classes: {people.missing}")
-    return people.classes, people.train_classes
+def _require_classes(info: SampleInfo, asked: str) -> tuple[Array, Array]:
+    if info.classes is None or info.train_classes is None:
+        raise ValueError(f"{asked} needs classes: {info.missing}")
+    return info.classes, info.train_classes

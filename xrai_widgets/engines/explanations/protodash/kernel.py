@@ -148,7 +148,7 @@ def _holes(numeric: Array, *parts: Array) -> Array:
 
 
 def _ends(numbers: Array) -> tuple[Array, Array]:
-    ends = np.array([(known.min(), known.max()) for known in map(there, numbers.T)]).reshape(-1, 2)
+    ends = np.array([(column.min(), column.max()) for column in map(there, numbers.T)]).reshape(-1, 2)
     return ends[:, 0], ends[:, 1]
 
 

@@ -13,7 +13,7 @@ from xrai_widgets.engines._threads import one_blas_thread
 from xrai_widgets.engines.explanations.protodash.contents import Contents
 from xrai_widgets.engines.explanations.protodash.explained import Explained, Task, explain_group
 from xrai_widgets.engines.explanations.protodash.finding import finding_of
-from xrai_widgets.engines.explanations.protodash.groups import answers_of, groups, people_of
+from xrai_widgets.engines.explanations.protodash.groups import describe_samples, groups, predictions_of
 from xrai_widgets.engines.explanations.protodash.kernel import Kernel, make_kernel
 from xrai_widgets.engines.explanations.protodash.random_prototypes import CONTROLS
 
@@ -96,11 +96,11 @@ def protodash(
     y, y_train : array, optional
         Labels; needed for classes by label.
     predict : callable, optional
-        (n, …) → (n, k) class probabilities, or (n,) values; needed for classes by answer.
+        (n, …) → (n, k) class probabilities, or (n,) values; needed for classes by prediction.
     task : {"classification", "regression"}
     naming : Names, optional
     decide : callable, optional
-        (n, …) → (n,) classes that the model answers with, where they are not the most probable ones.
+        (n, …) → (n,) classes that the model decides for, where they are not the most probable ones.
     constraints : tuple of Constraint, optional
         What each column holds: numbers are scaled (to standard deviation 1 for the Gaussian kernel, to [0, 1] for the
         linear one); two different categories add 2 to the squared distance, as two draws of a scaled number do in the
@@ -136,34 +136,34 @@ def protodash(
 
     Limitations
     -----------
-    Prototypes explain the data as the kernel sees it, and the model only through its answers: features that the model
-    does not use count as much as those it uses. MMD² has no scale of its own, so it is not judged by default; it is
-    optimistic for samples that were not explained. The search is greedy: its objective is within a constant factor of
-    the best, no more. A prototype is a real training sample: showing it discloses a person.
+    Prototypes explain the data as the kernel sees it, and the model only through its predictions: features that the
+    model does not use count as much as those it uses. MMD² has no scale of its own, so it is not judged by default; it
+    is optimistic for samples that were not explained. The search is greedy: its objective is within a constant factor
+    of the best, no more. A prototype is a real training sample: showing it discloses a person.
 
     Recommendations
     ---------------
-    Raise the number of prototypes until the curve is flat. Show the prototypes of the model's answers to someone who
-    knows the field: do they look like the reason for the answer? Compare ``class_by="label"``: prototypes that differ
-    show where the model departs from the truth.
+    Raise the number of prototypes until the curve is flat. Show the prototypes of the model's predictions to someone
+    who knows the field: do they look like the reason for the prediction? Compare ``class_by="label"``: prototypes that
+    differ show where the model departs from the truth.
     """
     _check(X, X_train, constraints, n_prototypes)
     scaled = scale == "columns" or (scale == "automatic" and bool(constraints) and X_train.ndim == 2)
     similarity = make_kernel(kernel, sigma, scaled, X_train, constraints, seed, X)
-    answers, train_answers = answers_of(predict, decide, task, (X, X_train), explain, step.part(0.0, 0.1))
-    people, said = people_of(
+    predictions, train_predictions = predictions_of(predict, decide, task, (X, X_train), explain, step.part(0.0, 0.1))
+    info, columns = describe_samples(
         explain,
         class_by,
         task,
         (y, y_train),
-        (answers, train_answers),
+        (predictions, train_predictions),
         (naming.ids, naming.train_ids),
         naming.classes,
         (X, X_train),
     )
     explained = X if explain == "X" else X_train
-    found, notes = groups(people, per_class, only_class, sample, choose_from)
-    for group in found:
+    to_explain, notes = groups(info, per_class, only_class, sample, choose_from)
+    for group in to_explain:
         if n_prototypes > len(group.pool):
             raise ValueError(
                 f"n_prototypes must be at most the {len(group.pool)} training samples to choose from "
@@ -173,11 +173,11 @@ def protodash(
     compare = task == "classification" and not only_class.strip() and not sample.strip()
     done: list[Explained] = []
     notes = [*notes, *_notes(similarity, scaled, shown, sigma)]
-    finish = partial(finding_of, done, people, said, shown, compare, notes)
+    finish = partial(finding_of, done, info, columns, shown, compare, notes)
     task_ = Task(similarity, n_prototypes, n_criticisms, implementation, seed, memory_limit)
     with one_blas_thread():
-        for number, group in enumerate(found):
-            share = [0.1 + 0.85 * place / len(found) for place in (number, number + 1)]
+        for number, group in enumerate(to_explain):
+            share = [0.1 + 0.85 * place / len(to_explain) for place in (number, number + 1)]
             explain_group(task_, group, explained, X_train, done, finish, step.part(*share))
     notes += _warnings(done)
     return finish()
@@ -224,7 +224,7 @@ def _warnings(done: Sequence[Explained]) -> list[str]:
     for one in done:
         if one.to.kernel.kind == "linear" and len(one.to) > 1:
             length = float(one.to.diagonal().mean())
-            if float(one.own.values.mean()) < 0.05 * length:
+            if float(one.within.values.mean()) < 0.05 * length:
                 return [
                     "The linear kernel says little here: the samples are centred, so that their mean similarity is "
                     "near 0 compared with their length. Use kernel='gaussian', or samples that are not standardised."

@@ -1,4 +1,4 @@
-"""Controls of prototypes: as many drawn at random, a model that tells nobody apart, and answers dealt at random."""
+"""Controls of prototypes: as many drawn at random, a constant model, and predictions shuffled."""
 
 import numpy as np
 
@@ -24,9 +24,9 @@ def random_prototypes(finding: Finding, *, step: Step) -> Finding:
         n = min(ours.index.max(), theirs.index.max())
         drawn += part * theirs.loc[n, ["mmd2", "low", "high"]].to_numpy(dtype=np.float64)
         chosen += part * float(ours.loc[n, "mmd2"])
-    values, own = {"mmd2": drawn, "gain": drawn - chosen}, finding.values["mmd2"]
+    values, mmd2 = {"mmd2": drawn, "gain": drawn - chosen}, finding.values["mmd2"]
     if finding.values["explained"] < 1:
-        values["explained"] = 1 - drawn[[0, 2, 1]] * (1 - finding.values["explained"]) / own
+        values["explained"] = 1 - drawn[[0, 2, 1]] * (1 - finding.values["explained"]) / mmd2
     return Finding(
         {key: value for key, (value, _, _) in values.items()},
         {key: (low, high) for key, (_, low, high) in values.items()},
@@ -46,15 +46,15 @@ CONTROLS = (
     Control(
         "constant",
         {"agreement": (1.0, 1.0)},
-        "it answers all samples alike, so its answers agree with those to any prototype",
+        "it predicts the same for all samples, so its predictions agree with those for any prototype",
         params=_WHOLE,
         about=("agreement",),
-        wrong="A constant model answers all samples alike, so the samples and their prototypes are mixed up.",
+        wrong="A constant model predicts the same for all samples, so the samples and their prototypes are mixed up.",
     ),
     Control(
         "dealt",
         "anything",
-        "your model's answers dealt to the samples at random: what agreement by luck looks like",
+        "your model's predictions shuffled among the samples: what agreement by luck looks like",
         params={"n_criticisms": 0},
         about=("agreement",),
     ),

@@ -19,7 +19,7 @@ class Slope:
     def __init__(self, pool: Rows, to: Rows, means: Means) -> None:
         self._pool, self._to = pool, to
         self.means = means.values if means.exact else means.values.copy()
-        self._known = np.full(len(pool), means.exact)
+        self._exact = np.full(len(pool), means.exact)
         self._doubt = 0.0
         if not means.exact:
             probes = np.unique(np.linspace(0, len(pool) - 1, _PROBES).astype(np.intp))
@@ -29,8 +29,8 @@ class Slope:
 
     def best(self, gains: Array, taken: Array) -> int:
         """Return the row with the largest gain; those that single precision cannot tell from it are computed again."""
-        while not self._known[top := int(gains.argmax())] and gains[top] > -np.inf:
-            close = np.flatnonzero((gains >= gains[top] - 2 * self._doubt) & ~self._known)
+        while not self._exact[top := int(gains.argmax())] and gains[top] > -np.inf:
+            close = np.flatnonzero((gains >= gains[top] - 2 * self._doubt) & ~self._exact)
             close = close[np.argsort(-gains[close], kind="stable")[:_BATCH]]
             self._settle(close)
             gains[close] = self.means[close] - taken[close]
@@ -42,7 +42,7 @@ class Slope:
             for start in range(0, len(others), 8192):
                 total += self._pool.kernel.matrix(others[start : start + 8192], points).sum(axis=0)
         self.means[rows] = total / len(self._to)
-        self._known[rows] = True
+        self._exact[rows] = True
 
 
 @dataclass
@@ -95,7 +95,7 @@ def search(
     memory : float
         GB for the similarities of the pool to the prototypes; beyond it they are computed anew for every prototype.
     """
-    n, own = len(pool), pool.diagonal()
+    n, diagonal = len(pool), pool.diagonal()
     slope = Slope(pool, to, means)
     keep = most * n * 8 <= memory * 1e9
     columns = np.empty((most if keep else 1, n))
@@ -103,7 +103,7 @@ def search(
     none = _NO_GAIN * float(np.abs(means.values).max(initial=0.0))
     # the first: the best objective μ²/2K of a single sample, whose order for a Gaussian kernel is that of μ
     with np.errstate(divide="ignore", invalid="ignore"):
-        gains = np.where((slope.means > none) & (own > 0), slope.means / np.sqrt(own), -np.inf)
+        gains = np.where((slope.means > none) & (diagonal > 0), slope.means / np.sqrt(diagonal), -np.inf)
     taken = np.zeros(n)
     for number in range(most):
         best = slope.best(np.where(free, gains, -np.inf), taken)
@@ -114,7 +114,7 @@ def search(
         point = pool.points([best])
         columns[number if keep else 0] = pool.column(point[0])
         to_others = pool.kernel.matrix(point, pool.points(chosen.indices))[0] if chosen.indices else np.zeros(0)
-        weights.add(to_others, float(own[best]), float(slope.means[best]))
+        weights.add(to_others, float(diagonal[best]), float(slope.means[best]))
         chosen.indices.append(best)
         chosen.path.append(weights.values.copy())
         chosen.objective.append(weights.objective)

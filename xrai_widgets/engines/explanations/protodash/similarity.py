@@ -174,7 +174,7 @@ def mean_similarity(of: Rows, to: Rows, step: Step, note: str) -> Means:
     return Means(total / len(to), dtype == np.float64)
 
 
-def own_similarity(rows: Rows, step: Step, note: str) -> Means:
+def within_similarity(rows: Rows, step: Step, note: str) -> Means:
     """Return the mean similarity of every row to all rows, itself included; each pair is computed once."""
     n = len(rows)
     if rows.kernel.kind == "linear":

@@ -39,11 +39,11 @@ class Weights:
         """Similarities (s, s) of the prototypes."""
         return self._kernel[: len(self.values), : len(self.values)]
 
-    def add(self, similarities: Array, own: float, mean: float) -> None:
+    def add(self, similarities: Array, self_similarity: float, mean: float) -> None:
         """Let a prototype join: its similarities (s,) to those there are, to itself, and its mean similarity u."""
         s = len(self.values)
         self._kernel[s, :s] = self._kernel[:s, s] = similarities
-        self._kernel[s, s], self._means[s] = own, mean
+        self._kernel[s, s], self._means[s] = self_similarity, mean
         self.values = np.append(self.values, 0.0)
         self._solve()
 

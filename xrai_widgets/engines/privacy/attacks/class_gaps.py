@@ -28,10 +28,10 @@ def class_table(
     rows = []
     for code in codes:
         here = [part == code for part in groups]
-        own = statistics.auc(members[here[0]], others[here[1]], level)
+        within = statistics.auc(members[here[0]], others[here[1]], level)
         rest = statistics.auc(members[~here[0]], others[~here[1]], level)
-        gap = statistics.newcombe(own, rest) if len(codes) > 1 else Estimate(np.nan, -1.0, 1.0)
-        numbers = (*own, *_advantage([call[now] for call, now in zip(calls, here, strict=True)], level), *gap)
+        gap = statistics.newcombe(within, rest) if len(codes) > 1 else Estimate(np.nan, -1.0, 1.0)
+        numbers = (*within, *_advantage([call[now] for call, now in zip(calls, here, strict=True)], level), *gap)
         row = {"class": names[code], "members": here[0].sum(), "non_members": here[1].sum()}
         rows.append(row | dict(zip(_COLUMNS, numbers, strict=True)))
     return pd.DataFrame(rows, columns=["class", "members", "non_members", *_COLUMNS])

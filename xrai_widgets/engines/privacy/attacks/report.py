@@ -33,7 +33,7 @@ MEASURES = (
         0.0,
         attacker=True,
         meaning="How much more often this attacker calls a member a member than somebody else, by a rule chosen on "
-        "other samples: 0 is guessing, 1 gives everybody away. Others may attack better; to lower it, regularise.",
+        "other samples: 0 is guessing, 1 exposes every member. Others may attack better; to lower it, regularise.",
         label="membership advantage (TPR − FPR)",
         sentence="An outsider takes {value:100} more in 100 members for members than in 100 others; at most "
         "{limit:100} are allowed.",
@@ -43,7 +43,7 @@ MEASURES = (
         "lower",
         0.5,
         attacker=True,
-        meaning="How often a member scores higher than somebody else: 0.5 is guessing, 1 gives everybody away.",
+        meaning="How often a member scores higher than a non-member: 0.5 is guessing, 1 exposes every member.",
         sentence="In {value:100} of 100 pairs of a member and somebody else the outsider's score is higher for the "
         "member; guessing gives 50, and at most {limit:100} are allowed.",
     ),
@@ -109,7 +109,7 @@ def attack_report(
     classes : tuple
         Original labels by code; empty for 0, 1, ….
     notes : tuple of str
-        Said after the notes of the report.
+        Appended to the notes of the report.
     """
     members, others = inside.scores[score], outside.scores[score]
     names = [str(label) for label in classes] or [
@@ -119,7 +119,7 @@ def attack_report(
     samples = pd.concat(parts, ignore_index=True).drop(columns="class" if task == "regression" else [])
     table = class_table(members, others, (inside.groups, outside.groups), names, attack)
     rates, counted, of_rates = low_rates(members, others, attack.share)
-    estimates, said = _estimates(members, others, attack)
+    estimates, attack_notes = _estimates(members, others, attack)
     counts = dict.fromkeys(estimates, len(attack.members) + len(attack.others)) | dict.fromkeys(rates, len(members))
     counts |= {"auc": len(members) + len(others), "recall": len(attack.members)}
     estimates |= rates
@@ -142,7 +142,7 @@ def attack_report(
         counts=counts,
         tables=tables,
         charts=_charts(score, others, len(names) > 1),
-        notes=(*said, *of_rates, *_of_classes(names, table, task), *notes),
+        notes=(*attack_notes, *of_rates, *_of_classes(names, table, task), *notes),
     )
 
 

@@ -15,7 +15,7 @@ class Attack(NamedTuple):
     ``called`` says which members and which others had a threshold at all; by default all. ``share`` is the share of the
     samples that the intervals rest on. It is 1 for a threshold, which hardly depends on the single sample. An attack
     model does: two samples that are each judged by a model fitted on the other add nothing to each other, so the
-    intervals are those of the samples tried in one deal. (A mean over deals varies no more than one of them.)
+    intervals are those of the samples tried in one split. (A mean over splits varies no more than one of them.)
     """
 
     members: Array
@@ -47,13 +47,13 @@ class Attack(NamedTuple):
         """TPR − FPR, the membership advantage (Yeom et al. 2018, definition 4) of the rules that were chosen.
 
         It is that of a rule that other samples chose, given that rule, not of the best one there could be. A rule that
-        calls everybody a member has advantage 0 as one that calls nobody does, and an outsider may take either: where
+        calls every sample a member has advantage 0, as has one that calls none, and an outsider may take either: where
         no sample is called differently from another, the interval is the higher one of these two.
         """
-        own = statistics.newcombe(self.tpr, self.fpr)
+        difference = statistics.newcombe(self.tpr, self.fpr)
         if len(set(self.members.tolist()) | set(self.others.tolist())) > 1:
-            return own
-        return Estimate(own.value, max(own.low, -own.high), max(own.high, -own.low))
+            return difference
+        return Estimate(difference.value, max(difference.low, -difference.high), max(difference.high, -difference.low))
 
     @property
     def recall(self) -> Estimate:
@@ -95,16 +95,17 @@ def threshold_attack(
     train_ratio : float
         Share of the samples that chooses the threshold.
     repeats : int
-        How many times the samples are dealt anew. Each one is called at least once per repeat, by a threshold chosen
+        How many times the samples are split anew. Each one is called at least once per repeat, by a threshold chosen
         without it; calls are averaged per sample, so intervals are over samples and not over repeats.
     """
     rng = np.random.default_rng(seed)
     calls = [np.zeros((2, len(scores))) for scores, _ in (members, others)]
     for _ in step.over(range(repeats), "threshold attack"):
-        deals = [
-            deal(groups if per_class else np.zeros_like(groups), train_ratio, rng) for _, groups in (members, others)
+        splits = [
+            split_masks(groups if per_class else np.zeros_like(groups), train_ratio, rng)
+            for _, groups in (members, others)
         ]
-        for held in zip(*deals, strict=True):
+        for held in zip(*splits, strict=True):
             for group in np.unique(members[1]) if per_class else (None,):
                 _call(members, others, held, group, calls)
     shares = [count[1] / np.maximum(count[0], 1) for count in calls]
@@ -156,7 +157,7 @@ def best_threshold(members: Array, others: Array, sizes: tuple[int, int] | None 
     return float(thresholds[best] + thresholds[best + 1]) / 2
 
 
-def deal(groups: Array, train_ratio: float, rng: np.random.Generator) -> list[Array]:
+def split_masks(groups: Array, train_ratio: float, rng: np.random.Generator) -> list[Array]:
     """Return masks of held-out samples, stratified by group, that together cover every sample."""
     folds = int(np.ceil(1 / (1 - train_ratio) - 1e-9))
     masks = [np.zeros(len(groups), dtype=bool) for _ in range(folds)]

@@ -1,4 +1,4 @@
-"""An attacker who learns to guess a withheld feature, with the model's answers and without them."""
+"""An attacker who learns to guess a withheld feature, with the model's predictions and without them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,14 +15,14 @@ TINY = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """One dealing of the samples into those whose feature the attacker knows and those that are guessed.
+    """One split of the samples into those whose feature the attacker knows and those that are guessed.
 
     Parameters
     ----------
-    known : array (r, p)
+    background : array (r, p)
         What the attacker knows without the model.
-    told : array (r, q)
-        What the model tells.
+    evidence : array (r, q)
+        What the model reveals.
     target : array (r,)
         Codes or ranks.
     held : bool array (r,)
@@ -32,8 +32,8 @@ class Trial:
     seed : int
     """
 
-    known: Array
-    told: Array
+    background: Array
+    evidence: Array
     target: Array
     held: Array
     kind: str
@@ -43,8 +43,8 @@ class Trial:
 
 def guesses(trial: Trial) -> tuple[Array, Array]:
     """Return what the attacker guesses for the held samples, with the model and without it."""
-    both = np.hstack([trial.known, trial.told])
-    return _guess(both, trial), _guess(trial.known, trial)
+    both = np.hstack([trial.background, trial.evidence])
+    return _guess(both, trial), _guess(trial.background, trial)
 
 
 def _guess(inputs: Array, trial: Trial) -> Array:
@@ -76,7 +76,7 @@ def attack_model(name: str, kind: str, seed: int) -> Any:
     return linear_model.LogisticRegression(solver="newton-cholesky", max_iter=500) if category else linear_model.Ridge()
 
 
-def known_to_all(
+def background_knowledge(
     samples: Array, withheld: Withheld, constraints: tuple[Constraint, ...], labels: Array | None
 ) -> Array:
     """Return the other features, categories as one column each, and the labels if the attacker knows them.
@@ -91,17 +91,19 @@ def known_to_all(
         is_category = bool(constraints) and constraints[column].kind == "category"
         blocks.append(_one_hot(values) if is_category else _numbers(values))
     if labels is not None:
-        own = labels[withheld.rows]
-        blocks.append(_one_hot(own) if np.issubdtype(own.dtype, np.integer) else _standard(own[:, None]))
+        true_labels = labels[withheld.rows]
+        blocks.append(
+            _one_hot(true_labels) if np.issubdtype(true_labels.dtype, np.integer) else _standard(true_labels[:, None])
+        )
     return np.hstack(blocks) if blocks else np.empty((len(withheld.rows), 0))
 
 
-def told_by_outputs(outputs: Array, withheld: Withheld) -> Array:
-    """Return the model's own answers."""
+def evidence_of_outputs(outputs: Array, withheld: Withheld) -> Array:
+    """Return the model's own outputs."""
     return _standard(outputs[withheld.rows].reshape(len(withheld.rows), -1))
 
 
-def told_by_candidates(
+def evidence_of_candidates(
     predict: Predict, samples: Array, withheld: Withheld, outputs: Array, labels: Array | None
 ) -> Array:
     """Return how well each candidate value of the feature fits, put in its place and asked about.
@@ -113,15 +115,15 @@ def told_by_candidates(
     for value in withheld.candidates:
         changed = samples[withheld.rows]
         changed[:, withheld.columns] = value
-        answers = predict(changed)
+        predictions = predict(changed)
         if labels is None:
-            apart = np.abs(answers - outputs[withheld.rows]).reshape(len(changed), -1).sum(axis=1)
+            apart = np.abs(predictions - outputs[withheld.rows]).reshape(len(changed), -1).sum(axis=1)
             fits.append(apart)
-        elif answers.ndim == 1:
-            fits.append(np.abs(answers - labels[withheld.rows]))
+        elif predictions.ndim == 1:
+            fits.append(np.abs(predictions - labels[withheld.rows]))
         else:
-            own = answers[np.arange(len(changed)), labels[withheld.rows]]
-            fits.append(-np.log(np.maximum(own, TINY)))
+            p_true = predictions[np.arange(len(changed)), labels[withheld.rows]]
+            fits.append(-np.log(np.maximum(p_true, TINY)))
     loss = np.column_stack(fits)
     best = np.isclose(loss, loss.min(axis=1, keepdims=True), rtol=1e-9, atol=1e-12).astype(float)
     best /= best.sum(axis=1, keepdims=True)

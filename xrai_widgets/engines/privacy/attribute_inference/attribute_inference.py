@@ -18,12 +18,13 @@ from xrai_widgets.core import (
     assessment,
 )
 from xrai_widgets.core.marks import Label, Range, Requires, Seed
+from xrai_widgets.core.score import Score
 from xrai_widgets.core.step import Step, quiet
 from xrai_widgets.engines.privacy.attacks.arguments import Repeats
-from xrai_widgets.engines.privacy.attacks.threshold import deal
+from xrai_widgets.engines.privacy.attacks.threshold import split_masks
 from xrai_widgets.engines.privacy.attribute_inference import attack as attacker
 from xrai_widgets.engines.privacy.attribute_inference.art import art_guesses
-from xrai_widgets.engines.privacy.attribute_inference.finding import People, attribute_finding
+from xrai_widgets.engines.privacy.attribute_inference.finding import SampleInfo, attribute_finding
 from xrai_widgets.engines.privacy.attribute_inference.gain import Guessed
 from xrai_widgets.engines.privacy.attribute_inference.withheld import (
     FEWEST,
@@ -75,6 +76,7 @@ _MOST = 20
         Control("constant", "no leak"),
         Control("memorising", "anything", "what the labels alone give away; an attacker who knows them gains nothing"),
     ),
+    score=Score(("gain",), worse="higher"),
 )
 def attribute_inference(
     predict: Predict,
@@ -137,7 +139,7 @@ def attribute_inference(
         Which columns are categories, and which make up a one-hot group: that is one feature.
     naming : Names, optional
     decide : callable, optional
-        (n, d) → (n,) classes that the model answers with, where they are not the most probable ones: what ART is told.
+        (n, d) → (n,) classes that the model decides for, where they are not the most probable ones: what ART is given.
 
     Returns
     -------
@@ -159,7 +161,7 @@ def attribute_inference(
 
     Interpretation
     --------------
-    A gain of 0 means that the model tells nothing about the feature that the other features do not tell as well:
+    A gain of 0 means that the model reveals nothing about the feature that the other features do not reveal, too:
     a feature that follows from the others is no secret, and the baseline says so. A member gap of 0 means that those
     who took part in the training are not better known than others: the model then gives away what is true of the
     population, as any good model does; above 0 it gives away its training data.
@@ -167,10 +169,9 @@ def attribute_inference(
     Limitations
     -----------
     The baseline is as good as its learner: where the output sums the other features up well, a weak learner gains by it
-    although nothing about the person is added; try another attack model. An output that tells nothing costs a forest a
-    little, so a gain just below 0 is no finding. The attacker knows the feature of part of the
-    samples, members among them. Categories with fewer than 10 members or 10 non-members are left out. A stronger attack
-    may gain more.
+    although nothing about the person is added; try another attack model. An output that reveals nothing costs a forest
+    a little, so a gain just below 0 is no finding. The attacker knows the feature of part of the samples, members among
+    them. Categories with fewer than 10 members or 10 non-members are left out. A stronger attack may gain more.
 
     Recommendations
     ---------------
@@ -182,40 +183,42 @@ def attribute_inference(
         raise ValueError(f"attribute inference needs at least {2 * FEWEST} members and non-members, got {got}")
     names = features_of(naming.feature_names, constraints, X.shape[1])
     chosen = check_feature(feature, names, naming.feature_names) if feature else ""
-    people = People.drawn(
+    info = SampleInfo.drawn(
         (X_train, y_train, naming.train_ids), (X, y, naming.ids), n_samples, naming.classes, task, seed
     )
     if implementation == "art" and attack != "output":
         raise NotApplicable("ART's attribute inference looks at the output alone", "attack='output'")
-    if implementation == "art" and np.isnan(people.samples).any():
+    if implementation == "art" and np.isnan(info.samples).any():
         raise NotApplicable("ART's attribute inference takes no missing numbers", "implementation='native'")
     step(0.0, "outputs of the model")
-    outputs = predict(people.samples)
-    found, notes = _to_guess(people, names, chosen, constraints, seed)
+    outputs = predict(info.samples)
+    targets, notes = _to_guess(info, names, chosen, constraints, seed)
     whole: list[tuple[Withheld, Guessed, Guessed]] = []
-    finish = partial(attribute_finding, people, whole, len(found), tolerance, tuple(notes))
-    for number, one in enumerate(found):
-        part = step.part(0.05 + 0.95 * number / len(found), 0.05 + 0.95 * (number + 1) / len(found))
+    finish = partial(attribute_finding, info, whole, len(targets), tolerance, tuple(notes))
+    for number, one in enumerate(targets):
+        part = step.part(0.05 + 0.95 * number / len(targets), 0.05 + 0.95 * (number + 1) / len(targets))
         part(0.0, one.name, finish if whole else None)
-        labels = people.labels if with_label else None
+        labels = info.labels if with_label else None
         if implementation == "art":
-            trials = _dealt(people, one, attack_train_ratio, repeats, seed)
-            results = art_guesses((predict, decide), people, outputs, one, labels, trials, attack_model, seed, part)
+            trials = _splits(info, one, attack_train_ratio, repeats, seed)
+            results = art_guesses((predict, decide), info, outputs, one, labels, trials, attack_model, seed, part)
         else:
-            known = attacker.known_to_all(people.samples, one, constraints, labels)
+            background = attacker.background_knowledge(info.samples, one, constraints, labels)
             if attack == "output":
-                told = attacker.told_by_outputs(outputs, one)
+                evidence = attacker.evidence_of_outputs(outputs, one)
             else:
-                told = attacker.told_by_candidates(predict, people.samples, one, outputs, labels)
-            trials = _dealt(people, one, attack_train_ratio, repeats, seed)
-            work = [attacker.Trial(known, told, one.target, held, one.kind, attack_model, seed) for held in trials]
+                evidence = attacker.evidence_of_candidates(predict, info.samples, one, outputs, labels)
+            trials = _splits(info, one, attack_train_ratio, repeats, seed)
+            work = [
+                attacker.Trial(background, evidence, one.target, held, one.kind, attack_model, seed) for held in trials
+            ]
             results = part.map(attacker.guesses, work, one.name)
-        whole.append((one, *people.scored(one, trials, results)))
+        whole.append((one, *info.scored(one, trials, results)))
     return finish()
 
 
 def _to_guess(
-    people: People, names: dict[str, tuple[int, ...]], chosen: str, constraints: tuple[Constraint, ...], seed: int
+    info: SampleInfo, names: dict[str, tuple[int, ...]], chosen: str, constraints: tuple[Constraint, ...], seed: int
 ) -> tuple[list[Withheld], list[str]]:
     """Return the features to guess, and what the reader must know about those that are left out."""
     wanted, notes = [chosen] if chosen else list(names), []
@@ -223,22 +226,22 @@ def _to_guess(
         picked = np.sort(np.random.default_rng(seed).permutation(len(wanted))[:_MOST])
         notes.append(f"{_MOST} of {len(wanted)} features were tried, drawn by the seed; name one to try it.")
         wanted = [wanted[place] for place in picked]
-    tried = {name: withhold(name, names[name], people.samples, people.is_member, constraints) for name in wanted}
+    tried = {name: withhold(name, names[name], info.samples, info.is_member, constraints) for name in wanted}
     nothing = {name: why for name, why in tried.items() if isinstance(why, str)}
-    found = [one for one in tried.values() if isinstance(one, Withheld)]
+    targets = [one for one in tried.values() if isinstance(one, Withheld)]
     if chosen and nothing:
         raise ValueError(f"there is nothing to guess in feature={chosen!r}: {nothing[chosen]}")
-    if not found:
+    if not targets:
         raise NotApplicable("no feature has anything to guess: " + next(iter(nothing.values())))
     notes += [f"{name} was not tried: {why}." for name, why in nothing.items()]
-    if np.isnan(people.samples).any():
+    if np.isnan(info.samples).any():
         notes.append("That a number is missing is known to the attacker; who lacks a feature is not guessed about it.")
-    return found, notes
+    return targets, notes
 
 
-def _dealt(people: People, one: Withheld, train_ratio: float, repeats: int, seed: int) -> list[Array]:
+def _splits(info: SampleInfo, one: Withheld, train_ratio: float, repeats: int, seed: int) -> list[Array]:
     """Return masks of held samples that cover every sample once or more per repeat, equal over members and values."""
     rng = np.random.default_rng([seed, one.columns[0]])
     kind = one.target.astype(np.intp) if one.kind == "category" else np.zeros(len(one.rows), dtype=np.intp)
-    groups = 2 * kind + people.is_member[one.rows]
-    return [mask for _ in range(repeats) for mask in deal(groups, train_ratio, rng)]
+    groups = 2 * kind + info.is_member[one.rows]
+    return [mask for _ in range(repeats) for mask in split_masks(groups, train_ratio, rng)]

@@ -18,7 +18,7 @@ Whole = Sequence[tuple[Withheld, Guessed, Guessed]]
 
 
 @dataclass(frozen=True, eq=False)
-class People:
+class SampleInfo:
     """The samples that take part, members first.
 
     Parameters
@@ -43,7 +43,7 @@ class People:
     @classmethod
     def drawn(
         cls, members: Part, others: Part, n_samples: int, classes: tuple[Any, ...], task: str, seed: int
-    ) -> "People":
+    ) -> "SampleInfo":
         """Draw at most so many of each."""
         rng = np.random.default_rng(seed)
         rows = [np.sort(rng.permutation(len(X))[:n_samples]) for X, _, _ in (members, others)]
@@ -61,7 +61,7 @@ class People:
     def scored(
         self, one: Withheld, trials: Iterable[Array], results: Iterable[tuple[Array, Array]]
     ) -> tuple[Guessed, Guessed]:
-        """Return how well members and non-members were guessed, averaged over the dealings."""
+        """Return how well members and non-members were guessed, averaged over the splits."""
         total, count = np.zeros((2, len(one.rows))), np.zeros(len(one.rows))
         for held, pair in zip(trials, results, strict=True):
             count[held] += 1
@@ -74,7 +74,7 @@ class People:
         return members, others
 
 
-def attribute_finding(people: People, whole: Whole, meant: int, tolerance: float, notes: tuple[str, ...]) -> Finding:
+def attribute_finding(info: SampleInfo, whole: Whole, meant: int, tolerance: float, notes: tuple[str, ...]) -> Finding:
     """Return the finding for the features that are done.
 
     Parameters
@@ -94,30 +94,34 @@ def attribute_finding(people: People, whole: Whole, meant: int, tolerance: float
         "baseline": members.level(members.without, level),
     }
     n, m = len(members.target), len(others.target)
-    said = [f"All numbers are about {one.name}" + (", the feature that leaks most." if meant > 1 else ".")]
+    headlines = [f"All numbers are about {one.name}" + (", the feature that leaks most." if meant > 1 else ".")]
     if meant > 1:
-        said.append(f"{meant} features are read at once: intervals are simultaneous, each at the level {level:.2%}.")
+        headlines.append(
+            f"{meant} features are read at once: intervals are simultaneous, each at the level {level:.2%}."
+        )
     if len(whole) < meant:
-        said.append(f"{len(whole)} of {meant} features are done.")
-    left = len(people.samples) - len(one.rows)
+        headlines.append(f"{len(whole)} of {meant} features are done.")
+    left = len(info.samples) - len(one.rows)
     if left:
-        said.append(f"{left} samples are left out: their value of {one.name} is too rare to be guessed, or missing.")
-    features = pd.DataFrame([_row(*found, level, tolerance) for found in whole])
+        headlines.append(
+            f"{left} samples are left out: their value of {one.name} is too rare to be guessed, or missing."
+        )
+    features = pd.DataFrame([_row(*entry, level, tolerance) for entry in whole])
     features = features.sort_values("gain", ascending=False, ignore_index=True)
     return Finding(
         values={key: estimate.value for key, estimate in estimates.items()},
         intervals={key: (estimate.low, estimate.high) for key, estimate in estimates.items()},
         counts=dict.fromkeys(estimates, n) | {"member_gap": n + m},
         tables={
-            "samples": _samples(people, one, members, others),
+            "samples": _samples(info, one, members, others),
             "features": features,
-            "contributions": _contributions(people, one, members, others),
+            "contributions": _contributions(info, one, members, others),
         },
         charts=(
             Chart("features", "points", "gain", y="feature", low="low", high="high", title="Gain by the model"),
             Chart("samples", "histogram", "gain", by="is", title=f"Gain by the model in guessing {one.name}", cut=0.5),
         ),
-        notes=(*said, *notes),
+        notes=(*headlines, *notes),
     )
 
 
@@ -143,26 +147,26 @@ def _row(one: Withheld, members: Guessed, others: Guessed, level: float, toleran
     }
 
 
-def _samples(people: People, one: Withheld, members: Guessed, others: Guessed) -> pd.DataFrame:
+def _samples(info: SampleInfo, one: Withheld, members: Guessed, others: Guessed) -> pd.DataFrame:
     """Scores only: a guess, or the value itself, would be the leak that this measures."""
-    inside = people.is_member[one.rows]
+    inside = info.is_member[one.rows]
     frame = pd.DataFrame(
         {
             "part": np.where(inside, "X_train", "X"),
-            "id": people.ids[one.rows],
+            "id": info.ids[one.rows],
             "is": np.where(inside, "member", "non-member"),
             "with_model": np.concatenate([members.with_model, others.with_model]),
             "without": np.concatenate([members.without, others.without]),
         }
     )
     frame["gain"] = frame["with_model"] - frame["without"]
-    if people.names is not None:
-        frame.insert(2, "class", people.names[one.rows])
+    if info.names is not None:
+        frame.insert(2, "class", info.names[one.rows])
     return frame
 
 
-def _contributions(people: People, one: Withheld, members: Guessed, others: Guessed) -> pd.DataFrame:
-    inside = people.is_member[one.rows]
+def _contributions(info: SampleInfo, one: Withheld, members: Guessed, others: Guessed) -> pd.DataFrame:
+    inside = info.is_member[one.rows]
     nothing = np.full(len(others.target), np.nan)
     level = {
         key: members.weights * (scores if one.kind == "category" else scores - 1.0)
@@ -173,7 +177,7 @@ def _contributions(people: People, one: Withheld, members: Guessed, others: Gues
     return pd.DataFrame(
         {
             "part": np.where(inside, "X_train", "X"),
-            "id": people.ids[one.rows],
+            "id": info.ids[one.rows],
             "gain": np.concatenate([members.added, nothing]),
             "member_gap": np.concatenate([members.added, -others.added]),
             **{key: np.concatenate([added, nothing]) for key, added in level.items()},

@@ -20,7 +20,7 @@ class Guessed:
     target : array (n,)
         Codes or ranks.
     with_model, without : array (n,)
-        Score per sample: share of right guesses, or 1 minus the distance in ranks; averaged over dealings.
+        Score per sample: share of right guesses, or 1 minus the distance in ranks; averaged over splits.
     """
 
     kind: str
@@ -69,7 +69,7 @@ class Guessed:
         """Return the gain of the model over the guess without it, paired.
 
         Numbers: Student's. Categories: in each one Agresti and Min's interval for paired shares (2005: half a pair for
-        each way in which two yes-or-no answers can meet), then the mean over categories with Welch's degrees of
+        each way in which two yes-or-no outcomes can meet), then the mean over categories with Welch's degrees of
         freedom.
         """
         if self.kind == "number":
@@ -78,10 +78,12 @@ class Guessed:
         apart = self.with_model - self.without
         codes = np.unique(self.target)
         for code in codes:
-            own = apart[self.target == code]
-            n = len(own) + 2.0
-            mean = float(own.sum()) / n
-            terms.append((((float(np.square(own).sum()) + 1.0) / n - mean * mean) / n / len(codes) ** 2, n - 1.0))
+            differences = apart[self.target == code]
+            n = len(differences) + 2.0
+            mean = float(differences.sum()) / n
+            terms.append(
+                (((float(np.square(differences).sum()) + 1.0) / n - mean * mean) / n / len(codes) ** 2, n - 1.0)
+            )
             centres.append(mean)
         variance = sum(term for term, _ in terms)
         freedom = variance**2 / sum(term**2 / left for term, left in terms)

@@ -45,12 +45,12 @@ class Withheld:
 
 def features_of(names: Sequence[str], constraints: Sequence[Constraint], width: int) -> dict[str, tuple[int, ...]]:
     """Return the features by name: every column, and each one-hot group as one feature."""
-    found: dict[str, tuple[int, ...]] = {}
+    features: dict[str, tuple[int, ...]] = {}
     for column in range(width):
         group = constraints[column].group if constraints else ""
         name = group or (names[column] if names else f"x{column}")
-        found[name] = (*found.get(name, ()), column)
-    return found
+        features[name] = (*features.get(name, ()), column)
+    return features
 
 
 def check_feature(name: str, features: dict[str, tuple[int, ...]], names: Sequence[str]) -> str:
@@ -110,5 +110,5 @@ def _of_those_there(
     members = int(is_member[there].sum())
     if min(members, len(there) - members) < FEWEST:
         return f"fewer than {FEWEST} members or {FEWEST} non-members have it, it is missing in the others"
-    found = withhold(name, columns, samples[there], is_member[there], constraints)
-    return found if isinstance(found, str) else replace(found, rows=there[found.rows])
+    withheld = withhold(name, columns, samples[there], is_member[there], constraints)
+    return withheld if isinstance(withheld, str) else replace(withheld, rows=there[withheld.rows])

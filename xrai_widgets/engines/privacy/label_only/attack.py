@@ -26,7 +26,7 @@ _TAU = 1e-12  # its threshold must be positive; the distance is read from its pr
 _POOL = 500  # samples of each kind among which the boundary search looks for starting points
 _TITLES = {
     "kept": "Share of noisy copies that keep the label",
-    "distance": "Distance to the nearest other answer",
+    "distance": "Distance to the nearest other label",
 }
 
 
@@ -35,8 +35,8 @@ def art_distances(
 ) -> None:
     """Fill in the distances of ``LabelOnlyDecisionBoundary``, one sample after the other.
 
-    A distance of 0 of a rightly answered sample is a search that failed and came back with the sample itself: it stays
-    "not found".
+    A distance of 0 of a correctly classified sample is a search that failed and came back with the sample itself: it
+    stays "not found".
     """
     from art.attacks.inference.membership_inference import LabelOnlyDecisionBoundary
 
@@ -61,7 +61,7 @@ Finish = Callable[..., Finding]
 
 
 @dataclass(frozen=True)
-class Dealing:
+class SplitSettings:
     """How the threshold is chosen on one part of the samples and tried on the other."""
 
     per_class: bool
@@ -77,7 +77,7 @@ class Asked:
     Parameters
     ----------
     problem : Problem
-        The rightly answered ones, members first.
+        The correctly classified ones, members first.
     rows : (array, array)
         Which rows of the members and of the non-members were drawn.
     labels : array (2 n,)
@@ -90,7 +90,7 @@ class Asked:
     everything : array
         All drawn samples, flat.
     best : Best
-        Nearest other answers found so far.
+        Nearest samples with another label found so far.
     kept : array
         In how many of ``tried`` noisy copies the label was kept so far.
     """
@@ -121,7 +121,7 @@ def ask(
     at_once: int,
     seed: int,
 ) -> Asked:
-    """Draw as many members as non-members and see which of them are answered rightly.
+    """Draw as many members as non-members and see which of them are classified correctly.
 
     Parameters
     ----------
@@ -135,8 +135,8 @@ def ask(
     y = np.concatenate([members[1][rows[0]], others[1][rows[1]]])
     numbers = np.concatenate([rows[0], len(members[0]) + rows[1]])
     near = np.concatenate([part[0][order[:_POOL]] for part, order in zip((members, others), drawn, strict=True)])
-    answers, n_classes = answered(*model, X)
-    right = answers == y
+    predicted, n_classes = answered(*model, X)
+    right = predicted == y
     flat, near = (part.reshape(len(part), -1).astype(np.float64) for part in (X, near))
     predict, decide = model
     if (blanks := Blanks.of(bounds, flat, near)) is not None:
@@ -160,18 +160,18 @@ def by_noise(asked: Asked, sizes: tuple[float, ...], copies: int, seed: int, ste
 
 
 def by_distance(asked: Asked, settings: Settings, seed: int, implementation: str, step: Step, finish: Finish) -> None:
-    """Score by the distance to the nearest other answer."""
+    """Score by the distance to the nearest other label."""
     unfinished = partial(finish, notes=("The search was not finished: distances are larger than they would become.",))
     if implementation == "art":
         art_distances(asked.problem, asked.best, asked.n_classes, settings, seed, step, unfinished)
     elif len(asked.problem.samples):
-        answers = asked.problem.classes(asked.pool)
-        hop_skip_jump(asked.problem, asked.best, asked.pool, answers, settings, seed, step, unfinished)
+        labels = asked.problem.classes(asked.pool)
+        hop_skip_jump(asked.problem, asked.best, asked.pool, labels, settings, seed, step, unfinished)
 
 
 def label_finding(
     asked: Asked,
-    dealing: Dealing,
+    split: SplitSettings,
     ids: tuple[Array | None, Array | None],
     classes: tuple[Any, ...],
     *,
@@ -186,7 +186,8 @@ def label_finding(
     tried : int
         How many noisy copies of each sample were asked about; 0 for the boundary distance.
     allowed : bool
-        The nearest other answers are changes that a person could make: they are kept, to be read with other searches.
+        The nearest other labels come from changes that a person could make: they are kept, to be read with other
+        searches.
     """
     name, (scores, status, missing) = ("kept", _kept(asked, tried)) if tried else ("distance", _distances(asked))
     n = len(asked.rows[0])
@@ -202,15 +203,15 @@ def label_finding(
     attack = threshold_attack(
         groups[0],
         groups[1],
-        per_class=dealing.per_class,
-        train_ratio=dealing.train_ratio,
-        repeats=dealing.repeats,
-        seed=dealing.seed,
+        per_class=split.per_class,
+        train_ratio=split.train_ratio,
+        repeats=split.repeats,
+        seed=split.seed,
         step=quiet,
     )
     if missing.any():
-        told = f"For {missing.sum()} of {asked.right.sum()} rightly answered samples no other answer was found: "
-        notes = (*notes, f"{told}they have no distance and are ranked as furthest, tied.")
+        opening = f"For {missing.sum()} of {asked.right.sum()} correctly classified samples no other label was found: "
+        notes = (*notes, f"{opening}they have no distance and are ranked as furthest, tied.")
     finding = attack_report(parts[0], parts[1], name, attack, classes=classes, notes=notes)
     samples = finding.tables["samples"]
     samples.insert(4, "status", status)
@@ -237,11 +238,11 @@ def _kept(asked: Asked, tried: int) -> tuple[Array, Array, Array]:
 
 
 def _distances(asked: Asked) -> tuple[Array, Array, Array]:
-    found = asked.best.found
-    furthest = 1.0 + 2.0 * float(asked.best.distance[found].max(initial=0.0))
+    success = asked.best.success
+    furthest = 1.0 + 2.0 * float(asked.best.distance[success].max(initial=0.0))
     scores, missing = np.zeros(len(asked.right)), np.zeros(len(asked.right), dtype=bool)
-    scores[asked.right] = np.where(found, asked.best.distance, furthest)
-    missing[asked.right] = ~found
+    scores[asked.right] = np.where(success, asked.best.distance, furthest)
+    missing[asked.right] = ~success
     status = np.where(missing, "not found", np.where(asked.right, "found", "answered wrongly"))
     return scores, status, missing
 
@@ -252,7 +253,7 @@ def _nearest(asked: Asked) -> dict[str, Array]:
     nearest, change = np.full((2, len(asked.right), problem.samples.shape[1]), np.nan)
     place, changed = best.reached(problem, asked.right)
     nearest[place] = problem.space.empty(changed)
-    change[place] = problem.space.share(changed, problem.samples[best.found])
+    change[place] = problem.space.share(changed, problem.samples[best.success])
     return {"nearest": nearest, "nearest_change": change}
 
 

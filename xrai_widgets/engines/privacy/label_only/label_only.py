@@ -1,16 +1,25 @@
 """Label-only membership inference: do members sit further from the decision boundary than others?"""
 
+import math
 from functools import partial
 from typing import Annotated, Literal
 
 from xrai_widgets.core import UNNAMED, Array, Constraint, Control, Finding, Names, NotApplicable, Predict, assessment
 from xrai_widgets.core.marks import Label, MemoryLimit, Range, Section, Seed, When
+from xrai_widgets.core.score import Score
 from xrai_widgets.core.step import Step, quiet
 from xrai_widgets.engines._arguments import Scale
 from xrai_widgets.engines._hop_skip_jump import Settings
 from xrai_widgets.engines.privacy.attacks.arguments import Repeats, Thresholds, TrainRatio
 from xrai_widgets.engines.privacy.attacks.report import MEASURES, WORDS, check_enough
-from xrai_widgets.engines.privacy.label_only.attack import Asked, Dealing, ask, by_distance, by_noise, label_finding
+from xrai_widgets.engines.privacy.label_only.attack import (
+    Asked,
+    SplitSettings,
+    ask,
+    by_distance,
+    by_noise,
+    label_finding,
+)
 
 _NOISE, _BOUNDARY, _SEARCH = When("attack", "noise"), When("attack", "boundary distance"), Section("search")
 
@@ -33,6 +42,12 @@ _NOISE, _BOUNDARY, _SEARCH = When("attack", "noise"), When("attack", "boundary d
         Control("blind", "no leak"),
     ),
     stronger="privacy.lira",
+    score=Score(
+        ("kept", "distance"),
+        worse="higher",
+        status="status",
+        instead={"not found": math.inf, "answered wrongly": 0.0},
+    ),
 )
 def label_only(
     predict: Predict,
@@ -101,7 +116,7 @@ def label_only(
         cannot change a column (immutable, monotone) does not bind an outsider who asks the model.
     naming : Names, optional
     decide : callable, optional
-        (n, …) → (n,) classes that the model answers with, where they are not the most probable ones.
+        (n, …) → (n,) classes that the model decides for, where they are not the most probable ones.
 
     Returns
     -------
@@ -110,11 +125,11 @@ def label_only(
         rules; Newcombe–Wilson interval), ``auc`` (DeLong's variance, exact binomial), ``balanced_accuracy``,
         ``tpr_at_fpr_1pct`` and ``tpr_at_fpr_0_1pct`` (Clopper–Pearson), ``precision`` and ``recall``; and
         ``accuracy_gap``, the
-        advantage of an outsider who takes every right answer for a member (Newcombe–Wilson). Table ``samples``:
-        ``status``, and ``kept``, the share of copies (the sample itself is one of them) that keep the label, or
-        ``distance``, how far the nearest other answer is. A wrongly answered sample has 0 by definition: it is on the
-        wrong side of the boundary. Where no boundary was found there is no distance; those samples are ranked, tied, as
-        furthest.
+        advantage of an outsider who takes every correctly classified sample for a member (Newcombe–Wilson). Table
+        ``samples``: ``status``, and ``kept``, the share of copies (the sample itself is one of them) that keep the
+        label, or ``distance``, how far the nearest other label is. A misclassified sample has 0 by definition: it is on
+        the wrong side of the boundary. Where no boundary was found there is no distance; those samples are ranked,
+        tied, as furthest.
 
     Raises
     ------
@@ -127,7 +142,7 @@ def label_only(
     --------------
     Advantage 0 and AUC 0.5 mean that labels do not give members away; advantage 1 means that everyone is given away.
     An advantage near the accuracy gap means that the outsider learns no more from asking about changed samples than
-    from seeing which answers are right. Compare with membership inference on the probabilities: where both find the
+    from seeing which labels are right. Compare with membership inference on the probabilities: where both find the
     same, hiding the probabilities is no defence.
 
     Limitations
@@ -144,12 +159,12 @@ def label_only(
     check_enough(len(X_train), len(X))
     if implementation == "art" and attack != "boundary distance":
         raise NotApplicable("ART's label-only attack measures the boundary distance", "attack='boundary distance'")
-    step(0.0, "which answers are right")
+    step(0.0, "which labels are right")
     rows = max(64, int(memory_limit * 1e9 / 8 / (12 * (X[0].size + sum(len(kind.categories) for kind in constraints)))))
     free = tuple(Constraint(kind.kind, kind.categories, kind.group) for kind in constraints)
     asked: Asked = ask((predict, decide), (X_train, y_train), (X, y), bounds, free, n_samples, scale, rows, seed)
-    dealing = Dealing(thresholds == "per class", attack_train_ratio, repeats, seed)
-    finish = partial(label_finding, asked, dealing, (naming.train_ids, naming.ids), naming.classes)
+    split = SplitSettings(thresholds == "per class", attack_train_ratio, repeats, seed)
+    finish = partial(label_finding, asked, split, (naming.train_ids, naming.ids), naming.classes)
     if attack == "noise":
         return finish(tried=by_noise(asked, noise, copies, seed, step.part(0.02, 0.95), finish))
     settings = Settings(max_iter, max(init_eval, 10_000), init_eval)

@@ -10,7 +10,7 @@ from xrai_widgets.core.step import Partial
 from xrai_widgets.engines._missing import there
 from xrai_widgets.engines._problem import Problem
 
-_NEWS = 10  # that many times at least a run tells what it has counted
+_NEWS = 10  # that many times at least a run reports what it has counted
 Changed = tuple[slice, Array]  # samples of a problem, and a copy of each
 
 
@@ -86,10 +86,10 @@ def kept_shares(
         numbers = range(first, min(first + at_once, copies))
         for parts, changed in _together((part for number in numbers for part in _copy(noise, seed, number)), problem):
             start = 0
-            told = problem.classes(changed)
+            predicted = problem.classes(changed)
             for part in parts:
                 labels = problem.labels[part]
-                counted[part] += told[start : start + len(labels)] == labels
+                counted[part] += predicted[start : start + len(labels)] == labels
                 start += len(labels)
         kept += counted
 
@@ -104,7 +104,7 @@ def _copy(noise: Noise, seed: int, number: int) -> Iterator[Changed]:
 
 
 def _together(parts: Iterable[Changed], problem: Problem) -> Iterator[tuple[list[slice], Array]]:
-    """Put parts into as few questions as the memory takes: a model answers many samples nearly as fast as a few."""
+    """Put parts into as few batches as memory allows: a model predicts many samples nearly as fast as a few."""
     owners: list[slice] = []
     held: list[Array] = []
     for owner, changed in parts:

@@ -45,10 +45,10 @@ class Settings:
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What the model (n,) and its reference models (k, n) answer for the pool, which begins with the members."""
+    """What the model (n,) and its reference models (k, n) predict for the pool, which begins with the members."""
 
     pool: Pool
-    own: Array
+    target: Array
     references: Array
     members: int
     train_ids: Array | None
@@ -62,14 +62,14 @@ class Evidence:
 
     def confidences(self, numbers: Array, inside: Array) -> tuple[Array, Array]:
         """Return the confidence in the truth of the model, (n,), and of those reference models, (k, n)."""
-        answers = (
+        references = (
             self.references[numbers] if self.lost else self.references[: len(numbers)]
         )  # no copy where none is lost
         if self.pool.classes:
-            return self.own, answers
-        residuals = self.pool.y - answers
+            return self.target, references
+        residuals = self.pool.y - references
         scale = float(np.sqrt(np.mean(np.square(residuals), where=~inside))) or 1.0
-        return gaussian_confidence(self.pool.y - self.own, scale), gaussian_confidence(residuals, scale)
+        return gaussian_confidence(self.pool.y - self.target, scale), gaussian_confidence(residuals, scale)
 
 
 def lira_finding(evidence: Evidence, settings: Settings, done: int, step: Step = quiet) -> Finding:
@@ -101,13 +101,15 @@ def lira_finding(evidence: Evidence, settings: Settings, done: int, step: Step =
     return replace(finding, tables={**finding.tables, "samples": samples})
 
 
-def _scores(p: Array, answers: Array, inside: Array, settings: Settings) -> tuple[dict[str, Array], dict[str, Array]]:
-    phi, pooled = log_odds(p, settings.floor), settings.pooled(len(answers))
-    held, left = moments(answers, inside, settings.floor, settings.memory)
+def _scores(
+    p: Array, references: Array, inside: Array, settings: Settings
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    phi, pooled = log_odds(p, settings.floor), settings.pooled(len(references))
+    held, left = moments(references, inside, settings.floor, settings.memory)
     scores = {
         "online LiRA": online_ratio(phi, held, left, pooled),
         "offline LiRA": offline_ratio(phi, left, pooled),
-        "RMIA": relative_ratio(p, answers.mean(axis=0), settings.gamma, settings.floor),
+        "RMIA": relative_ratio(p, references.mean(axis=0), settings.gamma, settings.floor),
     }
     details = {
         "log_odds": phi,
@@ -127,7 +129,9 @@ def _sides(evidence: Evidence, scores: dict[str, Array]) -> tuple[Scored, Scored
     for part, names in ((slice(n), evidence.train_ids), (slice(n, None), evidence.ids)):
         keep = ~pool.alone[part]
         names = np.arange(len(keep)) if names is None else names
-        sides.append(Scored({key: own[part][keep] for key, own in scores.items()}, groups[part][keep], names[keep]))
+        sides.append(
+            Scored({key: values[part][keep] for key, values in scores.items()}, groups[part][keep], names[keep])
+        )
     return sides[0], sides[1]
 
 
@@ -152,12 +156,12 @@ def _notes(evidence: Evidence, settings: Settings, done: int) -> tuple[str, ...]
     if not _NEAR[0] <= size / n <= _NEAR[1]:
         less = size < n
         notes.append(
-            f"The model was trained on {n:,} samples and each reference model on {size:,}: they answer "
+            f"The model was trained on {n:,} samples and each reference model on {size:,}: they predict "
             f"{'less' if less else 'more'} surely than the model, for members and others alike, and the attack may be "
             f"weaker than one with as many held-out as training samples."
         )
     if pool.classes:
-        notes.append(f"Probabilities below {settings.floor:g} are not told apart from 0, nor 1 less that from 1.")
+        notes.append(f"Probabilities below {settings.floor:g} count as that value, and so do those below 1 less that.")
     else:
         notes.append("Confidence in a true value: its Gaussian density relative to that at the predicted value.")
     if pool.alone.any():

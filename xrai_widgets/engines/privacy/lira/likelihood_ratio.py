@@ -27,7 +27,7 @@ class Moments(NamedTuple):
 
 
 def log_odds(p: Array, floor: float) -> Array:
-    """Return log(p/(1 − p)), with p and 1 − p told apart from 0 by the floor."""
+    """Return log(p/(1 − p)), with p and 1 − p kept away from 0 by the floor."""
     odds: Array = np.log(np.maximum(p, floor)) - np.log(np.maximum(1 - p, floor))
     return odds
 
@@ -47,15 +47,15 @@ def moments(p: Array, inside: Array, floor: float, memory: float) -> tuple[Momen
     """
     k, n = p.shape
     block = max(1, min(_BLOCK, int(memory * 1e9 / 8 / _ARRAYS)) // k)
-    found = np.zeros((2, 3, n))
+    sums = np.zeros((2, 3, n))
     for start in range(0, n, block):
         part = slice(start, start + block)
         phi = log_odds(p[:, part], floor)
         for arm, mask in enumerate((inside[:, part], ~inside[:, part])):
             count = mask.sum(axis=0)
             mean = np.where(mask, phi, 0.0).sum(axis=0) / np.maximum(count, 1)
-            found[arm, :, part] = count, mean, np.where(mask, (phi - mean) ** 2, 0.0).sum(axis=0)
-    return Moments(*found[0]), Moments(*found[1])
+            sums[arm, :, part] = count, mean, np.where(mask, (phi - mean) ** 2, 0.0).sum(axis=0)
+    return Moments(*sums[0]), Moments(*sums[1])
 
 
 def offline_ratio(phi: Array, out: Moments, pooled: bool) -> Array:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from xrai_widgets.core import UNNAMED, Array, Control, Finding, Names, NotApplicable, Predict, assessment
+from xrai_widgets.core import UNNAMED, Array, Control, Finding, Names, NotApplicable, Predict, Score, assessment
 from xrai_widgets.core.marks import Label, MemoryLimit, Range, Section, Seed, When
 from xrai_widgets.core.step import Step, quiet
 from xrai_widgets.engines.privacy._lost import Lost
@@ -39,6 +39,7 @@ _FLOOR = {"classification": 0.005, "regression": 1e-4}
         Control("memorising", "leak"),
         Control("chance", "no leak", params={"n_references": 4}),
     ),
+    score=Score(("online LiRA",), worse="higher", chosen_by="attack"),
 )
 def lira(
     predict: Predict,
@@ -134,7 +135,7 @@ def lira(
     at each sample beside its own reference models finds leaks that one threshold on the loss misses. Advantage 0 and
     AUC 0.5 mean that members cannot be told from others; advantage 1 means that everyone can.
 
-    A model that memorises nobody still takes as many numbers from its training data as it has coefficients. RMIA, and
+    A model that memorises nothing still takes as many numbers from its training data as it has coefficients. RMIA, and
     LiRA with very many reference models, see that trace because the pool holds the members themselves: with d
     coefficients of a linear model, n members and m others the AUC is about 0.5 + 0.23 √(d/n + d/m).
 
@@ -142,7 +143,7 @@ def lira(
     -----------
     The attacker is given data of the same distribution, the kind of model and its settings. Members and non-members
     must come from one distribution. Reference models see half of the pool: as much as the model did where there are
-    as many held-out as training samples, less where there are fewer. They then answer less surely than the model,
+    as many held-out as training samples, less where there are fewer. They then predict less surely than the model,
     which weakens the attack and does not favour either side. Choices made outside of training, such as stopping by hand
     or a network that was trained before, are not repeated. Few reference models make a weaker attack, so a pass is no
     proof of privacy.
@@ -165,16 +166,16 @@ def lira(
     _check_memory(n_references, pool, memory_limit)
     least = _FLOOR[task] if floor is None else floor
     settings = Settings(attack, variance, gamma, least, attack_train_ratio, repeats, seed, memory_limit)
-    answers = np.empty((n_references, len(outputs)))
-    own = finite(pool.own(outputs), "the model")
-    evidence = Evidence(pool, own, answers, len(X_train), naming.train_ids, naming.ids, naming.classes)
+    references = np.empty((n_references, len(outputs)))
+    target = finite(pool.at_truth(outputs), "the model")
+    evidence = Evidence(pool, target, references, len(X_train), naming.train_ids, naming.ids, naming.classes)
     rest = step.part(0.05, 0.95)
-    for done, answer in enumerate(rest.map(Train(fit, pool), range(n_references), "reference models"), 1):
-        if isinstance(answer, Lost):
-            evidence.lost[done - 1] = answer
+    for done, reference in enumerate(rest.map(Train(fit, pool), range(n_references), "reference models"), 1):
+        if isinstance(reference, Lost):
+            evidence.lost[done - 1] = reference
             _check_lost(evidence, n_references)
         else:
-            answers[done - 1] = answer
+            references[done - 1] = reference
         whole = done // 2 * 2
         some = len(evidence.numbers(whole)) >= _FEWEST_DONE
         so_far = partial(lira_finding, evidence, settings, whole) if some else None
@@ -185,10 +186,10 @@ def lira(
 def _check_lost(evidence: Evidence, references: int) -> None:
     """Refuse to go on with fewer than half of the reference models, or than two with and two without each sample."""
     if len(evidence.numbers(references)) < max(_FEWEST_DONE, references / 2):
-        said = next(iter(evidence.lost.values())).said
+        message = next(iter(evidence.lost.values())).message
         raise NotApplicable(
             f"{len(evidence.lost)} of {references} reference models could not be trained, which leaves too few whole "
-            f"pairs of them: {said}",
+            f"pairs of them: {message}",
             "privacy.membership_inference",
         )
 

@@ -55,7 +55,7 @@ class Pool:
         """Return the places of samples in X_train, −1 for others; None where that is not known."""
         return np.where(rows < self.members, rows, -1) if self.members else None
 
-    def own(self, outputs: Array) -> Array:
+    def at_truth(self, outputs: Array) -> Array:
         """Return the probability of each sample's true class, or the predicted value, (n,)."""
         return outputs[np.arange(len(self.y)), self.y] if self.classes else outputs.reshape(len(self.y))
 
@@ -69,13 +69,15 @@ class Train:
 
     def __call__(self, number: int) -> Array | Lost:
         """Return (n,): the probability of the true class, or the predicted value; or why it could not be trained."""
-        found = tried(lambda: self._answers(number))
-        if not isinstance(found, Lost):
-            return found
+        outputs = tried(lambda: self._train_and_predict(number))
+        if not isinstance(outputs, Lost):
+            return outputs
         size = f"{np.count_nonzero(self.pool.half(number))} of {len(self.pool.y)} samples"
-        return found._replace(said=f"reference model {number + 1} could not be trained on {size}: {found.said}")
+        return outputs._replace(
+            message=f"reference model {number + 1} could not be trained on {size}: {outputs.message}"
+        )
 
-    def _answers(self, number: int) -> Array:
+    def _train_and_predict(self, number: int) -> Array:
         pool = self.pool
         rng = np.random.default_rng((pool.seed, 2, number))
         rows = rng.permutation(np.flatnonzero(pool.half(number)))
@@ -87,7 +89,7 @@ class Train:
                 f"the estimator cannot be trained anew: {error}", "privacy.membership_inference"
             ) from None
         outputs = np.asarray(model(pool.X), dtype=np.float64)
-        return finite(pool.own(outputs), "it")
+        return finite(pool.at_truth(outputs), "it")
 
 
 def finite(outputs: Array, who: str) -> Array:

@@ -31,7 +31,7 @@ class Discriminant:
 
     def reference(self, rows: Array) -> Array:
         """See `LeaveOneOut`."""
-        return self._answer(rows, self._counts, self._means, self._scatter)
+        return self._probabilities(rows, self._counts, self._means, self._scatter)
 
     def without(self, index: int, rows: Array) -> Array:
         """See `LeaveOneOut`."""
@@ -39,39 +39,39 @@ class Discriminant:
         apart = self._X[index] - means[c]
         counts[c] -= 1
         if counts[c]:
-            own = 0 if self._linear else c
-            scatter[own] -= np.outer(apart, apart) * self._counts[c] / counts[c]
+            slot = 0 if self._linear else c
+            scatter[slot] -= np.outer(apart, apart) * self._counts[c] / counts[c]
             if not self._ridge and (self._linear or counts[c] > 1):
-                _require_rank(self._scatter[own], scatter[own])
+                _require_rank(self._scatter[slot], scatter[slot])
             means[c] -= apart / counts[c]
-        return self._answer(rows, counts, means, scatter)
+        return self._probabilities(rows, counts, means, scatter)
 
     def everywhere(self, indices: Array) -> Array:
         """See `everywhere`."""
-        rows, each, own = np.arange(len(self._X)), np.arange(len(indices)), self._y[indices]
+        rows, each, labels = np.arange(len(self._X)), np.arange(len(indices)), self._y[indices]
         counts = np.repeat(self._counts[None], len(each), 0)
-        counts[each, own] -= 1
+        counts[each, labels] -= 1
         prior = counts / counts.sum(axis=1, keepdims=True) if self._priors is None else np.asarray(self._priors)[None]
         logs, exact = self._pooled(indices) if self._linear else self._by_class(indices)
         with np.errstate(divide="ignore"):
             logs += np.log(np.where(counts > (0 if self._linear else 1), prior, 0)).T[:, :, None]
-        answers = shares(logs)
+        probabilities = shares(logs)
         for place in np.flatnonzero(~exact):
-            answers[place] = self.without(int(indices[place]), rows)
-        return answers
+            probabilities[place] = self.without(int(indices[place]), rows)
+        return probabilities
 
     def _pooled(self, indices: Array) -> tuple[Array, Array]:
         """Return (k, b, n) log-likelihoods under the covariance of all classes; and where they are well conditioned."""
-        own = self._y[indices]
-        left = self._counts[own] - 1
+        labels = self._y[indices]
+        left = self._counts[labels] - 1
         divisor = 1 / (len(self._X) - 1 - self._lost * (self._counts > 0).sum())
         white, _ = _factor(divisor * self._scatter[0])
         apart = [(self._X - mean) @ white for mean in self._means]
-        gone = np.array([apart[c][index] for c, index in zip(own, indices, strict=True)])
-        lost = (divisor * self._counts[own] / np.maximum(left, 1))[:, None]
-        logs, exact = np.empty((self._k, len(own), len(self._X))), left > 0
+        gone = np.array([apart[c][index] for c, index in zip(labels, indices, strict=True)])
+        lost = (divisor * self._counts[labels] / np.maximum(left, 1))[:, None]
+        logs, exact = np.empty((self._k, len(labels), len(self._X))), left > 0
         for c in range(self._k):
-            moved = np.where(own == c, 1 / np.maximum(left, 1), 0.0)[:, None]
+            moved = np.where(labels == c, 1 / np.maximum(left, 1), 0.0)[:, None]
             squared, gap = _distances(apart[c], gone, lost, moved)
             logs[c] = -0.5 * squared
             exact &= gap[:, 0] > _LEAST
@@ -79,10 +79,10 @@ class Discriminant:
 
     def _by_class(self, indices: Array) -> tuple[Array, Array]:
         """Return (k, b, n) log-likelihoods under each class's own covariance; and where they are well conditioned."""
-        own = self._y[indices]
-        logs, exact = np.full((self._k, len(own), len(self._X)), -np.inf), np.ones(len(own), dtype=bool)
+        labels = self._y[indices]
+        logs, exact = np.full((self._k, len(labels), len(self._X)), -np.inf), np.ones(len(labels), dtype=bool)
         for c in range(self._k):
-            mine = own == c
+            mine = labels == c
             if self._counts[c] > 1:
                 logs[c, ~mine] = self._likelihood(c)[0]
             if self._counts[c] > 2 and mine.any():
@@ -106,7 +106,7 @@ class Discriminant:
         squared, gap = _distances(apart, apart[indices], divisor * self._counts[c] / left, 1 / left)
         return -0.5 * (squared + np.log(np.maximum(gap, _LEAST))) - half, gap[:, 0] > _LEAST
 
-    def _answer(self, rows: Array, counts: Array, means: Array, scatter: Array) -> Array:
+    def _probabilities(self, rows: Array, counts: Array, means: Array, scatter: Array) -> Array:
         prior = counts / counts.sum() if self._priors is None else np.asarray(self._priors)
         logs = np.full((len(rows), self._k), -np.inf)
         pooled = _factor(scatter[0] / (counts.sum() - self._lost * (counts > 0).sum())) if self._linear else None

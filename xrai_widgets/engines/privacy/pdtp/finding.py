@@ -40,7 +40,7 @@ WORDS = {
     "excess": "excess over the noise",
 }
 _SHOWN = 20
-_KEPT = 2**20  # numbers of the answers with everything in that a cancelled run keeps; more are computed again
+_KEPT = 2**20  # numbers of the predictions with everything in that a cancelled run keeps; more are computed again
 
 
 @dataclass
@@ -54,7 +54,7 @@ class Leakage:
     bound : float
         Largest value the statistic can take.
     reference : array (p, k)
-        Answers with everything in.
+        Predictions with everything in.
     noise : array (c, draws)
         The statistic with nothing removed; no draws where training is free of noise.
     notes : tuple of str
@@ -131,10 +131,10 @@ class Leakage:
 
     def state(self) -> dict[str, Array]:
         """Return what a later run needs to go on from here."""
-        found = {"looked": np.array([part[: self.done] for part in (self.raw, self.p, self.residuals)])}
+        arrays = {"looked": np.array([part[: self.done] for part in (self.raw, self.p, self.residuals)])}
         if self.draws and self.reference.size + self.noise.size <= _KEPT:
-            found |= {"reference": self.reference, "noise": self.noise}
-        return found
+            arrays |= {"reference": self.reference, "noise": self.noise}
+        return arrays
 
     def take(self, earlier: Finding) -> None:
         """Take over what an earlier run had done."""
@@ -145,10 +145,10 @@ class Leakage:
         self.done = m
         self.notes += (f"Continued: {m} of {len(self.chosen)} samples were done by a run that was cancelled.",)
 
-    def lose(self, place: int, reason: str, said: str) -> None:
+    def lose(self, place: int, reason: str, message: str) -> None:
         """Note that a sample could not be left out."""
         self.skipped[place] = reason
-        self.last_words = said
+        self.last_words = message
 
 
 def carried(earlier: Finding | None, chosen: Array, ids: Array) -> Finding | None:
@@ -241,8 +241,8 @@ def _losses(leak: Leakage) -> list[str]:
 def _unit(leak: Leakage) -> float:
     """Return σ̂: the root mean square of the left-out residuals."""
     residuals = leak.residuals[: leak.done]
-    known = residuals[np.isfinite(residuals)]
-    return float(np.sqrt(np.mean(known**2))) or 1.0 if len(known) else 1.0
+    finite = residuals[np.isfinite(residuals)]
+    return float(np.sqrt(np.mean(finite**2))) or 1.0 if len(finite) else 1.0
 
 
 def _mean(values: Array, total: int) -> Estimate:

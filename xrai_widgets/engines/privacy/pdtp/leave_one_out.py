@@ -1,7 +1,7 @@
 """Leave-one-out predictions without refitting, where they are exact.
 
-Every class answers the same two questions about the training rows: what the model trained on all of them predicts, and
-what the model trained without one of them predicts. None is used unless its answer with everything in agrees with the
+Every class computes the same two things for the training rows: what the model trained on all of them predicts, and what
+the model trained without one of them predicts. None is used unless its prediction with everything in agrees with the
 model itself.
 """
 
@@ -43,18 +43,18 @@ class Neighbours:
 
     def reference(self, rows: Array) -> Array:
         """See `LeaveOneOut`."""
-        answers: Array = self._all[rows]
-        return answers
+        outputs: Array = self._all[rows]
+        return outputs
 
     def without(self, index: int, rows: Array) -> Array:
         """See `LeaveOneOut`."""
-        answers: Array = self._all[rows]  # only those change that have the row among their neighbours
+        outputs: Array = self._all[rows]  # only those change that have the row among their neighbours
         touched = np.flatnonzero((self._near[1][rows, :-1] == index).any(axis=1))
         distance, near = (part[rows[touched]] for part in self._near)
         left = near != index
         shape = (len(touched), self._k)
-        answers[touched] = self._vote(distance[left].reshape(shape), near[left].reshape(shape))
-        return answers
+        outputs[touched] = self._vote(distance[left].reshape(shape), near[left].reshape(shape))
+        return outputs
 
     def _vote(self, distance: Array, index: Array) -> Array:
         weight = np.ones_like(distance)
@@ -90,8 +90,8 @@ class HatMatrix:
         """See `LeaveOneOut`; one column."""
         offset = 1 / len(self._fitted) if self._centred else 0.0
         reach = (self._left[rows] * self._gain) @ self._left[index] + offset
-        own = (self._left[index] ** 2 * self._gain).sum() + offset
-        moved: Array = self._fitted[rows] - reach * self._residual[index] / (1 - own)
+        leverage = (self._left[index] ** 2 * self._gain).sum() + offset
+        moved: Array = self._fitted[rows] - reach * self._residual[index] / (1 - leverage)
         return moved[:, None]
 
 
@@ -114,19 +114,19 @@ def closed_form(model: Any, X: Array, y: Array, predict: Callable[[Array], Array
     X, y : array (n, d), array (n,)
         What it was trained on; classes as 0…k−1.
     predict : callable
-        The model's own answer, which must agree.
+        The model's own predictions, which must agree.
     """
     ours = type(model).__module__.startswith("sklearn.")
     if not ours or X.ndim != 2 or getattr(model, "n_features_in_", None) != X.shape[1] or not _plain(model, len(X)):
         return None
-    rows, own = np.arange(len(X)), predict(X).reshape(len(X), -1)
+    rows, fitted = np.arange(len(X)), predict(X).reshape(len(X), -1)
     for form in _FORMS.get(type(model).__name__, ()):
         with contextlib.suppress(np.linalg.LinAlgError):  # a covariance that cannot be inverted
-            found = form(model, X, y)
+            candidate = form(model, X, y)
             tolerance = 0.05 if form is LogisticModel else _SAME  # a solver stops early
-            scale = max(1.0, float(np.abs(own).max()))
-            if np.allclose(found.reference(rows), own, atol=tolerance * scale, rtol=0):
-                return found
+            scale = max(1.0, float(np.abs(fitted).max()))
+            if np.allclose(candidate.reference(rows), fitted, atol=tolerance * scale, rtol=0):
+                return candidate
     return None
 
 

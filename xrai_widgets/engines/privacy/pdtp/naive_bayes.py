@@ -22,17 +22,17 @@ class NaiveGaussian:
     def reference(self, rows: Array) -> Array:
         """See `LeaveOneOut`."""
         learned = (self._counts, self._means, self._squares, self._square / len(self._X))
-        answers: Array = self._answers(self._X[rows], *(part[None] for part in learned))[0]
-        return answers
+        probabilities: Array = self._probabilities(self._X[rows], *(part[None] for part in learned))[0]
+        return probabilities
 
     def without(self, index: int, rows: Array) -> Array:
         """See `LeaveOneOut`."""
-        answers: Array = self._answers(self._X[rows], *self._learned(np.array([index])))[0]
-        return answers
+        probabilities: Array = self._probabilities(self._X[rows], *self._learned(np.array([index])))[0]
+        return probabilities
 
     def everywhere(self, indices: Array) -> Array:
         """See `everywhere`."""
-        return self._answers(self._X, *self._learned(indices))
+        return self._probabilities(self._X, *self._learned(indices))
 
     def _learned(self, indices: Array) -> tuple[Array, Array, Array, Array]:
         """Return counts (b, k), means and sums of squares (b, k, d), and variances of all rows (b, d)."""
@@ -45,7 +45,7 @@ class NaiveGaussian:
         variance = (self._square - (self._X[indices] - self._mean) ** 2 * n / (n - 1)) / (n - 1)
         return counts, means, squares, variance
 
-    def _answers(self, X: Array, counts: Array, means: Array, squares: Array, variance: Array) -> Array:
+    def _probabilities(self, X: Array, counts: Array, means: Array, squares: Array, variance: Array) -> Array:
         there = np.maximum(counts, 1)
         spread = np.maximum(squares, 0) / there[:, :, None] + self._smoothing * variance.max(axis=1)[:, None, None]
         given = None if self._priors is None else np.asarray(self._priors)
@@ -75,19 +75,19 @@ class NaiveMultinomial:
 
     def reference(self, rows: Array) -> Array:
         """See `LeaveOneOut`."""
-        answers: Array = shares(self._all[:, None, rows] + self._head(self._counts[None])[:, :, None])[0]
-        return answers
+        probabilities: Array = shares(self._all[:, None, rows] + self._head(self._counts[None])[:, :, None])[0]
+        return probabilities
 
     def without(self, index: int, rows: Array) -> Array:
         """See `LeaveOneOut`."""
-        answers: Array = self._answers(np.array([index]), rows)[0]
-        return answers
+        probabilities: Array = self._probabilities(np.array([index]), rows)[0]
+        return probabilities
 
     def everywhere(self, indices: Array) -> Array:
         """See `everywhere`."""
-        return self._answers(indices, slice(None))
+        return self._probabilities(indices, slice(None))
 
-    def _answers(self, indices: Array, rows: Any) -> Array:
+    def _probabilities(self, indices: Array, rows: Any) -> Array:
         each, c = np.arange(len(indices)), self._y[indices]
         counts = np.repeat(self._counts[None], len(each), 0)
         counts[each, c] -= 1
@@ -131,6 +131,6 @@ def softmax(logs: Array) -> Array:
 def shares(logs: Array) -> Array:
     """Return probabilities (b, n, k) of logarithms (k, b, n): sums over a long axis in memory are the fast ones."""
     logs = logs - logs.max(axis=0)
-    found: Array = np.exp(logs, out=logs)
-    found /= found.sum(axis=0)
-    return np.moveaxis(found, 0, -1)
+    probabilities: Array = np.exp(logs, out=logs)
+    probabilities /= probabilities.sum(axis=0)
+    return np.moveaxis(probabilities, 0, -1)

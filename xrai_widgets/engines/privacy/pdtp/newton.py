@@ -31,15 +31,15 @@ class LogisticModel:
 
     def reference(self, rows: Array) -> Array:
         """Return the probabilities at rows with everything in."""
-        return self._answer(self._all, rows)
+        return self._probabilities(self._all, rows)
 
     def without(self, index: int, rows: Array) -> Array:
         """Return the probabilities at rows without row ``index``."""
         weight = np.ones(len(self._A))
         weight[index] = 0.0
-        return self._answer(self._solve(self._all, weight), rows)
+        return self._probabilities(self._solve(self._all, weight), rows)
 
-    def _answer(self, w: Array, rows: Array) -> Array:
+    def _probabilities(self, w: Array, rows: Array) -> Array:
         return _shares(self._A[rows] @ w)
 
     def _solve(self, w: Array, weight: Array) -> Array:
@@ -70,22 +70,22 @@ class LogisticModel:
     def _hessian(self, p: Array, weight: Array) -> Array:
         d, k = self._A.shape[1], self._width
         if k == 1:
-            found: Array = (self._A.T * (weight * p[:, 0] * (1 - p[:, 0]))) @ self._A
-            found[np.diag_indices(d)] += self._penalty
-            return found
-        found = np.empty((k * d, k * d))
+            hessian: Array = (self._A.T * (weight * p[:, 0] * (1 - p[:, 0]))) @ self._A
+            hessian[np.diag_indices(d)] += self._penalty
+            return hessian
+        hessian = np.empty((k * d, k * d))
         for a in range(k):
             for b in range(a, k):
                 curve = weight * p[:, a] * ((a == b) - p[:, b])
                 block = (self._A.T * curve) @ self._A
-                found[a * d : a * d + d, b * d : b * d + d] = block
-                found[b * d : b * d + d, a * d : a * d + d] = block.T
-        found[np.diag_indices(k * d)] += np.tile(self._penalty, k)
+                hessian[a * d : a * d + d, b * d : b * d + d] = block
+                hessian[b * d : b * d + d, a * d : a * d + d] = block.T
+        hessian[np.diag_indices(k * d)] += np.tile(self._penalty, k)
         free = np.flatnonzero(np.tile(self._penalty == 0, k))
         # adding a constant to every class changes nothing: without a penalty that direction is held where it is
         same = (free[:, None] - free[None, :]) % d == 0
-        found[np.ix_(free, free)] += same * weight.sum() / k
-        return found
+        hessian[np.ix_(free, free)] += same * weight.sum() / k
+        return hessian
 
 
 def _shares(z: Array) -> Array:

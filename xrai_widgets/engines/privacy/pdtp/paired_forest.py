@@ -47,13 +47,13 @@ class Bootstraps:
         return np.bincount(drawn, minlength=len(self.X))
 
     def grow(self, number: int, weights: Array, probes: Array, again: int = 0) -> Array:
-        """Return (p, k) answers of a tree; with another ``again`` its own chance is another one."""
+        """Return (p, k) predictions of a tree; with another ``again`` its own chance is another one."""
         from sklearn.base import clone
 
         seed = int(np.random.default_rng((self.seed, 3, number, again)).integers(2**31 - 1))
         tree = clone(self.tree).set_params(random_state=seed).fit(self.X, self.y, sample_weight=weights)
-        answer: Array = tree.predict_proba(probes) if self.classes else tree.predict(probes)[:, None]
-        return answer
+        output: Array = tree.predict_proba(probes) if self.classes else tree.predict(probes)[:, None]
+        return output
 
     def __call__(self, index: int) -> Array:
         """Return (k,): at a sample, the sum over the trees that drew it, grown without it."""
@@ -103,8 +103,8 @@ def bootstraps_of(model: Any, X: Array, y: Array, classes: int, repeats: int, se
 class Pairs:
     """With and without a sample, in the same trees.
 
-    ``reference``, (c, k), holds the answers with everything in; ``null``, (draws, c, k), the same where the trees that
-    drew a sample are grown from other seeds, with it.
+    ``reference``, (c, k), holds the predictions with everything in; ``null``, (draws, c, k), the same where the trees
+    that drew a sample are grown from other seeds, with it.
     """
 
     def __init__(self, bootstraps: Bootstraps, chosen: Array, draws: int, step: Step) -> None:
@@ -119,9 +119,9 @@ class Pairs:
             self.null[number] = self.reference + (self._of_those_that_drew(other) - self._mine) / bootstraps.count
 
     def without(self, place: int, total: Array) -> Array:
-        """Return (1, k): the answers without a sample, of the sum over its trees without it."""
-        answer: Array = self.reference[place] + (total - self._mine[place]) / self.bootstraps.count
-        return answer[None]
+        """Return (1, k): the predictions without a sample, of the sum over its trees without it."""
+        output: Array = self.reference[place] + (total - self._mine[place]) / self.bootstraps.count
+        return output[None]
 
     def _of_those_that_drew(self, trees: Array) -> Array:
         summed: Array = np.einsum("bc,bck->ck", self._drew.astype(float), trees)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from xrai_widgets.core import UNNAMED, Array, Control, Finding, Names, NotApplicable, Predict, assessment
+from xrai_widgets.core import UNNAMED, Array, Control, Finding, Names, NotApplicable, Predict, Score, assessment
 from xrai_widgets.core.marks import Label, MemoryLimit, Range, Section, Seed, When
 from xrai_widgets.core.step import Step, quiet
 from xrai_widgets.engines._arguments import SampleIds
@@ -20,8 +20,8 @@ from xrai_widgets.engines.privacy.pdtp.refits import Fit, Refits, is_determinist
 from xrai_widgets.engines.privacy.pdtp.statistic import Scale, add, choose, plain, scale, vanishing
 
 _PROBES = 1000
-_BLOCK = 2**20  # numbers in one block of answers: more no longer fit the cache, and Cancel would have to wait
-_AT_ONCE = 6  # arrays of the size of all answers that are alive at once
+_BLOCK = 2**20  # numbers in one block of predictions: more no longer fit the cache, and Cancel would have to wait
+_AT_ONCE = 6  # arrays of the size of all predictions that are alive at once
 _NATIVE, _MORE = When("implementation", "native"), Section("statistic")
 
 
@@ -37,6 +37,7 @@ _NATIVE, _MORE = When("implementation", "native"), Section("statistic")
         Control("constant", "no leak", params={"samples": ""}),
         Control("memorising", "leak", params={"samples": ""}),
     ),
+    score=Score(("excess",), worse="higher"),
 )
 def pdtp(
     predict: Predict,
@@ -77,7 +78,7 @@ def pdtp(
     memory_limit: MemoryLimit = 1.0,
     step: Step = quiet,
 ) -> Finding:
-    """Measure how much the model's answers change when a training sample is left out.
+    """Measure how much the model's predictions change when a training sample is left out.
 
     Parameters
     ----------
@@ -117,13 +118,13 @@ def pdtp(
 
     Interpretation
     --------------
-    An excess of 0 means that nobody can tell whether the sample took part; 1 means that some answer becomes e = 2.7
+    An excess of 0 means that nobody can tell whether the sample took part; 1 means that some prediction becomes e = 2.7
     times as likely or unlikely by its presence, which is the point where the authors advise to act (their DTP-1 rule).
 
     Limitations
     -----------
     Leaving out one sample at a time says nothing about groups. The value holds for this training set and is no
-    differential privacy guarantee. Probabilities below the floor are not told apart. A sample that was not looked at
+    differential privacy guarantee. Probabilities below the floor are not distinguished. A sample that was not looked at
     may leak more than the worst one found. Paired bootstraps keep the trees that never drew the sample, and the chance
     of the others: less noise than honest refits, another quantity, and p-values that err on the side of no leak.
 
@@ -147,7 +148,7 @@ def pdtp(
     bound = float(np.log(1 / (0.005 if binned else floor))) if k else float("inf")
     paired = forest == "paired bootstraps"
     if paired and at == "all":
-        raise ValueError("forest='paired bootstraps' compares answers at the removed sample: at must be 'record'")
+        raise ValueError("forest='paired bootstraps' compares predictions at the removed sample: at must be 'record'")
     may = closed_form_allowed and not paired and not trained_with
     form = closed_form(model, X_train, y_train, predict) if may else None
     pairs = None
@@ -169,26 +170,26 @@ def pdtp(
     draws = np.random.default_rng((seed, 1)).random(len(chosen))
     finish = partial(pdtp_finding, leak, y_train, ids, classes, not k)
     rest, whole, earlier = step.part(0.3, 1.0), len(chosen), leak.done
-    said = f" (continues: {earlier} were done)" if earlier else ""
+    continued = f" (continues: {earlier} were done)" if earlier else ""
     keep = partial(finish, unfinished=True)
-    rest(leak.done / whole, f"{leak.done} of {whole} left out{said}", keep if leak.some else None)
-    for places, without in _answers(form, pairs, refits, chosen, left[~lost[left]], rest):
+    rest(leak.done / whole, f"{leak.done} of {whole} left out{continued}", keep if leak.some else None)
+    for places, without in _outputs_without(form, pairs, refits, chosen, left[~lost[left]], rest):
         if isinstance(without, Lost):
             leak.lose(int(places[0]), *without)
         else:
             add(leak, scaled, places, without, y_train, draws)
         leak.done = int(places[-1]) + 1
-        rest(leak.done / whole, f"{leak.done} of {whole} left out{said}", keep if leak.some else None)
+        rest(leak.done / whole, f"{leak.done} of {whole} left out{continued}", keep if leak.some else None)
     leak.done = whole
     return finish()
 
 
 def _check_trained_with(names: tuple[str, ...], implementation: str, forest: str) -> None:
     """Refuse what clones the model by itself where its training was given more than samples and labels."""
-    said = "fit=" if "fit" in names else " and ".join(names)
+    extras = "fit=" if "fit" in names else " and ".join(names)
     for chosen, other in ((implementation, "implementation='native'"), (forest, "forest='honest refits'")):
         if names and chosen in ("art", "paired bootstraps"):
-            raise NotApplicable(f"{chosen} would train the model without the {said} that it was trained with", other)
+            raise NotApplicable(f"{chosen} would train the model without the {extras} that it was trained with", other)
 
 
 def _check_memory(what: str, numbers: int, memory_limit: float) -> None:
@@ -198,11 +199,11 @@ def _check_memory(what: str, numbers: int, memory_limit: float) -> None:
 
 
 def _exactly(
-    form: LeaveOneOut, model: Any, own: Array, chosen: Array, at_all: bool, scaled: Scale, bound: float
+    form: LeaveOneOut, model: Any, outputs: Array, chosen: Array, at_all: bool, scaled: Scale, bound: float
 ) -> Leakage:
     """Start with a closed form."""
-    reference = form.reference(np.arange(len(own)))
-    off = float(np.abs(reference - own.reshape(reference.shape)).max())
+    reference = form.reference(np.arange(len(outputs)))
+    off = float(np.abs(reference - outputs.reshape(reference.shape)).max())
     notes = [f"Computed in closed form for {type(model).__name__}: no refits, no training noise."]
     if off > 1e-6:
         notes.append(f"Measured at the converged optimum; the given model's outputs differ from it by up to {off:.2g}.")
@@ -239,11 +240,11 @@ def _refitted(
         reference, noise = with_everything(refits, chosen, draws, scaled, step.part(0.02, 0.3))
     if noise.shape[1]:
         note = (
-            f"Randomised learner: every answer is a mean over {refits.repeats} refits with fresh seeds and row orders; "
-            f"the noise is known from {noise.shape[1]} such means with nothing removed."
+            f"Randomised learner: each prediction is a mean over {refits.repeats} refits with new seeds and orders; "
+            f"the noise is that of {noise.shape[1]} such means with nothing removed."
         )
     else:
-        note = "Deterministic learner: the order of the rows does not matter, so that one refit tells and noise is 0."
+        note = "Deterministic learner: the order of the rows does not matter: one refit is enough and noise is 0."
     return refits, Leakage(chosen, bound, reference, noise, (note,))
 
 
@@ -251,10 +252,10 @@ def _paired(
     trees: Bootstraps, chosen: Array, draws: int, before: Finding | None, scaled: Scale, bound: float, step: Step
 ) -> tuple[Pairs, Leakage]:
     """Start with forests on everything; the noise of an earlier run is not computed again."""
-    known = None if before is None else before.arrays.get("noise")
-    pairs = Pairs(trees, chosen, draws if known is None else 0, step.part(0.02, 0.3))
+    stored_noise = None if before is None else before.arrays.get("noise")
+    pairs = Pairs(trees, chosen, draws if stored_noise is None else 0, step.part(0.02, 0.3))
     reference = scaled(pairs.reference)
-    noise = np.abs(scaled(pairs.null) - reference).max(axis=2).T if known is None else known
+    noise = np.abs(scaled(pairs.null) - reference).max(axis=2).T if stored_noise is None else stored_noise
     note = (
         f"Paired bootstraps, another estimator than honest refits: {trees.count} trees, of which those that drew a "
         f"sample are grown anew without it; the noise is that of {noise.shape[1]} such forests grown from other seeds "
@@ -263,30 +264,30 @@ def _paired(
     return pairs, Leakage(chosen, bound, reference, noise, (note,))
 
 
-def _answers(
+def _outputs_without(
     form: LeaveOneOut | None, pairs: Pairs | None, refits: Refits, chosen: Array, places: Array, step: Step
 ) -> Iterator[tuple[Array, Array | Lost]]:
-    """Yield places, and the answers of models trained without the samples there: (b, 1 or n, k)."""
+    """Yield places, and the predictions of models trained without the samples there: (b, 1 or n, k)."""
     rows = [int(row) for row in chosen[places]]
     if pairs is not None:
         for place, total in zip(places, step.map(pairs.bootstraps, rows, "leaving one out"), strict=True):
             yield np.array([place]), pairs.without(place, total)[None]
         return
     if form is None:
-        for place, answer in zip(places, step.map(refits, rows, "leaving one out"), strict=True):
-            yield np.array([place]), answer if isinstance(answer, Lost) else answer[None]
+        for place, output in zip(places, step.map(refits, rows, "leaving one out"), strict=True):
+            yield np.array([place]), output if isinstance(output, Lost) else output[None]
         return
     size = max(1, _BLOCK // (len(refits.X) * max(refits.classes, 1))) if refits.everywhere else 256
     for start in range(0, len(places), size):
         block = places[start : start + size]
         try:
-            yield block, _exact_answers(form, chosen[block], refits)
+            yield block, _exact_outputs(form, chosen[block], refits)
         except np.linalg.LinAlgError:
             for place in block:
                 yield _alone(form, np.array([place]), chosen, refits)
 
 
-def _exact_answers(form: LeaveOneOut, rows: Array, refits: Refits) -> Array:
+def _exact_outputs(form: LeaveOneOut, rows: Array, refits: Refits) -> Array:
     if refits.everywhere:
         return everywhere(form, rows, len(refits.X))
     return np.stack([form.without(int(row), np.array([row])) for row in rows])
@@ -294,6 +295,6 @@ def _exact_answers(form: LeaveOneOut, rows: Array, refits: Refits) -> Array:
 
 def _alone(form: LeaveOneOut, place: Array, chosen: Array, refits: Refits) -> tuple[Array, Array | Lost]:
     try:
-        return place, _exact_answers(form, chosen[place], refits)
+        return place, _exact_outputs(form, chosen[place], refits)
     except np.linalg.LinAlgError as error:  # a covariance that cannot be inverted without this sample
         return place, Lost("the covariance without it cannot be inverted", str(error))

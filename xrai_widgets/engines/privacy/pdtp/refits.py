@@ -46,21 +46,21 @@ class Refits:
     fixed: bool = False
 
     def arm(self, rows: Array, probes: Array, stream: int) -> Array:
-        """Return (p, k): the mean answer at the probes of models fitted on ``rows``."""
+        """Return (p, k): the mean prediction at the probes of models fitted on ``rows``."""
         total = np.zeros((len(probes), max(self.classes, 1)))
         for number in range(self.repeats):
             rng = np.random.default_rng((self.seed, stream, number))
             order = rows if self.fixed else rng.permutation(rows)
             seed = self.seed if self.fixed else int(rng.integers(2**31 - 1))
             model = refit(self.fit, self.X[order], self.y[order], seed=seed, rows=order)
-            answer = model(probes).reshape(len(probes), -1)
-            if not np.isfinite(answer).all():
+            output = model(probes).reshape(len(probes), -1)
+            if not np.isfinite(output).all():
                 raise Endless("the refitted models must give finite outputs, got NaN or infinite ones")
-            total += answer
+            total += output
         return total / self.repeats
 
     def __call__(self, index: int) -> Array | Lost:
-        """Return (1, k) or (n, k): answers without one row. A refit that fails loses this sample and no other."""
+        """Return (1, k) or (n, k): predictions without one row. A refit that fails loses this sample and no other."""
         probes = self.X if self.everywhere else self.X[index : index + 1]
         rows = np.delete(np.arange(len(self.X)), index)
         return tried(lambda: self.arm(rows, probes, index + 1))
@@ -95,31 +95,31 @@ def is_deterministic(fit: Fit, X: Array, y: Array, probes: Array, seed: int) -> 
 
 
 def with_everything(refits: Refits, chosen: Array, draws: int, scaled: Scale, step: Step) -> tuple[Array, Array]:
-    """Return the answers with everything in, (p, k), and by how much others like them differ, (c, draws).
+    """Return the predictions with everything in, (p, k), and by how much others like them differ, (c, draws).
 
-    Only one answer of the null is held at a time. Draws whose training fails are left out.
+    Only one prediction of the null is held at a time. Draws whose training fails are left out.
 
     Raises
     ------
     ValueError
-        if there are no answers with everything in.
+        if there are no predictions with everything in.
     NotApplicable
         if fewer than half of the draws are left, or fewer than five.
     """
     probes = refits.X if refits.everywhere else refits.X[chosen]
-    found = step.map(_Full(refits, probes), range(draws + 1), "refits on everything: the noise")
-    first = next(found)
+    fits = step.map(_Full(refits, probes), range(draws + 1), "refits on everything: the noise")
+    first = next(fits)
     if isinstance(first, Lost):
-        raise ValueError(first.said)
-    reference, said = scaled(first), ""
+        raise ValueError(first.message)
+    reference, message = scaled(first), ""
     noise: list[Array] = []
-    for answer in found:
-        if isinstance(answer, Lost):
-            said = answer.said
+    for output in fits:
+        if isinstance(output, Lost):
+            message = output.message
             continue
-        apart = np.abs(scaled(answer) - reference).max(axis=1)
+        apart = np.abs(scaled(output) - reference).max(axis=1)
         noise.append(np.full(len(chosen), apart.max()) if refits.everywhere else apart)
     if len(noise) < draws and len(noise) < max(_FEWEST, draws / 2):
-        failed = f"{draws - len(noise)} of {draws} refits on everything failed, which were to show the noise: {said}"
+        failed = f"{draws - len(noise)} of {draws} refits on everything failed, which were to show the noise: {message}"
         raise NotApplicable(failed, "privacy.membership_inference")
     return reference, np.array(noise).T if noise else np.empty((len(chosen), 0))

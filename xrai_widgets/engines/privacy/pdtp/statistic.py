@@ -1,4 +1,4 @@
-"""How different two answers are, and whose turn it is to be left out."""
+"""How different two predictions are, and whose turn it is to be left out."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ _CENTRES = (np.arange(100) + 0.5) / 100
 
 
 def scale(p: Array, *, floor: float, binned: bool) -> Array:
-    """Return the logarithms of probabilities, told apart from 0 by the floor or by the centres of hundredths."""
+    """Return the logarithms of probabilities, kept away from 0 by the floor or by the centres of hundredths."""
     if binned:  # a probability on the edge of two hundredths belongs to the upper one
         hundredth = np.clip((p * 100 + 1e-9).astype(np.intp), 0, 99)
         logs: Array = np.log(_CENTRES)[hundredth]
@@ -48,8 +48,8 @@ def vanishing(y: Array, chosen: Array, classes: int) -> Array:
         return np.zeros(len(chosen), dtype=bool)
     counts = np.bincount(y, minlength=classes)
     left = (counts > 0).sum() - (counts[y[chosen]] == 1)
-    found: Array = left < 2
-    return found
+    mask: Array = left < 2
+    return mask
 
 
 def add(leak: Leakage, scaled: Scale, places: Array, without: Array, y: Array, draws: Array) -> None:
@@ -74,5 +74,5 @@ def add(leak: Leakage, scaled: Scale, places: Array, without: Array, y: Array, d
         above, equal = (noise > raw[:, None]).sum(axis=1), (noise == raw[:, None]).sum(axis=1)
         leak.p[places] = (above + draws[places] * (equal + 1)) / (leak.draws + 1)
     rows = leak.chosen[places]
-    own = without[np.arange(len(places)), rows if everywhere else 0, 0]
-    leak.residuals[places] = y[rows] - own
+    left_out = without[np.arange(len(places)), rows if everywhere else 0, 0]
+    leak.residuals[places] = y[rows] - left_out

@@ -26,15 +26,15 @@ def beside_null(scaled: Array, null: Array) -> pd.DataFrame:
     """
     grid = np.unique(np.quantile(np.concatenate([scaled, null.ravel()]), _LEVELS))
     above = np.array([1 - np.searchsorted(np.sort(row), grid, side="right") / len(row) for row in (scaled, *null)])
-    own = [statistics.wilson(float(share) * len(scaled), len(scaled)) for share in above[0]]
+    shares = [statistics.wilson(float(share) * len(scaled), len(scaled)) for share in above[0]]
     low, middle, high = np.quantile(above[1:], (0.025, 0.5, 0.975), axis=0)
-    measured = {"share_above": above[0], "low": [x.low for x in own], "high": [x.high for x in own]}
+    measured = {"share_above": above[0], "low": [x.low for x in shares], "high": [x.high for x in shares]}
     chance = {"share_above": middle, "low": low, "high": high}
     lines = ((_MEASURED, measured), (_PERMUTED, chance))
     return pd.concat([pd.DataFrame({"line": line, "shapr": grid, **given}) for line, given in lines], ignore_index=True)
 
 
-def said(tail: Estimate, null: Array) -> str:
+def null_note(tail: Estimate, null: Array) -> str:
     """Return what the 95 % quantile is beside its null, in words."""
     low, high = np.quantile(np.quantile(null, 0.95, axis=1), (0.025, 0.975))
     return (
@@ -77,7 +77,7 @@ def shapr_finding(result: Shapley, y_train: Array, ids: Array | None, classes: t
         counts={"knn_accuracy": m, **dict.fromkeys(tails, n)},
         tables=tables,
         charts=_charts(tails["shapr_p95"].value, bool(len(null))),
-        notes=(note, *([said(tails["shapr_p95"], null)] if len(null) else ())),
+        notes=(note, *([null_note(tails["shapr_p95"], null)] if len(null) else ())),
     )
 
 

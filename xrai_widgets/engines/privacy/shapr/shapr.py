@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from xrai_widgets.core import UNNAMED, Array, Control, Finding, Names, NotApplicable, Predict, assessment
+from xrai_widgets.core import UNNAMED, Array, Control, Finding, Names, NotApplicable, Predict, Score, assessment
 from xrai_widgets.core.marks import Label, MemoryLimit, Range, Seed, When
 from xrai_widgets.core.step import Step, quiet
 from xrai_widgets.engines.privacy.shapr.finding import shapr_finding
@@ -30,6 +30,7 @@ _NATIVE = When("implementation", "native")
         Control("memorising", "anything", "a full leak, and yet it need not be high: this measures no leak"),
         Control("shuffled", "anything", "your model, labels dealt at random: what accuracy by luck looks like"),
     ),
+    score=Score(("shapr",), worse="higher"),
 )
 def shapr(
     predict: Predict,
@@ -78,8 +79,8 @@ def shapr(
 
     Interpretation
     --------------
-    A high value means that this training sample, by itself, decides how many test samples are answered: an outsider who
-    sees the outputs can tell that it took part more easily than others. Read the order and the tail, not the mean.
+    A high value means that this training sample, by itself, decides how many test samples are classified: an outsider
+    who sees the outputs can tell that it took part more easily than others. Read the order and the tail, not the mean.
 
     Limitations
     -----------

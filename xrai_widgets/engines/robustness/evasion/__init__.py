@@ -1,4 +1,4 @@
-"""Evasion: how far must an input be changed before the answer changes?"""
+"""Evasion: how far must an input be changed before the prediction changes?"""
 
 from xrai_widgets.engines.robustness.evasion.evasion import evasion
 

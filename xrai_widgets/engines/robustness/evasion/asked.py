@@ -21,10 +21,10 @@ class Asked:
     ----------
     predict, gradient, linear
         As in a Subject; of a regression those of three scores: within the tolerance, above, below.
-    answers : int array (n,)
-        The answers for the drawn samples, of which an attack must change each.
+    labels : int array (n,)
+        The labels of the drawn samples, of which an attack must change each.
     right : bool array (n,)
-        Which of them are attacked: those that are answered rightly; of a regression all.
+        Which of them are attacked: those that are classified correctly; of a regression all.
     n_classes : int
     band : Band, optional
     """
@@ -32,7 +32,7 @@ class Asked:
     predict: Predict
     gradient: Gradient | None
     linear: Linear | None
-    answers: Array
+    labels: Array
     right: Array
     n_classes: int
     band: Band | None = None
@@ -42,8 +42,8 @@ def asked_of_classes(
     predict: Predict, decide: Predict | None, gradient: Gradient | None, linear: Linear | None, X: Array, y: Array
 ) -> Asked:
     """Return what is asked of a classifier for drawn samples."""
-    answers, n_classes = answered(predict, decide, X)
-    return Asked(predict, gradient, linear, answers, answers == y, n_classes)
+    labels, n_classes = answered(predict, decide, X)
+    return Asked(predict, gradient, linear, labels, labels == y, n_classes)
 
 
 def asked_of_values(
@@ -52,12 +52,12 @@ def asked_of_values(
     """Return what is asked of a regression for the samples ``index`` of X: does the prediction leave the tolerance?"""
     band = Band(predict, np.asarray(predict(X[index]), dtype=np.float64), tolerance)
     n = len(index)
-    answers, right = np.full(n, WITHIN), np.ones(n, dtype=bool)
-    return Asked(band.scores, band.slopes(gradient), band.linear(linear), answers, right, 3, band)
+    labels, right = np.full(n, WITHIN), np.ones(n, dtype=bool)
+    return Asked(band.scores, band.slopes(gradient), band.linear(linear), labels, right, 3, band)
 
 
 def check_tolerance(task: str, tolerance: float | None, predict: Predict, X: Array, y: Array, unstable: float) -> None:
-    """Refuse a question that has no answer.
+    """Refuse a tolerance that makes no sense.
 
     Raises
     ------
@@ -67,8 +67,8 @@ def check_tolerance(task: str, tolerance: float | None, predict: Predict, X: Arr
     """
     if task == "classification":
         if tolerance is not None:
-            said = "tolerance is for a regression: the answer of a classification changes, or it does not"
-            raise NotApplicable(said, "tolerance=None")
+            reason = "tolerance is for a regression: the label of a classification changes, or it does not"
+            raise NotApplicable(reason, "tolerance=None")
         return
     if tolerance is None:
         raise NotApplicable(*_proposal(np.asarray(predict(X[:_RESIDUALS])), y[:_RESIDUALS]))
@@ -83,9 +83,9 @@ def check_tolerance(task: str, tolerance: float | None, predict: Predict, X: Arr
 def _proposal(predictions: Array, y: Array) -> tuple[str, str]:
     """Return why a tolerance is needed, and one that fits the model."""
     asks = "a regression needs a tolerance: by how much, in the unit of y, may a prediction change?"
-    told = proposed(predictions, y)
-    if told is None:
+    proposal = proposed(predictions, y)
+    if proposal is None:
         return f"{asks} All predictions are the same, so the data propose none", "tolerance=…"
-    number, what = told
-    said = f"{asks} The held-out samples propose {number:g}, {what}: set it in the form, or pass tolerance={number:g}"
-    return f"{said} (--set tolerance={number:g} on the command line)", f"tolerance={number:g}"
+    number, what = proposal
+    reason = f"{asks} The held-out samples propose {number:g}, {what}: set it in the form, or pass tolerance={number:g}"
+    return f"{reason} (--set tolerance={number:g} on the command line)", f"tolerance={number:g}"

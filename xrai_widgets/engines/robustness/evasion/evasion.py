@@ -1,10 +1,10 @@
-"""Evasion: how far must an input be changed before the answer changes?"""
+"""Evasion: how far must an input be changed before the prediction changes?"""
 
 from typing import Annotated, Literal
 
 import numpy as np
 
-from xrai_widgets.core import UNNAMED, Array, Constraint, Finding, Gradient, Measure, Names, Predict, assessment
+from xrai_widgets.core import UNNAMED, Array, Constraint, Finding, Gradient, Measure, Names, Predict, Score, assessment
 from xrai_widgets.core.marks import Label, MemoryLimit, Range, Requires, Section, Seed, When
 from xrai_widgets.core.step import Step, quiet
 from xrai_widgets.core.subject import Task
@@ -23,7 +23,7 @@ from xrai_widgets.engines.robustness.evasion.search import Knowledge
 
 _POOL = 1000  # real samples among which starting points are looked for
 _HSJ, _PGD, _SEARCH = When("attack", "hop_skip_jump"), When("attack", "pgd"), Section("search")
-_UNSTEADY = 0.01  # difference of answers for the same sample from which a change of answer says nothing
+_UNSTEADY = 0.01  # difference of predictions for the same sample from which a change of the label says nothing
 
 
 @assessment(
@@ -68,6 +68,12 @@ _UNSTEADY = 0.01  # difference of answers for the same sample from which a chang
     labels_suffice=True,
     missing="kept",
     controls=CONTROLS,
+    score=Score(
+        ("distance",),
+        worse="lower",
+        status="status",
+        instead={"not found": np.inf, "answered wrongly before": 0.0},
+    ),
 )
 def evasion(
     predict: Predict,
@@ -150,7 +156,7 @@ def evasion(
     memory_limit: MemoryLimit = 1.0,
     step: Step = quiet,
 ) -> Finding:
-    """Search the smallest change of each sample that changes the model's answer, and draw accuracy against its size.
+    """Find the smallest change of each sample that alters the prediction, and draw accuracy against its size.
 
     Parameters
     ----------
@@ -172,21 +178,21 @@ def evasion(
         Where an ensemble of trees splits: where few splits lie in reach, all combinations are tried and it is exact.
     naming : Names, optional
     unstable : float, optional
-        By how much answers for the same sample differ. From 0.01 on nothing is attacked: an answer that changes by
+        By how much predictions for the same sample differ. From 0.01 on nothing is attacked: a label that changes by
         itself is no success of an attack.
     decide : callable, optional
-        (n, …) → (n,) classes that the model answers with, where they are not the most probable ones. What an attack
-        must change is this answer.
+        (n, …) → (n,) classes that the model decides for, where they are not the most probable ones. What an attack
+        must change is this label.
     task : {"classification", "regression"}
-        Of a regression is asked how far a sample must be moved until its prediction changes by more than ``tolerance``,
-        up or down, whatever its residual.
+        For a regression the search asks how far a sample must be moved until its prediction changes by more than
+        ``tolerance``, up or down, whatever its residual.
 
     Returns
     -------
     Finding
         ``accuracy`` on the attacked samples and ``robust_accuracy`` at ``epsilon`` (Wilson), ``found_share`` among the
-        rightly answered ones (Wilson), ``median_distance`` with an order-statistic interval in which "not found" counts
-        as farther than anything found. Tables: ``samples`` (status and distance), ``curve``, ``rows`` (changed
+        correctly classified ones (Wilson), ``median_distance`` with an order-statistic interval in which "not found"
+        counts as farther than anything found. Tables: ``samples`` (status and distance), ``curve``, ``rows`` (changed
         features in the user's own units). Arrays: ``index`` (rows of X that were drawn) and ``nearest`` (what each
         became; NaN where nothing was found). Of a regression ``stable_share`` (Wilson), the samples whose prediction
         stays within the tolerance at ``epsilon``, takes the place of both accuracies, and ``found_share`` is of all
@@ -201,10 +207,10 @@ def evasion(
 
     Interpretation
     --------------
-    The curve shows the share of samples that are still answered rightly when every sample may be changed by up to ε. A
-    steep fall near 0 means that tiny changes, errors of measurement included, turn answers round. Of a regression it
-    shows the share of predictions that stay within the tolerance. A residual is no change: a prediction may be stable
-    and wrong.
+    The curve shows the share of samples that are still classified correctly when every sample may be changed by up to
+    ε. A steep fall near 0 means that tiny changes, errors of measurement included, change predictions. Of a regression
+    it shows the share of predictions that stay within the tolerance. A residual is no change: a prediction may be
+    stable and wrong.
 
     Limitations
     -----------
@@ -241,7 +247,7 @@ def evasion(
         predict=asked.predict,
         space=space,
         samples=flat[index[right]],
-        labels=asked.answers[right],
+        labels=asked.labels[right],
         numbers=index[right],
         shape=X.shape[1:],
         norm=norm,
@@ -264,12 +270,12 @@ def evasion(
     )
     search = hsj.Settings(ITERATIONS, max_eval, init_eval, init_size)
     budget = Budget(max_iter, search, pgd.Settings(epsilons, steps, restarts), seed, asked.n_classes)
-    said = f"The same rows get different answers: they differ by up to {unstable:.3g}."
+    instability = f"The same rows get different predictions: they differ by up to {unstable:.3g}."
     if tolerance is None and unstable >= _UNSTEADY:
-        return unsteady_finding(attacked, f"{said} Nothing was attacked: an answer would change by chance alone.")
-    notes = [f"{said} Distances are no surer than that."] if unstable else []
+        return unsteady_finding(attacked, f"{instability} Nothing was attacked: a label would change by chance alone.")
+    notes = [f"{instability} Distances are no surer than that."] if unstable else []
     notes += space.notes(flat[index])
     pool = others[rng.permutation(len(others))[:_POOL]]
-    known = Knowledge(asked.gradient, asked.linear, regions, thresholds, pool)
-    notes += attack_all(attacked, budget, attack, implementation, known, step.part(0.02, 0.97), evasion_finding)
+    knowledge = Knowledge(asked.gradient, asked.linear, regions, thresholds, pool)
+    notes += attack_all(attacked, budget, attack, implementation, knowledge, step.part(0.02, 0.97), evasion_finding)
     return evasion_finding(attacked, notes)

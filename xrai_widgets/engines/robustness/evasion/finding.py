@@ -8,17 +8,17 @@ import pandas as pd
 from xrai_widgets.core import Array, Chart, Finding
 from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.engines._band import Band
-from xrai_widgets.engines.robustness.evasion.parts import Attacked, Told, assembled, found_by
+from xrai_widgets.engines.robustness.evasion.parts import Attacked, AttackSummary, assembled, search_names
 
 
-def told_of_predictions(attacked: Attacked, band: Band, finished: bool) -> Told:
+def prediction_summary(attacked: Attacked, band: Band, finished: bool) -> AttackSummary:
     """Return the share of predictions that stay within the tolerance, and what becomes of each."""
     n, standing = len(attacked.index), attacked.standing
     change = f"a change of the prediction by more than {band.tolerance:g}"
     histogram = Chart(
         "samples", "histogram", "distance", title=f"Distance to {change}", cut=attacked.epsilon, beyond="below"
     )
-    return Told(
+    return AttackSummary(
         key="stable_share",
         estimates={"stable_share": statistics.wilson(int(standing.sum()), n)},
         shares={"stable_share": standing.astype(float)},
@@ -38,10 +38,10 @@ def _predicted_samples(attacked: Attacked, band: Band, finished: bool) -> pd.Dat
         "part": "X",
         "id": attacked.ids[attacked.index],
         "prediction": band.centre,
-        "status": np.where(best.found, "found", "not found"),
-        "distance": np.where(best.found, best.distance, np.nan),
+        "status": np.where(best.success, "found", "not found"),
+        "distance": np.where(best.success, best.distance, np.nan),
         "becomes": becomes,
-        "found_by": found_by(attacked),
+        "found_by": search_names(attacked),
     }
     return pd.DataFrame(columns)
 
@@ -57,22 +57,22 @@ def evasion_finding(attacked: Attacked, notes: list[str], *, finished: bool = Tr
     An attack that is not finished may have been cancelled: then the model is not asked what the samples become.
     """
     band = attacked.band
-    told = _told(attacked, finished) if band is None else told_of_predictions(attacked, band, finished)
-    return assembled(attacked, told, notes, finished=finished)
+    summary = _label_summary(attacked, finished) if band is None else prediction_summary(attacked, band, finished)
+    return assembled(attacked, summary, notes, finished=finished)
 
 
-def _told(attacked: Attacked, finished: bool) -> Told:
+def _label_summary(attacked: Attacked, finished: bool) -> AttackSummary:
     n, standing, right = len(attacked.index), attacked.standing, attacked.right.astype(float)
     histogram = Chart(
         "samples",
         "histogram",
         "distance",
         by="class",
-        title="Distance to another answer",
+        title="Distance to another label",
         cut=attacked.epsilon,
         beyond="below",
     )
-    return Told(
+    return AttackSummary(
         key="robust_accuracy",
         estimates={
             "robust_accuracy": statistics.wilson(int(standing.sum()), n),
@@ -87,7 +87,7 @@ def _told(attacked: Attacked, finished: bool) -> Told:
 
 
 def unsteady_finding(attacked: Attacked, note: str) -> Finding:
-    """Return the accuracy alone, of a model that answers at random: what an attack finds there is chance."""
+    """Return the accuracy alone, of a model that predicts at random: what an attack finds there is chance."""
     n = len(attacked.index)
     accuracy = statistics.wilson(int(attacked.right.sum()), n)
     return Finding(
@@ -102,9 +102,9 @@ def _samples(attacked: Attacked, finished: bool) -> pd.DataFrame:
     problem, best = attacked.problem, attacked.best
     names = np.array(attacked.classes, dtype=object)
     status = np.full(len(attacked.index), "answered wrongly before", dtype=object)
-    status[attacked.right] = np.where(best.found, "found", "not found")
+    status[attacked.right] = np.where(best.success, "found", "not found")
     distance = np.full(len(attacked.index), np.nan)
-    distance[attacked.right] = np.where(best.found, best.distance, np.nan)
+    distance[attacked.right] = np.where(best.success, best.distance, np.nan)
     becomes = np.full(len(attacked.index), "", dtype=object)
     place, changed = best.reached(problem, attacked.right)
     if len(place) and finished:
@@ -117,6 +117,6 @@ def _samples(attacked: Attacked, finished: bool) -> pd.DataFrame:
             "status": status,
             "distance": distance,
             "becomes": becomes,
-            "found_by": found_by(attacked),
+            "found_by": search_names(attacked),
         }
     )

@@ -97,7 +97,7 @@ class _Goal:
     reach: Array | None = None
     bent: float = _BENT
 
-    def within(self, radius: float, largest: float, known: Array, owner: Array) -> Array:
+    def within(self, radius: float, largest: float, distance: Array, owner: Array) -> Array:
         """Return for which of the samples ``owner`` the goal may lie within the radius, and nearer than what is known.
 
         Where the tangent says that no radius of the list will do it is not trusted.
@@ -105,7 +105,7 @@ class _Goal:
         if self.reach is None:
             return np.ones(len(owner), dtype=bool)
         reach = self.reach[owner]
-        useful: Array = reach <= self.bent * np.minimum(radius, known)
+        useful: Array = reach <= self.bent * np.minimum(radius, distance)
         return useful | ((reach > largest) & (self.bent == _BENT))
 
 
@@ -133,16 +133,16 @@ def _tangents(problem: Problem, gradient: Gradient, n_classes: int) -> Array:
     """Return how far each class is by the tangents at the samples (n, k), infinite for their own."""
     owner = np.arange(len(problem.samples))
     parts = [problem.samples[a : a + problem.rows] for a in range(0, len(owner), problem.rows)]
-    told = np.concatenate([problem.predict(part.reshape(-1, *problem.shape)) for part in parts])
-    scores = np.log(np.maximum(told, _TINY))
-    own = _flow(problem, gradient, problem.origins, problem.labels)
+    probabilities = np.concatenate([problem.predict(part.reshape(-1, *problem.shape)) for part in parts])
+    scores = np.log(np.maximum(probabilities, _TINY))
+    here = _flow(problem, gradient, problem.origins, problem.labels)
     (low, high), reach = problem.space.box_around(problem.origins), np.full(scores.shape, np.inf)
     for rival in range(n_classes):
         some = np.flatnonzero(problem.labels != rival)
         if not len(some):
             continue
         there = _flow(problem, gradient, problem.origins[some], np.full(len(some), rival))
-        slope = own[some] - there
+        slope = here[some] - there
         lead = np.maximum(scores[some, problem.labels[some]] - scores[some, rival], 0.0)
         corners = (slope, lead, low[some] - problem.origins[some], high[some] - problem.origins[some])
         if problem.norm == "linf":
@@ -197,7 +197,7 @@ def _start(problem: Problem, owner: Array, radius: float, streams: list[np.rando
 
 
 def _slope(problem: Problem, gradient: Gradient, points: Array, owner: Array, rival: Array | None) -> Array:
-    """Return the direction (r, D) in which the answer, or its lead over a rival, loses most."""
+    """Return the direction (r, D) in which the label, or its lead over a rival, loses most."""
     slope = _flow(problem, gradient, points, problem.labels[owner])
     # the cross-entropy of class j is logsumexp − score j: in the difference the first part drops out
     return slope if rival is None else slope - _flow(problem, gradient, points, rival)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from xrai_widgets.core import Array, Chart, Finding
-from xrai_widgets.core.subject import Decode
+from xrai_widgets.core.names import Decode
 from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.engines._band import Band
 from xrai_widgets.engines._problem import Best, Problem
@@ -23,11 +23,11 @@ class Attacked:
     Parameters
     ----------
     problem, best
-        Over the rightly answered samples only: a wrong answer needs no attack.
+        Over the correctly classified samples only: a wrong label needs no attack.
     index : int array
         Rows of X that were drawn.
     right : bool array
-        Which of them the model answers rightly.
+        Which of them the model classifies correctly.
     search : Search, optional
         What was tried beside the attack; says which distances are exact.
     band : Band, optional
@@ -61,7 +61,7 @@ class Attacked:
 
 
 @dataclass(frozen=True, eq=False)
-class Told:
+class AttackSummary:
     """What one kind of attack says of all drawn samples, beside distances.
 
     Parameters
@@ -88,56 +88,56 @@ class Told:
     histogram: Chart
 
 
-def assembled(attacked: Attacked, told: Told, notes: list[str], *, finished: bool) -> Finding:
-    """Return the finding: what is told, how many changes were found and how far they are."""
+def assembled(attacked: Attacked, summary: AttackSummary, notes: list[str], *, finished: bool) -> Finding:
+    """Return the finding: the summary, how many changes were found and how far they are."""
     best, n = attacked.best, len(attacked.index)
-    estimates = {**told.estimates, "found_share": statistics.wilson(int(best.found.sum()), len(best.found))}
-    counts = {**dict.fromkeys(told.estimates, n), "found_share": len(best.found)}
-    missing = int((~best.found).sum())
+    estimates = {**summary.estimates, "found_share": statistics.wilson(int(best.success.sum()), len(best.success))}
+    counts = {**dict.fromkeys(summary.estimates, n), "found_share": len(best.success)}
+    missing = int((~best.success).sum())
     if missing:
         notes = [
             *notes,
-            f"For {missing} of {len(best.found)} samples nothing was found: that is no distance and no proof.",
+            f"For {missing} of {len(best.success)} samples nothing was found: that is no distance and no proof.",
         ]
-    if len(best.found) and np.isfinite(np.median(best.distance)):
-        estimates["median_distance"], counts["median_distance"] = _median(best.distance), len(best.found)
+    if len(best.success) and np.isfinite(np.median(best.distance)):
+        estimates["median_distance"], counts["median_distance"] = _median(best.distance), len(best.success)
     else:
-        why = "nothing was found for half of the samples or more" if len(best.found) else "no sample was attacked"
+        why = "nothing was found for half of the samples or more" if len(best.success) else "no sample was attacked"
         notes = [*notes, f"No median distance: {why}."]
     if not attacked.exact:
         notes = [*notes, "The intervals cover the choice of the samples only, not what a stronger search would find."]
-    contributions = pd.DataFrame({"part": "X", "id": attacked.ids[attacked.index], **told.shares})
-    curve = Chart("curve", "line", "epsilon", y=told.height, low="low", high="high", title=told.title)
-    bounded = [key for key in (told.key, "median_distance") if key in estimates]
+    contributions = pd.DataFrame({"part": "X", "id": attacked.ids[attacked.index], **summary.shares})
+    curve = Chart("curve", "line", "epsilon", y=summary.height, low="low", high="high", title=summary.title)
+    bounded = [key for key in (summary.key, "median_distance") if key in estimates]
     return Finding(
         values={key: estimate.value for key, estimate in estimates.items()},
         intervals={key: (estimate.low, estimate.high) for key, estimate in estimates.items()},
         counts=counts,
         tables={
-            "samples": told.samples,
-            "curve": _curve(best.distance, n, told.height),
+            "samples": summary.samples,
+            "curve": _curve(best.distance, n, summary.height),
             "rows": _rows(attacked),
             "contributions": contributions,
         },
-        charts=(curve, told.histogram) if best.found.any() else (curve,),
+        charts=(curve, summary.histogram) if best.success.any() else (curve,),
         arrays={**_images(attacked), "index": attacked.index, "nearest": _nearest(attacked)},
         notes=tuple(notes),
         bounds=dict.fromkeys(bounded, "exact") if attacked.exact and finished else {},
     )
 
 
-def found_by(attacked: Attacked) -> Array:
+def search_names(attacked: Attacked) -> Array:
     """Return for each drawn sample which search found the nearest change; empty where none did."""
     names = np.full(len(attacked.index), "", dtype=object)
     if attacked.search is not None:
-        names[attacked.right] = np.where(attacked.best.found, attacked.search.method, "")
+        names[attacked.right] = np.where(attacked.best.success, attacked.search.method, "")
     return names
 
 
 def _curve(distance: Array, n: int, height: str) -> pd.DataFrame:
     """The share that stands just above every distance found, over all drawn samples."""
-    found = np.sort(distance[np.isfinite(distance)])
-    epsilon = np.r_[0.0, np.unique(found), found[-1] * 1.05] if len(found) else np.array([0.0])
+    distances = np.sort(distance[np.isfinite(distance)])
+    epsilon = np.r_[0.0, np.unique(distances), distances[-1] * 1.05] if len(distances) else np.array([0.0])
     standing = [int((distance > e).sum()) for e in epsilon]
     rows = [{"epsilon": e, **statistics.wilson(k, n)._asdict()} for e, k in zip(epsilon, standing, strict=True)]
     return pd.DataFrame(rows).rename(columns={"value": height})
@@ -163,14 +163,14 @@ def _rows(attacked: Attacked) -> pd.DataFrame:
     """The most changed features of the broken samples, in the user's own units; images are kept as arrays instead."""
     problem, best = attacked.problem, attacked.best
     columns = ["id", "feature", "original", "adversarial", "change"]
-    found = np.flatnonzero(best.found)[:_SHOWN_ROWS]
-    if not len(found) or len(problem.shape) > 1:
+    numbers = np.flatnonzero(best.success)[:_SHOWN_ROWS]
+    if not len(numbers) or len(problem.shape) > 1:
         return pd.DataFrame(columns=columns)
-    originals = problem.samples[found]
-    changed = problem.space.to_samples(best.points[found], originals)
+    originals = problem.samples[numbers]
+    changed = problem.space.to_samples(best.points[numbers], originals)
     names = list(attacked.feature_names) or [f"x{i}" for i in range(originals.shape[1])]
     before, after = (_in_units(problem.space.empty(part), attacked.decode, names) for part in (originals, changed))
-    ids = attacked.ids[attacked.index[attacked.right][found]]
+    ids = attacked.ids[attacked.index[attacked.right][numbers]]
     rows = []
     for number, sample in enumerate(ids):
         size = problem.space.share(changed[number], originals[number])
@@ -187,9 +187,9 @@ def _in_units(samples: Array, decode: Decode | None, names: list[str]) -> pd.Dat
 
 def _images(attacked: Attacked) -> dict[str, Array]:
     problem, best = attacked.problem, attacked.best
-    found = np.flatnonzero(best.found)[:_SHOWN_ROWS]
-    if len(problem.shape) < 3 or not len(found):
+    numbers = np.flatnonzero(best.success)[:_SHOWN_ROWS]
+    if len(problem.shape) < 3 or not len(numbers):
         return {}
-    originals = problem.samples[found]
-    changed = problem.space.to_samples(best.points[found], originals)
+    originals = problem.samples[numbers]
+    changed = problem.space.to_samples(best.points[numbers], originals)
     return {"original": originals.reshape(-1, *problem.shape), "adversarial": changed.reshape(-1, *problem.shape)}

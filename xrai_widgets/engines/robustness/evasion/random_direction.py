@@ -29,25 +29,24 @@ def random_direction(
 ) -> Finding:
     """Return ``robust_accuracy`` if each found change went in a random direction instead, and ``turned_share``.
 
-    Of a regression it is ``stable_share``, and an answer turns where the prediction leaves the tolerance.
-    ``turned_share`` is the share of random changes that turn an answer, of samples that the attack turned (Wilson).
-    Where a change is the nearest one, the ball inside it holds no other answer, and a random point of its surface
-    hardly ever has one.
+    Of a regression it is ``stable_share``, and a prediction changes where it leaves the tolerance. ``turned_share`` is
+    the share of random changes that change a prediction, of samples for which the attack did (Wilson). Where a change
+    is the nearest one, the ball inside it holds no other label, and a random point of its surface hardly ever has one.
     """
-    told = finding.tables["samples"]
-    found = (told["status"] == "found").to_numpy()
-    right = int((told["status"] != "answered wrongly before").sum())
-    samples = X.reshape(len(X), -1)[finding.arrays["index"][found]].astype(np.float64)
-    changed = finding.arrays["nearest"][found].reshape(samples.shape).astype(np.float64)
+    table = finding.tables["samples"]
+    success = (table["status"] == "found").to_numpy()
+    right = int((table["status"] != "answered wrongly before").sum())
+    samples = X.reshape(len(X), -1)[finding.arrays["index"][success]].astype(np.float64)
+    changed = finding.arrays["nearest"][success].reshape(samples.shape).astype(np.float64)
     change = RandomChange(Space(bounds, constraints, scale), norm, sparse=False)
     shares = turned_by_chance(predict, X.shape[1:], samples, changed, change, seed, step, decide, tolerance)
-    known = ~np.isnan(shares)
-    n = len(told) - int((~known).sum())
-    within = known & (told["distance"].to_numpy()[found] <= epsilon)
+    measured = ~np.isnan(shares)
+    n = len(table) - int((~measured).sum())
+    within = measured & (table["distance"].to_numpy()[success] <= epsilon)
     key = "robust_accuracy" if task == "classification" else "stable_share"
     estimates = {
-        key: (statistics.wilson(right - int((~known).sum()) - float(shares[within].sum()), n), n),
-        "turned_share": (statistics.wilson(float(shares[known].sum()), int(known.sum())), int(known.sum())),
+        key: (statistics.wilson(right - int((~measured).sum()) - float(shares[within].sum()), n), n),
+        "turned_share": (statistics.wilson(float(shares[measured].sum()), int(measured.sum())), int(measured.sum())),
     }
     return finding_of(estimates)
 
@@ -56,18 +55,18 @@ CONTROLS = (
     Control(
         "constant",
         {"found_share": (0.0, 0.0)},
-        "no change can turn its answers: robust accuracy is accuracy (a regression's predictions all stay), and there "
+        "no change can alter a label: robust accuracy is accuracy (a regression's predictions all stay), and there "
         "is no distance",
         at_most={"n_samples": 20, "max_iter": 5, "steps": 10, "restarts": 1},
-        wrong="No change turns the answer of a constant model, so the attack counts what is none.",
+        wrong="No change alters the prediction of a constant model, so the attack counts what is none.",
     ),
     Control(
         "random direction of the same length",
         {"turned_share": (0.0, 0.25)},
-        "each change that was found in a random direction instead: it should turn hardly any answer",
+        "each change that was found in a random direction instead: it should alter hardly any prediction",
         about=("robust_accuracy", "stable_share", "median_distance"),
         measured=random_direction,
-        wrong="Where a change is the nearest one, hardly any random one of its length turns the answer. Too many do: "
+        wrong="Where a change is the nearest one, hardly any random one of its length alters the label. Too many do: "
         "the attack stopped far from the nearest changes, so the model is less robust than it says. Raise its budget.",
     ),
 )

@@ -1,6 +1,6 @@
 """How the attack of evasion goes: exactly where that can be done, else the chosen attack, then the other searches.
 
-And what the reader must be told about how it went.
+And what the reader must know about how it went.
 """
 
 from collections.abc import Callable
@@ -39,14 +39,14 @@ def attack_all(
     budget: Budget,
     attack: str,
     implementation: str,
-    known: Knowledge,
+    knowledge: Knowledge,
     step: Step,
     made: Callable[..., Finding],
 ) -> list[str]:
     """Attack, fill ``attacked.best`` in place, and return what the reader must know about how it went."""
-    problem, best, gradient = attacked.problem, attacked.best, known.gradient
+    problem, best, gradient = attacked.problem, attacked.best, knowledge.gradient
     if not len(problem.samples):
-        return ["The model answers none of the drawn samples rightly: there is nothing to attack."]
+        return ["The model classifies none of the drawn samples correctly: there is nothing to attack."]
 
     def partial() -> Finding:
         note = "The attack was not finished: distances are larger than they would become."
@@ -58,12 +58,12 @@ def attack_all(
         if attacked.band is not None:
             raise NotApplicable("ART's attacks are made for classifiers", "implementation='native'")
         return _art(attacked, budget, attack, gradient, step, partial)
-    search = Search(problem, best, known, budget.seed, step.part(0.6, 0.97), partial)
+    search = Search(problem, best, knowledge, budget.seed, step.part(0.6, 0.97), partial)
     attacked.search = search
     step(0.0, "exact distances, where the model's form gives them", partial)
     if search.solve():
         return ["All distances are exact: the model is linear, or a single tree."]
-    known.classes = problem.told(known.pool)
+    knowledge.classes = problem.outputs(knowledge.pool)
     search.learn_rule()
     here = step.part(0.02, 0.6)
     if gradient is not None and attack == "pgd":
@@ -71,8 +71,10 @@ def attack_all(
         slope = pgd.projected_gradient_descent(problem, best, gradient, budget.pgd, seed, here, partial, n_classes=k)
         notes, effort = blind(slope, best), _LIGHT
     else:
-        settings = replace(budget.hsj, max_iter=budget.max_iter or _iterations(problem, known))
-        history = hsj.hop_skip_jump(problem, best, known.pool, known.classes, settings, budget.seed, here, partial)
+        settings = replace(budget.hsj, max_iter=budget.max_iter or _iterations(problem, knowledge))
+        history = hsj.hop_skip_jump(
+            problem, best, knowledge.pool, knowledge.classes, settings, budget.seed, here, partial
+        )
         notes, effort = still_falling(history), Effort() if len(problem.shape) == 1 else _LIGHT
     search.attacked(_NAMES[attack])
     after = best.distance.copy()
@@ -97,9 +99,9 @@ def _art(
     return ["ART's HopSkipJump stops short of the boundary: its distances are too large."]
 
 
-def _iterations(problem: Problem, known: Knowledge) -> int:
-    """Return how often HopSkipJump steps: less where the other searches find more for the same questions."""
-    if known.thresholds is not None:
+def _iterations(problem: Problem, knowledge: Knowledge) -> int:
+    """Return how often HopSkipJump steps: less where the other searches find more for the same queries."""
+    if knowledge.thresholds is not None:
         return AMONG_TREES
     return ON_TABLES if len(problem.shape) == 1 else ITERATIONS
 
@@ -120,7 +122,7 @@ def blind(slope: Array, best: Best) -> list[str]:
     """Say whether the gradient vanishes for many samples."""
     zero = slope < 1e-10
     if len(zero) and zero.mean() > 0.1:
-        lost = int((zero & ~best.found).sum())
+        lost = int((zero & ~best.success).sum())
         return [
             f"The gradient vanishes for {zero.mean():.0%} of the samples ({lost} of them not broken by it): "
             "try attack='hop_skip_jump'."
@@ -130,7 +132,7 @@ def blind(slope: Array, best: Best) -> list[str]:
 
 def beaten(after: Array, best: Best, name: str) -> list[str]:
     """Say for how many samples other searches came nearer than the chosen attack."""
-    nearer = best.found & (best.distance < after * (1 - _NEARER))
+    nearer = best.success & (best.distance < after * (1 - _NEARER))
     count = int(nearer.sum())
     if not count:
         return []

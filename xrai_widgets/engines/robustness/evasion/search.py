@@ -7,20 +7,20 @@ import numpy as np
 from xrai_widgets.core import Array, Gradient, Step
 from xrai_widgets.core.step import Partial
 from xrai_widgets.engines._problem import Best, Problem, settle
-from xrai_widgets.engines._search.answers import Answers, is_smooth
 from xrai_widgets.engines._search.boxes import negative_box
 from xrai_widgets.engines._search.contrast import Contrast
 from xrai_widgets.engines._search.coordinates import Budget, coordinate_search
 from xrai_widgets.engines._search.cube import shrink_cube
 from xrai_widgets.engines._search.differences import Differences
 from xrai_widgets.engines._search.filling import fill_gaps
-from xrai_widgets.engines._search.found import Found
+from xrai_widgets.engines._search.incumbents import Incumbents
 from xrai_widgets.engines._search.leaves import cross_leaves
 from xrai_widgets.engines._search.levels import Levels, enumerate_cells, snap
 from xrai_widgets.engines._search.memory import Memory
 from xrai_widgets.engines._search.nearby import probe, refine
 from xrai_widgets.engines._search.planes import cross_linear
 from xrai_widgets.engines._search.rule import led
+from xrai_widgets.engines._search.scorer import Scorer, is_smooth
 from xrai_widgets.engines._search.tangents import approach, polish
 from xrai_widgets.engines._search.towards import towards_samples
 from xrai_widgets.engines._search.trimming import trim
@@ -55,7 +55,7 @@ class Knowledge:
     gradient, linear, regions, thresholds : optional
         As in a Subject.
     pool, classes : array (r, d), array
-        Real samples and what the model told of them (`Problem.told`).
+        Real samples and what the model returns for them (`Problem.outputs`).
     """
 
     gradient: Gradient | None
@@ -78,13 +78,13 @@ class Search:
 
     problem: Problem
     best: Best
-    known: Knowledge
+    knowledge: Knowledge
     seed: int
     step: Step
     partial: Partial = None
     contrast: Contrast = field(init=False)
-    found: Found = field(init=False)
-    _near: Found | None = field(default=None, init=False)
+    incumbents: Incumbents = field(init=False)
+    _near: Incumbents | None = field(default=None, init=False)
     method: Array = field(init=False)
     exact: Array = field(init=False)
 
@@ -93,14 +93,14 @@ class Search:
         low, high = negative_box(problem.samples, problem.space, None)
         self.contrast = Contrast(
             mode="PN",
-            answers=Answers(
+            scorer=Scorer(
                 problem.predict,
                 None if problem.offsets is None else problem.predict,
-                self.known.gradient,
+                self.knowledge.gradient,
                 problem.shape,
                 problem.rows,
                 decide=problem.decide,
-                memory=Memory.of(self.known.thresholds, problem.space, problem.rows),
+                memory=Memory.of(self.knowledge.thresholds, problem.space, problem.rows),
             ),
             space=problem.space,
             samples=problem.samples,
@@ -113,94 +113,101 @@ class Search:
             price="linf" if problem.norm == "linf" else "elastic",
             offsets=problem.offsets,
         )
-        self.found = Found.untouched(self.contrast)
+        self.incumbents = Incumbents.untouched(self.contrast)
         self.method = np.full(len(problem.samples), "", dtype=object)
         self.exact = np.zeros(len(problem.samples), dtype=bool)
 
     def solve(self) -> bool:
         """Find the exact distances if the model is linear or a single tree; return whether all of them are."""
-        if self.known.linear is not None:
-            weights, bias = self.known.linear
+        if self.knowledge.linear is not None:
+            weights, bias = self.knowledge.linear
             bias = bias if self.problem.offsets is None else bias + self.problem.offsets
-            self.exact = cross_linear(self.contrast, self.found, weights, bias)
-        elif self.known.regions is not None:
-            self.exact = cross_leaves(self.contrast, self.found, self.known.regions, self.step, self.partial)
+            self.exact = cross_linear(self.contrast, self.incumbents, weights, bias)
+        elif self.knowledge.regions is not None:
+            self.exact = cross_leaves(self.contrast, self.incumbents, self.knowledge.regions, self.step, self.partial)
         else:
             return False
-        self._near = self.found.copy()
-        self.found.forget(self.contrast, ~self.exact)  # what is no optimum has another name
+        self._near = self.incumbents.copy()
+        self.incumbents.forget(self.contrast, ~self.exact)  # what is no optimum has another name
         self._note("exact")
-        self.exact &= self.best.found == self.found.done
+        self.exact &= self.best.success == self.incumbents.done
         return bool(self.exact.all())
 
     def learn_rule(self) -> None:
-        """Let scores lead to where the model's own rule, if it has one, changes its answer."""
-        answers, _ = led(self.contrast.answers, self.known.pool, self.known.classes, self.problem.space)
-        self.contrast = replace(self.contrast, answers=answers)
+        """Let scores lead to where the model's own rule, if it has one, changes its label."""
+        scorer, _ = led(self.contrast.scorer, self.knowledge.pool, self.knowledge.classes, self.problem.space)
+        self.contrast = replace(self.contrast, scorer=scorer)
 
     def attacked(self, name: str) -> None:
         """Take over what an attack has put into ``best``."""
         points = self.problem.space.to_samples(self.best.points, self.problem.samples)
-        owner = np.flatnonzero(self.best.found & (self.method == ""))
+        owner = np.flatnonzero(self.best.success & (self.method == ""))
         self.method[owner] = name
-        owner = np.flatnonzero(self.best.found)
+        owner = np.flatnonzero(self.best.success)
         if len(owner):
-            self.found.ask(self.contrast, points[owner], owner)
+            self.incumbents.ask(self.contrast, points[owner], owner)
 
     def run(self, effort: Effort) -> None:
         """Search towards real samples, feature by feature, from threshold to threshold, and near the samples."""
-        contrast, found, step = self.contrast, self.found, self.step
+        contrast, incumbents, step = self.contrast, self.incumbents, self.step
         if self._near is not None:
-            found.better(contrast, np.arange(len(found.cost)), self._near)
+            incumbents.better(contrast, np.arange(len(incumbents.cost)), self._near)
             self._note("closed form")
-        levels = None if self.known.thresholds is None else Levels.of(self.known.thresholds, self.problem.space)
+        levels = None if self.knowledge.thresholds is None else Levels.of(self.knowledge.thresholds, self.problem.space)
         columns = int(contrast.moving.sum())
         near = effort.near if levels is None else min(effort.near, _AMONG_CELLS)
-        pool, classes = self.known.pool, self.known.classes
-        owner, second = towards_samples(contrast, found, pool, classes, step.part(0.0, 0.15), near)
+        pool, classes = self.knowledge.pool, self.knowledge.classes
+        owner, second = towards_samples(contrast, incumbents, pool, classes, step.part(0.0, 0.15), near)
         wide = contrast.part(owner)
         if levels is not None:
             snap(wide, second, levels, np.flatnonzero(second.done))
         else:
             refine(wide, second, 6, self.seed, step.part(0.15, 0.2), 8)
-        found.better(contrast, owner, second)
+        incumbents.better(contrast, owner, second)
         self._note("towards real samples")
         table = len(contrast.span) <= _MOST_COLUMNS and len(self.problem.shape) == 1
-        slopes = (table or contrast.answers.gradient is not None) and levels is None
+        slopes = (table or contrast.scorer.gradient is not None) and levels is None
         smooth = self._along_slopes(step.part(0.2, 0.6)) if slopes else None
         if table and effort.coordinates and smooth is None:
             self._feature_by_feature(levels, step.part(0.2, 0.65))
-        fill_gaps(smooth or contrast, found, pool, self._budget(levels), step.part(0.65, 0.7), self.partial)
+        fill_gaps(smooth or contrast, incumbents, pool, self._budget(levels), step.part(0.65, 0.7), self.partial)
         self._note("missing numbers filled")
         if levels is not None:
-            snap(contrast, found, levels, np.flatnonzero(found.done & (found.cost > 0)))
-            settled = enumerate_cells(contrast, found, levels)
+            snap(contrast, incumbents, levels, np.flatnonzero(incumbents.done & (incumbents.cost > 0)))
+            settled = enumerate_cells(contrast, incumbents, levels)
             self._note("cells between thresholds")
             self.exact |= settled
         probe(
-            contrast, found, effort.flat if columns <= _WIDE else effort.wide, self.seed, step.part(0.7, 0.85), levels
+            contrast,
+            incumbents,
+            effort.flat if columns <= _WIDE else effort.wide,
+            self.seed,
+            step.part(0.7, 0.85),
+            levels,
         )
-        refine(contrast, found, effort.rounds, self.seed, step.part(0.85, 1.0), levels=levels)
+        refine(contrast, incumbents, effort.rounds, self.seed, step.part(0.85, 1.0), levels=levels)
         if levels is not None:
-            snap(contrast, found, levels, np.flatnonzero(found.done & (found.cost > 0)))
+            snap(contrast, incumbents, levels, np.flatnonzero(incumbents.done & (incumbents.cost > 0)))
         self._note("near the sample")
 
     def finish(self) -> None:
         """Go back to just before the boundary."""
-        owner = np.flatnonzero(self.best.found & ~self.exact)
+        owner = np.flatnonzero(self.best.success & ~self.exact)
         if len(owner):
             settle(self.problem, self.best, self.best.points[owner], owner, _FINAL)
 
     def _feature_by_feature(self, levels: Levels | None, step: Step) -> None:
-        contrast, found = self.contrast, self.found
+        contrast, incumbents = self.contrast, self.incumbents
         if contrast.price == "elastic":
-            fresh = Found.untouched(contrast)  # it begins at the samples, whatever was found before
+            fresh = Incumbents.untouched(contrast)  # it begins at the samples, whatever was found before
             fresh.begin(contrast)
-            coordinate_search(contrast, fresh, self.known.pool, self._budget(levels), step.part(0.0, 0.8), self.partial)
-            found.better(contrast, np.arange(len(found.cost)), fresh)
-            trim(contrast, found, step.part(0.8, 1.0), rows=self.problem.rows, levels=levels)
+            coordinate_search(
+                contrast, fresh, self.knowledge.pool, self._budget(levels), step.part(0.0, 0.8), self.partial
+            )
+            incumbents.better(contrast, np.arange(len(incumbents.cost)), fresh)
+            trim(contrast, incumbents, step.part(0.8, 1.0), rows=self.problem.rows, levels=levels)
         else:
-            shrink_cube(contrast, found, _CHANGES, step)
+            shrink_cube(contrast, incumbents, _CHANGES, step)
         self._note("feature by feature")
 
     def _budget(self, levels: Levels | None) -> Budget:
@@ -209,28 +216,28 @@ class Search:
         return Budget(count, min(width, _CHANGES), self.problem.rows, levels)
 
     def _along_slopes(self, step: Step) -> Contrast | None:
-        """Walk from tangent plane to tangent plane, where the model's answers are smooth; return the slopes' question.
+        """Walk from tangent plane to tangent plane, if predictions are smooth; return the contrast with slopes.
 
         None where they are not.
         """
-        contrast, answers, space = self.contrast, self.contrast.answers, self.problem.space
-        if answers.gradient is None:
+        contrast, scorer, space = self.contrast, self.contrast.scorer, self.problem.space
+        if scorer.gradient is None:
             differences = Differences.of(space)
-            if not is_smooth(answers, differences, self.known.pool, self.seed):
+            if not is_smooth(scorer, differences, self.knowledge.pool, self.seed):
                 return None
-            contrast = replace(contrast, answers=replace(answers, differences=differences))
-        approach(contrast, self.found, _APPROACH, step.part(0.0, 0.5))
-        polish(contrast, self.found, _POLISH, step.part(0.5, 1.0))
+            contrast = replace(contrast, scorer=replace(scorer, differences=differences))
+        approach(contrast, self.incumbents, _APPROACH, step.part(0.0, 0.5))
+        polish(contrast, self.incumbents, _POLISH, step.part(0.5, 1.0))
         self._note("along slopes")
         return contrast
 
     def _note(self, method: str) -> None:
         """Put what is found into ``best``, under the name of the method that found it."""
-        owner = np.flatnonzero(self.found.done)
+        owner = np.flatnonzero(self.incumbents.done)
         if not len(owner):
             return
         space = self.problem.space
-        points = space.to_coordinates(self.found.points[owner])
+        points = space.to_coordinates(self.incumbents.points[owner])
         distance = self.problem.distances(points, owner)
         nearer = distance < self.best.distance[owner]
         points, owner, distance = points[nearer], owner[nearer], distance[nearer]

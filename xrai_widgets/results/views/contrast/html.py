@@ -31,7 +31,7 @@ class Row:
     """One feature in the table: the instance's own value and a cell for each kind of explanation."""
 
     feature: str
-    own: str
+    value: str
     cells: tuple[Cell | None, ...]
 
     @property
@@ -56,7 +56,7 @@ def explained(finding: Finding, place: int, subject: Subject | None = None, *, e
     instance = instance_of(finding, place, subject)
     images = pictured(finding)
     changes = {side.mode: Change.of(finding, side.mode, place) for side in instance.sides} if images else {}
-    said = [
+    sentences = [
         (side, picture_sentence(instance, side, changes[side.mode]) if images else sentence(instance, side))
         for side in instance.sides
     ]
@@ -65,14 +65,14 @@ def explained(finding: Finding, place: int, subject: Subject | None = None, *, e
     return html.render(
         "contrast/templates/instance.html",
         instance=instance,
-        said=said,
+        sentences=sentences,
         names=NAMES,
         pictures=_pictures(finding, instance, changes),
         legend=_legend(changes),
         rows=shown[:_MOST_FEATURES],
         folded=len(rows) - len(shown),
         cut=max(0, len(shown) - _MOST_FEATURES),
-        known=all(side.known for side in instance.sides) or images,
+        cells_known=all(side.has_cells for side in instance.sides) or images,
         complete=subject is not None,
         colours=(ADDED, REMOVED),
     )
@@ -85,8 +85,8 @@ def measures(finding: Finding, place: int) -> str:
     rows = [(name, [_one(side, key, total) for side in instance.sides], _all(finding, key)) for key, name in _MEASURES]
     if instance.stability is not None:
         status, overlap = instance.stability
-        own = words.number(overlap) if status == "compared" else status
-        stable = [own if side.mode == "PN" else "–" for side in instance.sides]
+        overlap_text = words.number(overlap) if status == "compared" else status
+        stable = [overlap_text if side.mode == "PN" else "–" for side in instance.sides]
         rows.append(("same features under a little noise (1: all)", stable, _all(finding, "stability")))
     shown = [row for row in rows if any(cell not in ("", "–") for cell in [*row[1], *row[2]])]
     return html.render("contrast/templates/measures.html", instance=instance, rows=shown, modes=modes_of(finding))
@@ -114,14 +114,14 @@ def reported(finding: Finding, include_rows: bool) -> Markup:
     places = range(min(_REPORTED, len(finding.tables["samples"])))
     if include_rows and is_contrastive(finding):
         return Markup("").join(Markup(explained(finding, place)) for place in places)
-    told = [by_id(instance_of(finding, place)) for place in places]
-    return Markup(html.render("contrast/templates/ids.html", told=told, total=len(finding.tables["samples"])))
+    sentences = [by_id(instance_of(finding, place)) for place in places]
+    return Markup(html.render("contrast/templates/ids.html", sentences=sentences, total=len(finding.tables["samples"])))
 
 
 _MEASURES = (
     ("share", "found"),
     ("answer", "answer"),
-    ("margin", "lead of that answer"),
+    ("margin", "lead of that prediction"),
     ("sparsity", "features changed (PN) or needed (PP); of all: their share"),
     ("distance", "distance (L2, shares of the ranges)"),
     ("l1", "distance (L1)"),
@@ -134,39 +134,39 @@ def _one(side: Side, key: str, total: int) -> str:
     if key == "share":
         return side.status
     if key == "answer":
-        return side.answer
+        return side.prediction
     if key == "sparsity":
-        return f"{side.measures['changed']:.0f} of {total}" if side.found else "–"
+        return f"{side.measures['changed']:.0f} of {total}" if side.is_explanation else "–"
     return words.number(side.measures[key]) if key in side.measures else "–"
 
 
 def _all(finding: Finding, key: str) -> list[str]:
-    """Return what is known over all instances, of each kind of explanation."""
-    told: list[str] = []
+    """Return the values over all instances, of each kind of explanation."""
+    texts: list[str] = []
     for mode in modes_of(finding):
         which = mode.lower()
-        own = {"share": f"{which}_share", "sparsity": f"{which}_sparsity", "distance": f"median_{which}_distance"}
-        name = own.get(key, key)
-        once = (key == "stability" and mode == "PP") or (key == "validity" and told)
+        keys = {"share": f"{which}_share", "sparsity": f"{which}_sparsity", "distance": f"median_{which}_distance"}
+        name = keys.get(key, key)
+        once = (key == "stability" and mode == "PP") or (key == "validity" and texts)
         if once or name not in finding.values:
-            told.append("")
+            texts.append("")
             continue
         value = words.number(finding.values[name])
         within = words.interval(*finding.intervals[name]) if name in finding.intervals else ""
         count = f", n = {finding.counts[name]}" if name in finding.counts else ""
-        told.append(f"{'median ' if key == 'distance' else ''}{value} {within}{count}".strip())
-    return told
+        texts.append(f"{'median ' if key == 'distance' else ''}{value} {within}{count}".strip())
+    return texts
 
 
 def _rows(sides: Sequence[Side]) -> list[Row]:
     """Return the features in the order of the table; without the subject, those that differ."""
     order = dict.fromkeys(cell.feature for side in sides for cell in side.cells)
-    found = [{cell.feature: cell for cell in side.cells} for side in sides]
+    by_feature = [{cell.feature: cell for cell in side.cells} for side in sides]
     rows = []
     for feature in order:
-        cells = tuple(known.get(feature) for known in found)
-        own = next(cell.own for cell in cells if cell is not None)
-        rows.append(Row(feature, own, cells))
+        cells = tuple(cells_of_side.get(feature) for cells_of_side in by_feature)
+        value = next(cell.value for cell in cells if cell is not None)
+        rows.append(Row(feature, value, cells))
     return rows
 
 
@@ -174,11 +174,11 @@ def _pictures(finding: Finding, instance: Instance, changes: dict[Mode, Change])
     if not changes:
         return []
     ends, place = shades(finding, instance.place), instance.place
-    own = f"sample {instance.name}, answered {instance.answer}"
-    pictures = [("instance", drawn(finding.arrays["original"][place], ends, own))]
+    caption = f"sample {instance.name}, predicted {instance.prediction}"
+    pictures = [("instance", drawn(finding.arrays["original"][place], ends, caption))]
     for side in instance.sides:
         change = changes[side.mode]
-        title = NAMES[side.mode] if side.found else f"{NAMES[side.mode]}: attempt"
+        title = NAMES[side.mode] if side.is_explanation else f"{NAMES[side.mode]}: attempt"
         image = finding.arrays[side.mode.lower()][place]
         pictures.append((f"{title} ({side.mode})", drawn(image, ends, alt_of(instance, side, change), change)))
     return pictures
@@ -186,10 +186,10 @@ def _pictures(finding: Finding, instance: Instance, changes: dict[Mode, Change])
 
 def _legend(changes: dict[Mode, Change]) -> list[tuple[str, str, str]]:
     """Return (colour, sign, words) of what the pictures show."""
-    found = []
+    entries = []
     if any(change.added for change in changes.values()):
         words_ = "added (PN), needed (PP)" if "PP" in changes and "PN" in changes else "added"
-        found.append((ADDED, "+", words_ if list(changes) != ["PP"] else "needed"))
+        entries.append((ADDED, "+", words_ if list(changes) != ["PP"] else "needed"))
     if any(change.removed for change in changes.values()):
-        found.append((REMOVED, "−", "taken away"))
-    return found
+        entries.append((REMOVED, "−", "taken away"))
+    return entries

@@ -46,7 +46,7 @@ class Change:
 
     @property
     def where(self) -> str:
-        """Where most of the change is, told by ninths of the picture; empty where it is spread."""
+        """Where most of the change is, by ninths of the picture; empty where it is spread."""
         size = np.abs(self.by)
         ninths = [np.array_split(band, 3, axis=1) for band in np.array_split(size, 3, axis=0)]
         sums = np.array([[part.sum() for part in band] for band in ninths])
@@ -87,12 +87,12 @@ def drawn(image: Array, ends: tuple[float, float], alt: str, change: Change | No
 def alt_of(instance: Instance, side: Side, change: Change) -> str:
     """Return the text alternative of the picture of a PN or PP."""
     total = f"of {change.by.size} pixels"
-    attempt = "" if side.found else "nearest attempt, no explanation: "
+    attempt = "" if side.is_explanation else "nearest attempt, no explanation: "
     if side.mode == "PN":
         what = f"{change.added} {total} added to and {change.removed} taken from"
-        return f"{attempt}sample {instance.name} with {what}{change.where}; answered {side.answer}"
+        return f"{attempt}sample {instance.name} with {what}{change.where}; predicted {side.prediction}"
     kept = change.added + change.removed
-    return f"{attempt}{kept} {total} of sample {instance.name}{change.where}; answered {side.answer}"
+    return f"{attempt}{kept} {total} of sample {instance.name}{change.where}; predicted {side.prediction}"
 
 
 def _cells(by: Array, colour: str) -> Markup:

@@ -1,4 +1,4 @@
-"""A contrastive explanation as people read it: what was changed or kept of one instance, and what that says."""
+"""A contrastive explanation in readable form: what was changed or kept of one instance, and what that says."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Cell:
     feature: str
     before: str
     after: str
-    own: str
+    value: str
     size: float
 
 
@@ -43,8 +43,8 @@ class Side:
     Parameters
     ----------
     status : {"found", "not found", "not looked for"}
-    answer : str
-        What the model answers to it.
+    prediction : str
+        What the model predicts for it.
     cells : tuple of Cell
         Features in the order of the table; only those that differ, the largest first, where no more is known.
     known : bool
@@ -55,13 +55,13 @@ class Side:
 
     mode: Mode
     status: str
-    answer: str
+    prediction: str
     cells: tuple[Cell, ...]
-    known: bool
+    has_cells: bool
     measures: dict[str, float]
 
     @property
-    def found(self) -> bool:
+    def is_explanation(self) -> bool:
         """Whether it is an explanation."""
         return self.status == "found"
 
@@ -79,7 +79,7 @@ class Instance:
     ----------
     place : int
         Row of the table ``samples``.
-    part, name, truth, answer : str
+    part, name, truth, prediction : str
         ``truth`` is empty where it is not known.
     sides : tuple of Side
     stability : (str, float) or None
@@ -90,7 +90,7 @@ class Instance:
     part: str
     name: str
     truth: str
-    answer: str
+    prediction: str
     sides: tuple[Side, ...]
     stability: tuple[str, float] | None
 
@@ -101,8 +101,8 @@ def is_contrastive(finding: Finding | None) -> bool:
         return False
     needed = ["original", *(f"{mode.lower()}{end}" for mode in modes_of(finding) for end in ("", "_change"))]
     needed += ["baseline"] * ("PP" in modes_of(finding))
-    told = ["answer", *(f"{mode.lower()}_{end}" for mode in modes_of(finding) for end in ("class", "changed"))]
-    return set(needed) <= set(finding.arrays) and set(told) <= set(finding.tables["samples"].columns)
+    columns = ["answer", *(f"{mode.lower()}_{end}" for mode in modes_of(finding) for end in ("class", "changed"))]
+    return set(needed) <= set(finding.arrays) and set(columns) <= set(finding.tables["samples"].columns)
 
 
 def modes_of(finding: Finding) -> list[Mode]:
@@ -124,7 +124,7 @@ def instance_of(finding: Finding, place: int, subject: Subject | None = None) ->
     finding : Finding
     place : int
     subject : Subject, optional
-        The one that was measured: then every feature is told in its own units, else those that differ.
+        The one that was measured: then every feature is given in its own units, else those that differ.
     """
     row = finding.tables["samples"].iloc[place]
     sides = tuple(_side(finding, mode, place, row, subject) for mode in modes_of(finding))
@@ -138,14 +138,14 @@ def _side(finding: Finding, mode: Mode, place: int, row: "pd.Series[Any]", subje
     key = f"{mode.lower()}_"
     cells: Sequence[Cell] | None = None
     if f"{key}change" in finding.arrays and not pictured(finding):
-        cells = _own_cells(finding, mode, place, subject) if subject else _told_cells(finding, mode, place)
+        cells = _decoded_cells(finding, mode, place, subject) if subject else _table_cells(finding, mode, place)
     wanted = ("distance", "l1", "changed", "margin", "ae_error")
     measures = {name: float(row[key + name]) for name in wanted if key + name in row.index}
     status = str(row[key + "status"])
     return Side(mode, status, str(row[key + "class"]), tuple(cells or ()), cells is not None, measures)
 
 
-def _own_cells(finding: Finding, mode: Mode, place: int, subject: Subject) -> list[Cell]:
+def _decoded_cells(finding: Finding, mode: Mode, place: int, subject: Subject) -> list[Cell]:
     """Return every feature, decoded by the subject that was measured."""
     arrays = finding.arrays
     origin = arrays["original" if mode == "PN" else "baseline"][place]
@@ -157,33 +157,40 @@ def _own_cells(finding: Finding, mode: Mode, place: int, subject: Subject) -> li
         frame = pd.DataFrame(samples, columns=names)
     sizes = arrays[f"{mode.lower()}_change"][place]
     rows = zip(frame.columns, (frame.iloc[:, column].tolist() for column in range(frame.shape[1])), sizes, strict=True)
-    found = []
+    cells = []
     for name, values, size in rows:
         # what counts as unchanged may differ by rounding
-        before, after, own = told_apart(values if size > 0 else [values[0], values[0], *values[2:]])
-        found.append(Cell(str(name), before, after, own, float(size)))
-    return found
+        before, after, value = distinguishable(values if size > 0 else [values[0], values[0], *values[2:]])
+        cells.append(Cell(str(name), before, after, value, float(size)))
+    return cells
 
 
-def _told_cells(finding: Finding, mode: Mode, place: int) -> list[Cell] | None:
-    """Return the features that differ as the table ``rows`` tells them; None where it does not."""
+def _table_cells(finding: Finding, mode: Mode, place: int) -> list[Cell] | None:
+    """Return the features that differ as the table ``rows`` gives them; None where it does not."""
     rows, ids = finding.tables.get("rows"), finding.tables["samples"]["id"].astype(str)
     if rows is None or (ids == ids.iloc[place]).sum() > 1:
         return None
-    own = rows[(rows["id"].astype(str) == ids.iloc[place]) & (rows["mode"] == mode)]
-    if own.empty and (finding.arrays[f"{mode.lower()}_change"][place] > 0).any():
+    differing = rows[(rows["id"].astype(str) == ids.iloc[place]) & (rows["mode"] == mode)]
+    if differing.empty and (finding.arrays[f"{mode.lower()}_change"][place] > 0).any():
         return None
-    told = zip(own["feature"], own["from"], own["to"], own["original"], own["change"], strict=True)
-    return [Cell(str(name), str(a), str(b), str(c), float(size)) for name, a, b, c, size in told]
+    columns = zip(
+        differing["feature"],
+        differing["from"],
+        differing["to"],
+        differing["original"],
+        differing["change"],
+        strict=True,
+    )
+    return [Cell(str(name), str(a), str(b), str(c), float(size)) for name, a, b, c, size in columns]
 
 
-def told_apart(values: Sequence[Any]) -> list[str]:
-    """Return values as text, numbers with four digits or as many as tell those apart that differ."""
+def distinguishable(values: Sequence[Any]) -> list[str]:
+    """Return values as text, numbers with four digits or as many as it takes to distinguish those that differ."""
     for digits in range(4, 18):
-        said = [_text(value, digits) for value in values]
-        if len(set(said)) == len(set(values)):
+        texts = [_text(value, digits) for value in values]
+        if len(set(texts)) == len(set(values)):
             break
-    return said
+    return texts
 
 
 def _text(value: Any, digits: int) -> str:
@@ -192,5 +199,5 @@ def _text(value: Any, digits: int) -> str:
     if value and not 1e-4 <= abs(value) < 1e15:
         return f"{value:.{digits}g}".replace("-", "−")
     whole = len(str(int(abs(value))))
-    said = np.format_float_positional(value, precision=max(digits, whole), fractional=False, trim="-")
-    return said.replace("-", "−")
+    text = np.format_float_positional(value, precision=max(digits, whole), fractional=False, trim="-")
+    return text.replace("-", "−")

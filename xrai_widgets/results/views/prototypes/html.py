@@ -7,8 +7,8 @@ from xrai_widgets.core import Finding
 from xrai_widgets.results import html
 from xrai_widgets.results.views.prototypes.reading import (
     contents_of_prototypes,
+    distance_sentences,
     pictures_of_prototypes,
-    said_of_prototypes,
 )
 
 _MOST = 20  # prototypes, and criticisms, in a report
@@ -26,7 +26,7 @@ def reported(finding: Finding, include_rows: bool) -> Markup:
     return Markup(
         html.render(
             "prototypes/templates/reported.html",
-            said=said_of_prototypes(finding, int(samples["order"].max())) if len(samples) else "",
+            summary=distance_sentences(finding, int(samples["order"].max())) if len(samples) else "",
             groups=list(dict.fromkeys(samples["explains"])),
             rows=list(zip(shown.to_dict("records"), inside.to_dict("records"), strict=True)),
             columns=list(inside.columns),

@@ -9,7 +9,7 @@ from xrai_widgets.results.exposed import png
 
 
 def most_prototypes(finding: Finding) -> int:
-    """Return the largest number of prototypes that the finding can answer for.
+    """Return the largest number of prototypes that the finding has weights for.
 
     Raises
     ------
@@ -25,7 +25,7 @@ def most_prototypes(finding: Finding) -> int:
 
 
 def has_prototypes(finding: Finding) -> bool:
-    """Return whether a finding can answer for fewer prototypes."""
+    """Return whether a finding has weights for fewer prototypes."""
     try:
         return most_prototypes(finding) > 0
     except ValueError:
@@ -44,27 +44,27 @@ def first_prototypes(finding: Finding, n: int) -> pd.DataFrame:
     squares = finding.arrays["weights_path"].reshape(-1, most, most)
     parts = []
     for square, (_, group) in zip(squares, samples.groupby("explains", sort=False), strict=True):
-        found = group[group["order"] <= n].copy()
-        weights = square[min(n, len(group)) - 1, : len(found)]
-        found["weight"], found["share"] = weights, weights / weights.sum()
-        parts.append(found)
+        first = group[group["order"] <= n].copy()
+        weights = square[min(n, len(group)) - 1, : len(first)]
+        first["weight"], first["share"] = weights, weights / weights.sum()
+        parts.append(first)
     return pd.concat(parts)
 
 
 def contents_of_prototypes(finding: Finding, shown: pd.DataFrame) -> pd.DataFrame:
     """Return prototypes in the user's own columns, one row for each of ``shown``; without columns for pictures."""
-    told = finding.tables.get("rows")
-    if told is None or told.empty:
+    contents = finding.tables.get("rows")
+    if contents is None or contents.empty:
         return shown[[]]
     parts = []
     for name, group in shown.groupby("explains", sort=False):
-        own = told[told["explains"] == name] if "explains" in told.columns else told
-        columns = own.set_index("feature").drop(columns=["explains", "explained"], errors="ignore")
+        of_group = contents[contents["explains"] == name] if "explains" in contents.columns else contents
+        columns = of_group.set_index("feature").drop(columns=["explains", "explained"], errors="ignore")
         rows = columns.T.reindex(group["order"].astype(str)).fillna("not kept").set_index(group.index)
         parts.append(rows)
-    found = pd.concat(parts).rename_axis(columns=None)
-    numbers = {name: pd.to_numeric(found[name], errors="coerce") for name in found.columns}
-    return found.assign(**{name: cells for name, cells in numbers.items() if cells.notna().all()})
+    frame = pd.concat(parts).rename_axis(columns=None)
+    numbers = {name: pd.to_numeric(frame[name], errors="coerce") for name in frame.columns}
+    return frame.assign(**{name: cells for name, cells in numbers.items() if cells.notna().all()})
 
 
 def pictures_of_prototypes(finding: Finding, shown: pd.DataFrame) -> list[str]:
@@ -82,23 +82,23 @@ def similarity_to(finding: Finding, shown: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame()
     parts = []
     for name, group in shown.groupby("explains", sort=False):
-        own = features[features["explains"] == name] if "explains" in features.columns else features
-        kept = [str(order) for order in group["order"] if str(order) in own.columns]
+        of_group = features[features["explains"] == name] if "explains" in features.columns else features
+        kept = [str(order) for order in group["order"] if str(order) in of_group.columns]
         weight = group["share"].to_numpy()[: len(kept)]
-        head = own[[column for column in ("explains", "feature") if column in own.columns]]
-        mean = own[kept].to_numpy() @ weight / max(float(weight.sum()), 1e-300)
-        parts.append(head.assign(similarity=mean).join(own[kept]))
+        head = of_group[[column for column in ("explains", "feature") if column in of_group.columns]]
+        mean = of_group[kept].to_numpy() @ weight / max(float(weight.sum()), 1e-300)
+        parts.append(head.assign(similarity=mean).join(of_group[kept]))
     return pd.concat(parts, ignore_index=True)
 
 
-def said_of_prototypes(finding: Finding, n: int) -> str:
+def distance_sentences(finding: Finding, n: int) -> str:
     """Return one sentence per class: how far the first n prototypes are from the explained samples."""
-    said = []
+    sentences = []
     for name, group in finding.tables["curve"].groupby("explains", sort=False):
         ours, random = (group[group["chosen by"] == by].set_index("n")["mmd2"] for by in ("ProtoDash", "random draws"))
         last = min(n, int(ours.index.max()))
         chance = words.number(float(random[last])) if last in random.index else ""
         drawn = f"; as many samples drawn at random: {chance}" if chance else ""
         whose = "" if name == "all" else f"{name}: "
-        said.append(f"{whose}MMD² {words.number(float(ours[last]))} with {last} prototypes{drawn}.")
-    return " ".join(said)
+        sentences.append(f"{whose}MMD² {words.number(float(ours[last]))} with {last} prototypes{drawn}.")
+    return " ".join(sentences)

@@ -1,4 +1,4 @@
-"""What is asked about every instance, and from where explanations are counted."""
+"""What is searched for every instance, and from where explanations are counted."""
 
 from dataclasses import dataclass
 
@@ -6,32 +6,32 @@ import numpy as np
 
 from xrai_widgets.core import Array
 from xrai_widgets.engines._missing import Blanks
-from xrai_widgets.engines._search.answers import Answers
 from xrai_widgets.engines._search.boxes import groups, negative_box
 from xrai_widgets.engines._search.contrast import Contrast, Mode
+from xrai_widgets.engines._search.scorer import Scorer
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.explanations.cem.autoencoder import Penalty
 from xrai_widgets.engines.explanations.cem.instances import lead
 from xrai_widgets.engines.explanations.cem.zones import Zones
 
 
-def typical(known: Array, space: Space) -> Array:
+def typical(background: Array, space: Space) -> Array:
     """Return the median of each number, the most frequent category, and the most frequent member of a group.
 
     Missing numbers are left out; where all are missing it is the lowest number that is allowed.
     """
-    known = space.empty(known)
-    base: Array = np.median(known, axis=0)
+    background = space.empty(background)
+    base: Array = np.median(background, axis=0)
     for column in np.flatnonzero(np.isnan(base)):
-        there = known[~np.isnan(known[:, column]), column]
+        there = background[~np.isnan(background[:, column]), column]
         base[column] = np.median(there) if len(there) else space.bounds[0, column]
     for column, kind in enumerate(space.constraints):
         if kind.kind == "category":
-            base[column] = np.bincount(np.rint(known[:, column]).astype(np.intp)).argmax()
+            base[column] = np.bincount(np.rint(background[:, column]).astype(np.intp)).argmax()
         elif kind.kind == "integer":
             base[column] = np.rint(base[column])
     for columns in groups(space):
-        base[columns] = np.eye(len(columns))[known[:, columns].mean(axis=0).argmax()]
+        base[columns] = np.eye(len(columns))[background[:, columns].mean(axis=0).argmax()]
     return base
 
 
@@ -42,8 +42,8 @@ def positive_origins(samples: Array, space: Space, base: Array) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
-class Question:
-    """What is asked about every instance.
+class Objective:
+    """What is searched for every instance.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class Question:
         Classic mode: a PN only adds to what the baseline lacks.
     """
 
-    answers: Answers
+    scorer: Scorer
     space: Space
     base: Array
     adds: bool
@@ -63,12 +63,12 @@ class Question:
     unit: float = 1.0  # of kappa, in that of y: see `Zones`
 
     @property
-    def said(self) -> str:
+    def criterion(self) -> str:
         """What counts as an explanation, in words."""
-        return f"An explanation counts if its answer leads by kappa = {self.kappa * self.unit:.3g}."
+        return f"An explanation counts if its label leads by kappa = {self.kappa * self.unit:.3g}."
 
     def about(self, mode: Mode, samples: Array) -> Contrast:
-        """Return the question about flat samples."""
+        """Return the search for flat samples."""
         if mode == "PN":
             origins = samples
             low, high = negative_box(samples, self.space, self.base if self.adds else None)
@@ -77,10 +77,10 @@ class Question:
             low, high = np.minimum(origins, samples), np.maximum(origins, samples)
         return Contrast(
             mode=mode,
-            answers=self.answers,
+            scorer=self.scorer,
             space=self.space,
             samples=samples,
-            labels=self.answers.labels(samples),
+            labels=self.scorer.labels(samples),
             origins=origins,
             low=low,
             high=high,
@@ -90,21 +90,19 @@ class Question:
         )
 
 
-def of_marks(answers: Answers, blanks: Blanks | None) -> Answers:
-    """Return the answers for samples in which marks stand for missing numbers."""
+def of_marks(scorer: Scorer, blanks: Blanks | None) -> Scorer:
+    """Return the scorer for samples in which marks stand for missing numbers."""
     if blanks is None:
-        return answers
-    logits = None if answers.logits is None else blanks.asking(answers.logits)
-    predict, decide = blanks.asking(answers.predict), blanks.ruling(answers.decide)
-    return Answers(predict, logits, blanks.slopes(answers.gradient), answers.shape, answers.rows, decide=decide)
+        return scorer
+    logits = None if scorer.logits is None else blanks.asking(scorer.logits)
+    predict, decide = blanks.asking(scorer.predict), blanks.ruling(scorer.decide)
+    return Scorer(predict, logits, blanks.slopes(scorer.gradient), scorer.shape, scorer.rows, decide=decide)
 
 
-def least_lead(
-    kappa: float | None, answers: Answers, samples: Array, images: bool, zones: Zones | None = None
-) -> float:
+def least_lead(kappa: float | None, scorer: Scorer, samples: Array, images: bool, zones: Zones | None = None) -> float:
     """Return kappa, or what it is where the user leaves it open."""
     if zones is not None:
         return (kappa or 0.0) / zones.unit
     if kappa is not None:
         return kappa
-    return lead(answers.scores(samples)) if images and answers.logits is not None else 0.2
+    return lead(scorer.scores(samples)) if images and scorer.logits is not None else 0.2

@@ -16,7 +16,7 @@ _BENT = 0.2  # of the rise that a smooth model may bend by within two steps
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class Scorer:
     """What the model says of flat samples: logits where it has them, else log-probabilities.
 
     Parameters
@@ -30,9 +30,9 @@ class Answers:
     differences : Differences, optional
         Stand in for the gradient where there is none.
     decide : callable, optional
-        As in a Subject: the answers, where they are not the highest scores.
+        As in a Subject: the labels, where they are not the highest scores.
     offset : array (k,)
-        Added to the scores, so that the highest one is the answer as nearly as that can be had; see `rule.offset_of`.
+        Added to the scores, so that the highest one is the label as nearly as that can be had; see `rule.offset_of`.
     memory : Memory, optional
         Of what was asked before.
     """
@@ -48,14 +48,14 @@ class Answers:
     memory: Memory | None = None
 
     def labels(self, flat: Array, scores: Array | None = None) -> Array:
-        """Return the model's answers (n,), without asking for scores that are known or not needed."""
+        """Return the model's labels (n,), without asking for scores that are known or not needed."""
         if self.decide is not None:
             return self.again(flat)
         most: Array = (self.scores(flat) if scores is None else scores).argmax(axis=1)
         return most
 
     def again(self, flat: Array) -> Array:
-        """Ask the model itself for its answers (n,), whatever scores are looked at else."""
+        """Ask the model itself for its labels (n,), whatever other scores are used."""
         parts = [flat[a : a + self.rows].reshape(-1, *self.shape) for a in range(0, max(len(flat), 1), self.rows)]
         return np.concatenate([classes_of(self.predict, self.decide, part) for part in parts])
 
@@ -79,26 +79,26 @@ class Answers:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _recalled(self, flat: Array) -> Array:
-        told = self._told(flat) if self.memory is None else self.memory.scores(self._told, flat)
-        return told if self.decide is None else told + self.offset
+        scores = self._model_scores(flat) if self.memory is None else self.memory.scores(self._model_scores, flat)
+        return scores if self.decide is None else scores + self.offset
 
-    def _told(self, flat: Array) -> Array:
+    def _model_scores(self, flat: Array) -> Array:
         X = flat.reshape(-1, *self.shape)
         return np.log(np.maximum(self.predict(X), _TINY)) if self.logits is None else self.logits(X)
 
 
-def is_smooth(answers: Answers, differences: Differences, known: Array, seed: int) -> bool:
+def is_smooth(scorer: Scorer, differences: Differences, samples: Array, seed: int) -> bool:
     """Whether small steps from most known samples change the scores, and by as much forwards as backwards.
 
-    The answers of trees and neighbours stand still or jump.
+    The predictions of trees and neighbours stand still or jump.
     """
     steps = np.where(differences.whole, 0.0, differences.steps)
     if not steps.any():
         return False
     rng = np.random.default_rng([seed, 3])
-    probes = known[:_PROBES]
+    probes = samples[:_PROBES]
     way = rng.choice([-1.0, 1.0], probes.shape) * steps
     middle = np.where(steps > 0, np.clip(probes, differences.low + steps, differences.high - steps), probes)
-    back, here, ahead = (answers.scores(middle + sign * way) for sign in (-1, 0, 1))
+    back, here, ahead = (scorer.scores(middle + sign * way) for sign in (-1, 0, 1))
     rise, bend = np.abs(ahead - back).max(axis=1), np.abs(ahead + back - 2 * here).max(axis=1)
     return bool(np.mean((rise > 0) & (bend <= _BENT * rise)) >= _SHARE)

@@ -10,46 +10,48 @@ from xrai_widgets.engines._search.contrast import Contrast
 
 
 @dataclass(eq=False)
-class Found:
+class Incumbents:
     """The best explanation of each instance so far, and where there is none the nearest attempt."""
 
     points: Array
     cost: Array
     margin: Array
-    answer: Array
+    label: Array
 
     @classmethod
-    def untouched(cls, contrast: Contrast) -> "Found":
+    def untouched(cls, contrast: Contrast) -> "Incumbents":
         """Nothing was looked at yet: margin −∞."""
         n = len(contrast.samples)
         return cls(contrast.origins.copy(), np.full(n, np.inf), np.full(n, -np.inf), contrast.labels.copy())
 
-    def better(self, contrast: Contrast, starts: Array, other: "Found") -> None:
+    def better(self, contrast: Contrast, starts: Array, other: "Incumbents") -> None:
         """Take what copies of the instances, ``starts`` saying of which, have found."""
         nearer = ~self.done[starts] & (other.margin > self.margin[starts])
         some = np.flatnonzero((other.done & (other.cost < self.cost[starts])) | nearer)
         if len(some):
             self.take(
-                contrast, other.points[some], starts[some], other.margin[some], other.answer[some], other.done[some]
+                contrast, other.points[some], starts[some], other.margin[some], other.label[some], other.done[some]
             )
 
-    def part(self, rows: slice | Array) -> "Found":
+    def part(self, rows: slice | Array) -> "Incumbents":
         """Return some of the instances; what is found for those of a slice stands here, too."""
-        return Found(self.points[rows], self.cost[rows], self.margin[rows], self.answer[rows])
+        return Incumbents(self.points[rows], self.cost[rows], self.margin[rows], self.label[rows])
 
-    def beside(self, other: "Found") -> "Found":
+    def beside(self, other: "Incumbents") -> "Incumbents":
         """Return these instances, then the other ones."""
-        return Found(*(np.concatenate(pair) for pair in zip(vars(self).values(), vars(other).values(), strict=True)))
+        return Incumbents(
+            *(np.concatenate(pair) for pair in zip(vars(self).values(), vars(other).values(), strict=True))
+        )
 
     def forget(self, contrast: Contrast, which: Array) -> None:
         """Nothing was looked at yet of some instances (n,)."""
-        fresh = Found.untouched(contrast)
+        fresh = Incumbents.untouched(contrast)
         for name, values in vars(self).items():
             values[which] = getattr(fresh, name)[which]
 
-    def copy(self) -> "Found":
+    def copy(self) -> "Incumbents":
         """Return the same state, to be changed without changing this one."""
-        return Found(self.points.copy(), self.cost.copy(), self.margin.copy(), self.answer.copy())
+        return Incumbents(self.points.copy(), self.cost.copy(), self.margin.copy(), self.label.copy())
 
     def begin(self, contrast: Contrast) -> None:
         """Look at the origins."""
@@ -91,4 +93,4 @@ class Found:
         whose = owner[chosen]
         self.points[whose], self.margin[whose] = flat[chosen], margin[chosen]
         changed = (margin[chosen] > 0) == (contrast.mode == "PN")
-        self.answer[whose] = np.where(changed, rival[chosen], contrast.labels[whose])
+        self.label[whose] = np.where(changed, rival[chosen], contrast.labels[whose])
