@@ -4,7 +4,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from xrai_widgets.core import Subject
+from xrai_widgets.core import Origin, Subject
+from xrai_widgets.core.origin import Example
 from xrai_widgets.data import examples
 from xrai_widgets.data.german_credit import german_credit
 
@@ -30,7 +31,7 @@ def test_a_built_in_subject_loads_offline_and_is_complete(name: str, offline: No
     subject = examples.load(name)
     assert isinstance(subject, Subject)
     assert subject.name == name
-    assert subject.source == f'xw.examples.load("{name}")'
+    assert subject.origin == Origin(Example(name))
     assert subject.X_train is not None
     assert subject.y_train is not None
     assert min(len(subject.X), len(subject.X_train)) > 100

@@ -23,6 +23,7 @@ from xrai_widgets.core import quiet
 from xrai_widgets.io.model_files import check_model_name
 from xrai_widgets.io.summaries import TableColumn, TableSummary
 from xrai_widgets.io.uploads import SLICE
+from xrai_widgets.results.as_code import expression
 from xrai_widgets.runtime import run
 from xrai_widgets.widgets import ConstraintEditor, OwnModel, SubjectPicker, Uploader
 from xrai_widgets.widgets import uploader as module
@@ -289,7 +290,7 @@ def test_one_table_is_split(own: OwnModel, model_bytes: bytes) -> None:
     own.button.click()
     settle(own)
     assert own.subject is not None
-    assert "split=0.2, seed=3, stratify=True" in own.subject.source
+    assert "split=0.2, seed=3, stratify=True" in expression(own.subject.origin)
     assert len(own.subject.X) == 12
 
 

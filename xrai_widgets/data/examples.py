@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from xrai_widgets.core import Subject, closest
+from xrai_widgets.core import Origin, Subject, closest
+from xrai_widgets.core.origin import Example
 from xrai_widgets.data.german_credit import FIXED, german_credit
 
 __all__ = ["german_credit", "load", "names", "summary"]
@@ -135,7 +136,7 @@ def load(name: str) -> Subject:
     maker = _maker(name)
     if name not in names():
         raise ValueError(f"{name} needs {_NEEDS[name]}: pip install 'xrai-widgets[{_NEEDS[name]}]'")
-    return replace(maker(), name=name, source=f'xw.examples.load("{name}")')
+    return replace(maker(), name=name, origin=Origin(Example(name)))
 
 
 def _maker(name: str) -> Callable[[], Subject]:

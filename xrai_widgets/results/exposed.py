@@ -58,7 +58,9 @@ def contents(subject: Subject, samples: pd.DataFrame) -> Contents:
     names = np.arange(len(X)) if ids is None else ids
     place = {str(name): row for row, name in enumerate(names)}
     if len(place) < len(names):
-        return Contents(pd.DataFrame(), note="Several samples have the same id: what is in them cannot be told apart.")
+        return Contents(
+            pd.DataFrame(), note="Several samples have the same id: their contents cannot be distinguished."
+        )
     if any(str(name) not in place for name in samples["id"]):
         return Contents(pd.DataFrame(), note="Some of these samples are not among those of the model.")
     rows = np.array([place[str(name)] for name in samples["id"]], dtype=np.intp)
