@@ -13,7 +13,7 @@ from xrai_widgets.io.csv_format import CsvFormat
 from xrai_widgets.io.model_files import read_model
 from xrai_widgets.io.table_files import read_table
 from xrai_widgets.models.booster_files import BoosterFile
-from xrai_widgets.models.codes import known_words
+from xrai_widgets.models.codes import category_words
 from xrai_widgets.models.frame import few, same_columns
 from xrai_widgets.models.networks import Network
 
@@ -185,7 +185,7 @@ class OwnFiles:
         """Return the words that the model knows, by column: those of its encoders, and its classes."""
         labels = list(getattr(model, "classes_", ()))
         told = bool(labels) and all(isinstance(label, str) for label in labels)
-        return known_words(model) | ({self.target: frozenset(map(str, labels))} if told else {})
+        return category_words(model) | ({self.target: frozenset(map(str, labels))} if told else {})
 
     def _table(self, path: Path, words: Mapping[str, frozenset[str]]) -> pd.DataFrame:
         written = (self.ids,) if self.ids and ".csv" in path.name.lower() else ()  # other files say what their ids are

@@ -107,8 +107,8 @@ def _is_flat(table: object) -> bool:
 
 
 def _subject(subject: object, name: str) -> tuple[str, dict[str, dict[str, Any]]]:
-    known = isinstance(subject, dict) and not set(subject) - {"example", "constraints"}
-    if not isinstance(subject, dict) or not known or not isinstance(subject.get("example", ""), str):
+    readable = isinstance(subject, dict) and not set(subject) - {"example", "constraints"}
+    if not isinstance(subject, dict) or not readable or not isinstance(subject.get("example", ""), str):
         raise ValueError(f'[subject] of the plan {name} must hold example = "…" and constraints, got {subject!r}')
     constraints = subject.get("constraints", {})
     if not isinstance(constraints, dict) or not all(map(_is_flat, constraints.values())):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from xrai_widgets.core import Outcome
 from xrai_widgets.io.outcomes import outcome_from_dict, outcome_to_dict, params_to_dict
-from xrai_widgets.io.store_place import StoreError, own_store
+from xrai_widgets.io.store_place import StoreError, user_store
 from xrai_widgets.runtime.versions import CODE, versions
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Store:
     def __init__(
         self, place: str | Path | None = None, *, owner: str = "", patience: float = PATIENCE, lazily: bool = False
     ) -> None:
-        self._place = str(own_store() if place is None else place)
+        self._place = str(user_store() if place is None else place)
         self._owner, self._patience = owner, patience
         self._lock = threading.Lock()
         self._opened: Database | None = None
