@@ -74,9 +74,7 @@ def run_here(
 def _cut_off(subject: Subject, name: str, params: dict[str, Any]) -> Outcome:
     """Return the outcome of an assessment that had not ended when the program was to end."""
     reason = f"cancelled by Ctrl-C; the model did not come back within {_PATIENCE:g} s, or it was not started"
-    return Outcome(
-        name, subject.fingerprint, subject.name, params, "cancelled", reason=reason, subject_source=subject.source
-    )
+    return Outcome(name, subject.fingerprint, subject.name, params, "cancelled", reason=reason, origin=subject.origin)
 
 
 def quality_of(subjects: Sequence[Subject]) -> Finding | dict[str, Finding] | None:

@@ -275,7 +275,7 @@ def adapt_table(
         raise Refused(f"a table of predicted values must have one column, got {len(inputs.names)}")
     predict = Itself(task, outputs)
     for role, array in arrays.items():
-        if inputs.holes and (missing := int(np.isnan(array).sum())):
+        if missing := int(np.isnan(array).sum()):
             raise Refused(
                 f"{role} must hold finite numbers, got {missing} NaN: without a model it is the table of outputs"
             )

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from xrai_widgets.core import Outcome, Score, Subject, registered
+from xrai_widgets.core.belonging import adopted
 from xrai_widgets.core.subject import Array
 from xrai_widgets.results import html, words
 from xrai_widgets.results.correlation import FEWEST, NOTHING, holm, spearman
@@ -102,7 +103,7 @@ def joint(outcomes: Iterable[Outcome], subject: Subject | None = None, *, seed: 
     >>> joined = xw.joint(outcomes, subject)  # doctest: +SKIP
     >>> joined.pairs  # doctest: +SKIP
     """
-    given = list(outcomes)
+    given = [outcome if subject is None else adopted(outcome, subject) or outcome for outcome in outcomes]
     names = list(dict.fromkeys(outcome.subject_name for outcome in given))
     if len({outcome.subject for outcome in given}) > 1:
         raise ValueError(f"joint needs the outcomes of one subject, got those of {', '.join(names)}")
