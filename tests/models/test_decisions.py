@@ -178,7 +178,7 @@ def test_the_weights_of_a_linear_margin_stay_where_they_give_the_answers() -> No
         (lambda rows: np.full(len(rows), "yes"), r"decide must give one of \[0, 1\], got 'yes'"),
         (lambda rows: np.zeros((len(rows), 2)), r"decide must give one label per sample, got shape \(300, 2\)"),
         (lambda rows: np.zeros(3 + 0 * len(rows)), r"decide must give one label per sample, got shape \(3,\)"),
-        (lambda rows: rows.nothing, "the model could not answer for X: AttributeError"),
+        (lambda rows: rows.nothing, "the model cannot predict for X: AttributeError"),
         (0.3, "decide must be a function of the samples"),
     ],
 )

@@ -91,13 +91,13 @@ class Origin:
     @property
     def constraints(self) -> dict[str, dict[str, Any]]:
         """What was said of each column since the last defence, all changes together; the later word holds."""
-        said: dict[str, dict[str, Any]] = {}
+        tables: dict[str, dict[str, Any]] = {}
         for change in self.changes:
             if isinstance(change, DefendedBy):
-                said = {}
+                tables = {}
             else:
-                said |= {name: said.get(name, {}) | dict(table) for name, table in change.columns.items()}
-        return said
+                tables |= {name: tables.get(name, {}) | dict(table) for name, table in change.columns.items()}
+        return tables
 
 
 def _words(given: Mapping[str, Any], what: str) -> dict[str, Any]:

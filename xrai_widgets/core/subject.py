@@ -249,10 +249,10 @@ class Subject(Identified):
         TypeError
             naming a field that a Subject does not have.
         """
-        known = [f.name for f in fields(self)]
-        unknown = [key for key in passed if key not in known]
+        names = [f.name for f in fields(self)]
+        unknown = [key for key in passed if key not in names]
         if unknown:
-            raise TypeError(f"a Subject has no fields {unknown}; it has {known}")
+            raise TypeError(f"a Subject has no fields {unknown}; it has {names}")
         new: dict[str, Any] = {f.name: None for f in fields(self) if f.metadata.get("sees_inside")}
         new |= {"model": predict if model is None else model, "predict": predict, "fit": fit, "origin": Origin()}
         new |= {"name": name or self.name, "outputs": outputs or self.outputs}

@@ -143,7 +143,7 @@ class OwnFiles:
             given |= self._batch(self.new).read(given["X"], shape, words)
         if isinstance(network, Network):
             given |= _arrays(given, network)
-        given |= self._told(model, given)
+        given |= self._task_and_classes(model, given)
         made = Subject.of(model, **given, constraints=fixed, name=self.name or self.model.stem)
         return replace(made, origin=self.origin)
 
@@ -168,57 +168,57 @@ class OwnFiles:
             "decimal": self.style.decimal,
             "encoding": self.style.encoding,
         }
-        said = {word: value for word, value in optional.items() if value}
-        return Origin(Files(self.model.name, self.data.name, {"target": self.target, **said}))
+        roles = {word: value for word, value in optional.items() if value}
+        return Origin(Files(self.model.name, self.data.name, {"target": self.target, **roles}))
 
     def _batch(self, new: Path) -> BatchFile:
         return BatchFile(new, self.foreign, self.target, self.ids, self.weights, self.ignore, self.text, self.style)
 
-    def _told(self, model: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+    def _task_and_classes(self, model: Any, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return task and classes, where the file or the user says them."""
-        told: dict[str, Any] = {}
+        options: dict[str, Any] = {}
         if isinstance(model, BoosterFile):
-            told["task"] = model.task
-            told |= {"classes": list(model.labels)} if model.labels else {}
+            options["task"] = model.task
+            options |= {"classes": list(model.labels)} if model.labels else {}
         if self.classes:
             labels = {str(label): label for y in ("y", "y_train") if y in given for label in given[y].tolist()}
             strange = sorted(set(labels) - set(self.classes))
             if strange:
                 raise ValueError(f"classes must name every label of {self.target!r}, got none for {few(strange)}")
             number = all(isinstance(label, int | float) for label in labels.values())
-            told["classes"] = [labels.get(said, _number(said) if number else said) for said in self.classes]
-        return told
+            options["classes"] = [labels.get(text, _number(text) if number else text) for text in self.classes]
+        return options
 
     def _grouped(self, given: dict[str, Any]) -> dict[str, Any]:
         """Add the subgroups; a column that is ignored otherwise does not go to the model."""
         if not self.groups:
             return given
-        found = dict(given)
+        parts = dict(given)
         for samples, groups in (("X", "groups"), ("X_train", "train_groups")):
             if samples in given:
-                found[groups] = given[samples][_GROUPS]
+                parts[groups] = given[samples][_GROUPS]
                 gone = [_GROUPS, *([self.groups] if self.groups in self.ignore else [])]
-                found[samples] = given[samples].drop(columns=gone)
-        return found
+                parts[samples] = given[samples].drop(columns=gone)
+        return parts
 
     def _words(self, model: Any) -> dict[str, frozenset[str]]:
         """Return the words that the model knows, by column: those of its encoders, and its classes."""
         labels = list(getattr(model, "classes_", ()))
-        told = bool(labels) and all(isinstance(label, str) for label in labels)
-        return category_words(model) | ({self.target: frozenset(map(str, labels))} if told else {})
+        of_text = bool(labels) and all(isinstance(label, str) for label in labels)
+        return category_words(model) | ({self.target: frozenset(map(str, labels))} if of_text else {})
 
     def _table(self, path: Path, words: Mapping[str, frozenset[str]]) -> pd.DataFrame:
         written = (self.ids,) if self.ids and ".csv" in path.name.lower() else ()  # other files say what their ids are
         frame = read_table(path, self.style, (*self.text, *written), words)
-        known = {str(column): column for column in frame.columns}
+        columns = {str(column): column for column in frame.columns}
         for column in (self.target, self.ids, self.groups, *self.ignore, *self.text):
-            if column and column not in known:
-                near = closest(column, list(known))
-                raise ValueError(f"{path.name} must have the column {column!r}, got {few(list(known))}{near}")
+            if column and column not in columns:
+                near = closest(column, list(columns))
+                raise ValueError(f"{path.name} must have the column {column!r}, got {few(list(columns))}{near}")
         if self.groups:  # as they stand in the file, though the column may be a feature of numbers, too
-            frame[_GROUPS] = read_table(path, self.style, (self.groups,))[known[self.groups]]
-        frame = frame.drop(columns=[known[column] for column in self.ignore if column != self.groups])
-        target = frame[known[self.target]]
+            frame[_GROUPS] = read_table(path, self.style, (self.groups,))[columns[self.groups]]
+        frame = frame.drop(columns=[columns[column] for column in self.ignore if column != self.groups])
+        target = frame[columns[self.target]]
         empty = int(target.isna().sum())
         if empty:
             raise ValueError(
@@ -229,7 +229,7 @@ class OwnFiles:
                 f"the target {self.target!r} must hold at least two different values, got only {target.iloc[0]!r} in "
                 f"all {len(target)} rows of {path.name}"
             )
-        return frame.rename(columns={known[self.target]: self.target, known.get(self.ids, self.ids): self.ids})
+        return frame.rename(columns={columns[self.target]: self.target, columns.get(self.ids, self.ids): self.ids})
 
     def _columns(self, frame: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, pd.Series, Any]:
         ids = frame[self.ids] if self.ids else frame.index
@@ -255,14 +255,14 @@ class OwnFiles:
         return train, test
 
 
-def _number(said: str) -> int | float:
+def _number(text: str) -> int | float:
     try:
-        return int(said)
+        return int(text)
     except ValueError:
         try:
-            return float(said)
+            return float(text)
         except ValueError:
-            raise ValueError(f"classes must be numbers, as the labels of the target are, got {said!r}") from None
+            raise ValueError(f"classes must be numbers, as the labels of the target are, got {text!r}") from None
 
 
 def _arrays(given: Mapping[str, Any], network: Network) -> dict[str, Any]:

@@ -128,13 +128,15 @@ def defended(subject: Subject, defence: str, **params: Any) -> Subject:
     if gap is not None:
         raise ValueError(f"{subject.name} cannot be defended: {gap.reason}")
     labels_only = name == "class labels"
-    told = shown(subject.predict, subject.decide, subject.n_classes) if labels_only else subject.predict
-    predict = Defended(told, name, checked)
+    undefended = shown(subject.predict, subject.decide, subject.n_classes) if labels_only else subject.predict
+    predict = Defended(undefended, name, checked)
     return subject.answering(
         predict,
         name=f"{subject.name} · {chosen.phrase(checked)}",
         # a model trained anew says how sure it is, and not what its own rule makes of that
-        fit=None if subject.fit is None or told is not subject.predict else DefendedFit(subject.fit, name, checked),
+        fit=None
+        if subject.fit is None or undefended is not subject.predict
+        else DefendedFit(subject.fit, name, checked),
         decide=None if labels_only else subject.decide,
         outputs="labels" if labels_only else "probabilities",
         state=digest((subject.state, name, checked)),

@@ -84,7 +84,7 @@ class Store:
         """Write an outcome in one transaction and return its number."""
         whole = outcome_to_dict(replace(outcome, recalled=False, unsaved=""), include_rows=True)
         row = {
-            "question": _question(
+            "question": _run_key(
                 outcome.inputs or outcome.subject, outcome.assessment, outcome.params, outcome.versions
             ),
             "subject": outcome.subject,
@@ -126,8 +126,8 @@ class Store:
     ) -> Outcome | None:
         if assessment.startswith("custom."):
             return None  # the engine's code is the user's own and may have changed under the same name
-        asked = [_question(digest, assessment, params, versions()) for digest in about if digest]
-        content = self._database().newest_answer(asked, partial=partial)
+        asked = [_run_key(digest, assessment, params, versions()) for digest in about if digest]
+        content = self._database().newest_content(asked, partial=partial)
         return None if content is None else _read(content, "that answers this")
 
     def load(self, number: int) -> Outcome:
@@ -142,8 +142,8 @@ class Store:
         return self._history(subject, most)
 
     def _history(self, subject: str | None, most: int = _MOST, inputs: Mapping[str, str] | None = None) -> list[Kept]:
-        found = [_kept(*row) for row in self._database().newest(subject, most, inputs)]
-        return [kept for kept in found if kept is not None]
+        kept_runs = [_kept(*row) for row in self._database().newest(subject, most, inputs)]
+        return [kept for kept in kept_runs if kept is not None]
 
     def outcomes(self, subject: str, inputs: Mapping[str, str] | None = None) -> list[Outcome]:
         """Return one answer to every question about a subject, oldest first: the newest finished, else the newest.
@@ -164,14 +164,14 @@ class Store:
             best = chosen.setdefault((assessment, params), kept)
             if best.outcome.status != "ok" and kept.outcome.status == "ok":
                 chosen[assessment, params] = kept
-        found = []
+        outcomes = []
         for number in sorted(kept.number for kept in chosen.values()):
             content = self._database().content(number)
             try:
-                found += [] if content is None else [_read(content, f"number {number}")]
+                outcomes += [] if content is None else [_read(content, f"number {number}")]
             except StoreError as error:  # one that is damaged hides no other
                 logger.warning("%s", error)
-        return found
+        return outcomes
 
     def __len__(self) -> int:
         return self._database().count()
@@ -187,8 +187,8 @@ class Store:
                 self._opened = None
 
     def __repr__(self) -> str:
-        said = "not connected" if self._opened is None else repr(self._opened.place)
-        return f"Store({said})"
+        state = "not connected" if self._opened is None else repr(self._opened.place)
+        return f"Store({state})"
 
     def _database(self) -> Database:
         with self._lock:
@@ -199,7 +199,7 @@ class Store:
             return self._opened
 
 
-def _question(about: str, assessment: str, params: Mapping[str, Any], made_by: Mapping[str, str]) -> str:
+def _run_key(about: str, assessment: str, params: Mapping[str, Any], made_by: Mapping[str, str]) -> str:
     code = [made_by.get("xrai-widgets", ""), made_by.get(CODE, "")]
     asked = json.dumps([about, assessment, params_to_dict(params), *code], sort_keys=True)
     return hashlib.sha256(asked.encode()).hexdigest()

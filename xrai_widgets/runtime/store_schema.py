@@ -28,9 +28,9 @@ _LOCK = 0x78726169  # PostgreSQL: held while the tables are made
 def prepare(engine: Engine, patience: float) -> int:
     """Check the schema version, or make the tables; return the version that the store has now."""
     with engine.connect() as connection:
-        known = inspect(connection).has_table(ABOUT.name)
-        version = _version(connection) if known else 0
-    if known:
+        has_tables = inspect(connection).has_table(ABOUT.name)
+        version = _version(connection) if has_tables else 0
+    if has_tables:
         return _migrate(engine) if version < SCHEMA else version
     sqlite = engine.dialect.name == "sqlite"
     if sqlite and not in_memory(engine.url):
