@@ -176,7 +176,8 @@ def test_an_example_takes_a_batch_from_a_file(tmp_path: Path) -> None:
     assert subject.new_ids.tolist() == table.index.tolist()
     assert subject.parts["X"] == examples.load("german_credit_forest").parts["X"]
     assert expression(subject.origin) == (
-        "xw.examples.load_with(\"german_credit_forest\", 'new.csv', foreign='odd', target='credit_risk', ids='applicant')"
+        "xw.examples.load_with(\"german_credit_forest\", 'new.csv', foreign='odd', target='credit_risk', "
+        "ids='applicant')"
     )
     assert model_words(subject.origin) == (
         "german_credit_forest --new new.csv --foreign odd --target credit_risk --ids applicant"

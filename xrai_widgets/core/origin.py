@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Example:
-    """A built-in example, by its name; ``roles`` say which file its new samples come from, as `load_with` takes them."""
+    """A built-in example, by its name; ``roles`` say which file new samples come from, as `load_with` takes them."""
 
     name: str
     roles: Mapping[str, Any] = field(default_factory=dict)
