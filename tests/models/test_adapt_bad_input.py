@@ -832,12 +832,12 @@ FUNCTION_CASES: list[Case] = [
     (
         "other labels than those of y",
         answering(lambda rows: np.where(rows[:, 0] > 0, "yes", "no")),
-        r"^the model must answer with the labels in y, \[0, 1\], got \['no', 'yes'\]",
+        r"^the model must give the labels in y, \[0, 1\], got \['no', 'yes'\]",
     ),
     (
         "labels that classes do not name",
         lambda: Subject.of(lambda rows: np.where(rows[:, 0] > 0, 1, 5), X, Y, classes=[0, 1]),
-        r"^the model's answers must hold labels that the model knows, \[0, 1\], got \[5\]",
+        r"^the model's labels must hold labels that the model knows, \[0, 1\], got \[5\]",
     ),
     (
         "scores for labels",

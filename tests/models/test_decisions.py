@@ -250,13 +250,13 @@ def test_columns_of_codes_reach_the_rule_as_the_numbers_that_they_stand_for() ->
 
 def test_the_copy_of_a_defended_model_answers_by_the_rule(cut_off: Subject) -> None:
     outputs = cut_off.decide(cut_off.X)  # type: ignore[misc]  # it has a rule
-    from xrai_widgets.models.defences import changed_answers
+    from xrai_widgets.models.defences import changed_predictions
 
     rounded, labelled = xw.defended(cut_off, "rounding"), xw.defended(cut_off, "class labels")
     np.testing.assert_array_equal(rounded.decide(cut_off.X), outputs)  # type: ignore[misc]  # it has a rule
     np.testing.assert_array_equal(labelled.predict(cut_off.X).argmax(axis=1), outputs)
     assert labelled.decide is None
-    assert changed_answers(cut_off, rounded) == changed_answers(cut_off, labelled) == 0
+    assert changed_predictions(cut_off, rounded) == changed_predictions(cut_off, labelled) == 0
 
 
 @pytest.mark.parametrize("words", [(0, 1), ("no", "yes")])

@@ -15,11 +15,11 @@ from xrai_widgets.core.missing import one_nan
 if TYPE_CHECKING:
     from xrai_widgets.core.subject import Array, Subject
 
-_FIRST = 256  # rows at which answers and contents are looked at
+_FIRST = 256  # rows at which outputs and contents are looked at
 
 
 class Identified:
-    """What tells one subject from another. The model is asked once, by whichever of these is wanted first."""
+    """What distinguishes one subject from another. The model is asked once, by whichever of these is wanted first."""
 
     @cached_property
     def fingerprint(self) -> str:
@@ -38,7 +38,7 @@ class Identified:
         ----------
         names : iterable of str
             Fields, or properties. Of functions and of what is read of the inside of the model only whether they are
-            there counts: the model itself is told by its state and its answers, which always belong.
+            there counts: the model itself is identified by its state and its outputs, which always belong.
         """
         subject, digest = cast("Subject", self), hashlib.sha256(self._model.encode())
         for name in sorted({*names}):

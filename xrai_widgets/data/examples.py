@@ -201,7 +201,7 @@ def load_with(
     ignore, text : sequence of str
         Columns that the model does not take; that are read as text.
     delimiter, decimal, encoding : str, optional
-        How a CSV is written, where that cannot be told.
+        How a CSV is written, where that cannot be detected.
 
     Raises
     ------

@@ -41,7 +41,7 @@ class OwnFiles:
     ignore : tuple of str
         Columns that the model does not take.
     immutable : tuple of str
-        Features whose values nobody can change about themselves.
+        Features that no one can change about themselves.
     split : float, optional
         Share of the rows of ``data`` that is held out; the others are the training samples. Rows are drawn as
         ``sklearn.model_selection.train_test_split(data, test_size=split, random_state=seed)`` draws them, which is only
@@ -51,7 +51,7 @@ class OwnFiles:
     stratify : bool
         The split keeps the shares of the classes.
     style : CsvFormat
-        How CSV tables are written, where that cannot be told.
+        How CSV tables are written, where that cannot be detected.
     groups : str
         Column of subgroups; it may be one that is ignored.
     classes : tuple of str
@@ -90,7 +90,7 @@ class OwnFiles:
 
     def __post_init__(self) -> None:
         if not self.target:
-            raise ValueError("the target must be said: the column of the true labels or values")
+            raise ValueError("the target must be given: the column of the true labels or values")
         if self.split is not None and self.train is not None:
             raise ValueError("either a table of training samples or a split of one table must be given, got both")
         if self.split is not None and not 0 < self.split < 1:
@@ -149,7 +149,7 @@ class OwnFiles:
 
     @property
     def origin(self) -> Origin:
-        """These files, by name, and the roles that were said."""
+        """These files, by name, and the roles that were given."""
         optional: Mapping[str, Any] = {
             "train": self.train.name if self.train else None,
             "ids": self.ids,

@@ -25,7 +25,7 @@ class PlanFile:
     policy : mapping, optional
         The tables of a policy.
     new : Path, optional
-        File or folder of a batch to be judged; in the plan it is said from the plan's folder.
+        File or folder of a batch to be judged; in the plan it is relative to the plan's folder.
     foreign : str
         Column of that table which says which samples are foreign.
     """

@@ -46,7 +46,7 @@ from xrai_widgets.models.telling import telling_rows
 from xrai_widgets.models.torch_module import adapt_torch, is_torch_module
 from xrai_widgets.models.unseen import check_batch, one_of_each, taught, with_batch
 
-_LOOK = 256  # samples whose answers are checked, at least
+_LOOK = 256  # samples whose predictions are checked, at least
 _FIELDS = {"X": "y", "X_train": "y_train", "X_new": "y_new"}
 
 
@@ -141,7 +141,7 @@ def describe(
 
 
 def _labelled(model: Any, held: tuple[Any, Any], trained: tuple[Any, Any]) -> tuple[Any, Any, tuple[str, ...]]:
-    """Return y and y_train; of a detector without labels its own answers stand for them, and a note says so."""
+    """Return y and y_train; of a detector without labels its own labels stand for them, and a note says so."""
     (X, y), (X_train, y_train) = held, trained
     if X is None or not is_detector(model):
         return y, y_train, ()
@@ -151,12 +151,12 @@ def _labelled(model: Any, held: tuple[Any, Any], trained: tuple[Any, Any]) -> tu
     check_estimator(model)
     if not hasattr(model, "predict"):
         raise Refused(
-            f"a {type(model).__name__} like this answers for its training samples only: pass novelty=True, fit again"
+            f"a {type(model).__name__} like this predicts for its training samples only: pass novelty=True, fit again"
         )
     y = model.predict(X)
     if X_train is not None and y_train is None:
         y_train = model.predict(X_train)
-    return y, y_train, ("labels: the detector's own answers, of which it gets all right",)
+    return y, y_train, ("labels: those of the detector itself, of which it gets all right",)
 
 
 def each(given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

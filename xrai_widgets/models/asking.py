@@ -1,4 +1,4 @@
-"""Questions to the user's model, and what it says when it cannot answer."""
+"""Calls of the user's model, and what is said when it cannot predict."""
 
 import re
 from collections.abc import Callable
@@ -14,7 +14,7 @@ _SCRIPT = "Traceback of TorchScript"
 
 
 def ask(call: Callable[[], Output], inputs: Inputs, role: str = "X") -> Output:
-    """Return the model's answer; whatever it raises becomes a message about the model and its samples."""
+    """Return the model's output; whatever it raises becomes a message about the model and its samples."""
     try:
         return call()
     except Refused:

@@ -60,7 +60,7 @@ def try_constraints(subject: Subject, columns: Tables) -> tuple[Subject, dict[st
     if not columns:
         return subject, {}
     if subject.bounds is None:
-        raise ValueError(f"{subject.name} cannot be asked about changed samples: it is a table of answers")
+        raise ValueError(f"{subject.name} cannot be asked about changed samples: it is a table of outputs")
     if subject.image_shape is not None:
         try:
             return _pixels(subject, subject.bounds, columns), {}
@@ -91,7 +91,7 @@ def try_constraints(subject: Subject, columns: Tables) -> tuple[Subject, dict[st
 
 
 def _recoded(subject: Subject, columns: Tables, wrong: dict[str, str]) -> tuple[Subject, Tables]:
-    """Return a copy in which columns that are declared to be codes are categories, and what else was said."""
+    """Return a copy in which columns that are declared to be codes are categories, and what else was declared."""
     codes, rest = declared(subject.feature_names, subject.constraints, columns)
     roles = ("X", "X_train", "X_new")
     chosen: dict[int, Array] = {}

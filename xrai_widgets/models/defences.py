@@ -112,7 +112,7 @@ def defended(subject: Subject, defence: str, **params: Any) -> Subject:
     Subject
         Without logits and gradients, which an outsider no longer sees. Its refits are defended, too, so that attacks
         that train models of their own attack the whole pipeline. After ``class labels`` it is a label-only model. A
-        model's own rule, by which it answers, goes on as it is.
+        model's own rule, by which it decides, goes on as it is.
 
     Raises
     ------
@@ -144,7 +144,7 @@ def defended(subject: Subject, defence: str, **params: Any) -> Subject:
     )
 
 
-def changed_answers(before: Subject, after: Subject) -> int:
-    """Return for how many of the held-out samples a defence changes the answer itself."""
+def changed_predictions(before: Subject, after: Subject) -> int:
+    """Return for how many of the held-out samples a defence changes the label itself."""
     was, now = (labels(one.predict, one.decide, before.X) for one in (before, after))
     return int((was != now).sum())

@@ -1,4 +1,4 @@
-"""What a model answers and the labels it is judged by, brought to the same classes."""
+"""What a model predicts and the labels it is judged by, brought to the same classes."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
@@ -21,7 +21,7 @@ def in_classes(
     ----------
     adapted : Adapted
     looked : array
-        The model's answers for the first samples.
+        The model's outputs for the first samples.
     vectors : mapping
         The user's labels by field name: ``y``, ``y_train``, ``y_new``.
     classes : sequence, optional
@@ -38,7 +38,7 @@ def in_classes(
     if adapted.outputs == "labels":
         _check_column(looked)
         names = _named(classes, adapted.classes) or _seen(everything, looked.tolist())
-        labels.encode(looked, names, "the model's answers")
+        labels.encode(looked, names, "the model's labels")
         predict: Callable[[Array], Array] = OneHot(Decision(adapted.predict, names), len(names))
     else:
         require_probabilities(looked)
@@ -67,16 +67,16 @@ def _named(classes: Sequence[Any] | None, of_model: tuple[Any, ...] | None) -> t
 def _seen(given: Sequence[Any], predicted: Sequence[Any]) -> tuple[Any, ...]:
     if not set(given) & set(predicted):
         few = [sorted(set(part), key=str)[:5] for part in (given, predicted)]
-        raise ValueError(f"the model must answer with the labels in y, {few[0]}, got {few[1]}")
+        raise ValueError(f"the model must give the labels in y, {few[0]}, got {few[1]}")
     everything = tuple(sorted(set(given) | set(predicted), key=str))
     if len(everything) < 2:
-        raise ValueError(f"the model answers {everything[0]!r} alone: pass classes=[…], all of its labels")
+        raise ValueError(f"the model gives {everything[0]!r} alone: pass classes=[…], all of its labels")
     return everything
 
 
 def _check_column(out: Array) -> None:
     if out.ndim > 1 and out.shape[1] > 1:
         raise Refused(
-            f"multi-label and multi-output models are not supported: the model gives {out.shape[1]} answers per "
+            f"multi-label and multi-output models are not supported: the model gives {out.shape[1]} outputs per "
             "sample; allowed: one"
         )

@@ -13,7 +13,7 @@ from xrai_widgets.core.subject import Array, Predict
 
 _BATCH = "X_new"
 _SAMPLES = ("X", "X_train", _BATCH)
-_ANSWERS = ("predict", "logits", "embed", "decide")
+_OUTPUT_FIELDS = ("predict", "logits", "embed", "decide")
 _BLIND = ("gradient", "regions", "linear", "thresholds")  # what a category has not
 EMPTY = "missing"  # what the category of missing numbers is called
 _MOST = 200  # different numbers that a column may hold to be called a category without naming them
@@ -81,7 +81,7 @@ class Named:
 def values_of(
     name: str, parts: Mapping[str, Array], codes: Sequence[Any] | None, model_codes: Array | None = None
 ) -> Array:
-    """Return the numbers that a column of codes may hold: those that were said, else those that there are.
+    """Return the numbers that a column of codes may hold: those that were declared, else those that there are.
 
     A missing number is a category of its own, the last one, where one is missing.
 
@@ -90,9 +90,9 @@ def values_of(
     name : str
     parts : mapping of role to (n,)
         The column in each part of the data; what only a batch to be judged holds is no category.
-    said : sequence, optional
+    codes : sequence, optional
         The codes, as the user declares them.
-    known : array, optional
+    model_codes : array, optional
         Codes that the model knows beside those in the data.
 
     Raises
@@ -194,7 +194,7 @@ def _turn(made: dict[str, Any], book: Codebook) -> None:
         if made.get(role) is not None:
             made[role] = book.codes(made[role])
             made[role].setflags(write=False)
-    for name in _ANSWERS:
+    for name in _OUTPUT_FIELDS:
         if made.get(name) is not None:
             made[name] = Coded(made[name], book)
     if made.get("fit") is not None:
@@ -211,7 +211,7 @@ def recoded_subject(subject: Subject, columns: Mapping[int, Array]) -> Subject:
 def declared(
     names: Sequence[str], constraints: Sequence[Constraint], wanted: Any
 ) -> tuple[dict[int, Sequence[Any] | None], dict[str, Any]]:
-    """Return the columns that are declared to be codes, and what else was said about the columns.
+    """Return the columns that are declared to be codes, and what else was declared about the columns.
 
     Codes are declared by ``categories`` that are numbers, or by ``kind="category"`` for a column of numbers without
     words for 0, 1, …

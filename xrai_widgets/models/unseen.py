@@ -150,7 +150,7 @@ def check_batch(
     Raises
     ------
     ValueError
-        for pictures on another scale than those of X, and with what the model says where it does not answer.
+        for pictures on another scale than those of X, and with what the model says where it does not predict.
     """
     if ROLE not in arrays:
         return
@@ -163,7 +163,7 @@ def check_batch(
 
 
 def _check_range(batch: Array, bounds: Array, declared: bool) -> None:
-    """Refuse pixels outside of bounds; where nobody said them, what is less than their width outside may be."""
+    """Refuse pixels outside of bounds; where they were not declared, what is less than their width outside may be."""
     low, high = float(bounds[0].min()), float(bounds[1].max())
     room = 1e-6 * max(1.0, abs(low), abs(high)) if declared else high - low
     least, most = float(batch.min()), float(batch.max())

@@ -33,7 +33,7 @@ def named_store(store: Store | str | Path | None, visitor: str = "") -> Store | 
 
 
 def recall(store: Store | None, subject: Subject, assessment: str, params: Mapping[str, Any]) -> Outcome | None:
-    """Return the store's answer to a question, if it has one; a store that cannot be read has none."""
+    """Return the store's outcome of a run, if it has one; a store that cannot be read has none."""
     if store is None:
         return None
     try:
@@ -47,7 +47,7 @@ def recall(store: Store | None, subject: Subject, assessment: str, params: Mappi
 def unfinished(
     store: Store | None, at_hand: Iterable[Outcome], subject: Subject, assessment: str, params: Mapping[str, Any]
 ) -> Finding | None:
-    """Return what a cancelled run of the same question had found, from outcomes that are at hand or from the store.
+    """Return what a cancelled run of the same kind had found, from outcomes that are at hand or from the store.
 
     Parameters
     ----------

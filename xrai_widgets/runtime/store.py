@@ -1,4 +1,4 @@
-"""Outcomes in a database: written the moment each one ends, and asked before the same question is run again."""
+"""Outcomes in a database: written the moment each one ends, and looked up before the same is run again."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Store:
         A file (SQLite), or any URL of SQLAlchemy, such as ``postgresql://user:password@host/name``. By default a file
         in the user's own data folder. A new file is readable by its owner only: it holds the contents of samples.
     owner : str
-        Whose history this is, where one store serves several people: nobody sees or is answered from another's.
+        Whose history this is, where one store serves several people: no one sees or gets another's.
     patience : float
         Seconds to wait while another program holds the store's lock.
     lazily : bool
@@ -102,7 +102,7 @@ class Store:
         return self._database().write(row)
 
     def answer(self, subject: str, assessment: str, params: Mapping[str, Any], inputs: str = "") -> Outcome | None:
-        """Return the newest finished answer to a question, if there is one.
+        """Return the newest finished outcome of a run, if there is one.
 
         Parameters
         ----------
@@ -110,15 +110,15 @@ class Store:
             Fingerprint.
         assessment : str
         params : mapping
-            All parameters, checked. An answer counts only if this version of the package and its code gave it.
+            All parameters, checked. An outcome counts only if this version of the package and its code gave it.
         inputs : str
-            Digest of what the assessment uses of the subject: then answers that were given about other subjects with
+            Digest of what the assessment uses of the subject: then outcomes on other subjects with
             the same digest count, too.
         """
         return self._newest((inputs, subject), assessment, params, partial=False)
 
     def unfinished(self, subject: str, assessment: str, params: Mapping[str, Any], inputs: str = "") -> Outcome | None:
-        """Return the newest run of a question that was cancelled with something done, if there is one."""
+        """Return the newest run that was cancelled with something done, if there is one."""
         return self._newest((inputs, subject), assessment, params, partial=True)
 
     def _newest(
@@ -128,7 +128,7 @@ class Store:
             return None  # the engine's code is the user's own and may have changed under the same name
         asked = [_run_key(digest, assessment, params, versions()) for digest in about if digest]
         content = self._database().newest_content(asked, partial=partial)
-        return None if content is None else _read(content, "that answers this")
+        return None if content is None else _read(content, "of this run")
 
     def load(self, number: int) -> Outcome:
         """Return one outcome in full."""
@@ -146,7 +146,7 @@ class Store:
         return [kept for kept in kept_runs if kept is not None]
 
     def outcomes(self, subject: str, inputs: Mapping[str, str] | None = None) -> list[Outcome]:
-        """Return one answer to every question about a subject, oldest first: the newest finished, else the newest.
+        """Return one outcome for every kind of run on a subject, oldest first: the newest finished, else the newest.
 
         Parameters
         ----------

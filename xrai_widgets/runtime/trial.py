@@ -84,7 +84,7 @@ def read_subject(
     stratify : bool
         Of the split.
     delimiter, decimal, encoding : str, optional
-        How CSV tables are written, where that cannot be told.
+        How CSV tables are written, where that cannot be detected.
     groups : str
         Column of subgroups, in which every judged number is measured, too; it may be one that is ignored.
     classes : sequence of str

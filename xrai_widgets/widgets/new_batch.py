@@ -39,7 +39,7 @@ class NewBatch(w.VBox):  # type: ignore[misc]
             layout=wide(),
         )
         self.table: TableSummary | None = None
-        self._chosen: str | None = None  # None: nobody has chosen
+        self._chosen: str | None = None  # None: not chosen by the user
         self._asking = False
         self.foreign.observe(self._note, "value")
         super().__init__([self.field], **kwargs)

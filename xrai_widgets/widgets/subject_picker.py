@@ -118,7 +118,7 @@ class SubjectPicker(w.VBox):  # type: ignore[misc]
         self._guess()
 
     @property
-    def own(self) -> OwnModel:
+    def upload(self) -> OwnModel:
         """The page for files; made when it is first looked at."""
         if "upload" not in self._pages:
             page = OwnModel()
@@ -131,7 +131,7 @@ class SubjectPicker(w.VBox):  # type: ignore[misc]
     @guarded
     def _turn(self, _: Change) -> None:
         if self._source.value == "upload":
-            assert self.own
+            assert self.upload
         self._page.children = [self._pages[self._source.value]]
         self.message.say("")
         if self._source.value == "this notebook":
@@ -183,7 +183,7 @@ class SubjectPicker(w.VBox):  # type: ignore[misc]
 
     def _look_out(self, _: Change | None = None) -> None:
         """Say whether another subject comes from anywhere: a model may be read while an example is fitted."""
-        self.loading = self._fitting or ("upload" in self._pages and self.own.reading)
+        self.loading = self._fitting or ("upload" in self._pages and self.upload.reading)
 
     def _ended(self, job: Job[Subject]) -> None:
         if job is not self._job:
