@@ -57,10 +57,10 @@ def _set(chosen: dict[str, dict[str, Any]], setting: str) -> None:
         raise typer.BadParameter(f"--set must be one of {allowed}, got {setting!r}")
     name = prefix or next(iter(chosen))
     entry = find(name)
-    known = {p.name: p for p in entry.parameters}
-    if parameter not in known:
+    by_name = {p.name: p for p in entry.parameters}
+    if parameter not in by_name:
         entry.check({parameter: text})  # raises with the allowed names
-    chosen[name][parameter] = known[parameter].parse(text)
+    chosen[name][parameter] = by_name[parameter].parse(text)
 
 
 def subject_of(model: str, models: list[str], data: Path | None, **roles: Any) -> Subject:

@@ -100,7 +100,7 @@ def test_from_upload_to_report_with_the_numbers_of_the_command_line(
     app, cli = (json.loads((tmp_path / f"{name}.json").read_text()) for name in ("app", "cli"))
     ours = next(outcome for outcome in app["outcomes"] if outcome["assessment"] == MIA)
     theirs = cli["outcomes"][0]
-    assert ours["subject_source"] == theirs["subject_source"]
+    assert ours["origin"] == theirs["origin"]
     assert ours["subject"] == theirs["subject"]
     assert ours["finding"]["values"] == theirs["finding"]["values"]
     assert ours["finding"]["intervals"] == theirs["finding"]["intervals"]

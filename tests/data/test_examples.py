@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from xrai_widgets.core import Subject
+from xrai_widgets.core import Origin, Subject
+from xrai_widgets.core.origin import Example
 from xrai_widgets.data import examples
 from xrai_widgets.data.german_credit import german_credit
 
@@ -32,7 +33,7 @@ def test_a_built_in_subject_loads_offline_and_is_complete(name: str, offline: No
     subject = examples.load(name)
     assert isinstance(subject, Subject)
     assert subject.name == name
-    assert subject.source == f'xw.examples.load("{name}")'
+    assert subject.origin == Origin(Example(name))
     assert subject.X_train is not None
     assert subject.y_train is not None
     assert min(len(subject.X), len(subject.X_train)) > 100
@@ -172,7 +173,8 @@ def test_an_example_takes_a_batch_from_a_file(tmp_path: Path) -> None:
     assert subject.new_ids is not None
     assert subject.new_ids.tolist() == table.index.tolist()
     assert subject.parts["X"] == examples.load("german_credit_forest").parts["X"]
-    assert subject.source.startswith("xw.examples.load_with(\"german_credit_forest\", 'new.csv', foreign='odd'")
+    batch = {"new": "new.csv", **said}
+    assert subject.origin == Origin(Example("german_credit_forest", batch))
     Image.new("L", (30, 30), 255).save(tmp_path / "white.png")
     for name in [name for name in NAMES if name.startswith("digits")]:
         drawn = examples.load_with(name, tmp_path / "white.png").X_new

@@ -17,6 +17,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 import xrai_widgets as xw
 from xrai_widgets.core import Array, Subject
+from xrai_widgets.core.origin import Files
 from xrai_widgets.io import pictures
 from xrai_widgets.io.batches import BatchFile
 from xrai_widgets.io.own_files import OwnFiles
@@ -66,7 +67,9 @@ def test_every_column_of_the_batch_plays_its_role(folder: Path) -> None:
     without = files(folder, foreign="").subject
     with pytest.raises(ValueError, match=r"new.csv must have only the columns 'age', 'branch' .*, got also 'odd'"):
         without()
-    assert "new='new.csv', foreign='odd'" in subject.source
+    assert isinstance(subject.origin.made, Files)
+    assert subject.origin.made.roles["new"] == "new.csv"
+    assert subject.origin.made.roles["foreign"] == "odd"
 
 
 def test_a_batch_needs_neither_labels_nor_names_nor_what_is_ignored(folder: Path) -> None:

@@ -23,6 +23,7 @@ from xrai_widgets.core import quiet
 from xrai_widgets.io.model_files import check_model_name
 from xrai_widgets.io.summaries import TableColumn, TableSummary
 from xrai_widgets.io.uploads import SLICE
+from xrai_widgets.results.as_code import expression
 from xrai_widgets.runtime import run
 from xrai_widgets.widgets import ConstraintEditor, OwnModel, SubjectPicker, Uploader
 from xrai_widgets.widgets import uploader as module
@@ -302,7 +303,7 @@ def test_a_batch_of_new_samples_is_a_third_upload_with_a_role_of_its_own(own: Ow
     assert own.subject is not None, own.message.value
     assert own.subject.foreign is not None
     assert own.subject.foreign.tolist() == [True, False, True, False, True]
-    assert "new='new.csv', foreign='odd'" in own.subject.source
+    assert "new='new.csv', foreign='odd'" in expression(own.subject.origin)
     own.batch.field.remove()
     assert own.batch.values == {"new": None, "foreign": ""}
     own.button.click()
@@ -341,7 +342,7 @@ def test_one_table_is_split(own: OwnModel, model_bytes: bytes) -> None:
     own.button.click()
     settle(own)
     assert own.subject is not None
-    assert "split=0.2, seed=3, stratify=True" in own.subject.source
+    assert "split=0.2, seed=3, stratify=True" in expression(own.subject.origin)
     assert len(own.subject.X) == 12
 
 

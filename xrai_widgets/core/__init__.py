@@ -5,6 +5,7 @@ from xrai_widgets.core.constraint import Constraint
 from xrai_widgets.core.control import Control
 from xrai_widgets.core.finding import Bound, Chart, Finding
 from xrai_widgets.core.measure import Measure
+from xrai_widgets.core.origin import Origin
 from xrai_widgets.core.outcome import Outcome
 from xrai_widgets.core.parameter import Parameter, Range, Requires, When, closest
 from xrai_widgets.core.score import Score
@@ -24,6 +25,7 @@ __all__ = [
     "Gradient",
     "Measure",
     "NotApplicable",
+    "Origin",
     "Outcome",
     "Parameter",
     "Predict",

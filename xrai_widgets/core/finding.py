@@ -22,7 +22,7 @@ _NEEDED |= dict.fromkeys(("line", "points", "scatter", "time"), ("y",))
 
 @dataclass(frozen=True)
 class Chart:
-    """A picture as data: columns of one of the finding's tables, drawn only when somebody looks.
+    """A picture as data: columns of one of the finding's tables, drawn only when it is looked at.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ class Finding:
         What a value of this run is of the quantity that it names, where that is not what its `Measure` says: an attack
         finds an upper bound of the robust accuracy, on a single tree the exact one.
     unjudged : mapping of str to str
-        Values that stand but that nobody may judge, with the reason.
+        Values that stand but must not be judged, with the reason.
     """
 
     values: Mapping[str, float]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy.typing as npt
@@ -12,8 +11,9 @@ import pandas as pd
 
 from xrai_widgets.core.capability import says, sees_inside
 from xrai_widgets.core.constraint import Constraint
-from xrai_widgets.core.fingerprint import fingerprint_of, parts_of
+from xrai_widgets.core.fingerprint import Identified
 from xrai_widgets.core.missing import holes
+from xrai_widgets.core.origin import Origin
 
 if TYPE_CHECKING:
     from typing import Self
@@ -27,7 +27,7 @@ Outputs = Literal["probabilities", "labels", "values"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class Subject:
+class Subject(Identified):
     """One fitted model and the data the claims are about. A missing optional field *is* the missing capability.
 
     Parameters
@@ -74,9 +74,9 @@ class Subject:
     image_shape : tuple of int, optional
         (channels, height, width) of image inputs.
     groups, train_groups, outputs
-        Subgroup of each row of X, of X_train; "probabilities", "labels" or "values".
-    state, source : str
-        Digest of the model's parameters, and the Python expression that makes the subject.
+        Subgroup of each row of X and of X_train; "probabilities", "labels" or "values".
+    state, origin : str, Origin
+        Digest of the model's parameters, and how the subject was made, where they are known.
     trained_with, frozen, seeded : tuple of str, tuple of str, bool
         What ``fit`` hands on beside samples and labels ("fit": it is the user's own), the parts that it leaves as
         they are, and whether the model's own random state settles all chance.
@@ -124,7 +124,7 @@ class Subject:
     train_groups: Array | None = None
     outputs: Outputs = "probabilities"
     state: str | None = sees_inside()
-    source: str = ""
+    origin: Origin = Origin()
     trained_with: tuple[str, ...] = ()
     frozen: tuple[str, ...] = ()
     seeded: bool = False
@@ -230,7 +230,6 @@ class Subject:
         model: object = None,
         fit: Callable[..., Predict] | None = None,
         outputs: Outputs | None = None,
-        source: str = "",
         **passed: Any,
     ) -> Self:
         """Return a copy that answers by another predict function: a defence before the model, a control.
@@ -240,7 +239,7 @@ class Subject:
         Parameters
         ----------
         predict : callable
-        name, model, fit, outputs, source : optional
+        name, model, fit, outputs : optional
             As in a Subject; ``model`` is the function itself and ``fit`` is missing unless given.
         **passed
             Other fields of the copy, among them those that see inside the new function.
@@ -255,7 +254,7 @@ class Subject:
         if unknown:
             raise TypeError(f"a Subject has no fields {unknown}; it has {known}")
         new: dict[str, Any] = {f.name: None for f in fields(self) if f.metadata.get("sees_inside")}
-        new |= {"model": predict if model is None else model, "predict": predict, "fit": fit, "source": source}
+        new |= {"model": predict if model is None else model, "predict": predict, "fit": fit, "origin": Origin()}
         new |= {"name": name or self.name, "outputs": outputs or self.outputs}
         return replace(self, **{**new, **passed})
 
@@ -276,16 +275,6 @@ class Subject:
     def missing(self) -> Array:
         """Mask of the cells of X that hold no number, in its shape."""
         return holes(self.X)
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """SHA-256 of arrays, names, outputs and state: it identifies a run and proves nothing about its origin."""
-        return fingerprint_of(self)
-
-    @cached_property
-    def parts(self) -> dict[str, str]:
-        """Digest of each part of the data: equal ones are the same samples, labels and names, whatever the model."""
-        return parts_of(self)
 
     def describe(self) -> str:
         """Return one line: what the model is and what data it is judged on."""

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from xrai_widgets.core import Subject, closest
+from xrai_widgets.core import Origin, Subject, closest
+from xrai_widgets.core.origin import Example
 from xrai_widgets.data.german_credit import FIXED, german_credit
 from xrai_widgets.data.new_samples import digits_and_letters, shifted
 from xrai_widgets.io.batches import BatchFile
@@ -168,7 +169,7 @@ def load(name: str) -> Subject:
     ValueError
         for an unknown name, or where a library it needs is not installed.
     """
-    return replace(_available(name)(), name=name, source=f'xw.examples.load("{name}")')
+    return replace(_available(name)(), name=name, origin=Origin(Example(name)))
 
 
 def load_with(
@@ -212,9 +213,8 @@ def load_with(
     file = BatchFile(Path(new), foreign, target, ids, "", tuple(ignore), tuple(text), style)
     said: dict[str, Any] = {"foreign": foreign, "target": target, "ids": ids, "ignore": list(ignore)}
     said |= {"text": list(text), "delimiter": delimiter, "decimal": decimal, "encoding": encoding}
-    words = "".join(f", {key}={value!r}" for key, value in said.items() if value)
-    source = f'xw.examples.load_with("{name}", {file.path.name!r}{words})'
-    return replace(maker(file.read), name=name, source=source)
+    words = {key: value for key, value in said.items() if value}
+    return replace(maker(file.read), name=name, origin=Origin(Example(name, {"new": file.path.name, **words})))
 
 
 def _available(name: str) -> Callable[..., Subject]:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from xrai_widgets.core import Constraint, Subject, closest
+from xrai_widgets.core import Constraint, Origin, Subject, closest
+from xrai_widgets.core.origin import Files
 from xrai_widgets.io.batches import BatchFile
 from xrai_widgets.io.csv_format import CsvFormat
 from xrai_widgets.io.model_files import read_model
@@ -145,23 +146,22 @@ class OwnFiles:
             given |= _arrays(given, network)
         given |= self._told(model, given)
         made = Subject.of(model, **given, constraints=fixed, name=self.name or self.model.stem)
-        return replace(made, source=self.source)
+        return replace(made, origin=self.origin)
 
     @property
-    def source(self) -> str:
-        """Python expression that makes the subject from files of these names."""
-        words = [repr(self.model.name), repr(self.data.name), f"target={self.target!r}"]
+    def origin(self) -> Origin:
+        """These files, by name, and the roles that were said."""
         optional: Mapping[str, Any] = {
             "train": self.train.name if self.train else None,
             "ids": self.ids,
-            "ignore": list(self.ignore),
-            "immutable": list(self.immutable),
+            "ignore": self.ignore,
+            "immutable": self.immutable,
             "split": self.split,
             "seed": self.seed if self.split is not None else 0,
             "stratify": self.stratify,
             "groups": self.groups,
-            "classes": list(self.classes),
-            "text": list(self.text),
+            "classes": self.classes,
+            "text": self.text,
             "weights": self.weights,
             "new": self.new.name if self.new else None,
             "foreign": self.foreign,
@@ -169,7 +169,8 @@ class OwnFiles:
             "decimal": self.style.decimal,
             "encoding": self.style.encoding,
         }
-        return f"xw.read_subject({', '.join([*words, *(f'{k}={v!r}' for k, v in optional.items() if v)])})"
+        said = {word: value for word, value in optional.items() if value}
+        return Origin(Files(self.model.name, self.data.name, {"target": self.target, **said}))
 
     def _batch(self, new: Path) -> BatchFile:
         return BatchFile(new, self.foreign, self.target, self.ids, self.weights, self.ignore, self.text, self.style)

@@ -116,7 +116,7 @@ def adapt_function(
     parts : sequence of array
         Samples of the data and changed ones, see `telling_rows`.
     outputs : optional
-        What the user says they are; logits and one-vs-rest shares are taken where they are said.
+        What the user says they are; logits and one-vs-rest shares are taken where they are declared.
     scores : bool
         What a classifier gives beyond shares are logits, said or not.
 

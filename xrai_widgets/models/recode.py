@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from xrai_widgets.core import Constraint, Subject
-from xrai_widgets.core.refit import known_words
+from xrai_widgets.core.refit import accepted
 from xrai_widgets.core.subject import Array, Predict
 
 _BATCH = "X_new"
@@ -64,7 +64,7 @@ class CodedFit:
 
     def __call__(self, X: Array, y: Array, **words: Any) -> Predict:
         """Return the predict function of the model trained anew."""
-        return Coded(self.fit(self.book.numbers(X), y, **known_words(self.fit, words)), self.book)
+        return Coded(self.fit(self.book.numbers(X), y, **accepted(self.fit, words)), self.book)
 
 
 @dataclass(frozen=True, eq=False)

@@ -42,7 +42,7 @@ class Report:
     created : str
         ISO 8601, UTC.
     named : tuple of str
-        Assessments that somebody asked for by name: one that does not end is no fine ending.
+        Assessments that were asked for by name: one that does not end is no fine ending.
     combined : tuple of Combined
         What several searches on one subject say together.
     """

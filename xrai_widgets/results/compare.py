@@ -143,7 +143,7 @@ def _rows(matched: Sequence[Outcome | None], policy: Policy, paired: bool | None
         for other, check in zip(matched[1:], checks[1:], strict=True):
             both = matched[0] is not None and other is not None and checks[0] is not None and check is not None
             apart.append(difference(matched[0], other, key, paired) if both else None)  # type: ignore[arg-type]
-        readings = ["", *(_reading(apart_one, better.get(key, "")) for apart_one in apart[1:])]
+        readings = ["", *(_reading(gap, better.get(key, "")) for gap in apart[1:])]
         rows.append(Row(present[0].assessment, key, tuple(checks), tuple(apart), tuple(readings)))
     return rows
 

@@ -62,7 +62,7 @@ def contents(subject: Subject, samples: pd.DataFrame) -> Contents:
         place = _places(subject, part)
         if place is None:
             return Contents(
-                pd.DataFrame(), note="Several samples have the same id: what is in them cannot be told apart."
+                pd.DataFrame(), note="Several samples have the same id: their contents cannot be distinguished."
             )
         if not place.keys() >= set(names[mine]):
             return Contents(pd.DataFrame(), note="Some of these samples are not among those of the model.")

@@ -1,4 +1,4 @@
-"""Files of strangers are read, and their model asked, in a process of their own: a crash there harms nobody."""
+"""Files of strangers are read, and their model asked, in a process of their own: a crash there does no harm."""
 
 import threading
 from collections.abc import Callable
@@ -131,7 +131,7 @@ def read_subject(
 
 
 def load(files: OwnFiles, cancel: threading.Event | None = None) -> Subject:
-    """Make the subject in a cell, where its model stays: every question and every refit is answered there.
+    """Make the subject in a cell, where its model stays: every query and every refit goes there.
 
     A network of this package is numbers and no code: once that went well, it is read here.
     """
@@ -141,7 +141,7 @@ def load(files: OwnFiles, cancel: threading.Event | None = None) -> Subject:
         _in_cell(files.model, cancel, lambda modules: _called(_ask, (files,), modules))
         return files.subject()
     made: Subject = _in_cell(files.model, cancel, lambda modules: made_in_cell(_make, (files,), modules))
-    return made
+    return replace(made, origin=files.origin)
 
 
 def try_model(path: Path, cancel: threading.Event | None = None) -> ModelSummary:

@@ -210,7 +210,7 @@ def cem(
 
     Recommendations
     ---------------
-    Declare as immutable what nobody can change about themselves, and as monotone what can only grow. Raise ``beta``
+    Declare as immutable what no one can change about themselves, and as monotone what can only grow. Raise ``beta``
     for fewer features, ``kappa`` for a clearer lead. Where ``stability`` is low, do not hand single explanations to
     clients.
     """
