@@ -541,6 +541,21 @@ def test_fitted_models_of_the_notebook_are_found_with_their_data(notebook: dict[
     assert len(picker.subject.X) == 30
 
 
+def test_a_batch_among_the_variables_is_found_with_its_labels_and_foreign_rows(notebook: dict[str, Any]) -> None:
+    notebook["X_new"], notebook["foreign"] = notebook["X_test"][:4] + 0.1, np.array([True, False, False, True])
+    notebook["y_new"] = notebook["y_test"]  # of another length
+    picker = SubjectPicker()
+    picker._source.value = "this notebook"
+    assert [picker._data[role].value for role in ("X_new", "y_new", "foreign")] == ["X_new", "", "foreign"]
+    picker._use.click()
+    until(lambda: picker.subject, picker._job)
+    assert picker.subject is not None
+    assert picker.subject.foreign is not None
+    assert picker.subject.foreign.tolist() == [True, False, False, True]
+    notebook["X_new"] = notebook["other"]
+    assert namespace.guess(notebook["model"], notebook).X_new == ""
+
+
 def test_models_in_dicts_and_lists_are_found_too(notebook: dict[str, Any]) -> None:
     model = notebook["model"]
     notebook["forest"] = {"RF": model, 2: model, "note": "none", "raw": LogisticRegression()}
