@@ -73,20 +73,22 @@ def list_(name: Annotated[str, typer.Argument(help="an assessment, to see its pa
 
     import xrai_widgets.engines  # noqa: F401 - fills the catalog
     from xrai_widgets.core import find, registered
+    from xrai_widgets.core.assessment import family_title
     from xrai_widgets.data import examples
     from xrai_widgets.terminal import plain
 
     console = Console()
     if name:
         entry = find(name)
-        table = Table("parameter", "allowed", "default", "meaning", title=f"{entry.name}: {entry.title}")
+        table = Table("parameter", "called", "allowed", "default", "meaning", title=f"{entry.name}: {entry.title}")
         for parameter in entry.parameters:
-            table.add_row(parameter.name, plain(parameter.allowed), repr(parameter.default), parameter.help)
+            told = (plain(text) for text in (parameter.label, parameter.allowed, repr(parameter.default)))
+            table.add_row(parameter.name, *told, plain(parameter.help))
         console.print(entry.summary, table)
         return
-    table = Table("assessment", "title", "needs", title="assessments")
+    table = Table("family", "assessment", "title", "needs", title="assessments")
     for entry in registered().values():
-        table.add_row(entry.name, entry.title, ", ".join(entry.needs))
+        table.add_row(family_title(entry.family), entry.name, entry.title, ", ".join(entry.needs))
     console.print(table)
     table = Table("example", "what it is", title="built-in examples")
     for example in examples.names():
@@ -133,6 +135,12 @@ def assess(
     ] = None,
     text: Annotated[list[str] | None, typer.Option(help="column of codes, read as text; may be repeated")] = None,
     weights: Annotated[str, typer.Option(help="column of the weights that the training samples had")] = "",
+    new: Annotated[
+        Path | None, typer.Option(help="batch of new samples to be judged: a table, a picture or a folder of pictures")
+    ] = None,
+    foreign: Annotated[
+        str, typer.Option(help="column of --new that says True for samples of another kind (or a folder's subfolder)")
+    ] = "",
     include_rows: Annotated[bool, typer.Option(help="write the samples' own contents into the report, too")] = False,
     store: Annotated[str, typer.Option(help="file or database URL that answers what it knows and keeps the rest")] = "",
     fresh: Annotated[bool, typer.Option(help="run again even what the store knows")] = False,
@@ -169,6 +177,7 @@ def assess(
     }
     roles |= {"classes": classes or [], "text": text or [], "weights": weights}
     limits = arguments.limits_of(said.constraints if said else {}, constraint or [])
+    roles |= arguments.batch_of(said, new, foreign)
     roles |= {"split": split, "seed": seed, "stratify": stratify, "groups": groups, **style}
     subjects = [constrained(arguments.subject_of(one, models, data, **roles), limits) for one in models]
     outcomes, interrupted = run_here(subjects, work, store=keeper, fresh=fresh)

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from xrai_widgets.core import Outcome, registered
-from xrai_widgets.core.control import CONTROLS, OWN_MODEL
+from xrai_widgets.core.control import CONTROLS, MODEL_ROW
 from xrai_widgets.results.policy import Check, Verdict
 from xrai_widgets.results.verdict_words import sentence
 from xrai_widgets.results.words import label
@@ -27,12 +27,15 @@ def zone(check: Check, outcome: Outcome, within: tuple[float, float] | None = No
     """
     chance = chance_of(outcome, check.key)
     controls = tuple(controls_of(outcome, check.key))
-    name = "this model" if controls else label(check.key)
-    rows = (Row(name, check.value, check.low, check.high, check.count, is_model=True), *controls)
+    name = label(check.key, outcome.assessment)
+    rows = (
+        Row("this model" if controls else name, check.value, check.low, check.high, check.count, is_model=True),
+        *controls,
+    )
     marks = [x for row in rows for x in (row.low, row.value, row.high)] + list(within or ())
     marks += [check.threshold.value] if check.threshold else []
     low, high = _axis([*marks, *([] if chance is None else [chance])])
-    return Zone(check.key, rows, low, high, check.threshold, chance, check.status, sentence(check))
+    return Zone(check.key, name, rows, low, high, check.threshold, chance, check.status, sentence(check))
 
 
 def zones(outcome: Outcome, verdict: Verdict) -> tuple[list[Zone], list[Zone]]:
@@ -70,7 +73,7 @@ def controls_of(outcome: Outcome, key: str) -> Iterable[Row]:
     frame = outcome.finding.tables.get(CONTROLS) if outcome.finding is not None else None
     if frame is None or not {"control", "measure", "value"} <= set(frame.columns):
         return
-    mine = (frame["measure"].astype(str) == key) & (frame["control"] != OWN_MODEL)
+    mine = (frame["measure"].astype(str) == key) & (frame["control"] != MODEL_ROW)
     for record in frame[mine].to_dict("records"):
         value = float(record["value"])
         low, high = (_bound(record.get(name), value) for name in ("low", "high"))

@@ -7,7 +7,7 @@ import ipywidgets as w
 import traitlets
 
 from xrai_widgets.core import Chart, Finding, Subject
-from xrai_widgets.results.exposed import contents, most_exposed
+from xrai_widgets.results.exposed import contents, top_samples
 from xrai_widgets.widgets.sample_histogram import SampleHistogram
 from xrai_widgets.widgets.sample_table import SampleTable, keys
 from xrai_widgets.widgets.session import Change
@@ -27,6 +27,8 @@ class LinkedSamples(traitlets.HasTraits):
     subject : Subject, optional
         The one that was measured; without it samples are named by id only.
     selected : iterable of [part, id]
+    assessment : str, optional
+        Whose finding it is: its words are used.
 
     Attributes
     ----------
@@ -38,11 +40,16 @@ class LinkedSamples(traitlets.HasTraits):
     selected: Any = traitlets.List()
 
     def __init__(
-        self, chart: Chart, finding: Finding, subject: Subject | None = None, selected: Iterable[Any] = ()
+        self,
+        chart: Chart,
+        finding: Finding,
+        subject: Subject | None = None,
+        selected: Iterable[Any] = (),
+        assessment: str = "",
     ) -> None:
         super().__init__(selected=[[str(part), str(name)] for part, name in selected])
-        self.chart = chart
-        self.histogram = SampleHistogram(chart, finding)
+        self.chart, self._assessment = chart, assessment
+        self.histogram = SampleHistogram(chart, finding, assessment)
         self.widgets: list[w.Widget] = [self.histogram]
         self._frame = finding.tables[chart.table].dropna(subset=[chart.x])
         self._keys = keys(self._frame) if {"part", "id"} <= set(self._frame.columns) else []
@@ -54,9 +61,10 @@ class LinkedSamples(traitlets.HasTraits):
         self._mark()
 
     def _add_table(self, finding: Finding, subject: Subject | None) -> None:
-        self._shown = most_exposed(self.chart, finding)
+        self._shown = top_samples(self.chart, finding)
         part = set(self._shown["part"])
-        caption = f"Most exposed {'training ' if part == {'X_train'} else ''}samples"
+        said = {"X_train": "training ", "X_new": "new "}.get(next(iter(part)), "") if len(part) == 1 else ""
+        caption = f"Most exposed {said}samples"
         self.table = SampleTable(
             self._shown.head(0),
             caption,
@@ -66,6 +74,7 @@ class LinkedSamples(traitlets.HasTraits):
             beyond=self.chart.beyond,
             page=_PAGE,
             total=int(self._frame["part"].isin(part).sum()),
+            assessment=self._assessment,
         )
         self.show(subject)
         w.jslink((self.histogram, "cut"), (self.table, "cut"))
