@@ -13,6 +13,7 @@ from xrai_widgets.core.missing import Missing, refusal
 from xrai_widgets.core.parameter import Parameter, check_parameters, closest, parameters_of
 from xrai_widgets.core.score import Score
 from xrai_widgets.core.subject import Subject
+from xrai_widgets.core.until import UNTIL, check_until
 
 Engine = TypeVar("Engine", bound=Callable[..., Finding])
 _PACKAGE = "xrai_widgets.engines."
@@ -54,6 +55,7 @@ class Assessment:
     no_controls: str = ""
     stronger: str = ""
     score: Score | None = None
+    narrowing: tuple[str, ...] = ()
 
     @property
     def family(self) -> str:
@@ -86,7 +88,11 @@ class Assessment:
 
     def check(self, params: Mapping[str, object]) -> dict[str, Any]:
         """Return all parameters, defaults filled in and values checked."""
-        return check_parameters(self.name, self.parameters, params)
+        own = {key: value for key, value in params.items() if key != UNTIL}
+        checked = check_parameters(self.name, self.parameters, own)
+        return (
+            checked if UNTIL not in params else checked | {UNTIL: check_until(self.name, self.narrowing, params[UNTIL])}
+        )
 
     def gap(self, subject: Subject, params: Mapping[str, object] | None = None) -> Gap | None:
         """Say why the assessment does not fit the subject; None if it does."""
@@ -139,6 +145,7 @@ def assessment(
     controls: Iterable[Control] | str = (),
     stronger: str = "",
     score: Score | None = None,
+    narrowing: Iterable[str] = (),
 ) -> Callable[[Engine], Engine]:
     """Register the decorated function as an assessment; the function itself is returned unchanged.
 
@@ -165,6 +172,9 @@ def assessment(
         The assessment whose attacker is stronger where it applies: without its run, a pass here is none of the family.
     score : Score, optional
         Which column of the table ``samples`` says how a sample fares; `joint` reads it beside those of other methods.
+    narrowing : iterable of str
+        Values whose intervals narrow from item to item: the engine asks `Step.enough` after each, and a user may say
+        ``until={value: width}``.
     """
 
     def register(engine: Engine) -> Engine:
@@ -185,6 +195,7 @@ def assessment(
             no_controls=controls if isinstance(controls, str) else "",
             stronger=stronger,
             score=score,
+            narrowing=tuple(narrowing),
         )
         _check(entry)
         _registry[entry.name] = entry

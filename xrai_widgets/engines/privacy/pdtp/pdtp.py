@@ -46,6 +46,7 @@ _NATIVE = When("implementation", "native")
         Control("memorising", "leak", params={"samples": ""}),
     ),
     score=Score(("excess",), worse="higher"),
+    narrowing=("mean_excess", "share_significant"),
 )
 def pdtp(
     predict: Predict,
@@ -181,6 +182,8 @@ def pdtp(
             add(leak, scaled, places, without, y_train, draws)
         leak.done = int(places[-1]) + 1
         rest(leak.done / whole, f"{leak.done} of {whole} left out{continued}", keep if leak.some else None)
+        if leak.some and rest.enough(leak.done, finish):
+            return finish()
     leak.done = whole
     return finish()
 
