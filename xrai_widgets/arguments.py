@@ -46,10 +46,10 @@ def _set(chosen: dict[str, dict[str, Any]], setting: str) -> None:
     name = prefix or next(iter(chosen))
     entry = find(name)
     known = {p.name: p for p in entry.parameters}
-    if parameter in known:
-        chosen[name][parameter] = known[parameter].parse(text)
-    else:  # one that the runtime knows; else this raises with the allowed names
+    if parameter not in known:  # one that the runtime knows; else this raises with the allowed names
         chosen[name][parameter] = entry.check({parameter: text})[parameter]
+    else:
+        chosen[name][parameter] = known[parameter].called(known[parameter].both).parse(text)
 
 
 def subject_of(model: str, models: list[str], data: Path | None, **roles: Any) -> Subject:

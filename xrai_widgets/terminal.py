@@ -107,13 +107,17 @@ def show(made: Report, outcomes: Sequence[Outcome]) -> None:
             Console(stderr=True).print(f"[bold red]not saved[/] {plain(outcome.unsaved)}", highlight=False)
         if outcome.reason:
             console.print(plain(outcome.reason) + (f" Instead: {plain(outcome.instead)}." if outcome.instead else ""))
-        for headers, rows in ((said.VALUES, said.value_rows(verdict)), (said.GROUPS, said.group_rows(verdict))):
+        name = outcome.assessment
+        for headers, rows in (
+            (said.VALUES, said.value_rows(verdict, name)),
+            (said.GROUPS, said.group_rows(verdict, name)),
+        ):
             table = Table(*headers)
             for row in rows:
                 table.add_row(*row)
             if rows:
                 console.print(table)
-        for line in said.doubt_lines(verdict) + said.waiver_lines(verdict):
+        for line in said.doubt_lines(verdict, name) + said.waiver_lines(verdict, name):
             console.print(line, highlight=False, soft_wrap=True)
 
     _sum_up(console, made)
@@ -124,7 +128,7 @@ def _sum_up(console: Console, made: Report) -> None:
     table = Table("family", "worst verdict", "verdicts", "")
     for family in made.families:
         ending = said.coloured(family.status) + (" (waived)" if family.waived else "")
-        table.add_row(family.family, ending, family.counted, plain(family.reason))
+        table.add_row(family.title, ending, family.counted, plain(family.reason))
     console.print("", table)
     for line in said.reading_lines(made.readings):
         console.print(line, highlight=False, soft_wrap=True)
@@ -140,7 +144,7 @@ def show_side_by_side(outcomes: Sequence[Outcome], policy: Policy) -> None:
     made, console = compare(*runs.values(), policy=policy), Console()
     table = Table("measure", *map(plain, made.names), title=f"Differences from {plain(made.names[0])}")
     for row in made.rows:
-        table.add_row(f"{row.assessment} {words.label(row.key)}", *said.compared_cells(row))
+        table.add_row(f"{row.assessment} {words.label(row.key, row.assessment)}", *said.compared_cells(row))
     console.print("", table)
     for note in made.notes:
         console.print(plain(note), highlight=False, soft_wrap=True)
