@@ -10,8 +10,9 @@ from xrai_widgets.core import UNNAMED, Array, Constraint, Finding, Gradient, Nam
 from xrai_widgets.core.marks import Advanced, Label, MemoryLimit, Range, Requires, Section, Seed, When
 from xrai_widgets.core.step import Step, quiet
 from xrai_widgets.core.subject import Task
-from xrai_widgets.engines._arguments import SampleIds, Scale
+from xrai_widgets.engines._arguments import Part, SampleIds, Scale
 from xrai_widgets.engines._missing import Blanks
+from xrai_widgets.engines._rows import drawn_rows, samples_of
 from xrai_widgets.engines._search.contrast import Mode
 from xrai_widgets.engines._search.coordinates import Budget
 from xrai_widgets.engines._search.levels import Levels
@@ -25,7 +26,6 @@ from xrai_widgets.engines.explanations.cem.autoencoder import Penalty, train_aut
 from xrai_widgets.engines.explanations.cem.finding import Explained, cem_finding
 from xrai_widgets.engines.explanations.cem.fista import Settings
 from xrai_widgets.engines.explanations.cem.instances import (
-    chosen,
     class_notes,
     difference_notes,
     empty_notes,
@@ -62,6 +62,7 @@ def cem(
     bounds: Array,
     constraints: tuple[Constraint, ...] = (),
     X_train: Array | None = None,
+    y_train: Array | None = None,
     logits: Predict | None = None,
     gradient: Gradient | None = None,
     linear: tuple[Array, Array] | None = None,
@@ -75,8 +76,9 @@ def cem(
         Literal["both", "PN", "PP"], Label("explanations"), "PN: what would change the prediction; PP: what keeps it"
     ] = "both",
     n_samples: Annotated[
-        int, Range(1, 100_000), Label("samples to explain"), "how many of the test samples are explained"
+        int, Range(1, 100_000), Label("samples to explain"), "how many of the samples are explained"
     ] = 20,
+    part: Part = "X",
     above: Annotated[
         float | None, "regressions only: what would bring the prediction above this, in the unit of y, or end that?"
     ] = None,
@@ -218,8 +220,8 @@ def cem(
     clients.
     """
     rng = np.random.default_rng(seed)
-    names, classes = naming.of("X", len(X)), naming.classes
-    index = chosen(instances, names, rng, n_samples)
+    X, y, names = samples_of(part, X, y, X_train, y_train, naming)
+    classes, index = naming.classes, drawn_rows(instances, names, n_samples, rng, "instances")
     zones = zones_of(task, above, below, predict, X)
     samples, background = (flat(part) for part in (X[index], X if X_train is None else X_train))
     if (blanks := Blanks.of(bounds, samples, background)) is not None:
@@ -256,6 +258,8 @@ def cem(
         decode=naming.decode,
         error=None if penalty is None else penalty.autoencoder.error,
         zones=zones,
+        part=part,
+        named=instances,
     )
     explained.notes += [objective.criterion, *rule_notes(scorer, fits), *class_notes(explained, pool)]
     explained.notes += space.notes(samples)
