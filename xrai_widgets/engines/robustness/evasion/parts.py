@@ -10,6 +10,7 @@ from xrai_widgets.core.names import Decode
 from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.engines._band import Band
 from xrai_widgets.engines._problem import Best, Problem
+from xrai_widgets.engines._rows import SEEN, not_judged
 from xrai_widgets.engines.robustness.evasion.search import Search
 
 _SHOWN_ROWS = 200
