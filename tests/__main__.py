@@ -34,13 +34,13 @@ def main() -> int:
     packages = f"packages {since_installing(began):.0f} s, " if "XRAI_INSTALLING_SINCE" in os.environ else ""
     print(f"installation: {packages}browser and PostgreSQL {tested - began:.0f} s", flush=True)
     failed = [check[0] for check in FIRST if not passes(check, environment)]
-    with tempfile.TemporaryFile() as said:
-        beside = subprocess.Popen(line(BESIDE), cwd=ROOT, env=environment, stdout=said, stderr=subprocess.STDOUT)
+    with tempfile.TemporaryFile() as log:
+        beside = subprocess.Popen(line(BESIDE), cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
         failed += [TESTS[0]] if not passes(TESTS, environment) else []
         print(f"\n--- {' '.join(BESIDE)}, beside pytest", flush=True)
         failed += [BESIDE[0]] if beside.wait() else []
-        said.seek(0)
-        print(said.read().decode(errors="replace"), end="", flush=True)
+        log.seek(0)
+        print(log.read().decode(errors="replace"), end="", flush=True)
     print(f"tests without installation: {time.time() - tested:.0f} s")
     print(f"\nfailed: {', '.join(failed)}" if failed else "\nall passed")
     return 1 if failed else 0

@@ -32,8 +32,8 @@ def _candidates() -> Iterator[str]:
     for name in NAMES:
         yield shutil.which(name) or ""
     code = "from playwright.sync_api import sync_playwright as s\nwith s() as p: print(p.chromium.executable_path)"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    yield found.stdout.strip()
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    yield printed.stdout.strip()
 
 
 def _download() -> None:
@@ -58,7 +58,7 @@ def _package() -> None:
 def _starts(path: str) -> bool:
     command = [path, "--headless", *ARGUMENTS, "--dump-dom", "data:text/html,<p>ready</p>"]
     try:
-        said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return False
-    return "ready" in said.stdout
+    return "ready" in result.stdout

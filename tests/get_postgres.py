@@ -18,8 +18,8 @@ NEEDED = ("initdb", "pg_ctl", "postgres")
 def find() -> str:
     """Return the folder with ``initdb`` and ``pg_ctl``; empty if there is none."""
     folders = [os.environ.get("XRAI_POSTGRES", ""), *map(str, Path("/usr/lib/postgresql").glob("*/bin"))]
-    found = shutil.which("initdb")
-    folders.append(str(Path(found).resolve().parent) if found else "")
+    program = shutil.which("initdb")
+    folders.append(str(Path(program).resolve().parent) if program else "")
     return next((folder for folder in folders if folder and all((Path(folder) / n).exists() for n in NEEDED)), "")
 
 

@@ -46,8 +46,8 @@ def group_of(nodeid: str) -> str:
         return "clocks"
     if nodeid.startswith(LOOSE):
         return nodeid
-    found = _OF_AN_ENGINE.match(nodeid)
-    return f"contract of {found[1]}" if found else nodeid.partition("::")[0]
+    match = _OF_AN_ENGINE.match(nodeid)
+    return f"contract of {match[1]}" if match else nodeid.partition("::")[0]
 
 
 def reruns_of(nodeid: str, test: Any) -> int:

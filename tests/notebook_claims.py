@@ -83,9 +83,11 @@ def of_02_evasion_of_a_tabular_model(shown: dict[str, Any]) -> None:
     assert np.median(apart) < 0.03, "they come to nearly the same distance"
     assert np.quantile(apart, 0.9) < 0.1
     for distance in (by_gradient, by_labels):
-        found = np.isfinite(distance)
-        assert (distance[found] >= shown["exact"][found] * (1 - 1e-6)).all(), "no attack can come out below the truth"
-        assert np.median(distance[found] / shown["exact"][found]) < 1.05, "and what is found lies just above"
+        success = np.isfinite(distance)
+        assert (distance[success] >= shown["exact"][success] * (1 - 1e-6)).all(), (
+            "no attack can come out below the truth"
+        )
+        assert np.median(distance[success] / shown["exact"][success]) < 1.05, "and what is found lies just above"
 
 
 def of_03_membership_of_a_regression_model(shown: dict[str, Any]) -> None:
@@ -134,20 +136,20 @@ def of_04_compare_two_models(shown: dict[str, Any]) -> None:
 
     rounded, silent = (xw.run_plan(shown[name], shown["plan"]) for name in ("rounded", "silent"))
     board = xw.compare(before, rounded, silent).table()
-    found = board[board["difference"].notna()].set_index(["measure", "subject"])
+    differences = board[board["difference"].notna()].set_index(["measure", "subject"])
     by_rounding, by_silence = shown["rounded"].name, shown["silent"].name
-    advantage = found.loc[("advantage", by_rounding)]
+    advantage = differences.loc[("advantage", by_rounding)]
     assert advantage["reading"] == "no difference shown", "no less of the advantage is left"
     assert advantage["difference_low"] > -0.05, "and a large difference would show"
     tail = rounded[0].finding
     low, high = tail.intervals["tpr_at_fpr_1pct"]
-    if ("tpr_at_fpr_1pct", by_rounding) in found.index:
-        assert found.loc[("tpr_at_fpr_1pct", by_rounding), "reading"] == "no difference shown"
+    if ("tpr_at_fpr_1pct", by_rounding) in differences.index:
+        assert differences.loc[("tpr_at_fpr_1pct", by_rounding), "reading"] == "no difference shown"
     assert high - low > 0.1, "the interval of that number is wide"
     scores = shown["rounded"].predict(deep.X_train)[np.arange(len(deep.y_train)), deep.y_train]
     outside = shown["rounded"].predict(deep.X)[np.arange(len(deep.y)), deep.y]
     assert np.mean(outside == scores.max()) > 0.01, "no threshold accuses as few as one in a hundred"
-    assert found.loc[("advantage", by_silence), "reading"] == "lower, better", "takes part of the advantage away"
+    assert differences.loc[("advantage", by_silence), "reading"] == "lower, better", "takes part of the advantage away"
     left = silent[0].finding.intervals["advantage"]
     assert left[0] > 0, "and not all"
     assert left[0] > after[0].finding.intervals["advantage"][1], "the pruned model does not have it to hide"
@@ -183,16 +185,18 @@ def of_06_contrastive_digits(shown: dict[str, Any]) -> None:
     """Claims of the notebook on handwritten digits."""
     import numpy as np
 
-    found = {name: shown[name].finding for name in ("contrast", "both_ways", "likely", "steps", "again")}
+    findings = {name: shown[name].finding for name in ("contrast", "both_ways", "likely", "steps", "again")}
 
     def of(name: str, key: str) -> float:
-        return float(found[name].values[key])
+        return float(findings[name].values[key])
 
     assert shown["network"].image_shape[-2:] == (8, 8), "8 × 8 digits"
     assert 1.15 < np.exp(shown["quick"]["kappa"]) < 1.25, "about 1.2 to 1"
     samples = shown["contrast"].table("samples")
     assert ((samples["answer"].astype(str) == "9") & (samples["pn_class"].astype(str) == "8")).any(), "a 9 into an 8"
-    added, either = (found[name].arrays["pn"] - found[name].arrays["original"] for name in ("contrast", "both_ways"))
+    added, either = (
+        findings[name].arrays["pn"] - findings[name].arrays["original"] for name in ("contrast", "both_ways")
+    )
     assert (added > -1e-9).all(), "a PN may only add ink"
     assert (either < -1e-3).any(), "some pixels have lost ink"
     assert of("both_ways", "median_pn_distance") < of("contrast", "median_pn_distance"), "still less is needed"

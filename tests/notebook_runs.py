@@ -16,10 +16,10 @@ def with_claims(path: Path) -> NotebookNode:
     """Return a notebook with a last cell that checks what it says in words: see `notebook_claims`."""
     notebook = nbformat.read(path, as_version=4)
     claims = getattr(notebook_claims, f"of_{path.stem}", None)
-    said = f"print({LOOKED_AT!r})"
+    code = f"print({LOOKED_AT!r})"
     if claims is not None:
-        said = f"from typing import Any\n\n{getsource(claims)}\n\n{claims.__name__}(globals())\n{said}"
-    notebook.cells.append(nbformat.v4.new_code_cell(said))
+        code = f"from typing import Any\n\n{getsource(claims)}\n\n{claims.__name__}(globals())\n{code}"
+    notebook.cells.append(nbformat.v4.new_code_cell(code))
     return notebook
 
 
@@ -29,6 +29,6 @@ def check(notebook: NotebookNode) -> None:
     outputs = [output for cell in cells for output in cell.outputs]
     assert [output for output in outputs if output.output_type == "error"] == []
     assert all(cell.execution_count for cell in cells), "every cell has run"
-    said = [output.text for output in outputs if output.output_type == "stream" and output.name == "stderr"]
-    assert said == []
+    warned = [output.text for output in outputs if output.output_type == "stream" and output.name == "stderr"]
+    assert warned == []
     assert any(WIDGET in output.get("data", {}) for output in outputs), "a notebook must show a widget"

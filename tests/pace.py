@@ -27,9 +27,9 @@ class Work:
 def work() -> Iterator[Work]:
     """Time what this thread does itself, without what other threads do meanwhile and without the garbage of others."""
     gc.collect()
-    found, began = Work(), time.thread_time()
-    yield found
-    found.seconds = time.thread_time() - began
+    timed, began = Work(), time.thread_time()
+    yield timed
+    timed.seconds = time.thread_time() - began
 
 
 @dataclass
@@ -46,7 +46,7 @@ def stretch(burst: float = 0.02, pause: float = 0.02) -> Iterator[Stretch]:
 
     Not for work of this process: its own threads would count as load.
     """
-    done, shares, found = threading.Event(), [1.0], Stretch()
+    done, shares, timed = threading.Event(), [1.0], Stretch()
 
     def sample() -> None:
         while not done.wait(pause):
@@ -56,9 +56,9 @@ def stretch(burst: float = 0.02, pause: float = 0.02) -> Iterator[Stretch]:
     began = time.monotonic()
     sampler.start()
     try:
-        yield found
+        yield timed
     finally:
-        found.seconds = time.monotonic() - began
+        timed.seconds = time.monotonic() - began
         done.set()
         sampler.join()
-        found.slowness = sum(shares) / len(shares)
+        timed.slowness = sum(shares) / len(shares)

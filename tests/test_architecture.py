@@ -274,10 +274,10 @@ def test_a_subject_gets_another_predict_through_one_door_only() -> None:
 
 def test_the_top_level_is_what_was_agreed() -> None:
     tracked = {".gitignore", ".github", ".ci"}
-    found = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
+    names = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
     made = {"__pycache__", "build", "dist", "test-results"}
     agreed = {"pyproject.toml", "README.md", "LICENSE", "xrai_widgets", "notebooks", "tests", "binder"}
-    assert found - made == agreed
+    assert names - made == agreed
     assert tracked <= {path.name for path in ROOT.iterdir()}
 
 

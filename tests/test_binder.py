@@ -29,9 +29,9 @@ def test_start_sets_one_thread_and_our_paths_and_then_becomes_the_command() -> N
     show = 'echo "$OMP_NUM_THREADS $JUPYTER_PATH $JUPYTER_CONFIG_PATH $1"'
     command = [str(BINDER / "start"), "bash", "-c", show, "bash", "an argument"]
     environment = {"PATH": os.environ["PATH"], "JUPYTER_PATH": "/elsewhere"}
-    said = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/", env=environment).stdout
+    text = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/", env=environment).stdout
     share = BINDER.parent / "xrai_widgets" / "apps" / "share"
-    assert said.strip() == f"1 {share}:/elsewhere {BINDER / 'jupyter'} an argument"
+    assert text.strip() == f"1 {share}:/elsewhere {BINDER / 'jupyter'} an argument"
     assert (BINDER / "start").read_text(encoding="utf-8").rstrip().endswith('exec "$@"')
 
 

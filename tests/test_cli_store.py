@@ -46,10 +46,10 @@ def test_a_store_of_a_newer_version_is_bad_usage_and_nothing_is_run(tmp_path: Pa
     connection.close()
     # a server that started after all would not come back here
     for run, command in ((called, ASSESS), (typed, ("serve", "--no-browser", "--store", "s.sqlite"))):
-        said = run(*command, cwd=tmp_path)
-        assert said.returncode == 2
-        assert "was written by a newer xrai-widgets (9.1, schema 99)" in told(said)
-        assert said.stdout == ""
+        completed = run(*command, cwd=tmp_path)
+        assert completed.returncode == 2
+        assert "was written by a newer xrai-widgets (9.1, schema 99)" in told(completed)
+        assert completed.stdout == ""
 
 
 def test_an_outcome_that_could_not_be_saved_is_printed_and_exits_with_3(

@@ -85,9 +85,9 @@ def test_a_waived_failure_is_none_and_a_limit_without_a_number_is_not_judged() -
 def test_the_codes_stand_in_one_table_in_the_readme_and_the_help() -> None:
     assert exit_codes.table() in README.read_text(encoding="utf-8")
     for command in ([], ["assess"], ["report"]):
-        said = " ".join(CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "200"}).output.split())
+        text = " ".join(CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "200"}).output.split())
         for code, meaning in exit_codes.MEANINGS.items():
-            assert f"{code} {meaning.split(',')[0]}" in said, command
+            assert f"{code} {meaning.split(',')[0]}" in text, command
 
 
 def test_a_saved_report_ends_as_its_run_did(tmp_path: Path) -> None:
@@ -126,12 +126,12 @@ def test_an_interrupt_is_the_users_in_the_main_thread_and_an_error_in_a_worker(
     ending["error"] = KeyboardInterrupt()
     with pytest.raises(KeyboardInterrupt):
         xw.assess(logistic, "custom.ends")
-    found: list[Outcome] = []
-    thread = threading.Thread(target=lambda: found.append(xw.assess(logistic, "custom.ends")))
+    results: list[Outcome] = []
+    thread = threading.Thread(target=lambda: results.append(xw.assess(logistic, "custom.ends")))
     thread.start()
     thread.join()
-    assert found[0].status == "error"
-    assert "KeyboardInterrupt" in found[0].reason
+    assert results[0].status == "error"
+    assert "KeyboardInterrupt" in results[0].reason
 
 
 @pytest.mark.parametrize("error", [SystemExit(0), KeyboardInterrupt()])
@@ -251,7 +251,7 @@ def pressed(tmp_path_factory: pytest.TempPathFactory) -> dict[int, tuple[int, st
     """Exit code, words and folder of programs that wait for a model, by how often Ctrl-C was pressed; side by side."""
     folders = {presses: tmp_path_factory.mktemp("pressed") for presses in (1, 2)}
     children = {presses: started("sleep", folder) for presses, folder in folders.items()}
-    said: dict[int, str] = {}
+    by_number: dict[int, str] = {}
     try:
         for child in children.values():
             assert child.stdout is not None
@@ -264,12 +264,12 @@ def pressed(tmp_path_factory: pytest.TempPathFactory) -> dict[int, tuple[int, st
                     child.send_signal(signal.SIGINT)
             time.sleep(1.0)
         for presses, child in children.items():
-            said[presses], _ = child.communicate(timeout=60)
+            by_number[presses], _ = child.communicate(timeout=60)
     finally:
         for child in children.values():
             child.kill()
             child.communicate()
-    return {presses: (child.returncode, said[presses], folders[presses]) for presses, child in children.items()}
+    return {presses: (child.returncode, by_number[presses], folders[presses]) for presses, child in children.items()}
 
 
 @pytest.mark.parametrize("presses", [1, 2])

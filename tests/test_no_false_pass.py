@@ -63,8 +63,8 @@ def test_no_bound_on_the_favourable_side_passes(entry: Assessment, bound: str | 
 
 def test_what_a_search_finds_is_declared_a_bound_that_can_only_be_too_good() -> None:
     nothing = Finding({})
-    found = {(entry.name, m.key) for entry in CATALOG for m in entry.measures if favourable(m, nothing)}
-    assert found >= SEARCHED
+    names = {(entry.name, m.key) for entry in CATALOG for m in entry.measures if favourable(m, nothing)}
+    assert names >= SEARCHED
 
 
 def test_what_one_attacker_gets_is_said_to_be_that() -> None:

@@ -4,6 +4,7 @@ import json
 import shutil
 import sqlite3
 import threading
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,22 @@ import pytest
 import xrai_widgets as xw
 from xrai_widgets.core import Outcome
 from xrai_widgets.io.migrations import REPORTS, migrated
+from xrai_widgets.io.origins import origin_from_text
 from xrai_widgets.io.outcomes import outcome_from_dict, outcome_to_dict
 from xrai_widgets.reporting.compose import report
 from xrai_widgets.reporting.formats.json import SCHEMA, schema
 from xrai_widgets.reporting.saved import read_named, read_policy, read_quality, read_report
+from xrai_widgets.results import html
+from xrai_widgets.results.as_code import as_command, as_python, expression
+from xrai_widgets.results.policy import Policy, judge
+from xrai_widgets.results.run_as_code import run_as_command, run_as_plan
 from xrai_widgets.runtime.store import Store
 from xrai_widgets.runtime.store_schema import MIGRATIONS
 from xrai_widgets.runtime.store_tables import SCHEMA as STORE_SCHEMA
 
 OLDER = Path(__file__).parent / "older"
+HELD = {1: 3, 2: 10}  # outcomes in the store of each older schema
+STORES = [begun for begun, _ in MIGRATIONS]
 VERSIONS = [name.rpartition("/")[2] for name, _ in REPORTS]
 
 
@@ -52,19 +60,73 @@ def test_an_older_report_gives_the_numbers_it_gave_and_todays_verdicts(version: 
     file = OLDER / f"report_{version}.json"
     outcomes, old = read_report(file), raw(version)
     for outcome, entry in zip(outcomes, old["outcomes"], strict=True):
-        assert outcome.finding is not None
-        assert outcome_to_dict(outcome)["finding"]["values"] == entry["finding"]["values"]
-        assert outcome_to_dict(outcome)["finding"]["tables"] == entry["finding"]["tables"]
-        assert (outcome.finding.bounds, outcome.finding.unjudged) == ({}, {})
-    assert (read_named(file), read_quality(file)) == ([], None)
-    made = report(outcomes, read_policy(file))
-    assert "old model" in made.to_html()
-    before = {verdict["assessment"]: verdict["status"] for verdict in old["verdicts"]}
-    for outcome, verdict in zip(outcomes, made.verdicts, strict=True):
-        expected = before[outcome.assessment]
-        if outcome.assessment == "robustness.evasion" and expected == "pass":
+        given, found = entry["finding"], outcome_to_dict(outcome)["finding"]
+        assert (found is None) == (given is None)
+        for key in ("values", "intervals", "counts", "tables", "notes") if given else ():
+            assert found[key] == given[key]
+        assert outcome.finding is None or outcome.finding.bounds == given.get("bounds", {})
+        assert outcome.finding is None or outcome.finding.unjudged == given.get("unjudged", {})
+        assert outcome.status == entry["status"]
+    assert read_named(file) == old.get("named", [])
+    assert (read_quality(file) is None) == ("quality" not in old)
+    made = report(outcomes, read_policy(file), quality=read_quality(file), named=read_named(file))
+    assert outcomes[0].subject_name in made.to_html()
+    assert json.loads(made.to_json())["schema"] == SCHEMA
+    jsonschema.validate(json.loads(made.to_json()), schema())
+    for outcome, verdict, before in zip(outcomes, made.verdicts, old["verdicts"], strict=True):
+        expected = before["status"]
+        if outcome.assessment == "robustness.evasion" and int(version) < 3 and expected == "pass":
             expected = "not refuted"  # the value was a bound then, too
         assert verdict.status == expected
+
+
+def as_code(outcome: Outcome) -> dict[str, str]:
+    policy = Policy.default()
+    return {
+        "python": as_python(outcome),
+        "command": as_command(outcome),
+        "plan": run_as_plan([outcome], policy),
+        "run": run_as_command([outcome], policy),
+        "verdict": judge(outcome, policy).status,
+    }
+
+
+@pytest.mark.parametrize("version", STORES)
+def test_every_outcome_of_an_older_history_opens_with_its_verdict_and_code(version: int, tmp_path: Path) -> None:
+    store = Store(old_store(tmp_path, version))
+    history = store.history()
+    outcomes = [store.load(kept.number) for kept in reversed(history)]
+    assert len(outcomes) == len(store) == HELD[version]
+    for kept, outcome in zip(reversed(history), outcomes, strict=True):
+        assert as_code(kept.outcome) == as_code(outcome)
+        verdict = judge(outcome, Policy.default())
+        head = html.head(outcome, verdict)
+        assert (verdict.status if outcome.status == "ok" else outcome.status) in head
+        assert outcome.origin.is_unknown == (not written(store, kept.number)["subject_source"])
+    made = report(outcomes)
+    jsonschema.validate(json.loads(made.to_json()), schema())
+    page = made.to_html()
+    assert all(outcome.subject_name in page for outcome in outcomes)
+
+
+def written(store: Store, number: int) -> dict[str, Any]:
+    content = store._database().content(number)
+    assert content is not None
+    found: dict[str, Any] = json.loads(zlib.decompress(content))
+    return found
+
+
+def test_the_code_of_an_older_outcome_is_what_it_was_to_the_letter(tmp_path: Path) -> None:
+    """`store_2_as_code.json` is what the version before `Origin` said of the outcomes of its own store."""
+    store = Store(old_store(tmp_path, 2))
+    before = json.loads((OLDER / "store_2_as_code.json").read_text(encoding="utf-8"))
+    now = [as_code(store.load(number)) for number in range(1, len(store) + 1)]
+    assert now == before
+    for outcome, old in zip(read_report(OLDER / "report_3.json"), before, strict=True):
+        assert (as_python(outcome), as_command(outcome)) == (old["python"], old["command"])
+    sources = {written(store, number)["subject_source"] for number in range(1, len(store) + 1)}
+    assert sum(source.startswith("xw.constrained(") for source in sources) == 3
+    assert {expression(origin_from_text(source)) for source in sources - {""}} == sources - {""}
 
 
 def everywhere_more(data: dict[str, Any]) -> dict[str, Any]:
@@ -117,7 +179,7 @@ def test_the_quality_and_what_was_asked_for_come_back(tmp_path: Path) -> None:
     assert read_named(file) == ["privacy.shapr"]
 
 
-@pytest.mark.parametrize("written", ["xrai-widgets/report/4", "another/1", None])
+@pytest.mark.parametrize("written", ["xrai-widgets/report/5", "another/1", None])
 def test_a_newer_or_another_schema_is_refused(written: str | None) -> None:
     with pytest.raises(ValueError, match="a newer one takes a newer xrai-widgets"):
         migrated({"schema": written}, SCHEMA, REPORTS, "the report r.json")
@@ -129,8 +191,8 @@ def test_an_older_report_that_is_none_is_refused(broken: dict[str, Any]) -> None
         migrated({"schema": REPORTS[0][0], **broken}, SCHEMA, REPORTS, "the report r.json")
 
 
-def old_store(tmp_path: Path) -> Path:
-    return Path(shutil.copy(OLDER / "store_1.sqlite", tmp_path / "old.sqlite"))
+def old_store(tmp_path: Path, version: int = 1) -> Path:
+    return Path(shutil.copy(OLDER / f"store_{version}.sqlite", tmp_path / "old.sqlite"))
 
 
 def columns(file: Path) -> tuple[set[str], int]:
@@ -141,43 +203,87 @@ def columns(file: Path) -> tuple[set[str], int]:
     return names, version
 
 
-def test_an_older_store_is_brought_to_the_schema_of_today_and_keeps_its_runs(tmp_path: Path) -> None:
-    file = old_store(tmp_path)
+ADDED = {2: {"code"}, 3: {"inputs"}}  # columns, by the schema that has them first
+
+
+@pytest.mark.parametrize("version", STORES)
+def test_an_older_store_is_brought_to_the_schema_of_today_and_keeps_its_runs(version: int, tmp_path: Path) -> None:
+    file = old_store(tmp_path, version)
     before = sqlite3.connect(file).execute("SELECT number, content FROM xrai_outcomes").fetchall()
-    assert columns(file) == (columns(file)[0] - {"code"}, 1)
+    names, found = columns(file)
+    missing = {name for schema, added in ADDED.items() if schema > version for name in added}
+    assert (found, names & missing) == (version, set())
     store = Store(file)
-    assert columns(file) == (columns(file)[0] | {"code"}, 2)
+    assert columns(file) == (names | missing, STORE_SCHEMA)
+    fresh = tmp_path / "new.sqlite"
+    Store(fresh).close()
+    assert (columns(file), indexes(file)) == (columns(fresh), indexes(fresh))
     assert [kept.number for kept in store.history()] == [number for number, _ in reversed(before)]
-    subject = store.load(1).subject
-    assert [outcome.status for outcome in store.outcomes(subject)] == ["ok"] * len(before)
-    again = store.save(store.load(1))
+    assert sqlite3.connect(file).execute("SELECT number, content FROM xrai_outcomes").fetchall() == before
+    whole = [store.load(number) for number, _ in before]
+    subject = whole[0].subject
+    held = {outcome.assessment for outcome in whole if outcome.subject == subject}
+    assert {outcome.assessment for outcome in store.outcomes(subject)} == held
+    assert {outcome.assessment for outcome in store.outcomes(subject, dict.fromkeys(held, "f" * 64))} == held
+    again = store.save(whole[0])
     assert again == len(before) + 1
     assert Store(file).load(again).finding is not None
 
 
-def test_yesterdays_numbers_are_shown_and_answer_nothing(tmp_path: Path) -> None:
-    store = Store(old_store(tmp_path))
+def indexes(file: Path) -> set[str]:
+    connection = sqlite3.connect(file)
+    found = {row[1] for row in connection.execute("PRAGMA index_list(xrai_outcomes)")}
+    connection.close()
+    return found
+
+
+@pytest.mark.parametrize("version", STORES)
+def test_yesterdays_numbers_are_shown_and_answer_nothing(version: int, tmp_path: Path) -> None:
+    store = Store(old_store(tmp_path, version))
     for kept in store.history():
         outcome: Outcome = store.load(kept.number)
-        assert outcome.finding is not None
         assert store.answer(outcome.subject, outcome.assessment, outcome.params) is None
         assert store.unfinished(outcome.subject, outcome.assessment, outcome.params) is None
 
 
-def test_an_older_store_that_nobody_may_write_to_is_still_read(tmp_path: Path) -> None:
-    file = old_store(tmp_path)
+@pytest.mark.parametrize("version", STORES)
+def test_the_same_code_would_still_be_answered_by_the_whole_fingerprint(
+    version: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(old_store(tmp_path, version))
+    outcomes = [store.load(kept.number) for kept in store.history()]
+    monkeypatch.setattr("xrai_widgets.runtime.store.versions", lambda: outcomes[0].versions)
+    for outcome in outcomes:
+        assert outcome.inputs == ""
+        asked = outcome.assessment, outcome.params, "f" * 64
+        if version == 1:  # its key held no digest of the code
+            assert store.answer(outcome.subject, *asked) is None
+        else:
+            assert (store.answer(outcome.subject, *asked) is not None) == (outcome.status == "ok")
+            assert (store.unfinished(outcome.subject, *asked) is not None) == (outcome.status == "cancelled")
+        assert store.answer("f" * 64, *asked) is None
+
+
+@pytest.mark.parametrize("version", STORES)
+def test_an_older_store_that_nobody_may_write_to_is_still_read(version: int, tmp_path: Path) -> None:
+    file = old_store(tmp_path, version)
     store = Store(f"sqlite:///file:{file}?mode=ro&uri=true")
-    assert len(store.history()) == 3
-    assert store.load(1).status == "ok"
-    assert columns(file)[1] == 1
+    assert len(store.history()) == HELD[version]
+    first = store.load(1)
+    assert first.status == "ok"
+    used = {first.assessment: "f" * 64}
+    assert first.assessment in [outcome.assessment for outcome in store.outcomes(first.subject, used)]
+    assert store.answer(first.subject, first.assessment, first.params, "f" * 64) is None
+    assert columns(file)[1] == version
 
 
-def test_several_programs_may_open_an_older_store_at_once(tmp_path: Path) -> None:
-    file, wrong = old_store(tmp_path), list[BaseException]()
+@pytest.mark.parametrize("version", STORES)
+def test_several_programs_may_open_an_older_store_at_once(version: int, tmp_path: Path) -> None:
+    file, wrong = old_store(tmp_path, version), list[BaseException]()
 
     def opened() -> None:
         try:
-            assert len(Store(file, patience=20).history()) == 3
+            assert len(Store(file, patience=20).history()) == HELD[version]
         except BaseException as error:  # noqa: BLE001 - of a thread
             wrong.append(error)
 
@@ -187,4 +293,4 @@ def test_several_programs_may_open_an_older_store_at_once(tmp_path: Path) -> Non
     for thread in threads:
         thread.join()
     assert not wrong
-    assert columns(file)[1] == 2
+    assert columns(file)[1] == STORE_SCHEMA

@@ -34,10 +34,10 @@ def run_here(
         TextColumn("{task.percentage:>3.0f} %"),
         TimeRemainingColumn(),
     )
-    questions = [(one, name, params) for one in subjects for name, params in work]
+    runs = [(one, name, params) for one in subjects for name, params in work]
     ended: list[Outcome] = []
     with Progress(*columns, transient=True) as progress:
-        names = [name if len(subjects) == 1 else f"{name} on {plain(one.name)}" for one, name, _ in questions]
+        names = [name if len(subjects) == 1 else f"{name} on {plain(one.name)}" for one, name, _ in runs]
         bars = [progress.add_task(name, total=1.0, start=False) for name in names]
 
         def hear(news: Any) -> None:
@@ -68,30 +68,28 @@ def run_here(
     if job.error is not None:
         raise plainly(job.error)
     done = list(ended)
-    return [*done, *(_cut_off(*question) for question in questions[len(done) :])], interrupted
+    return [*done, *(_cut_off(*one_run) for one_run in runs[len(done) :])], interrupted
 
 
 def _cut_off(subject: Subject, name: str, params: dict[str, Any]) -> Outcome:
-    """Return what is said of an assessment that had not ended when the program was to end."""
+    """Return the outcome of an assessment that had not ended when the program was to end."""
     reason = f"cancelled by Ctrl-C; the model did not come back within {_PATIENCE:g} s, or it was not started"
-    return Outcome(
-        name, subject.fingerprint, subject.name, params, "cancelled", reason=reason, subject_source=subject.source
-    )
+    return Outcome(name, subject.fingerprint, subject.name, params, "cancelled", reason=reason, origin=subject.origin)
 
 
 def quality_of(subjects: Sequence[Subject]) -> Finding | dict[str, Finding] | None:
     """Return the model's own quality, or by name that of several."""
-    told = {subject.name: found for subject in subjects if (found := _quality_of(subject)) is not None}
-    return told if len(subjects) > 1 else next(iter(told.values()), None)
+    by_name = {subject.name: quality for subject in subjects if (quality := _quality_of(subject)) is not None}
+    return by_name if len(subjects) > 1 else next(iter(by_name.values()), None)
 
 
 def _quality_of(subject: Subject) -> Finding | None:
     """Return it; a model that fails at that costs no outcome."""
     try:
         return model_quality(subject)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - somebody else's model; everything else is done
-        said = f"{type(error).__name__}: {error}"
-        Console(stderr=True).print(f"the model's own quality was not measured: {plain(said)}", highlight=False)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - another's model; everything else is done
+        message = f"{type(error).__name__}: {error}"
+        Console(stderr=True).print(f"the model's own quality was not measured: {plain(message)}", highlight=False)
         return None
 
 

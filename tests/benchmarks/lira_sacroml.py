@@ -80,16 +80,16 @@ def fixture(file: Path) -> None:
     """Write confidences of eight reference models in twelve samples, and sacroml's scores of them."""
     rng = np.random.default_rng(0)
     references = rng.beta(4, 2, (8, 12)).round(4)
-    own = rng.beta(6, 2, 12).round(4)
+    target = rng.beta(6, 2, 12).round(4)
     inside = rng.permuted(np.repeat([[True], [False]], 4, axis=0).repeat(12, axis=1), axis=0)
-    made = {"references": references.tolist(), "own": own.tolist(), "inside": inside.tolist()}
+    made = {"references": references.tolist(), "own": target.tolist(), "inside": inside.tolist()}
     held, left = (
         {i: [float(utils.logit(p)) for p in references[mask[:, i], i]] for i in range(12)} for mask in (inside, ~inside)
     )
     for mode in ("offline", "online-carlini"):
         with tempfile.TemporaryDirectory() as folder:
             attack = LIRAAttack(output_dir=folder, write_report=False, mode=mode)
-            scores, _ = attack._compute_scores(np.zeros(12, dtype=int), own[:, None], left, held)
+            scores, _ = attack._compute_scores(np.zeros(12, dtype=int), target[:, None], left, held)
         made[mode] = [score[1] for score in scores]
     file.write_text(json.dumps(made, indent=1))
 

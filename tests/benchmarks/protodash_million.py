@@ -15,7 +15,7 @@ from xrai_widgets.core import Step
 from xrai_widgets.engines.explanations import protodash
 
 
-class Said(Step):
+class Printing(Step):
     """Prints how far it is."""
 
     def __init__(self) -> None:
@@ -43,7 +43,9 @@ def main() -> None:
     samples = (centres[rng.integers(0, 12, given.n)] + rng.normal(size=(given.n, given.d))).clip(-9) + 9
     X = samples if given.explained is None else samples[: given.explained] + 0.01
     wall, cpu = time.perf_counter(), time.process_time()
-    finding = protodash(X, samples, n_prototypes=given.m, kernel=given.kernel, memory_limit=given.memory, step=Said())
+    finding = protodash(
+        X, samples, n_prototypes=given.m, kernel=given.kernel, memory_limit=given.memory, step=Printing()
+    )
     print(f"{given.kernel}: {len(X):,} explained, chosen from {given.n:,} × {given.d}, {given.m} prototypes")
     print(f"wall {time.perf_counter() - wall:.1f} s, CPU {time.process_time() - cpu:.1f} s")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9

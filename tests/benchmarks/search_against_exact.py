@@ -37,13 +37,20 @@ REGRESSIONS: dict[str, Callable[[], Any]] = {
 }
 
 
-def row(kind: str, question: str, found: Array, truth: Array, queries: int, seconds: float) -> dict[str, Any]:
+def row(kind: str, search: str, distances: Array, truth: Array, queries: int, seconds: float) -> dict[str, Any]:
     """One line: quantiles of found ÷ truth, and what it cost."""
-    known = np.isfinite(np.minimum(found, truth))
-    ratio = found[known] / np.maximum(np.minimum(found, truth)[known], 1e-12)
-    told = {f"{share:g} %": float(np.quantile(ratio, share / 100)) for share in (50, 95, 99, 100)}
-    each = max(1, len(found))
-    return {"model": kind, "question": question, "n": len(ratio), **told, "queries": queries // each, "CPU s": seconds}
+    finite = np.isfinite(np.minimum(distances, truth))
+    ratio = distances[finite] / np.maximum(np.minimum(distances, truth)[finite], 1e-12)
+    quantiles = {f"{share:g} %": float(np.quantile(ratio, share / 100)) for share in (50, 95, 99, 100)}
+    each = max(1, len(distances))
+    return {
+        "model": kind,
+        "question": search,
+        "n": len(ratio),
+        **quantiles,
+        "queries": queries // each,
+        "CPU s": seconds,
+    }
 
 
 def on_a_grid(kind: str, d: int) -> list[dict[str, Any]]:
@@ -62,8 +69,8 @@ def on_a_grid(kind: str, d: int) -> list[dict[str, Any]]:
     assert outcome.finding is not None
     table = outcome.finding.tables["samples"]
     truth = grid.cheapest(kind, d, subject.X[table["id"].to_numpy(int)], KAPPA, BETA)
-    found = table["pn_objective"].fillna(np.inf).to_numpy(float)
-    return [*lines, row(kind, f"CEM, {d}-D", found, truth, outcome.queries, spent)]
+    objective = table["pn_objective"].fillna(np.inf).to_numpy(float)
+    return [*lines, row(kind, f"CEM, {d}-D", objective, truth, outcome.queries, spent)]
 
 
 def by_enumeration() -> list[dict[str, Any]]:
@@ -122,19 +129,19 @@ def _leaving(subject: Subject, grid: tuple[Array, Array], rows: Array, norm: str
 
     Along each axis a tree's cell may be entered at the row's own value: that point is no point of a grid.
     """
-    points, told = grid
-    found = []
-    for x, own in zip(rows, subject.predict(rows), strict=True):
-        away = points[np.abs(told - own) > TOLERANCE] - x
+    points, outputs = grid
+    distances = []
+    for x, prediction in zip(rows, subject.predict(rows), strict=True):
+        away = points[np.abs(outputs - prediction) > TOLERANCE] - x
         size = np.abs(away).max(axis=1) if norm == "linf" else np.linalg.norm(away, axis=1)
         best = size.min(initial=np.inf)
         for column in range(2):
             moved = np.tile(x, (len(np.unique(points[:, column])), 1))
             moved[:, column] = np.unique(points[:, column])
-            gone = np.abs(subject.predict(moved) - own) > TOLERANCE
+            gone = np.abs(subject.predict(moved) - prediction) > TOLERANCE
             best = min(best, np.abs(moved[gone, column] - x[column]).min(initial=np.inf))
-        found.append(best)
-    return np.array(found)
+        distances.append(best)
+    return np.array(distances)
 
 
 def main(chosen: list[str]) -> None:

@@ -73,15 +73,15 @@ def test_finite_differences_lower_the_objective_for_less_than_twice_the_question
         return softmax(np.column_stack([np.zeros(len(Z)), 5 * kernels.decision_function(Z)]))
 
     subject = Subject.of(lead, X[1::2], y[1::2], X_train=X[::2], y_train=y[::2])
-    rows, told = [], {}
+    rows, by_name = [], {}
     for search in ("coordinate", "automatic"):
         questions = 0
         finding, ours = timed(lambda search=search: cem(**inputs(subject), n_samples=50, noise=0.0, search=search))  # type: ignore[arg-type,misc]  # from a list
-        told[search] = questions, finding.tables["samples"]["pn_objective"].to_numpy()
+        by_name[search] = questions, finding.tables["samples"]["pn_objective"].to_numpy()
         rows.append(
-            {"": search, "CPU s": ours.cpu, "questions": questions, "median": float(np.median(told[search][1]))}
+            {"": search, "CPU s": ours.cpu, "questions": questions, "median": float(np.median(by_name[search][1]))}
         )
     show(f"CEM, PN and PP of 50 samples, {kind} given as a function", rows)
-    assert (told["automatic"][1] <= told["coordinate"][1] + 1e-9).all()
-    assert np.median(told["automatic"][1]) < np.median(told["coordinate"][1])
-    assert told["automatic"][0] < 2 * told["coordinate"][0]
+    assert (by_name["automatic"][1] <= by_name["coordinate"][1] + 1e-9).all()
+    assert np.median(by_name["automatic"][1]) < np.median(by_name["coordinate"][1])
+    assert by_name["automatic"][0] < 2 * by_name["coordinate"][0]

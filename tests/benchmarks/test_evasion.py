@@ -27,14 +27,14 @@ def test_hop_skip_jump_on_a_forest_is_ten_times_cheaper_than_arts_and_no_worse()
     X_train = scaler.transform(X_train).astype(np.float32)
     X_test = np.clip(scaler.transform(X_test), 0, 1).astype(np.float32)[:N]
     model = RandomForestClassifier(100, random_state=0).fit(X_train, y_train)
-    answers = model.predict(X_test)
+    outputs = model.predict(X_test)
 
     art = HopSkipJump(SklearnClassifier(model, clip_values=(0.0, 1.0)), verbose=False, **BUDGET)
     points, theirs = timed(lambda: art.generate(X_test))
-    broken = model.predict(points) != answers
+    broken = model.predict(points) != outputs
     far = np.where(broken, np.linalg.norm(points - X_test, axis=1), np.inf)
 
-    subject = xw.Subject.of(model, X_test, answers, bounds=(0.0, 1.0))  # every answer counts as right: all are attacked
+    subject = xw.Subject.of(model, X_test, outputs, bounds=(0.0, 1.0))  # every answer counts as right: all are attacked
 
     def attack() -> xw.Outcome:
         return xw.assess(subject, "robustness.evasion", n_samples=N, **BUDGET)

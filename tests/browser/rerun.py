@@ -17,7 +17,7 @@ def anew(source: str, names: dict[str, Any]) -> w.Widget:
     *statements, shown = ast.parse(source).body
     assert isinstance(shown, ast.Expr)
     do, show = ast.Module(statements, []), ast.Expression(shown.value)
-    stage, button, said, made = w.VBox(), w.Button(description=BUTTON), w.Label(), 0
+    stage, button, status, made = w.VBox(), w.Button(description=BUTTON), w.Label(), 0
 
     def make(_: object = None) -> None:
         nonlocal made
@@ -25,11 +25,11 @@ def anew(source: str, names: dict[str, Any]) -> w.Widget:
         exec(compile(do, "<cell>", "exec"), names)
         stage.children = (eval(compile(show, "<cell>", "eval"), names),)
         made += 1
-        said.value = f"made {made}"
+        status.value = f"made {made}"
 
     button.on_click(make)
     make()
-    return w.VBox([w.HBox([button, said]), stage])
+    return w.VBox([w.HBox([button, status]), stage])
 
 
 _real, _known = xw.assess, dict[Any, tuple[Subject, Outcome]]()

@@ -45,8 +45,8 @@ class Served:
 
     def kernels(self) -> dict[int, str]:
         """Process ids of the kernels, and their commands."""
-        found = {child.pid: _command(child) for child in psutil.Process(self.process.pid).children()}
-        return {pid: command for pid, command in found.items() if "ipykernel" in command}
+        commands = {child.pid: _command(child) for child in psutil.Process(self.process.pid).children()}
+        return {pid: command for pid, command in commands.items() if "ipykernel" in command}
 
 
 def _command(process: psutil.Process) -> str:

@@ -84,13 +84,13 @@ def test_the_gallery_has_no_violation(page: Page, gallery: str, scheme: Scheme) 
 
 def test_the_workbench_has_no_violation_in_any_state(start_here: Page) -> None:
     page = start_here
-    found = {("first paint", scheme): said for scheme, said in violations_by_scheme(page)}
+    by_name = {("first paint", scheme): said for scheme, said in violations_by_scheme(page)}
     for state, enter in STATES.items():
         enter(page)
         page.wait_for_timeout(400)  # folds open slowly
-        found |= {(state, scheme): said for scheme, said in violations_by_scheme(page)}
-    assert len(found) == 2 * (1 + len(STATES))
-    assert {seen: said for seen, said in found.items() if said} == {}
+        by_name |= {(state, scheme): said for scheme, said in violations_by_scheme(page)}
+    assert len(by_name) == 2 * (1 + len(STATES))
+    assert {seen: said for seen, said in by_name.items() if said} == {}
 
 
 def reach(page: Page, name: str, most: int = 80) -> None:

@@ -43,8 +43,8 @@ def test_every_notebook_is_an_app_and_shows_what_it_says(visit: Visit, tutorials
     expect(page.get_by_role("heading", name=card.title)).to_be_visible()
     kernel = re.search(r'"kernelId": "([\w-]+)"', page.content())
     assert kernel
-    said = [line for line in tutorials.log.splitlines() if f"kernel {kernel[1]}: " in line]
-    warned = [line for line in said if "No such comm" not in line]  # a page that asks for a widget closed meanwhile
+    messages = [line for line in tutorials.log.splitlines() if f"kernel {kernel[1]}: " in line]
+    warned = [line for line in messages if "No such comm" not in line]  # a page that asks for a widget closed meanwhile
     assert warned == [], "an app shows no warnings: its server logs them"
     assert page.locator(".jp-InputArea-editor").count() == 0, "the sources stay in the notebook"
     shared.leave()

@@ -47,9 +47,9 @@ def test_what_breaks_in_the_server_is_an_id_on_the_page_and_a_traceback_in_its_l
     text = page.content()
     assert "swordfish" not in text
     assert str(tutorials.folder) not in text
-    found = re.search(r"error (\w{8})", text)
-    assert found
-    logged = tutorials.log.partition(f"error {found[1]}")[2]
+    match = re.search(r"error (\w{8})", text)
+    assert match
+    logged = tutorials.log.partition(f"error {match[1]}")[2]
     assert "broken.ipynb" in logged
     assert "Traceback" in logged
 
@@ -58,14 +58,14 @@ def test_others_need_the_token_that_is_printed(page: Page, tmp_path_factory: pyt
     folder = tmp_path_factory.mktemp("open")
     write_notebook(folder, "fine", "1 + 1")
     with served(folder, host="0.0.0.0", pool=0, names=("gallery.example",)) as server:
-        found = re.search(r"\?token=(\w{48})", server.log)
-        assert found, server.log
+        match = re.search(r"\?token=(\w{48})", server.log)
+        assert match, server.log
         page.goto(server.url)
         assert "/login" in page.url
         assert page.get_by_text("A page for a test.").count() == 0
         assert ask(server.url, "/voila/render/fine.ipynb")[0] in (302, 403)
         assert server.kernels() == {}
-        page.goto(f"{server.url}?token={found[1]}")
+        page.goto(f"{server.url}?token={match[1]}")
         expect(page.get_by_text("A page for a test.")).to_be_visible()
         page.get_by_role("link", name="fine").click()  # from here on by cookie
         expect(page.get_by_role("heading", name="fine")).to_be_visible(timeout=120_000)

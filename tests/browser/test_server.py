@@ -64,9 +64,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 def kernel_id(page: Page) -> str:
-    found = re.search(r'"kernelId": "([\w-]+)"', page.content())
-    assert found
-    return found[1]
+    match = re.search(r'"kernelId": "([\w-]+)"', page.content())
+    assert match
+    return match[1]
 
 
 def visit(page: Page, server: Served, name: str = "alive") -> int:
@@ -179,9 +179,9 @@ def test_an_error_in_a_notebook_is_an_id_on_the_page_and_a_traceback_in_the_log(
     text = page.content()
     assert "swordfish" not in text
     assert "LookupError" not in text
-    found = re.search(r"under error (\w{8})", text)
-    assert found
-    logged = small.log.partition(f"error {found[1]} in a cell")[2]
+    match = re.search(r"under error (\w{8})", text)
+    assert match
+    logged = small.log.partition(f"error {match[1]} in a cell")[2]
     assert "LookupError" in logged
     assert "the password is swordfish" in logged
 

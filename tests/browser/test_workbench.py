@@ -151,7 +151,7 @@ def test_the_report_is_saved_as_html_json_and_markdown(start_here: Page, tmp_pat
     expect(start_here.locator(".xrai-scoreboard .xrai-fail").first).to_be_visible(timeout=LONG)
     for kind, check in (
         ("HTML", "<!doctype html>"),
-        ("JSON", '"schema": "xrai-widgets/report/3"'),
+        ("JSON", '"schema": "xrai-widgets/report/4"'),
         ("Markdown", "# Audit of"),
     ):
         with start_here.expect_download() as caught:

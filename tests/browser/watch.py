@@ -24,9 +24,9 @@ def _ours(error: str) -> bool:
 
 def seen() -> list[str]:
     """Return what pages did that they may not, and forget it: the next test is not to blame."""
-    found = [*_seen]
+    events = [*_seen]
     _seen.clear()
-    return found
+    return events
 
 
 def leave(page: Page) -> None:

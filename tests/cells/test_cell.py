@@ -221,11 +221,11 @@ def test_a_stranger_sees_no_environment_and_an_empty_folder(monkeypatch: pytest.
     packed = cloudpickle.dumps({"look": models.surroundings})
     environment, folder, inside, threads, process = cell.ask("look", (), {}, packed, lambda key: key)
     assert not {"XRAI_STORE", "AWS_SECRET_ACCESS_KEY"} & set(environment)
-    own = {"PYTHONPATH", "PYTHONNOUSERSITE", "PYTHONDONTWRITEBYTECODE", "HOME", "USERPROFILE", "MPLCONFIGDIR"}
-    own |= {"TMPDIR", "TEMP", "TMP", "PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "SYSTEMROOT"}
-    own |= {name for name in environment if name.endswith(("_NUM_THREADS", "_MAXIMUM_THREADS", "_MAX_CPU_COUNT"))}
-    own |= {"KMP_INIT_AT_FORK", "KMP_DUPLICATE_LIB_OK"}  # a library of the process sets them itself
-    assert set(environment) <= own
+    names = {"PYTHONPATH", "PYTHONNOUSERSITE", "PYTHONDONTWRITEBYTECODE", "HOME", "USERPROFILE", "MPLCONFIGDIR"}
+    names |= {"TMPDIR", "TEMP", "TMP", "PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "SYSTEMROOT"}
+    names |= {name for name in environment if name.endswith(("_NUM_THREADS", "_MAXIMUM_THREADS", "_MAX_CPU_COUNT"))}
+    names |= {"KMP_INIT_AT_FORK", "KMP_DUPLICATE_LIB_OK"}  # a library of the process sets them itself
+    assert set(environment) <= names
     assert folder not in (os.getcwd(), os.path.expanduser("~"))
     assert inside == ()
     assert threads == "1"

@@ -98,8 +98,8 @@ def example_for(entry: Assessment, names: Iterable[str] = SUBJECTS) -> str:
             return name
         missing = [field for field in entry.needs if getattr(load(name), field) is None]
         gaps[name] = f"lacks {', '.join(missing)}" if missing else gap.reason
-    said = "; ".join(f"{name} {why}" for name, why in gaps.items())
-    raise LookupError(f"no subject of the contract fits {entry.name}: {said}. Add one to SUBJECTS in {__name__}")
+    reasons = "; ".join(f"{name} {why}" for name, why in gaps.items())
+    raise LookupError(f"no subject of the contract fits {entry.name}: {reasons}. Add one to SUBJECTS in {__name__}")
 
 
 def subject_for(entry: Assessment) -> Subject:
@@ -130,9 +130,9 @@ class Run:
 
 def watched(subject: Subject, entry: Assessment, params: dict[str, Any], seed: int) -> Run:
     """Run an engine, every global random state set by ``seed`` before; they are put back afterwards."""
-    found: list[float] = []
-    step = RunStep(listen=lambda progress: found.append(progress.done))
-    step._said = -1.0
+    shares: list[float] = []
+    step = RunStep(listen=lambda progress: shares.append(progress.done))
+    step._reported = -1.0
     kept, before = _states(), _arrays(subject)
     try:
         _seed(seed)
@@ -142,7 +142,7 @@ def watched(subject: Subject, entry: Assessment, params: dict[str, Any], seed: i
     finally:
         _put_back(kept)
     changed = [name for name, array in before.items() if not _equal(array, getattr(subject, name))]
-    return Run(outcome, found, changed, moved)
+    return Run(outcome, shares, changed, moved)
 
 
 @cache

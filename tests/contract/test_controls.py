@@ -25,8 +25,8 @@ def test_every_judged_measure_has_a_control_that_can_come_out_wrong(entry: Asses
         mine = [control for control in entry.controls if not control.about or measure.key in control.about]
         assert any(control.expect != "anything" for control in mine), f"nothing can stop {measure.key} of {entry.name}"
     for control in entry.controls:
-        known = {measure.key for measure in entry.measures}
-        assert not entry.measures or {*control.about} <= known, f"{name_of(control)} is about what is not judged"
+        names = {measure.key for measure in entry.measures}
+        assert not entry.measures or {*control.about} <= names, f"{name_of(control)} is about what is not judged"
 
 
 @every_engine

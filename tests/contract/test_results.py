@@ -110,8 +110,8 @@ def test_tables_of_samples_name_samples_of_the_subject(entry: Assessment) -> Non
     name = example_for(entry)
     subject, finding = load(name), first(entry, name).outcome.finding
     assert finding is not None
-    known = {"X": subject.ids, "X_train": subject.train_ids, "X_new": subject.new_ids}
+    by_name = {"X": subject.ids, "X_train": subject.train_ids, "X_new": subject.new_ids}
     for part, group in finding.tables["samples"].groupby("part"):
-        ids = known[str(part)]
+        ids = by_name[str(part)]
         assert ids is not None
         assert set(group["id"]) <= set(ids.tolist())

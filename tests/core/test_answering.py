@@ -9,7 +9,7 @@ from sklearn.datasets import make_classification
 from sklearn.tree import DecisionTreeClassifier
 
 import xrai_widgets as xw
-from xrai_widgets.core import Subject
+from xrai_widgets.core import Origin, Subject
 from xrai_widgets.core.control import Control
 from xrai_widgets.runtime.control_subjects import control_subject
 
@@ -33,7 +33,7 @@ def test_the_fields_that_see_inside_are_those_of_the_architecture() -> None:
 def test_a_copy_sees_nothing_of_the_old_model_but_what_is_passed(full: Subject) -> None:
     copy = full.answering(lambda X: np.full((len(X), 2), 0.5), name="other", state="new")
     assert {name: getattr(copy, name) for name in INSIDE if getattr(copy, name) is not None} == {"state": "new"}
-    assert (copy.name, copy.fit, copy.source) == ("other", None, "")
+    assert (copy.name, copy.fit, copy.origin) == ("other", None, Origin())
     with pytest.raises(TypeError, match="has no fields"):
         full.answering(full.predict, leaves=3)
 

@@ -22,6 +22,8 @@ from xrai_widgets.core import (
     quiet,
 )
 from xrai_widgets.core.assessment import _registry
+from xrai_widgets.core.belonging import fields_used
+from xrai_widgets.core.names import NAMED
 from xrai_widgets.core.parameter import parameters_of
 from xrai_widgets.runtime import assess
 
@@ -63,6 +65,12 @@ def test_an_engine_gets_the_names_at_once_or_one_by_one(credit: Subject) -> None
         given["naming"] = naming
         return Finding(values={"n": len(naming.of("X", len(X)))})
 
+    @assessment(title="some names")
+    def some(X: Array, naming: Annotated[Names, "classes"] = UNNAMED, *, step: Step = quiet) -> Finding:
+        """Take some names."""
+        given["some"] = naming
+        return Finding(values={"n": len(X)})
+
     @assessment(title="names one by one")
     def one_by_one(
         X: Array,
@@ -78,10 +86,34 @@ def test_an_engine_gets_the_names_at_once_or_one_by_one(credit: Subject) -> None
         given.update(ids=ids, classes=classes, feature_names=feature_names, decode=decode, train_ids=train_ids)
         return Finding(values={"n": len(X)})
 
-    assert [assess(credit, name).status for name in ("custom.at_once", "custom.one_by_one")] == ["ok", "ok"]
-    for name in ("ids", "train_ids", "classes", "feature_names", "decode"):
+    assert [assess(credit, name).status for name in ("custom.at_once", "custom.some", "custom.one_by_one")] == [
+        "ok"
+    ] * 3
+    assert given["some"].classes is credit.classes
+    assert given["some"].ids is None  # it is handed what it lists
+    assert given["naming"].train_ids is None  # nor the ids of a part that it does not ask for
+    assert given["train_ids"] is credit.train_ids
+    for name in ("ids", "classes", "feature_names", "decode"):
         assert given[name] is getattr(credit, name) is getattr(given["naming"], name)
     assert at_once(np.zeros((4, 2))).values == {"n": 4}
+
+
+def test_an_outcome_depends_on_the_names_that_its_engine_lists() -> None:
+    assert fields_used(find("privacy.shapr")) & {*NAMED} == {"train_ids", "classes"}
+    assert fields_used(find("explanations.cem")) & {*NAMED} == {"ids", "feature_names", "classes", "decode"}
+
+    @assessment(title="all names")
+    def everything(X: Array, naming: Names = UNNAMED, *, step: Step = quiet) -> Finding:
+        """Take all names."""
+        return Finding({})
+
+    assert fields_used(find("custom.everything")) == {"X", "ids", "feature_names", "classes", "decode"}
+    with pytest.raises(TypeError, match=r"naming of custom\.wrong must list fields of Names"):
+
+        @assessment(title="wrong names")
+        def wrong(X: Array, naming: Annotated[Names, "klasses"] = UNNAMED, *, step: Step = quiet) -> Finding:
+            """Take odd names."""
+            return Finding({})
 
 
 def test_an_alias_is_a_parameter_and_takes_more_marks() -> None:

@@ -43,17 +43,17 @@ def test_every_kind_is_read_from_a_signature() -> None:
         step: Any = None,
     ) -> Any: ...
 
-    found = {p.name: p for p in parameters_of(engine)}
-    assert list(found) == ["flag", "count", "share", "word", "attack", "depth", "sizes", "seed"]
-    assert [p.kind for p in found.values()] == ["bool", "int", "float", "str", "choice", "int", "floats", "int"]
-    assert [p.default for p in found.values()] == [True, 3, 0.5, "x", "a", None, (0.1, 0.2), 0]
-    assert found["count"].range == Range(1, 50)
-    assert found["attack"].choices == ("a", "b")
-    assert found["attack"].requires == (Requires("b", "gradient"),)
-    assert found["depth"].when == When("attack", "b")
-    assert [name for name, p in found.items() if p.optional] == ["depth"]
-    assert [name for name, p in found.items() if p.advanced] == ["seed"]
-    assert found["share"].help == "a share"
+    by_name = {p.name: p for p in parameters_of(engine)}
+    assert list(by_name) == ["flag", "count", "share", "word", "attack", "depth", "sizes", "seed"]
+    assert [p.kind for p in by_name.values()] == ["bool", "int", "float", "str", "choice", "int", "floats", "int"]
+    assert [p.default for p in by_name.values()] == [True, 3, 0.5, "x", "a", None, (0.1, 0.2), 0]
+    assert by_name["count"].range == Range(1, 50)
+    assert by_name["attack"].choices == ("a", "b")
+    assert by_name["attack"].requires == (Requires("b", "gradient"),)
+    assert by_name["depth"].when == When("attack", "b")
+    assert [name for name, p in by_name.items() if p.optional] == ["depth"]
+    assert [name for name, p in by_name.items() if p.advanced] == ["seed"]
+    assert by_name["share"].help == "a share"
 
 
 def no_annotation(*, n=1) -> None: ...  # type: ignore[no-untyped-def]

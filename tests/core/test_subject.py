@@ -55,14 +55,14 @@ def test_equal_content_has_the_same_fingerprint_in_another_process() -> None:
     namespace: dict[str, Any] = {}
     exec(MAKE, namespace)
     salt = "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"  # another than here
-    answer = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", MAKE + "print(subject.fingerprint, subject.state)"],
         capture_output=True,
         text=True,
         check=True,
         env=os.environ | {"PYTHONHASHSEED": salt},
     )
-    assert answer.stdout.split() == [namespace["subject"].fingerprint, namespace["subject"].state]
+    assert completed.stdout.split() == [namespace["subject"].fingerprint, namespace["subject"].state]
 
 
 def cell(part: str) -> Callable[[], Subject]:
@@ -210,11 +210,11 @@ def test_refitting_or_changing_the_model_afterwards_does_not_change_the_subject(
     X, y = data()
     model = LogisticRegression().fit(X, y)
     made = Subject.of(model, X, y)
-    answers = made.predict(made.X)
+    outputs = made.predict(made.X)
     model.coef_[:] = 0.0
-    assert np.array_equal(made.predict(made.X), answers)
+    assert np.array_equal(made.predict(made.X), outputs)
     model.fit(X, 1 - y)
-    assert np.array_equal(made.predict(made.X), answers)
+    assert np.array_equal(made.predict(made.X), outputs)
     assert made.model is model
 
 

@@ -93,14 +93,14 @@ def test_rows_on_both_sides_are_counted_and_named() -> None:
 def test_a_column_that_tells_the_target_is_named(leak: Any) -> None:
     table = TABLE.assign(leak=leak)
     notes = xw.prepare(table.assign(leak=table["leak"].where(table["leak"].notna(), None)), "risk").notes
-    assert [note for note in notes if note.startswith("leak alone tells the target (balanced accuracy 1.000)")]
+    assert [note for note in notes if note.startswith("leak alone predicts the target (balanced accuracy 1.000)")]
     assert not any("alone tells" in note for note in xw.prepare(TABLE, "risk").notes)
 
 
 def test_a_regression_is_told_by_its_amounts_and_its_leaks_too() -> None:
     y = RNG.normal(size=N)
     made = xw.prepare(TABLE.assign(risk=y, cents=np.round(y * 100)), "risk")
-    assert any(note.startswith("cents alone tells the target (R²") for note in made.notes)
+    assert any(note.startswith("cents alone predicts the target (R²") for note in made.notes)
     train, _ = train_test_split(TABLE, test_size=0.3, random_state=0)
     assert made.X_train.index.tolist() == train.index.tolist()
 

@@ -52,12 +52,12 @@ def subject(kind: str, d: int) -> Subject:
     )
     X = (X - X.min(axis=0)) / np.ptp(X, axis=0)
     model = MODELS[kind]().fit(X[:200], y[:200])
-    known = {"X_train": X[:200], "y_train": y[:200], "classes": [0, 1]}
-    return Subject.of(model, X[200:], y[200:], bounds=(0.0, 1.0), **known)
+    fields = {"X_train": X[:200], "y_train": y[:200], "classes": [0, 1]}
+    return Subject.of(model, X[200:], y[200:], bounds=(0.0, 1.0), **fields)
 
 
 @cache
-def answers(kind: str, d: int) -> tuple[Array, Array]:
+def outputs_on_grid(kind: str, d: int) -> tuple[Array, Array]:
     """The points of the grid and the model's probabilities there."""
     axis = np.linspace(0, 1, PER_AXIS[d])
     grid = np.stack([part.ravel() for part in np.meshgrid(*[axis] * d, indexing="ij")], axis=1)
@@ -66,10 +66,10 @@ def answers(kind: str, d: int) -> tuple[Array, Array]:
 
 def nearest(kind: str, d: int, rows: Array, norm: str) -> Array:
     """The distance of each sample to the nearest point of the grid that is answered otherwise."""
-    grid, told = answers(kind, d)
-    labels, own = told.argmax(axis=1), subject(kind, d).predict(rows).argmax(axis=1)
+    grid, outputs = outputs_on_grid(kind, d)
+    labels, predicted = outputs.argmax(axis=1), subject(kind, d).predict(rows).argmax(axis=1)
     distance = []
-    for x, label in zip(rows, own, strict=True):
+    for x, label in zip(rows, predicted, strict=True):
         change = grid[labels != label] - x
         size = np.abs(change).max(axis=1) if norm == "linf" else np.linalg.norm(change, axis=1)
         distance.append(size.min(initial=np.inf))
@@ -78,11 +78,11 @@ def nearest(kind: str, d: int, rows: Array, norm: str) -> Array:
 
 def cheapest(kind: str, d: int, rows: Array, kappa: float, beta: float) -> Array:
     """β‖δ‖₁ + ‖δ‖₂² of the cheapest point of the grid whose other answer leads by kappa in log-probabilities."""
-    grid, told = answers(kind, d)
-    lead = np.diff(np.log(np.maximum(told, 1e-12)), axis=1)[:, 0]
+    grid, outputs = outputs_on_grid(kind, d)
+    lead = np.diff(np.log(np.maximum(outputs, 1e-12)), axis=1)[:, 0]
     cost = []
     for x, label in zip(rows, subject(kind, d).predict(rows).argmax(axis=1), strict=True):
         wins = (lead if label == 0 else -lead) >= kappa
-        change = np.abs(grid[wins & (told.argmax(axis=1) != label)] - x)
+        change = np.abs(grid[wins & (outputs.argmax(axis=1) != label)] - x)
         cost.append((beta * change.sum(axis=1) + (change**2).sum(axis=1)).min(initial=np.inf))
     return np.array(cost)

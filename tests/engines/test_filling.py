@@ -58,9 +58,9 @@ def by_enumeration(model: Any, sample: Array, norm: str, fill: bool, turned: Any
     points = np.array(list(itertools.product(*axes)))
     there = np.nan_to_num(points, nan=0.5)
     points = points[((there >= 0) & (there <= 1)).all(axis=1)]
-    told = model.predict(points)
+    outputs = model.predict(points)
     turned = turned or (lambda answers: answers != model.predict(sample[None])[0])
-    points = points[turned(told)]
+    points = points[turned(outputs)]
     if not len(points):
         return np.inf
     gone = np.isnan(sample)
@@ -93,16 +93,16 @@ def test_distances_are_those_of_all_cells_of_trees_with_every_gap_kept_or_filled
     found = distances(outcome)
     wanted = np.array([by_enumeration(model, sample, norm, fill) for sample in subject.X])
     assert np.array_equal(np.isfinite(found), np.isfinite(wanted))
-    known = np.isfinite(wanted)
-    assert np.allclose(found[known], wanted[known], rtol=0, atol=5 * TINY)
+    mask = np.isfinite(wanted)
+    assert np.allclose(found[mask], wanted[mask], rtol=0, atol=5 * TINY)
     assert outcome.finding is not None
     assert outcome.finding.bounds == {"robust_accuracy": "exact", "median_distance": "exact"}
     nearest = outcome.finding.arrays["nearest"]
     if kind == "tree":  # from the leaves themselves, not by the searches that would make up for it
-        assert set(outcome.finding.tables["samples"]["found_by"][known]) == {"exact"}
-    filled = (np.isnan(subject.X) & ~np.isnan(nearest))[known]
+        assert set(outcome.finding.tables["samples"]["found_by"][mask]) == {"exact"}
+    filled = (np.isnan(subject.X) & ~np.isnan(nearest))[mask]
     assert filled.any() == fill
-    assert np.array_equal(model.predict(nearest[known]) != model.predict(subject.X[known]), np.ones(known.sum(), bool))
+    assert np.array_equal(model.predict(nearest[mask]) != model.predict(subject.X[mask]), np.ones(mask.sum(), bool))
     gone = int(np.isnan(subject.X).sum())
     said = f"{gone} of these cells may be filled" if fill else "these cells stay missing"
     assert any(said in note for note in outcome.finding.notes)
@@ -168,11 +168,11 @@ def test_linear_models_that_fill_gaps_with_constants_are_exact_in_every_row_that
     found = distances(outcome)
     assert np.isnan(subject.X).any(axis=1).sum() > 20
     assert np.array_equal(np.isfinite(found), np.isfinite(wanted))
-    known = np.isfinite(wanted)
-    assert np.allclose(found[known], wanted[known], rtol=1e-4)
+    mask = np.isfinite(wanted)
+    assert np.allclose(found[mask], wanted[mask], rtol=1e-4)
     assert outcome.finding is not None
     assert set(outcome.finding.bounds.values()) == {"exact"}
-    assert set(outcome.finding.tables["samples"]["found_by"][known]) == {"exact"}
+    assert set(outcome.finding.tables["samples"]["found_by"][mask]) == {"exact"}
 
 
 def test_gaps_of_a_linear_model_are_filled_where_that_is_nearer() -> None:
@@ -202,23 +202,23 @@ def test_rows_without_gaps_keep_their_exact_distances_beside_rows_whose_gaps_nob
     assert boxes is not None
     assert boxes.shape[0] == 3
     bounds = np.array([[0.0] * 3, [1.0] * 3])
-    told = model.predict(X[:40])
-    found = evasion(model.predict_proba, X[:40], told, bounds, regions=boxes[:2], n_samples=40)
-    by = found.tables["samples"]["found_by"].to_numpy()
+    outputs = model.predict(X[:40])
+    finding = evasion(model.predict_proba, X[:40], outputs, bounds, regions=boxes[:2], n_samples=40)
+    by = finding.tables["samples"]["found_by"].to_numpy()
     gone = np.isnan(X[:40]).any(axis=1)
-    turned = (found.tables["samples"]["status"] == "found").to_numpy()
+    turned = (finding.tables["samples"]["status"] == "found").to_numpy()
     assert set(by[~gone & turned]) == {"exact"}
     assert "exact" not in set(by[gone])
-    assert found.bounds == {}
+    assert finding.bounds == {}
     neighbours = make_pipeline(KNNImputer(n_neighbors=3), LogisticRegression()).fit(X, y)
     weights = np.vstack([np.zeros(3), neighbours[1].coef_]), np.r_[0.0, neighbours[1].intercept_]
-    told = neighbours.predict(X[:40])
-    found = evasion(neighbours.predict_proba, X[:40], told, bounds, linear=weights, n_samples=40)
-    by = found.tables["samples"]["found_by"].to_numpy()
+    outputs = neighbours.predict(X[:40])
+    finding = evasion(neighbours.predict_proba, X[:40], outputs, bounds, linear=weights, n_samples=40)
+    by = finding.tables["samples"]["found_by"].to_numpy()
     assert set(by[~gone]) == {"exact"}
     assert "exact" not in set(by[gone])
-    assert found.bounds == {}
-    assert (found.tables["samples"]["status"] == "found").mean() > 0.9
+    assert finding.bounds == {}
+    assert (finding.tables["samples"]["status"] == "found").mean() > 0.9
 
 
 def space(monotone: Any = 0) -> tuple[Array, Space]:

@@ -141,13 +141,13 @@ def test_how_well_a_rare_class_is_found_is_that_of_scikit_learn(which: int, deci
     outputs = np.round(outputs, decimals)  # equal scores are on one side of every cut
     outputs, y = (outputs, y) if which else (outputs[:, ::-1], 1 - y)
     finding = quality(outputs, y, "classification", classes=("fraud", "fine")[:: -1 if which else 1])
-    scores, found = outputs[:, which], y == which
-    assert finding.values["average_precision"] == pytest.approx(average_precision_score(found, scores))
-    precision, recall, _ = precision_recall_curve(found, scores)
+    scores, mask = outputs[:, which], y == which
+    assert finding.values["average_precision"] == pytest.approx(average_precision_score(mask, scores))
+    precision, recall, _ = precision_recall_curve(mask, scores)
     assert finding.values["recall_at_precision"] == pytest.approx(recall[precision >= 0.5].max())
-    assert finding.counts["average_precision"] == finding.counts["recall_at_precision"] == found.sum()
+    assert finding.counts["average_precision"] == finding.counts["recall_at_precision"] == mask.sum()
     assert finding.counts["accuracy"] == len(y)
-    assert f"class 'fraud' is rare, {found.sum()} of 600 samples" in finding.notes[-1]
+    assert f"class 'fraud' is rare, {mask.sum()} of 600 samples" in finding.notes[-1]
     assert "are few: for a share among them within ±0.1 take 97 or more" in finding.notes[-1]
 
 
@@ -161,8 +161,8 @@ def test_enough_of_a_rare_class_is_not_called_few_and_a_common_one_not_rare() ->
 
 
 def test_no_cut_of_that_precision_is_a_recall_of_0_that_may_be_more() -> None:
-    scores, found = np.linspace(0, 1, 400), np.arange(400) < 8  # the positives last
-    told = recall_at_precision(scores, found)
+    scores, mask = np.linspace(0, 1, 400), np.arange(400) < 8  # the positives last
+    told = recall_at_precision(scores, mask)
     assert told.value == told.low == 0
     assert 0 < told.high < 0.6
 

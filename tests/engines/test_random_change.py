@@ -140,19 +140,19 @@ def farther(finding: Finding, X: Array, times: float) -> Finding:
 def test_an_attack_that_stops_far_from_the_boundary_comes_out_wrong_and_a_good_one_does_not() -> None:
     X, _ = uniform()
     wide = np.array([[-9.0, -9], [9, 9]])
-    found = evasion(line, X, line(X).argmax(axis=1), wide, scale="raw", n_samples=60)
+    finding = evasion(line, X, line(X).argmax(axis=1), wide, scale="raw", n_samples=60)
     given: dict[str, Any] = {"norm": "l2", "epsilon": 0.1, "scale": "raw", "seed": 0, "step": quiet}
-    good = random_direction(found, line, X, wide, **given)
+    good = random_direction(finding, line, X, wide, **given)
     assert good.values["turned_share"] < 0.1
-    assert good.values["robust_accuracy"] > found.values["robust_accuracy"] + 0.1
-    poor = random_direction(farther(found, X, 3.0), line, X, wide, **given)
+    assert good.values["robust_accuracy"] > finding.values["robust_accuracy"] + 0.1
+    poor = random_direction(farther(finding, X, 3.0), line, X, wide, **given)
     assert poor.intervals["turned_share"][0] > 0.25, "arccos(1/3) / π = 39 %"
 
 
 def test_robust_accuracy_by_chance_counts_only_changes_within_epsilon() -> None:
     X, bounds = uniform()
-    found = evasion(line, X, line(X).argmax(axis=1), bounds, n_samples=60)
-    far = farther(found, X, 1.0)
+    finding = evasion(line, X, line(X).argmax(axis=1), bounds, n_samples=60)
+    far = farther(finding, X, 1.0)
     given: dict[str, Any] = {"norm": "l2", "scale": "range", "seed": 0, "step": quiet}
     assert random_direction(far, line, X, bounds, epsilon=0.0, **given).values["robust_accuracy"] == 1.0
 
@@ -161,7 +161,7 @@ def test_robust_accuracy_by_chance_counts_only_changes_within_epsilon() -> None:
         known = (np.abs(rows[:, None] - X[None]).max(axis=2) < 1e-12).any(axis=1)
         return np.where(known[:, None], line(rows), 1 - line(rows))
 
-    inside = (found.tables["samples"]["distance"] <= 0.2).mean()
+    inside = (finding.tables["samples"]["distance"] <= 0.2).mean()
     by_chance = random_direction(far, everywhere, X, bounds, epsilon=0.2, **given)
     assert by_chance.values["turned_share"] > 0.7, "all but those that cross the line"
     assert by_chance.values["robust_accuracy"] == pytest.approx(1 - inside, abs=0.3 * inside + 0.01)
@@ -169,9 +169,9 @@ def test_robust_accuracy_by_chance_counts_only_changes_within_epsilon() -> None:
 
 def test_random_explanations_hardly_ever_turn_an_answer_where_the_search_is_exact() -> None:
     X, bounds = uniform(d=6)
-    found = cem(line, X, line(X).argmax(axis=1), bounds, n_samples=20, mode="PN", noise=0.0)
-    by_chance = random_explanation(found, line, X, bounds, scale="range", seed=0, step=quiet)
-    assert found.values["pn_share"] == 1
+    finding = cem(line, X, line(X).argmax(axis=1), bounds, n_samples=20, mode="PN", noise=0.0)
+    by_chance = random_explanation(finding, line, X, bounds, scale="range", seed=0, step=quiet)
+    assert finding.values["pn_share"] == 1
     assert by_chance.values["pn_share"] < 0.1, (
         "the one column of six, in one of two directions: 1 of 12, less what is cut"
     )
@@ -196,8 +196,8 @@ def test_a_constant_model_of_a_tree_or_a_linear_one_has_no_boundary_inside() -> 
 
     plain = examples.load("breast_cancer_logistic")
     d = plain.X.shape[1]
-    known = {"linear": (np.ones((2, d)), np.ones(2)), "thresholds": (np.ones(3),) * d, "regions": np.zeros((2, 5, d))}
-    made = control_subject(replace(plain, **known), Control("constant", "no leak"), 0)  # type: ignore[arg-type]
+    fields = {"linear": (np.ones((2, d)), np.ones(2)), "thresholds": (np.ones(3),) * d, "regions": np.zeros((2, 5, d))}
+    made = control_subject(replace(plain, **fields), Control("constant", "no leak"), 0)  # type: ignore[arg-type]
     assert made.linear is not None
     assert made.thresholds is not None
     assert made.regions is not None

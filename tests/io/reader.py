@@ -19,12 +19,12 @@ def main() -> None:
             else:
                 look_at_model(Path(path))
         except ValueError as error:
-            said = "refused" if str(error) and "\n" not in str(error) else f"no clear message: {error!r}"
+            verdict = "refused" if str(error) and "\n" not in str(error) else f"no clear message: {error!r}"
         except BaseException as error:  # noqa: BLE001 - anything else is what the test looks for
-            said = f"raised {error!r}"
+            verdict = f"raised {error!r}"
         else:
-            said = "read"
-        print("\x1e" + " ".join(said.split()), flush=True)
+            verdict = "read"
+        print("\x1e" + " ".join(verdict.split()), flush=True)
 
 
 if __name__ == "__main__":

@@ -112,8 +112,8 @@ def _network() -> dict[str, bytes]:
     from xrai_widgets.models.networks import mlp
 
     module = mlp(3, [4], 2)
-    told = {"xrai_network": json.dumps(asdict(module.network))}
-    return {".safetensors": save(module.state_dict(), metadata=told)}
+    metadata = {"xrai_network": json.dumps(asdict(module.network))}
+    return {".safetensors": save(module.state_dict(), metadata=metadata)}
 
 
 @st.composite

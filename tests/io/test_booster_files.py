@@ -12,6 +12,7 @@ from xrai_widgets.core import Subject
 from xrai_widgets.io.model_files import read_model
 from xrai_widgets.io.own_files import OwnFiles
 from xrai_widgets.io.summaries import look_at_model
+from xrai_widgets.results.as_code import expression
 from xrai_widgets.runtime import trial
 
 xgboost = pytest.importorskip("xgboost")
@@ -129,7 +130,7 @@ def test_labels_are_those_of_the_tables_or_those_that_are_said(tmp_path: Path) -
     turned = subject(tmp_path / "m.ubj", tmp_path, WORDS, classes=("yes", "no"))
     assert turned.classes == ("yes", "no")
     assert float((turned.predict(turned.X).argmax(1) == turned.y).mean()) < 0.5
-    assert "classes=['yes', 'no']" in turned.source
+    assert "classes=['yes', 'no']" in expression(turned.origin)
     numbers = subject(tmp_path / "m.ubj", tmp_path, TWO, classes=("0", "1"))
     assert numbers.classes == (0, 1)
     with pytest.raises(ValueError, match="classes must name every label of 'y', got none for 'no'"):
@@ -181,6 +182,6 @@ def test_codes_are_read_as_text_where_that_is_said(tmp_path: Path) -> None:
     made = subject(tmp_path / "m.cbm", tmp_path, THREE, {"code": codes}, text=("code",))
     assert made.constraints[3].categories == ("007", "1E5", "7")
     assert np.array_equal(made.predict(made.X), model.predict_proba(samples))
-    assert "text=['code']" in made.source
+    assert "text=['code']" in expression(made.origin)
     with pytest.raises(ValueError, match="must have the column 'cod'"):
         subject(tmp_path / "m.cbm", tmp_path, THREE, {"code": codes}, text=("cod",))

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from xrai_widgets.core import Chart, Finding, Outcome
+from xrai_widgets.core import Chart, Finding, Origin, Outcome
+from xrai_widgets.core.origin import Files
 from xrai_widgets.io.outcomes import outcome_from_dict, outcome_to_dict
 
 SAMPLES = pd.DataFrame(
@@ -63,7 +64,7 @@ def outcome(**fields: Any) -> Outcome:
         "versions": {"numpy": "2.3"},
         "seed": 3,
         "started": "2026-01-01T00:00:00+00:00",
-        "subject_source": 'load("x")',
+        "origin": Origin(Files("m.onnx", "t.csv", {"target": "y", "split": 0.5, "text": ("a", "b")})),
     }
     return Outcome(**{**given, **fields})
 
@@ -85,6 +86,7 @@ def test_everything_but_rows_and_images_comes_back_from_json() -> None:
         "versions",
         "seed",
         "started",
+        "origin",
     ):
         assert getattr(back, name) == getattr(made, name), name
     assert back.params == {**made.params, "n": 5}

@@ -17,6 +17,7 @@ from xrai_widgets.core import Subject
 from xrai_widgets.io.csv_format import CsvFormat
 from xrai_widgets.io.own_files import OwnFiles
 from xrai_widgets.io.summaries import look_at_model, look_at_table
+from xrai_widgets.results.as_code import expression
 
 RNG = np.random.default_rng(0)
 FRAME = pd.DataFrame(
@@ -74,8 +75,13 @@ def test_its_source_makes_it_again(folder: Path, monkeypatch: pytest.MonkeyPatch
 
     made = files(folder, "all.csv", split=0.3, seed=5, immutable=("age",), style=CsvFormat(delimiter=",")).subject()
     monkeypatch.chdir(folder)
-    again = eval(made.source, {"xw": xw})
+    again = eval(expression(made.origin), {"xw": xw})
     assert again.fingerprint == made.fingerprint
+    assert (
+        again.origin
+        == made.origin
+        == files(folder, "all.csv", split=0.3, seed=5, immutable=("age",), style=CsvFormat(delimiter=",")).origin
+    )
 
 
 def test_weights_of_the_training_samples_are_what_it_is_trained_anew_with(tmp_path: Path) -> None:
@@ -98,7 +104,7 @@ def test_weights_of_the_training_samples_are_what_it_is_trained_anew_with(tmp_pa
     assert subject.X_train is not None
     again = subject.fit(subject.X_train, subject.y_train, seed=0)
     np.testing.assert_allclose(again(subject.X), subject.predict(subject.X), atol=1e-6)
-    assert "weights='weight'" in subject.source
+    assert "weights='weight'" in expression(subject.origin)
     assert made("all.csv", split=0.3).feature_names == ("age", "income")
     with pytest.raises(ValueError, match=r"weights \('weight'\) are of training samples: give their table, or a split"):
         made()

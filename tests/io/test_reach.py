@@ -173,7 +173,7 @@ def test_a_parameter_that_reaches_out_is_refused_or_reset_at_any_depth(name: str
 
 def held_in(model: Any, name: str) -> list[Any]:
     """Every value of an attribute of this name, found by another walk than the package's."""
-    found: list[Any] = []
+    results: list[Any] = []
     seen: dict[int, Any] = {}
 
     def go(value: Any) -> None:
@@ -181,12 +181,12 @@ def held_in(model: Any, name: str) -> list[Any]:
             return
         seen[id(value)] = value
         state = value if isinstance(value, dict) else getattr(value, "__dict__", {})
-        found.extend(state[key] for key in state if key == name)
+        results.extend(state[key] for key in state if key == name)
         for inner in [*state.values(), *(value if isinstance(value, list | tuple) else [])]:
             go(inner)
 
     go(model)
-    return found
+    return results
 
 
 def test_every_entry_would_be_let_in_without_the_table(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,10 +63,10 @@ def main() -> None:
 
     from xrai_widgets.models import adapt
 
-    found = {"module": asked(keras)}
+    results = {"module": asked(keras)}
     adapt.is_torch_module = lambda _: False
-    found["batches"] = asked(keras)
-    print(json.dumps(found))
+    results["batches"] = asked(keras)
+    print(json.dumps(results))
 
 
 def asked(keras: Any) -> dict[str, Any]:
@@ -77,30 +77,30 @@ def asked(keras: Any) -> dict[str, Any]:
     from xrai_widgets.core import Subject
     from xrai_widgets.runtime import run
 
-    found: dict[str, Any] = {"far": {}, "task": {}}
+    results: dict[str, Any] = {"far": {}, "task": {}}
     made = subjects(keras)
     for kind, (subject, _, right) in made.items():
-        found["far"][kind] = float(np.abs(subject.predict(subject.X) - right).max())
-        found["task"][kind] = subject.task
+        results["far"][kind] = float(np.abs(subject.predict(subject.X) - right).max())
+        results["task"][kind] = subject.task
     subject, model, right = made["softmax"]
-    found["logits"] = made["logits"][0].logits is not None
-    found["gradient"], found["notes"] = subject.gradient is not None, list(subject.notes)
-    found["sent"] = float(np.abs(cloudpickle.loads(cloudpickle.dumps(subject.predict))(subject.X) - right).max())
+    results["logits"] = made["logits"][0].logits is not None
+    results["gradient"], results["notes"] = subject.gradient is not None, list(subject.notes)
+    results["sent"] = float(np.abs(cloudpickle.loads(cloudpickle.dumps(subject.predict))(subject.X) - right).max())
     frame = pd.DataFrame(np.asarray(subject.X), columns=list("abcd"))
-    found["frame"] = float(np.abs(Subject.of(model, frame, subject.y).predict(subject.X) - right).max())
+    results["frame"] = float(np.abs(Subject.of(model, frame, subject.y).predict(subject.X) - right).max())
     again = nets(keras)["softmax"]  # its layers have other names
     again.set_weights(model.get_weights())
-    found["same"] = Subject.of(again, subject.X, subject.y).fingerprint == subject.fingerprint
+    results["same"] = Subject.of(again, subject.X, subject.y).fingerprint == subject.fingerprint
     model.set_weights([np.zeros_like(part) for part in model.get_weights()])
-    found["kept"] = float(np.abs(subject.predict(subject.X) - right).max())
-    found["other"] = Subject.of(model, subject.X, subject.y).fingerprint != subject.fingerprint
+    results["kept"] = float(np.abs(subject.predict(subject.X) - right).max())
+    results["other"] = Subject.of(model, subject.X, subject.y).fingerprint != subject.fingerprint
     outcome = run(subject, "robustness.evasion", {"n_samples": 8, "seed": 0})
-    found["status"], found["found"] = outcome.status, outcome.finding and outcome.finding.values["found_share"]
+    results["status"], results["found"] = outcome.status, outcome.finding and outcome.finding.values["found_share"]
     words = pd.DataFrame({"a": ["x", "y"] * 75, "b": np.arange(150.0)})
     one = keras.Input((4,))
     two = keras.Model(one, [keras.layers.Dense(3)(one), keras.layers.Dense(2)(one)])
-    found["refused"] = [refusal(Subject, model, words, subject.y), refusal(Subject, two, subject.X, subject.y)]
-    return found
+    results["refused"] = [refusal(Subject, model, words, subject.y), refusal(Subject, two, subject.X, subject.y)]
+    return results
 
 
 def refusal(make: Any, *data: Any) -> str:

@@ -12,7 +12,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 import xrai_widgets as xw
 from xrai_widgets.core import Constraint, Subject
-from xrai_widgets.results.as_code import as_python
+from xrai_widgets.results.as_code import as_python, expression
 from xrai_widgets.runtime import assess
 from xrai_widgets.runtime.store import Store
 
@@ -227,7 +227,7 @@ def test_subject_of_tells_the_same(mixed: Subject, given: dict[str, Any], messag
 def test_the_code_makes_the_same_subject_again(credit: Subject, mixed: Subject) -> None:
     tables = {"duration_months": {"range": (np.int64(0), 99.5)}, "age": {"immutable": False}}
     made = xw.constrained(xw.constrained(credit, tables), {"duration_months": {"monotone": -1}})
-    again = eval(made.source, {"xw": xw})
+    again = eval(expression(made.origin), {"xw": xw})
     assert again.fingerprint == made.fingerprint
     own = xw.constrained(mixed, {"a": {"immutable": True}})
     code = as_python(assess(own, "robustness.evasion", **EVASION))

@@ -89,11 +89,11 @@ def test_the_answers_are_those_of_the_model(name: str) -> None:
     assert subject.decide is not None
     for rows in (subject.X, subject.X_train, subject.X[:1], subject.X[:0]):
         assert rows is not None
-        own = subject.decide(rows)
-        assert own.dtype.kind == "i"
-        assert own.shape == (len(rows),)
+        outputs = subject.decide(rows)
+        assert outputs.dtype.kind == "i"
+        assert outputs.shape == (len(rows),)
         if len(rows):
-            np.testing.assert_array_equal(np.asarray(subject.classes)[own], np.asarray(model.predict(rows)).ravel())
+            np.testing.assert_array_equal(np.asarray(subject.classes)[outputs], np.asarray(model.predict(rows)).ravel())
     differ = int((np.asarray(subject.classes)[subject.predict(X).argmax(axis=1)] != np.ravel(model.predict(X))).sum())
     assert f"it differs from the most probable class on {differ} of 900 samples" in subject.describe()
     assert model_quality(subject).values["accuracy"] == pytest.approx(
@@ -174,8 +174,8 @@ def test_the_weights_of_a_linear_margin_stay_where_they_give_the_answers() -> No
 @pytest.mark.parametrize(
     ("decide", "message"),
     [
-        (lambda rows: np.full(len(rows), 7), r"decide must answer with one of \[0, 1\], got 7"),
-        (lambda rows: np.full(len(rows), "yes"), r"decide must answer with one of \[0, 1\], got 'yes'"),
+        (lambda rows: np.full(len(rows), 7), r"decide must give one of \[0, 1\], got 7"),
+        (lambda rows: np.full(len(rows), "yes"), r"decide must give one of \[0, 1\], got 'yes'"),
         (lambda rows: np.zeros((len(rows), 2)), r"decide must give one label per sample, got shape \(300, 2\)"),
         (lambda rows: np.zeros(3 + 0 * len(rows)), r"decide must give one label per sample, got shape \(3,\)"),
         (lambda rows: rows.nothing, "the model could not answer for X: AttributeError"),
@@ -204,7 +204,7 @@ def test_a_model_that_answers_with_something_else_than_its_classes_is_named() ->
         def predict(self, rows: Any) -> Any:
             return np.full(len(rows), "maybe")
 
-    with pytest.raises(ValueError, match=r"the model's own predict must answer with one of \[0, 1\], got 'maybe'"):
+    with pytest.raises(ValueError, match=r"the model's own predict must give one of \[0, 1\], got 'maybe'"):
         subject_of(Odd().fit(X[:600], Y[:600]))
 
 
@@ -249,12 +249,12 @@ def test_columns_of_codes_reach_the_rule_as_the_numbers_that_they_stand_for() ->
 
 
 def test_the_copy_of_a_defended_model_answers_by_the_rule(cut_off: Subject) -> None:
-    own = cut_off.decide(cut_off.X)  # type: ignore[misc]  # it has a rule
+    outputs = cut_off.decide(cut_off.X)  # type: ignore[misc]  # it has a rule
     from xrai_widgets.models.defences import changed_answers
 
     rounded, labelled = xw.defended(cut_off, "rounding"), xw.defended(cut_off, "class labels")
-    np.testing.assert_array_equal(rounded.decide(cut_off.X), own)  # type: ignore[misc]  # it has a rule
-    np.testing.assert_array_equal(labelled.predict(cut_off.X).argmax(axis=1), own)
+    np.testing.assert_array_equal(rounded.decide(cut_off.X), outputs)  # type: ignore[misc]  # it has a rule
+    np.testing.assert_array_equal(labelled.predict(cut_off.X).argmax(axis=1), outputs)
     assert labelled.decide is None
     assert changed_answers(cut_off, rounded) == changed_answers(cut_off, labelled) == 0
 

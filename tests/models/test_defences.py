@@ -10,6 +10,7 @@ import xrai_widgets as xw
 from xrai_widgets.core import Array, Subject
 from xrai_widgets.models.defences import DEFENCES, changed_answers
 from xrai_widgets.results import as_code, run_as_code
+from xrai_widgets.results.as_code import expression
 from xrai_widgets.results.compare import compare
 from xrai_widgets.runtime import assess
 
@@ -159,8 +160,9 @@ def test_labels_alone_make_a_label_only_model(credit: Subject) -> None:
 
 def test_the_source_makes_the_defended_subject_again(credit: Subject) -> None:
     made = xw.defended(credit, "reverse sigmoid", beta=0.5)
-    assert made.source.startswith('xw.defended(xw.examples.load("german_credit_forest"), ')
-    again = eval(made.source, {"xw": xw})
+    written = expression(made.origin)
+    assert written.startswith('xw.defended(xw.examples.load("german_credit_forest"), ')
+    again = eval(written, {"xw": xw})
     assert again.fingerprint == made.fingerprint
     assert again.name == made.name
 

@@ -30,10 +30,10 @@ DETECTORS: list[Any] = [
 def test_a_detector_is_a_model_of_two_classes_whose_own_answers_stand_for_labels(model: Any) -> None:
     model.fit(X)
     subject = Subject.of(model, HELD, X_train=X)
-    own = model.predict(HELD)
+    outputs = model.predict(HELD)
     assert subject.classes == (-1, 1)
     assert subject.outputs == "labels"
-    assert np.array_equal(np.array(subject.classes)[subject.y], own)
+    assert np.array_equal(np.array(subject.classes)[subject.y], outputs)
     assert np.array_equal(subject.predict(subject.X).argmax(axis=1), subject.y)
     assert "the detector's own answers" in subject.describe()
     outcome = assess(subject, "robustness.evasion", n_samples=10, max_iter=3, strict=True)

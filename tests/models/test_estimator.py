@@ -257,9 +257,9 @@ def test_an_array_for_a_model_fitted_on_a_frame_takes_its_names_without_a_warnin
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         subject = Subject.of(model, frame.to_numpy(), Y)
-        answers = subject.predict(subject.X)
+        outputs = subject.predict(subject.X)
     assert subject.feature_names == ("age", "income", "rooms")
-    assert np.array_equal(answers, model.predict_proba(frame))
+    assert np.array_equal(outputs, model.predict_proba(frame))
     assert Subject.of(model, frame.to_numpy(), Y, feature_names=["a", "b", "c"]).feature_names == ("a", "b", "c")
 
 
@@ -270,8 +270,8 @@ def test_a_frame_for_a_model_fitted_on_an_array_goes_without_a_warning() -> None
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             subject = Subject.of(model, frame, Y)
-            answers = subject.predict(subject.X)
-        assert np.array_equal(answers, model.predict_proba(frame.to_numpy()))
+            outputs = subject.predict(subject.X)
+        assert np.array_equal(outputs, model.predict_proba(frame.to_numpy()))
         assert subject.feature_names == ("age", "income", "rooms")
 
 

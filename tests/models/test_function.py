@@ -68,7 +68,7 @@ def test_a_label_that_was_never_seen_is_an_error_when_it_comes() -> None:
     subject = Subject.of(
         lambda rows: np.where(rows[:, 0] > 50, "c", np.where(rows[:, 0] > 0, "b", "a")), X, ["a", "b"] * 45
     )
-    with pytest.raises(ValueError, match=r"the model must answer with one of \['a', 'b'\], got 'c'"):
+    with pytest.raises(ValueError, match=r"the model must give one of \['a', 'b'\], got 'c'"):
         subject.predict(np.full((1, 3), 99.0))
 
 

@@ -74,7 +74,7 @@ def test_between_two_thresholds_the_outputs_do_not_change_and_across_some_they_d
     rng = np.random.default_rng(5)
     changed = 0
     for x in np.asarray(subject.X)[rng.integers(0, len(subject.X), 20)]:
-        told = subject.predict(x[None])
+        outputs = subject.predict(x[None])
         moved = np.tile(x, (30, 1))
         beyond = moved.copy()
         for c, values in enumerate(subject.thresholds):
@@ -85,8 +85,8 @@ def test_between_two_thresholds_the_outputs_do_not_change_and_across_some_they_d
             moved[c, c] = low + rng.uniform(0.01, 0.99) * (high - low)
             if len(values):
                 beyond[c, c] = high + 1e-6 * max(1.0, high) if place < len(values) else low - 1e-6 * max(1.0, low)
-        assert subject.predict(moved) == pytest.approx(np.repeat(told, 30, axis=0), abs=1e-9)
-        changed += int((np.abs(subject.predict(beyond) - told) > 1e-9).sum())
+        assert subject.predict(moved) == pytest.approx(np.repeat(outputs, 30, axis=0), abs=1e-9)
+        changed += int((np.abs(subject.predict(beyond) - outputs) > 1e-9).sum())
     assert changed > 0
 
 

@@ -97,8 +97,8 @@ def test_a_configuration_that_does_not_hold_is_refused(case: str, network: Any, 
     changes, message = BAD[case]
     good = json.loads(safetensors_metadata(save_network(network, tmp_path / "good.safetensors")))
     weights = {key: value.clone() for key, value in network.state_dict().items()}
-    told = {"xrai_network": json.dumps({**good, **changes})}
-    safetensors.save_file(weights, tmp_path / "bad.safetensors", metadata=told)
+    metadata = {"xrai_network": json.dumps({**good, **changes})}
+    safetensors.save_file(weights, tmp_path / "bad.safetensors", metadata=metadata)
     with pytest.raises(ValueError, match=f"^the model bad.safetensors could not be read: .*{message}"):
         read_model(tmp_path / "bad.safetensors")
 

@@ -80,7 +80,7 @@ def test_an_answer_out_of_range_later_is_an_error_and_no_probability() -> None:
         return np.where(rows[:, 0] > 50, 7.0, 1 / (1 + np.exp(-(rows @ WEIGHT))))
 
     subject = Subject.of(odd, NEAR, HALF)
-    with pytest.raises(ValueError, match=r"for a changed sample it answers with values in \[7, 7\]: pass outputs="):
+    with pytest.raises(ValueError, match=r"for a changed sample it gives values in \[7, 7\]: pass outputs="):
         subject.predict(np.full((1, 3), 60.0))
 
 

@@ -33,7 +33,7 @@ def test_the_same_rows_with_different_answers_are_told_with_the_size() -> None:
     subject = Subject.of(Noisy(1.0), X, Y)
     # 64 rows, three draws each: the largest difference of two logistic-normal answers lies well within these
     assert 0.3 < subject.unstable < 1.0
-    assert subject.notes == (f"the same rows get different answers: they differ by up to {subject.unstable:.3g}",)
+    assert subject.notes == (f"the same rows get different predictions: they differ by up to {subject.unstable:.3g}",)
     assert subject.notes[0] in subject.describe()
 
 
@@ -50,7 +50,7 @@ def test_the_fingerprint_does_not_change_with_the_noise() -> None:
 def test_what_an_attack_would_find_by_chance_is_not_counted() -> None:
     outcome = assess(Subject.of(Noisy(1.0), X, Y), "robustness.evasion", n_samples=20, strict=True)
     assert set(outcome.finding.values) == {"accuracy"}
-    assert "The same rows get different answers: they differ by up to" in outcome.finding.notes[0]
+    assert "The same rows get different predictions: they differ by up to" in outcome.finding.notes[0]
     assert "Nothing was attacked" in outcome.finding.notes[0]
 
 
@@ -59,7 +59,7 @@ def test_a_little_noise_is_said_and_the_attack_goes_on() -> None:
     assert 0 < subject.unstable < 0.01
     outcome = assess(subject, "robustness.evasion", n_samples=10, max_iter=3, strict=True)
     assert "found_share" in outcome.finding.values
-    assert "The same rows get different answers" in outcome.finding.notes[0]
+    assert "The same rows get different predictions" in outcome.finding.notes[0]
 
 
 def test_labels_at_random_are_noticed_too() -> None:
@@ -79,7 +79,7 @@ def test_an_answer_that_hangs_on_the_batch_is_noticed() -> None:
         return np.asarray(1 / (1 + np.exp(-(rows[:, 0] - rows[:, 0].mean()))))
 
     subject = Subject.of(ranked, X, Y)
-    assert "a row gets another answer alone than among others" in subject.notes[0]
+    assert "a row gets another prediction alone than among others" in subject.notes[0]
     expected = np.abs(ranked(X[:64])[:8] - 0.5).max()
     assert subject.unstable == pytest.approx(expected)
 

@@ -46,14 +46,14 @@ def models() -> list[Any]:
 
 def elsewhere(code: str, salt: str) -> list[str]:
     """Run code in another process whose strings hash and whose fresh memory looks otherwise."""
-    answer = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
         text=True,
         check=True,
         env=os.environ | {"PYTHONHASHSEED": salt, "MALLOC_PERTURB_": salt},
     )
-    return answer.stdout.split()
+    return completed.stdout.split()
 
 
 @pytest.mark.parametrize("salt", ["1", "170"])

@@ -136,9 +136,9 @@ def test_the_gradient_of_a_regression_is_that_of_its_prediction_whatever_y() -> 
     subject = Subject.of(module, rows, np.linspace(0, 1, 20), task="regression")
     assert subject.gradient is not None
     step = 1e-6
-    told = [(subject.predict(rows + step * e) - subject.predict(rows - step * e)) / (2 * step) for e in np.eye(4)]
+    slopes = [(subject.predict(rows + step * e) - subject.predict(rows - step * e)) / (2 * step) for e in np.eye(4)]
     for y in (np.zeros(20), np.full(20, 2)):
-        np.testing.assert_allclose(subject.gradient(rows, y), np.column_stack(told), rtol=1e-5, atol=1e-8)
+        np.testing.assert_allclose(subject.gradient(rows, y), np.column_stack(slopes), rtol=1e-5, atol=1e-8)
 
 
 def test_one_output_and_values_make_a_regression() -> None:

@@ -201,7 +201,7 @@ def test_what_is_no_training_function_is_refused(fit: Any, said: str, cancer: tu
     ("made", "said"),
     [
         (None, "returned NoneType"),
-        (lambda X: np.ones((len(X), 3)) / 3, r"must answer in shape \(100, 2\), got \(100, 3\)"),
+        (lambda X: np.ones((len(X), 3)) / 3, r"must return shape \(100, 2\), got \(100, 3\)"),
         (lambda X: np.ones((len(X), 2)), "must be ≥ 0 and sum to 1"),
     ],
     ids=["nothing", "three classes", "no probabilities"],

@@ -35,8 +35,8 @@ def test_the_flat_form_equals_the_models_own_bit_for_bit(name: str) -> None:
     model = ENSEMBLES[name].fit(X[:500], Y[:500])
     flat = FlatForest(model)
     for count in COUNTS:
-        own = model.set_params(**({"n_jobs": 1} if "threads" in name else {})).predict_proba(X[-count:])
-        assert np.array_equal(flat.predict_proba(X[-count:]), own)
+        outputs = model.set_params(**({"n_jobs": 1} if "threads" in name else {})).predict_proba(X[-count:])
+        assert np.array_equal(flat.predict_proba(X[-count:]), outputs)
 
 
 @pytest.mark.parametrize("name", ENSEMBLES)
@@ -164,8 +164,8 @@ def test_columns_of_whole_numbers_in_another_order_have_boxes_that_end_at_whole_
     ends = boxes[:, :, [0, 2]]
     assert np.array_equal(ends, np.rint(ends))
     middle = np.clip(0.0, *boxes)
-    told = model.predict_proba(pd.DataFrame(middle, columns=["a", "b", "c"])[["c", "a", "b"]])
-    assert np.allclose(subject.predict(middle), told)
+    outputs = model.predict_proba(pd.DataFrame(middle, columns=["a", "b", "c"])[["c", "a", "b"]])
+    assert np.allclose(subject.predict(middle), outputs)
     inside = ((subject.X[:, None] >= boxes[0]) & (subject.X[:, None] <= boxes[1])).all(axis=2)
     assert (inside.sum(axis=1) == 1).mean() > 0.99
 

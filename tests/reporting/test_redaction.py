@@ -46,16 +46,16 @@ def subject() -> Subject:
 
 @pytest.fixture(scope="module")
 def outcomes(subject: Subject) -> list[Outcome]:
-    found = [assess(subject, name, **SMALL.get(name, {})) for name in NAMES]
-    assert {outcome.status for outcome in found} == {"ok"}
-    return found
+    results = [assess(subject, name, **SMALL.get(name, {})) for name in NAMES]
+    assert {outcome.status for outcome in results} == {"ok"}
+    return results
 
 
 def with_rows(outcomes: list[Outcome]) -> list[Outcome]:
     """Return those that have cells to hide."""
-    found = [outcome for outcome in outcomes if outcome.finding is not None and "rows" in outcome.finding.tables]
-    assert found, "there is something to hide"
-    return found
+    results = [outcome for outcome in outcomes if outcome.finding is not None and "rows" in outcome.finding.tables]
+    assert results, "there is something to hide"
+    return results
 
 
 def texts(made: Report) -> Iterator[tuple[str, str]]:
@@ -77,8 +77,8 @@ def test_no_cell_is_in_a_default_report(subject: Subject, outcomes: list[Outcome
     numbers = cells(subject)
     for form, text in texts(report(outcomes, Policy.default())):
         assert not [word for word in WORDS if word in text], form
-        found = [number for number in numbers if number in text]
-        assert found == [], form
+        results = [number for number in numbers if number in text]
+        assert results == [], form
         assert "person-" in text or form == "Markdown"
 
 

@@ -80,8 +80,8 @@ def test_recommendations_are_for_what_fails_or_straddles_the_failures_first(outc
 
 
 def test_families_show_the_worst_verdict(outcomes: list[Outcome]) -> None:
-    found = {family.family: (family.status, family.judged, family.total) for family in report(outcomes).families}
-    assert found == {"privacy": ("fail", 1, 2), "robustness": ("warn", 1, 2)}
+    by_name = {family.family: (family.status, family.judged, family.total) for family in report(outcomes).families}
+    assert by_name == {"privacy": ("fail", 1, 2), "robustness": ("warn", 1, 2)}
 
 
 def test_the_models_own_quality_heads_the_board(outcomes: list[Outcome], credit: Subject) -> None:

@@ -130,10 +130,10 @@ def test_a_map_keeps_the_order_of_the_table_and_says_where_the_ends_are() -> Non
     assert np.allclose(values, [[0.1, 0.2, 0.7], [0.5, np.nan, 0.3]], equal_nan=True)
     assert [label.get_text() for label in axes.get_xticklabels()] == ["1", "2", "3"]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["one", "two"]
-    said = describe(CHARTS["heat"][1], finding_of("heat"))
-    assert "smallest share 0.1 at epoch one, band 1" in said
-    assert "largest share 0.7 at epoch one, band 3" in said
-    assert "1 of 6 are not known" in said
+    text = describe(CHARTS["heat"][1], finding_of("heat"))
+    assert "smallest share 0.1 at epoch one, band 1" in text
+    assert "largest share 0.7 at epoch one, band 3" in text
+    assert "1 of 6 are not known" in text
     nothing = made(MAP.assign(share=np.nan), CHARTS["heat"][1])
     assert describe(CHARTS["heat"][1], nothing) == "T. no value is known."
     assert svg(draw(CHARTS["heat"][1], nothing), "")
@@ -143,9 +143,9 @@ def test_a_time_line_has_a_gap_where_nothing_is_known() -> None:
     axes = axes_of("time")
     line = axes.get_lines()[0]
     assert np.isnan(np.asarray(line.get_ydata(), dtype=float)).tolist() == [False, False, True, False]
-    said = describe(CHARTS["time"][1], finding_of("time"))
-    assert "accuracy 0.9 at 2026-03-01, 0.95 at 2026-03-05, between 0.8 and 0.95, 1 of 4 missing" in said
-    assert "1 of 3 outside of 0.85 to 1" in said
+    text = describe(CHARTS["time"][1], finding_of("time"))
+    assert "accuracy 0.9 at 2026-03-01, 0.95 at 2026-03-05, between 0.8 and 0.95, 1 of 4 missing" in text
+    assert "1 of 3 outside of 0.85 to 1" in text
 
 
 def test_a_time_line_takes_epochs_and_unsorted_times() -> None:

@@ -53,9 +53,9 @@ def two(rng: np.random.Generator) -> tuple[Outcome, Outcome, dict[str, Any]]:
     ids, right = np.arange(100, 100 + N), rng.random(N) < 0.8
     distance = np.where(rng.random(N) < 0.7, rng.uniform(0, 2, N), np.inf)
     others = rng.permutation(np.r_[ids[10:], 500:510])
-    change, found = rng.uniform(-1, 1, (len(others), D)), rng.random(len(others)) < 0.8
-    plain = {"ids": ids, "right": right, "distance": distance, "others": others, "change": change, "found": found}
-    return evasion(distance, right, ids), cem(change, found, others), plain
+    change, mask = rng.uniform(-1, 1, (len(others), D)), rng.random(len(others)) < 0.8
+    plain = {"ids": ids, "right": right, "distance": distance, "others": others, "change": change, "found": mask}
+    return evasion(distance, right, ids), cem(change, mask, others), plain
 
 
 @pytest.mark.parametrize("norm", ["l2", "linf"])

@@ -8,10 +8,11 @@ import pytest
 
 import xrai_widgets as xw
 from tests.results.test_run_as_code import executed, numbers
-from xrai_widgets.core import Constraint, Outcome, Subject
+from xrai_widgets.core import Constraint, Origin, Outcome, Subject
+from xrai_widgets.core.origin import ConstrainedBy, DefendedBy, Files
 from xrai_widgets.io.plans import read_constraint, read_plan_file
 from xrai_widgets.results import run_as_code
-from xrai_widgets.results.as_code import NO_COMMAND, as_command, as_python, before_constraints, toml_entry
+from xrai_widgets.results.as_code import NO_COMMAND, as_command, as_python, toml_entry
 from xrai_widgets.results.policy import Policy
 from xrai_widgets.runtime import assess, run_plan
 
@@ -66,20 +67,22 @@ def test_odd_names_and_own_files_are_written_so_that_they_are_read_again(credit:
     from dataclasses import replace
 
     odd = 'mean "radius" = 1.5\n# é'
-    files = "xw.read_subject('m.skops', 't.csv', target='y')"
-    subject = replace(credit, source=f"xw.constrained({files}, {{{odd!r}: {{'range': [0, 1.5]}}}})")
-    outcome = replace(assess(credit, "privacy.shapr"), subject_source=subject.source)
+    files = Origin(Files("m.skops", "t.csv", {"target": "y"}))
+    origin = files.then(ConstrainedBy({odd: {"range": [0, 1.5]}}))
+    outcome = replace(assess(credit, "privacy.shapr"), origin=origin)
     line = as_command(outcome)
     assert line.startswith("xrai-widgets assess m.skops --data t.csv --target y --constraint ")
     import shlex
 
     entry = shlex.split(line)[shlex.split(line).index("--constraint") + 1]
     assert read_constraint(entry) == {odd: {"range": [0, 1.5]}}
-    for source in (
-        "xw.constrained(xw.defended(subject, 'rounding'), {'a': {}})",
-        "xw.defended(xw.constrained(subject, {'a': {}}), 'rounding')",
+    rounding, free = DefendedBy("rounding"), ConstrainedBy({"a": {}})
+    for changes, source in (
+        ((rounding, free), "xw.constrained(xw.defended(subject, 'rounding'), {'a': {}})"),
+        ((free, rounding), "xw.defended(xw.constrained(subject, {'a': {}}), 'rounding')"),
+        ((rounding,), "xw.defended(subject, 'rounding')"),
     ):
-        defended = replace(outcome, subject_source=source)
+        defended = replace(outcome, origin=Origin(None, changes))
         assert as_command(defended) == NO_COMMAND
         assert f"as you made it\nsubject = {source}\n" in as_python(defended)
 
@@ -119,7 +122,7 @@ def test_codes_are_declared_on_the_command_line_and_in_a_plan(tmp_path: Path) ->
     subject = xw.Subject.of(lambda rows: (rows[:, 0] == 20) * 0.8 + 0.1, X, np.arange(40) % 2)
     made = xw.constrained(subject, said)
     assert made.constraints[0].categories == ("10", "20")
-    again = xw.constrained(subject, before_constraints(made.source)[1])
+    again = xw.constrained(subject, made.origin.constraints)
     assert again.fingerprint == made.fingerprint
 
 
@@ -133,7 +136,7 @@ def test_gaps_that_may_be_filled_are_said_in_a_plan_and_on_the_command_line(tmp_
     subject = xw.Subject.of(lambda rows: np.clip(np.nan_to_num(rows[:, 1]), 0.1, 0.9), X, np.arange(40) % 2)
     made = xw.constrained(subject, read_plan_file(tmp_path / "plan.toml").constraints)
     assert [kind.fillable for kind in made.constraints] == [False, True]
-    again = xw.constrained(subject, before_constraints(made.source)[1])
+    again = xw.constrained(subject, made.origin.constraints)
     assert again.fingerprint == made.fingerprint != subject.fingerprint
     for table, why in (({"immutable": True}, "immutable"), ({"kind": "category", "categories": ["a"]}, "a category")):
         with pytest.raises(ValueError, match=f"fillable of 'x1' must be false: the column is {why}"):

@@ -371,7 +371,7 @@ def test_only_a_finding_with_all_it_takes_is_contrastive(tabular: Finding, credi
         assert not is_contrastive(replace(tabular, arrays=less)), name
     redacted = {key: array for key, array in tabular.arrays.items() if array.ndim == 1}
     outcome = Outcome(NAME, "s" * 64, "m", {}, "ok", replace(tabular, arrays=redacted))
-    assert OutcomeView(outcome)._own_views == []
+    assert OutcomeView(outcome)._method_views == []
 
 
 def test_a_run_of_one_mode_only_shows_that_mode(credit: Subject) -> None:

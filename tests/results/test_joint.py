@@ -105,6 +105,18 @@ def test_the_models_own_confidence_is_held_fixed(credit_runs: tuple[list[Outcome
     assert "No partial" in " ".join(xw.joint(outcomes).notes)
 
 
+def test_outcomes_of_a_subject_that_is_equal_in_what_they_use_are_those_of_the_subject_given(
+    credit_runs: tuple[list[Outcome], Subject],
+) -> None:
+    outcomes, subject = credit_runs
+    other = replace(subject, X_new=subject.X[:5], name="with a batch")
+    joined = xw.joint(outcomes, other)
+    assert joined.subject_name == "with a batch"
+    pd.testing.assert_frame_equal(joined.pairs, xw.joint(outcomes, subject).pairs)
+    with pytest.raises(ValueError, match="must be those of the subject given"):
+        xw.joint(outcomes, replace(subject, X=subject.X + 1))
+
+
 def test_bad_input_says_what_is_wrong(credit_runs: tuple[list[Outcome], Subject], forest: Subject) -> None:
     outcomes, _ = credit_runs
     with pytest.raises(ValueError, match="at least two outcomes with scores of samples, got none"):

@@ -98,9 +98,9 @@ def test_a_table_may_say_how_many_non_members_there_are() -> None:
 
 def test_the_text_alternative_says_the_numbers(membership: Outcome) -> None:
     assert membership.finding is not None
-    said = describe(curve(membership.finding), membership.finding)
+    text = describe(curve(membership.finding), membership.finding)
     span = interval(*membership.finding.intervals["tpr_at_fpr_1pct"])
-    assert f"true-positive rate 0.0533 {span} at a false-positive rate of 1 %" in said
+    assert f"true-positive rate 0.0533 {span} at a false-positive rate of 1 %" in text
     low_span = interval(*membership.finding.intervals["tpr_at_fpr_0_1pct"])
-    assert f"{low_span} at a false-positive rate of 0.1 %, more than so few samples can show" in said
-    assert "the axis is grey below 1 in 400" in said
+    assert f"{low_span} at a false-positive rate of 0.1 %, more than so few samples can show" in text
+    assert "the axis is grey below 1 in 400" in text

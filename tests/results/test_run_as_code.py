@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.command import called, typed
-from xrai_widgets.core import Assessment, Outcome, Subject
+from xrai_widgets.core import Assessment, Origin, Outcome, Subject
 from xrai_widgets.io.plans import read_plan_file
 from xrai_widgets.reporting.compose import report
 from xrai_widgets.reporting.saved import read_policy, read_report
@@ -106,7 +106,7 @@ def test_the_same_assessment_twice_is_in_every_form(credit: Subject, tmp_path: P
 def test_a_model_of_ones_own_has_a_place_for_its_file(outcomes: list[Outcome]) -> None:
     from dataclasses import replace
 
-    own = [replace(outcome, subject_source="") for outcome in outcomes]
+    own = [replace(outcome, origin=Origin()) for outcome in outcomes]
     assert "MODEL.skops --data TABLE.csv --target COLUMN --run" in run_as_code.run_as_command(own, Policy.default())
     assert "[subject]" not in run_as_code.run_as_plan(own, Policy.default())
     assert "# subject = xw.Subject.of(" in run_as_code.run_as_python(own, Policy.default())

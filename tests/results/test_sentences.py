@@ -10,7 +10,7 @@ from xrai_widgets.core import Finding, Measure, Outcome, registered
 from xrai_widgets.reporting.compose import report
 from xrai_widgets.results import html
 from xrai_widgets.results.policy import Check, Policy, judge
-from xrai_widgets.results.sentences import said_of, sentence_of
+from xrai_widgets.results.sentences import plain_sentence, sentence_of
 from xrai_widgets.results.threshold import Threshold
 from xrai_widgets.widgets.threshold_slider import ThresholdSlider
 
@@ -86,7 +86,7 @@ def test_what_has_no_number_no_limit_or_no_template_says_nothing() -> None:
     assert sentence_of(check(measure, math.nan, math.nan, math.nan), measure) == ""
     assert sentence_of(Check("auc", 0.5, 0.4, 0.6, 10, None, "not judged"), measure) == ""
     assert sentence_of(check(measure, 0.5, 0.4, 0.6), Measure("auc", "lower")) == ""
-    assert said_of(outcome("custom.unknown", auc=0.5), check(measure, 0.5, 0.4, 0.6)) == ""
+    assert plain_sentence(outcome("custom.unknown", auc=0.5), check(measure, 0.5, 0.4, 0.6)) == ""
 
 
 @pytest.mark.parametrize("wrong", ["{value}", "{value} {limit} {mean}", "{value:.2f} {limit}", "nothing", "{} {limit}"])

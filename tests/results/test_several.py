@@ -38,16 +38,16 @@ def subjects(models: dict[str, DecisionTreeClassifier]) -> dict[str, Subject]:
 
 
 def test_a_plan_is_run_on_each_and_gives_what_a_comparison_takes(subjects: dict[str, Subject]) -> None:
-    found = xw.run_plan(subjects, PLAN)
-    assert list(found) == ["deep", "stump"]
-    for name, (outcome,) in found.items():
+    outcomes = xw.run_plan(subjects, PLAN)
+    assert list(outcomes) == ["deep", "stump"]
+    for name, (outcome,) in outcomes.items():
         alone = xw.assess(subjects[name], PLAN[0])
         assert outcome.finding is not None
         assert alone.finding is not None
         assert outcome.finding.values == alone.finding.values
-    board = xw.compare(found)
+    board = xw.compare(outcomes)
     assert board.names == ("deep", "stump")
-    assert board.table().equals(xw.compare(*found.values()).table())
+    assert board.table().equals(xw.compare(*outcomes.values()).table())
 
 
 def test_progress_and_time_left_count_the_runs_of_all_models(subjects: dict[str, Subject]) -> None:
@@ -145,9 +145,9 @@ def test_the_command_line_puts_two_files_side_by_side(
 
 
 def test_a_report_takes_what_a_plan_of_several_gives(subjects: dict[str, Subject]) -> None:
-    found = xw.run_plan(subjects, PLAN[:1])
+    outcomes = xw.run_plan(subjects, PLAN[:1])
     quality = {name: model_quality(subject) for name, subject in subjects.items()}
-    made = xw.report(found, quality=quality)
+    made = xw.report(outcomes, quality=quality)
     assert [outcome.subject_name for outcome in made.outcomes] == list(subjects)
     data = json.loads(made.to_json())
     jsonschema.validate(data, schema())

@@ -11,7 +11,8 @@ import seaborn as sns
 from matplotlib.colors import to_rgb
 
 from tests.command import called
-from xrai_widgets.core import Chart, Finding, Outcome, Subject
+from xrai_widgets.core import Chart, Finding, Origin, Outcome, Subject
+from xrai_widgets.core.origin import ConstrainedBy, DefendedBy, Example
 from xrai_widgets.results import html, words
 from xrai_widgets.results.as_code import as_command, as_python
 from xrai_widgets.results.charts import describe
@@ -22,6 +23,7 @@ from xrai_widgets.results.tables import outcome_table, scoreboard_table
 from xrai_widgets.runtime import assess, model_quality
 
 EVIL = '<script>alert("x")</script><img src=x onerror=alert(1)>'
+EVIL_ORIGIN = Origin(Example(EVIL), (DefendedBy(EVIL, {"a": EVIL}), ConstrainedBy({EVIL: {"range": (EVIL,)}})))
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +43,7 @@ def evil() -> Outcome:
         (Chart("samples", "histogram", "score", by="class", title=EVIL, cut=1.5),),
         notes=(EVIL,),
     )
-    return Outcome("custom.evil", EVIL, EVIL, {"a": EVIL}, "ok", finding, versions={EVIL: EVIL}, subject_source=EVIL)
+    return Outcome("custom.evil", EVIL, EVIL, {"a": EVIL}, "ok", finding, versions={EVIL: EVIL}, origin=EVIL_ORIGIN)
 
 
 class Tags(HTMLParser):
@@ -227,7 +229,7 @@ def test_as_command_gives_the_same_values_again(outcomes: list[Outcome]) -> None
 
 
 def test_a_model_of_ones_own_is_left_open_in_the_code(outcomes: list[Outcome]) -> None:
-    own = replace(outcomes[1], subject_source="")
+    own = replace(outcomes[1], origin=Origin())
     assert "subject =" not in as_python(own)
     assert "MODEL.skops --data TABLE.csv --target COLUMN" in as_command(own)
 

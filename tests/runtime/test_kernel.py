@@ -55,10 +55,10 @@ class Kernel:
 
     def run(self, code: str, timeout: float = 120) -> str:
         """Run a cell and return what it printed."""
-        said: list[str] = []
-        reply = self.client.execute_interactive(code, timeout=timeout, output_hook=lambda m: said.append(_text(m)))
+        messages: list[str] = []
+        reply = self.client.execute_interactive(code, timeout=timeout, output_hook=lambda m: messages.append(_text(m)))
         assert reply["content"]["status"] == "ok", reply["content"].get("traceback")
-        return "".join(said).strip()
+        return "".join(messages).strip()
 
     def value(self, expression: str) -> Any:
         return eval(self.run(f"print(repr({expression}))"))

@@ -249,10 +249,10 @@ def test_run_on_a_cancelled_outcome_goes_on_and_says_so(tmp_path: Path, stored: 
     assert bench.selector._job is not None
     assert bench.selector._job.wait(60)  # a forecast refits, too
     assert (bench.runner._fresh.layout.display == "none") is not stored
-    said: list[str] = []
+    messages: list[str] = []
 
     def watch(change: dict[str, Any]) -> None:
-        said.append(change["new"])
+        messages.append(change["new"])
         if "5 of 12 left out" in change["new"]:
             bench.runner.cancel()
 
@@ -269,13 +269,13 @@ def test_run_on_a_cancelled_outcome_goes_on_and_says_so(tmp_path: Path, stored: 
     assert bench.runner._fresh.layout.display == ""
     assert "samples are done: the same run, started again, goes on from here" in _text(bench)
     seen.clear()
-    said.clear()
+    messages.clear()
     bench.runner.status.unobserve(watch, "value")
-    bench.runner.status.observe(lambda change: said.append(change["new"]), "value")
+    bench.runner.status.observe(lambda change: messages.append(change["new"]), "value")
     bench.runner.run()
     assert bench.runner.wait(60)
     assert ended[-1].status == "ok"
-    assert any(f"continues: {done} of 12 done" in text for text in said)
+    assert any(f"continues: {done} of 12 done" in text for text in messages)
     assert len(seen) == 12 - done
     assert same(ended[-1].finding, run(slow, find(PDTP), SMALL).finding)
     assert f"Continued: {done} of 12 samples" in _text(bench)
@@ -288,12 +288,12 @@ def test_run_on_a_cancelled_outcome_goes_on_and_says_so(tmp_path: Path, stored: 
 
 def _text(bench: Workbench) -> str:
     """Everything the outcome view shows."""
-    found: list[str] = []
+    results: list[str] = []
 
     def walk(widget: Any) -> None:
-        found.append(str(getattr(widget, "value", "")))
+        results.append(str(getattr(widget, "value", "")))
         for child in getattr(widget, "children", ()):
             walk(child)
 
     walk(bench.view)
-    return " ".join(found)
+    return " ".join(results)

@@ -37,8 +37,8 @@ def outcome(low: float, high: float, blind: tuple[float, float], key: str = "adv
     ends = {"advantage": beyond, key: blind}
     its = Finding({name: sum(both) / 2 for name, both in ends.items()}, ends)
     rows = [{"control": "no model, the data alone", "measure": key, "low": blind[0], "high": blind[1]}]
-    found = [(BLIND, its, "")]
-    unjudged = split_leak(own, found, wrong_of(found, entry), entry)
+    results = [(BLIND, its, "")]
+    unjudged = split_leak(own, results, wrong_of(results, entry), entry)
     full = replace(own, tables={"controls": pd.DataFrame(rows)}, unjudged=unjudged)
     return Outcome(MIA, "a", "a", {}, "ok", full)
 

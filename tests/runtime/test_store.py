@@ -220,8 +220,10 @@ def test_a_new_process_is_answered(tmp_path: Path, forest: Subject) -> None:
         "store = xw.Store(sys.argv[1])\n"
         "print(xw.assess(xw.examples.load('breast_cancer_forest'), 'privacy.shapr', store=store).recalled)"
     )
-    said = subprocess.run([sys.executable, "-c", code, place], capture_output=True, text=True, check=True, timeout=60)
-    assert said.stdout.strip() == "True"
+    completed = subprocess.run(
+        [sys.executable, "-c", code, place], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert completed.stdout.strip() == "True"
     assert made.status == "ok"
 
 

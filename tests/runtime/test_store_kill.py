@@ -63,13 +63,13 @@ def kill_often(places: list[str], kills: int) -> int:
             moment = chance.uniform(0, 0.4 if at_once else 1.0)
             told += [line.strip() for line in run_and_kill(parent, place, number * 100_000, moment, at_once)]
             store = Store(place)
-            found = [
+            results = [
                 digest(store.load(kept.number)) for kept in store.history(most=100_000)
             ]  # raises if one is damaged
-            assert len(found) == len(store), "a summary is damaged"
-            assert set(told) <= set(found), "reported as ended but not in the store"
+            assert len(results) == len(store), "a summary is damaged"
+            assert set(told) <= set(results), "reported as ended but not in the store"
             # one more may have been written and killed before it could be reported
-            assert len(found) <= len(told) + number // len(places) + 1
+            assert len(results) <= len(told) + number // len(places) + 1
             store.close()
     return sum(map(len, reported.values()))
 

@@ -499,7 +499,7 @@ def test_a_download_sends_the_report(membership: Outcome) -> None:
     buttons.download.send = lambda content, buffers=None: sent.append((content, buffers))
     buttons.download._asked(None, {"kind": "JSON"}, [])
     assert sent[0][0] == {"name": "report.json", "type": "application/json"}
-    assert b"xrai-widgets/report/3" in sent[0][1][0]
+    assert b"xrai-widgets/report/4" in sent[0][1][0]
 
 
 # --- subject picker ---------------------------------------------------------------------------------------------------

@@ -158,8 +158,8 @@ def test_samples_outside_a_range_are_counted(editor: ConstraintEditor, credit: S
     assert row(editor, "credit_amount")["note"] == ""
     editor.edit("credit_amount", range=(0, 5000))
     assert editor.ready
-    said = f"{(amounts > 5000).sum()} of 400 samples lie outside: they may stay or come nearer"
-    assert row(editor, "credit_amount")["note"] == said
+    text = f"{(amounts > 5000).sum()} of 400 samples lie outside: they may stay or come nearer"
+    assert row(editor, "credit_amount")["note"] == text
     editor.edit("credit_amount", range=(None, 5000))
     assert row(editor, "credit_amount")["note"] == ""
 

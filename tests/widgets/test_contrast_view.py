@@ -61,7 +61,7 @@ def test_marking_an_instance_shows_it_and_other_marks_stay(tabular: Outcome) -> 
 
 def test_the_marks_of_a_result_and_its_instances_are_the_same(tabular: Outcome, credit: Subject) -> None:
     view = OutcomeView(tabular, subject=credit)
-    (contrast,) = view._own_views
+    (contrast,) = view._method_views
     assert isinstance(contrast, ContrastView)
     contrast.next.click()
     assert view.selected == ((credit.fingerprint, "X", ids(tabular)[1]),)
@@ -74,7 +74,7 @@ def test_the_marks_of_a_result_and_its_instances_are_the_same(tabular: Outcome, 
 
 def test_a_subject_that_comes_later_tells_every_feature(tabular: Outcome, credit: Subject) -> None:
     view = OutcomeView(tabular)
-    (contrast,) = view._own_views
+    (contrast,) = view._method_views
     assert isinstance(contrast, ContrastView)
     assert contrast.every.layout.display == "none"
     assert "give the model and its data to see them" in body(contrast)
@@ -126,11 +126,11 @@ def test_a_view_offers_the_first_instances_and_a_mark_leads_to_any(
 
 def test_a_result_with_prototypes_has_their_slider_and_any_other_has_neither(credit: Subject) -> None:
     view = OutcomeView(assess(credit, "explanations.protodash", n_prototypes=4), subject=credit)
-    (slider,) = view._own_views
+    (slider,) = view._method_views
     assert isinstance(slider, PrototypeSlider)
     assert view._pages[0].children[0] is slider
     slider.table.selected = [slider.table.samples[1]]
     assert view.selected == ((credit.fingerprint, *slider.table.samples[1]),)
     view.outcomes = (assess(credit, "privacy.membership_inference"),)
-    assert view._own_views == []
+    assert view._method_views == []
     assert np.all([child is not slider for child in view._pages[0].children])

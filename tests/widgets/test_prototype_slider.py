@@ -30,7 +30,7 @@ def test_the_slider_shows_what_a_run_with_fewer_prototypes_gives(outcome: Outcom
         assert np.allclose(slider.frame["weight"], alone.tables["samples"]["weight"], atol=1e-12)
         assert slider.frame["share"].sum() == pytest.approx(1.0)
         assert len(slider.table.rows) == number
-        assert f"with {number} prototypes" in slider._said.value
+        assert f"with {number} prototypes" in slider._summary.value
 
 
 def test_every_class_gets_its_first_prototypes(credit: Subject) -> None:

@@ -50,9 +50,9 @@ class Inmate:
         abilities = {name: getattr(result, name, None) for name in ABILITIES}
         abilities = {name: ability for name, ability in abilities.items() if ability is not None}
         self.held |= abilities
-        kept = {
-            f.name: getattr(result, f.name) for f in fields(result) if f.name not in {*abilities, "model", "decode"}
-        }
+        # how it was made is known to whoever has it made
+        left = {*abilities, "model", "decode", "origin"}
+        kept = {f.name: getattr(result, f.name) for f in fields(result) if f.name not in left}
         codec = getattr(result.decode, "__self__", None)
         description = {
             "fields": kept,

@@ -7,6 +7,7 @@ from xrai_widgets.core.finding import Bound, Chart, Finding
 from xrai_widgets.core.marks import Advanced, Label, MemoryLimit, Range, Requires, Section, Seed, When
 from xrai_widgets.core.measure import Measure
 from xrai_widgets.core.names import UNNAMED, Names
+from xrai_widgets.core.origin import Origin
 from xrai_widgets.core.outcome import Outcome
 from xrai_widgets.core.parameter import Parameter, closest
 from xrai_widgets.core.score import Score
@@ -31,6 +32,7 @@ __all__ = [
     "MemoryLimit",
     "Names",
     "NotApplicable",
+    "Origin",
     "Outcome",
     "Parameter",
     "Predict",

@@ -12,6 +12,7 @@ from xrai_widgets.core.control import Control
 from xrai_widgets.core.finding import Finding
 from xrai_widgets.core.measure import Measure
 from xrai_widgets.core.missing import Missing, refusal
+from xrai_widgets.core.names import names_read
 from xrai_widgets.core.parameter import Parameter, check_parameters, closest, parameters_of
 from xrai_widgets.core.score import Score
 from xrai_widgets.core.subject import Subject
@@ -78,6 +79,11 @@ class Assessment:
         return tuple(p.name for p in self._positional)
 
     @cached_property
+    def names(self) -> frozenset[str]:
+        """The fields of `Names` that the engine reads, if it asks for ``naming``; it is handed no others."""
+        return names_read(self.engine, self.uses) if "naming" in self.uses else frozenset()
+
+    @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
         """The keyword-only arguments."""
         return parameters_of(self.engine)
@@ -116,7 +122,8 @@ class Assessment:
 
     def inputs_of(self, subject: Subject) -> dict[str, Any]:
         """Return the subject's fields that the engine asks for."""
-        return {name: getattr(subject, name) for name in self.uses}
+        given = {name: getattr(subject, name) for name in self.uses}
+        return given | {"naming": subject.naming.only(self.names)} if "naming" in given else given
 
     @cached_property
     def _positional(self) -> tuple[inspect.Parameter, ...]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, get_args
 from xrai_widgets.core.control import Control
 from xrai_widgets.core.finding import Finding
 from xrai_widgets.core.missing import Missing
+from xrai_widgets.core.names import NAMED
 from xrai_widgets.core.parameter import Parameter
 from xrai_widgets.core.subject import Subject
 
@@ -22,10 +23,14 @@ _INPUTS = {"tabular", "image"}
 
 def check(entry: Assessment) -> None:
     """Raise `TypeError` or `ValueError` for what an engine says about itself and cannot hold."""
-    known = {field.name for field in fields(Subject)} | {"inputs", "naming"}
-    unknown = [name for name in entry.uses if name not in known]
+    subject_fields = {field.name for field in fields(Subject)} | {"inputs", "naming"}
+    unknown = [name for name in entry.uses if name not in subject_fields]
     if unknown:
-        raise TypeError(f"{entry.name} asks for {unknown}, which a Subject does not have; it has {sorted(known)}")
+        raise TypeError(
+            f"{entry.name} asks for {unknown}, which a Subject does not have; it has {sorted(subject_fields)}"
+        )
+    if not entry.names <= {*NAMED}:
+        raise TypeError(f"naming of {entry.name} must list fields of Names, {list(NAMED)}, got {sorted(entry.names)}")
     if not entry.summary:
         raise TypeError(f"{entry.name} needs a docstring: its first line is shown to the user")
     if entry.missing not in get_args(Missing):
@@ -36,7 +41,7 @@ def check(entry: Assessment) -> None:
     _check_signature(entry)
     entry.check({p.name: p.default for p in entry.parameters})
     for parameter in entry.parameters:
-        _check_marks(entry, parameter, known)
+        _check_marks(entry, parameter, subject_fields)
     if entry.score is not None and entry.score.chosen_by not in {"", *(p.name for p in entry.parameters)}:
         names = [p.name for p in entry.parameters]
         raise TypeError(f"the score of {entry.name} is chosen by {entry.score.chosen_by!r}; allowed: {names}")
@@ -56,7 +61,7 @@ def _check_signature(entry: Assessment) -> None:
         raise TypeError(f"{entry.name} must take the keyword-only argument step: Step = quiet, got {list(arguments)}")
 
 
-def _check_marks(entry: Assessment, parameter: Parameter, known: Collection[str]) -> None:
+def _check_marks(entry: Assessment, parameter: Parameter, subject_fields: Collection[str]) -> None:
     """Check that `When` and `Requires` speak of parameters, choices and fields that exist."""
     others = {other.name: other for other in entry.parameters}
     if parameter.when is not None:
@@ -64,7 +69,7 @@ def _check_marks(entry: Assessment, parameter: Parameter, known: Collection[str]
             raise TypeError(f"{parameter.name} of {entry.name} waits for {parameter.when}; allowed: {list(others)}")
         others[parameter.when.parameter].check(parameter.when.value)
     for mark in parameter.requires:
-        if mark.choice not in parameter.choices or mark.field not in known:
+        if mark.choice not in parameter.choices or mark.field not in subject_fields:
             allowed = f"a choice in {list(parameter.choices)} and a field of Subject"
             raise TypeError(f"{parameter.name} of {entry.name} must require {allowed}, got {mark}")
 
@@ -86,9 +91,9 @@ def _check_control(entry: Assessment, control: Control) -> None:
 
 def _check_measured(entry: Assessment, measured: Callable[..., Finding], who: str) -> None:
     arguments = inspect.signature(measured).parameters
-    known = {"finding", *entry.uses}, {"step", *(parameter.name for parameter in entry.parameters)}
+    argument_names = {"finding", *entry.uses}, {"step", *(parameter.name for parameter in entry.parameters)}
     for name, argument in arguments.items():
-        if name not in (allowed := known[argument.kind is argument.KEYWORD_ONLY]):
+        if name not in (allowed := argument_names[argument.kind is argument.KEYWORD_ONLY]):
             raise TypeError(f"{who} asks for {name!r}, which the engine does not have: {sorted(allowed)}")
     if next(iter(arguments), "") != "finding" or "step" not in arguments:
         raise TypeError(f"{who} must take finding first and the keyword-only argument step, got {measured!r}")

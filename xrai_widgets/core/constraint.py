@@ -46,5 +46,5 @@ class Constraint:
 
     def __repr__(self) -> str:
         """Say what older versions said, unless there is more to say: fingerprints are made of it."""
-        told = [f"{one.name}={getattr(self, one.name)!r}" for one in fields(self) if one.name != "fillable"]
-        return f"Constraint({', '.join(told)}{', fillable=True' if self.fillable else ''})"
+        parts = [f"{one.name}={getattr(self, one.name)!r}" for one in fields(self) if one.name != "fillable"]
+        return f"Constraint({', '.join(parts)}{', fillable=True' if self.fillable else ''})"

@@ -1,4 +1,4 @@
-"""What is measured beside the user's own number and has a known answer: it shows where the number sits."""
+"""What is measured beside the user's own number and has a known result: it shows where the number sits."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -23,14 +23,14 @@ class Control:
     Parameters
     ----------
     kind : {"constant", "memorising", "chance", "shuffled", "blind", "dealt"}, or a name
-        ``constant``: gives every sample the shares of the classes (or the mean). ``memorising``: knows the answer to
+        ``constant``: gives every sample the shares of the classes (or the mean). ``memorising``: knows the label of
         its training samples by heart and gives the constant one elsewhere. ``chance``: the user's model, members and
-        non-members dealt at random. ``shuffled``: the user's model, the training labels dealt at random. ``blind``: no
-        model at all; a classifier tells members from non-members by the samples and labels alone. ``dealt``: the
-        user's model, its answers dealt to the samples at random. With ``measured``, what the control is called.
+        non-members shuffled. ``shuffled``: the user's model, the training labels shuffled. ``blind``: no
+        model at all; a classifier separates members from non-members by the samples and labels alone. ``dealt``: the
+        user's model, its predictions shuffled among the samples. With ``measured``, what the control is called.
     expect : {"no leak", "leak", "anything"}, or mapping of str to (low, high)
         Which value of the first measure is right; or the range of the right ones for each of some values of the
-        control's finding. One whose interval is outside is wrong: that is said, and nobody may judge what it is about.
+        control's finding. One whose interval is outside is wrong: a note says so, and what it is about is not judged.
     says : str, optional
         What a reader should see, where "should be near …" is not it.
     params : mapping, optional
@@ -40,7 +40,7 @@ class Control:
     about : tuple of str, optional
         Values of the finding that it stands beside; empty: every measure, or every value where there are none.
     measured : callable, optional
-        ``measured(finding, …, *, …, step)`` → Finding: what chance gives, told from what the engine found. Its other
+        ``measured(finding, …, *, …, step)`` → Finding: what chance gives, derived from what the engine found. Its other
         positional arguments are fields of the subject, its keyword-only ones parameters, of those that the engine has.
     wrong : str, optional
         What it means if it is wrong; needed where ``expect`` is a mapping.
@@ -75,7 +75,7 @@ class Control:
         return (training,) if self.kind in _OF_MEMBERS else (training, held_out)
 
     def given(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the parameters of the engine for it, told from those of the user's own run."""
+        """Return the parameters of the engine for it, derived from those of the user's own run."""
         lowered = {
             key: most if params[key] is None else min(most, params[key])  # None: automatic
             for key, most in self.at_most.items()

@@ -1,4 +1,4 @@
-"""What a model answers, beside how sure it is."""
+"""What a model decides, beside how sure it is."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from xrai_widgets.core.subject import Array, Predict
 
 
 def labels(predict: Predict, decide: Predict | None, X: Array, outputs: Array | None = None) -> Array:
-    """Return the classes (n,) that a model answers with: by its own rule, else the most probable ones.
+    """Return the classes (n,) that a model decides for: by its own rule, else the most probable ones.
 
     Parameters
     ----------
@@ -18,7 +18,7 @@ def labels(predict: Predict, decide: Predict | None, X: Array, outputs: Array | 
         (n, …) → (n,) numbers of the classes, where the model has a rule of its own.
     X : array (n, …)
     outputs : array (n, k), optional
-        What ``predict`` has said of X: it is not asked again.
+        What ``predict`` has returned for X: it is not asked again.
     """
     if decide is not None:
         return np.asarray(decide(X))
@@ -28,14 +28,14 @@ def labels(predict: Predict, decide: Predict | None, X: Array, outputs: Array | 
     return most
 
 
-def answered(predict: Predict, decide: Predict | None, X: Array) -> tuple[Array, int]:
-    """Return the classes (n,) that a model answers with, and how many classes it knows; X has at least one sample."""
+def labels_and_count(predict: Predict, decide: Predict | None, X: Array) -> tuple[Array, int]:
+    """Return the classes (n,) that a model decides for, and how many classes it knows; X has at least one sample."""
     outputs = predict(X if decide is None else X[:1])
     return labels(predict, decide, X, outputs), outputs.shape[1]
 
 
 def shown(predict: Predict, decide: Predict | None, classes: int) -> Predict:
-    """Return a function whose most probable class is the model's answer: one-hot rows where it has its own rule."""
+    """Return a function whose most probable class is the model's label: one-hot rows where it has its own rule."""
     return predict if decide is None else OneHot(decide, classes)
 
 

@@ -31,15 +31,15 @@ def one_nan(array: Array) -> Array:
 
 def incomplete(subject: Subject, parts: Iterable[str] = ("X", "X_train", "X_new")) -> dict[str, tuple[str, ...]]:
     """Return for each part of the data with missing numbers the names of the columns that have some."""
-    found = {}
+    lacking = {}
     for part in parts:
         if part not in ("X", "X_train", "X_new") or (samples := getattr(subject, part)) is None:
             continue
         columns = np.flatnonzero(holes(samples.reshape(len(samples), -1)).any(axis=0))
         if len(columns):
             names = subject.feature_names or [f"x{column}" for column in range(samples[0].size)]
-            found[part] = tuple(names[column] for column in columns)
-    return found
+            lacking[part] = tuple(names[column] for column in columns)
+    return lacking
 
 
 def refusal(subject: Subject, parts: Iterable[str]) -> tuple[str, str] | None:
@@ -48,9 +48,9 @@ def refusal(subject: Subject, parts: Iterable[str]) -> tuple[str, str] | None:
     if not gaps:
         return None
     part, names = next(iter(gaps.items()))
-    told = ", ".join(names[:_NAMED]) + (f", … ({len(names)} in all)" if len(names) > _NAMED else "")
+    listed = ", ".join(names[:_NAMED]) + (f", … ({len(names)} in all)" if len(names) > _NAMED else "")
     return (
-        f"{part} holds missing numbers (in {told}), and this assessment needs a number in every cell",
+        f"{part} holds missing numbers (in {listed}), and this assessment needs a number in every cell",
         "a table that is imputed first: Subject.of(the steps after the imputer, imputer.transform(X), y), or for an "
         "assessment of your own @assessment(missing='kept')",
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
@@ -40,8 +40,12 @@ class Names:
 
     def of(self, part: str, count: int) -> Array:
         """Return the names of the ``count`` samples of a part (X, X_train or X_new); 0…n−1 where they have none."""
-        known: Array | None = getattr(self, _ROLES[part])
-        return np.arange(count) if known is None else known
+        ids: Array | None = getattr(self, _ROLES[part])
+        return np.arange(count) if ids is None else ids
+
+    def only(self, names: Collection[str]) -> Names:
+        """Return these names and no others."""
+        return Names(**{name: getattr(self, name) for name in names})
 
     def of_classes(self, count: int) -> tuple[str, ...]:
         """Return the classes as text; 0…k−1 where they have no names."""
@@ -55,3 +59,14 @@ NAMED = tuple(field.name for field in fields(Names))  # the fields of a subject 
 def names_of(subject: object) -> Names:
     """What samples, columns and classes are called."""
     return Names(**{name: getattr(subject, name) for name in NAMED})
+
+
+def names_read(engine: Callable[..., object], inputs: Collection[str]) -> frozenset[str]:
+    """Return the fields of `Names` that an engine reads.
+
+    Those that ``naming: Annotated[Names, "train_ids", "classes"]`` lists; without a list all but the ids of parts that
+    are not among the engine's inputs.
+    """
+    hint = get_type_hints(engine, include_extras=True).get("naming")
+    listed = frozenset(mark for mark in get_args(hint)[1:] if isinstance(mark, str))
+    return listed or frozenset(NAMED) - {role for part, role in _ROLES.items() if part not in inputs}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from xrai_widgets.core.finding import Finding
+from xrai_widgets.core.origin import Origin
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,8 +30,8 @@ class Outcome:
         Name of the assessment, ``family.method``.
     subject : str
         Fingerprint of the subject.
-    subject_name, subject_source : str
-        Its name, and the Python expression that makes it where that is known.
+    subject_name : str
+        Its name.
     params : mapping
         Every parameter with the value that was used.
     status : {"ok", "not applicable", "cancelled", "error"}
@@ -46,10 +47,15 @@ class Outcome:
     seed : int, optional
     started : str
         Time of the start, ISO 8601 in UTC.
+    origin : Origin
+        How the subject was made, as far as that is known.
     recalled : bool
         Whether a store gave this answer; it was computed at ``started``.
     unsaved : str
         Why the store that was to keep it could not; empty if it did, or if there was none.
+    inputs : str
+        Digest of what the engine uses of the subject: the outcome is that of every subject with an equal one. Empty
+        for outcomes of older versions, which are those of the very subject.
     parts : mapping of str to str
         Digest of each part of the subject's data, which tells whether two models were measured on the same samples.
     """
@@ -67,9 +73,10 @@ class Outcome:
     versions: Mapping[str, str] = field(default_factory=dict)
     seed: int | None = None
     started: str = ""
-    subject_source: str = ""
+    origin: Origin = Origin()
     recalled: bool = False
     unsaved: str = ""
+    inputs: str = ""
     parts: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

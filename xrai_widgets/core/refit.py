@@ -1,4 +1,4 @@
-"""How a model is trained anew, by a training function that may know less than `Subject.fit` can be told."""
+"""How a model is trained anew, by a training function that may take less than `Subject.fit` passes on."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ def refit(
     Parameters
     ----------
     fit : callable
-        ``fit(X, y, *, seed, sample_weight=None, rows=None)``; one that knows nothing of ``rows`` is not told of them.
+        ``fit(X, y, *, seed, sample_weight=None, rows=None)``; one that does not take ``rows`` does not get them.
     X : array (n, …)
     y : array (n,)
     seed : int, optional
@@ -23,12 +23,12 @@ def refit(
     rows : int array (n,), optional
         Places of the samples in X_train, −1 for others: sample weights follow them.
     """
-    return fit(X, y, **known_words(fit, {"seed": seed} if rows is None else {"seed": seed, "rows": rows}))
+    return fit(X, y, **accepted(fit, {"seed": seed} if rows is None else {"seed": seed, "rows": rows}))
 
 
-def known_words(fit: Callable[..., Predict], words: Mapping[str, Any]) -> dict[str, Any]:
+def accepted(fit: Callable[..., Predict], words: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a training function takes of ``seed`` and ``rows``, and all other words."""
-    if "rows" in (known := _words(fit)) or "**" in known:
+    if "rows" in (taken := _words(fit)) or "**" in taken:
         return dict(words)
     left = {name: value for name, value in words.items() if name != "rows"}
     return left | ({"seed": 0} if left.get("seed", 0) is None else {})

@@ -11,9 +11,10 @@ import numpy.typing as npt
 
 from xrai_widgets.core.capability import says, sees_inside
 from xrai_widgets.core.constraint import Constraint
-from xrai_widgets.core.fingerprint import fingerprint_of, parts_of
+from xrai_widgets.core.fingerprint import Identified
 from xrai_widgets.core.missing import holes
 from xrai_widgets.core.names import Decode, names_of
+from xrai_widgets.core.origin import Origin
 
 if TYPE_CHECKING:
     from typing import Self
@@ -26,7 +27,7 @@ Outputs = Literal["probabilities", "labels", "values"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class Subject:
+class Subject(Identified):
     """One fitted model and the data the claims are about. A missing optional field *is* the missing capability.
 
     Parameters
@@ -45,22 +46,19 @@ class Subject:
         Names of the samples.
     X_train, y_train, train_ids : array, optional
         What the model was trained on.
-    X_new, y_new, new_ids : array, optional
-        A batch to be judged.
+    X_new, y_new, new_ids, foreign : array, optional
+        A batch to be judged; foreign: bool per row. Codes after the last category are words that only X_new holds.
     gradient : callable, optional
         (X, y) → derivative with respect to X, in its shape: of the cross-entropy, or of a regression's prediction.
-    logits : callable, optional
-        (n, …) → (n, k) before the softmax.
-    embed : callable, optional
-        (n, …) → (n, e) features of the last hidden layer.
+    logits, embed : callable, optional
+        (n, …) → (n, k) before the softmax; (n, …) → (n, e) features of the last hidden layer.
     regions : array (2, leaves, d), optional
         Closed boxes with one answer each: leaves of a tree. (3, …) where numbers are missing: 1 if that leads there.
     linear : (array (k, d), array (k,)), optional
         Weights and intercepts of scores, linear in the flattened columns of X, whose largest one is the answer; a
         regression has one row, which is the prediction. They speak of rows without missing numbers.
     thresholds : tuple of arrays, optional
-        For each column of X the values at which a model made of trees splits, rising; between two neighbours the
-        outputs do not change. Categories are their codes.
+        For each column of X the values, or codes, at which a model made of trees splits, rising.
     decide : callable, optional
         (n, …) → int (n,): the classes that the model itself answers with; None: the most probable ones.
     fit : callable, optional
@@ -76,9 +74,9 @@ class Subject:
     image_shape : tuple of int, optional
         (channels, height, width) of image inputs.
     groups, train_groups, outputs
-        Subgroup of each row of X and of X_train; "probabilities", "labels" or "values".
-    state, source : str
-        Digest of the model's parameters, and the Python expression that makes the subject, where they are known.
+        Subgroup of each row of X, of X_train; "probabilities", "labels" or "values".
+    state, origin : str, Origin
+        Digest of the model's parameters, and how the subject was made, where they are known.
     trained_with, frozen, seeded : tuple of str, tuple of str, bool
         What ``fit`` hands on beside samples and labels ("fit": it is the user's own), the parts that it leaves as
         they are, and whether the model's own random state settles all chance.
@@ -101,6 +99,7 @@ class Subject:
     X_new: Array | None = says("new samples: pass X_new= to Subject.of")
     y_new: Array | None = says("labels of the new samples: pass y_new= to Subject.of")
     new_ids: Array | None = None
+    foreign: Array | None = says("which new samples are foreign: pass foreign= to Subject.of")
     gradient: Gradient | None = sees_inside(
         "gradients: a torch module, or a linear model or MLP of scikit-learn on numeric columns, has them"
     )
@@ -125,7 +124,7 @@ class Subject:
     train_groups: Array | None = None
     outputs: Outputs = "probabilities"
     state: str | None = sees_inside()
-    source: str = ""
+    origin: Origin = Origin()
     trained_with: tuple[str, ...] = ()
     frozen: tuple[str, ...] = ()
     seeded: bool = False
@@ -150,6 +149,7 @@ class Subject:
         ids: Any = None,
         train_ids: Any = None,
         new_ids: Any = None,
+        foreign: Any = None,
         bounds: Any = None,
         constraints: Mapping[str, Constraint | Mapping[str, Any]] | None = None,
         feature_names: Sequence[str] | None = None,
@@ -174,8 +174,8 @@ class Subject:
         X, y : DataFrame, Series or array
             Held-out samples, NaN where a number is missing, and their true labels (or values). An outlier detector
             needs no labels: without them its own answers (1: inlier, -1: outlier) stand for the truth.
-        X_train, y_train, X_new, y_new : optional
-            The training samples; a batch to be judged.
+        X_train, y_train, X_new, y_new, foreign : optional
+            The training samples; a batch to be judged, and True for each of its rows that is of another kind.
         name, task : optional
             What the model is called, by default its class name; and its task, told from it where that is possible.
         classes : sequence, optional
@@ -231,7 +231,6 @@ class Subject:
         model: object = None,
         fit: Callable[..., Predict] | None = None,
         outputs: Outputs | None = None,
-        source: str = "",
         **passed: Any,
     ) -> Self:
         """Return a copy that answers by another predict function: a defence before the model, a control.
@@ -241,7 +240,7 @@ class Subject:
         Parameters
         ----------
         predict : callable
-        name, model, fit, outputs, source : optional
+        name, model, fit, outputs : optional
             As in a Subject; ``model`` is the function itself and ``fit`` is missing unless given.
         **passed
             Other fields of the copy, among them those that see inside the new function.
@@ -256,7 +255,7 @@ class Subject:
         if unknown:
             raise TypeError(f"a Subject has no fields {unknown}; it has {known}")
         new: dict[str, Any] = {f.name: None for f in fields(self) if f.metadata.get("sees_inside")}
-        new |= {"model": predict if model is None else model, "predict": predict, "fit": fit, "source": source}
+        new |= {"model": predict if model is None else model, "predict": predict, "fit": fit, "origin": Origin()}
         new |= {"name": name or self.name, "outputs": outputs or self.outputs}
         return replace(self, **{**new, **passed})
 
@@ -278,22 +277,13 @@ class Subject:
         """Mask of the cells of X that hold no number, in its shape."""
         return holes(self.X)
 
-    @cached_property
-    def fingerprint(self) -> str:
-        """SHA-256 of arrays, names, outputs and state: it identifies a run and proves nothing about its origin."""
-        return fingerprint_of(self)
-
-    @cached_property
-    def parts(self) -> dict[str, str]:
-        """Digest of each part of the data: equal ones are the same samples, labels and names, whatever the model."""
-        return parts_of(self)
-
     def describe(self) -> str:
         """Return one line: what the model is and what data it is judged on."""
         kind = getattr(self.model, "kind", None) or type(self.model).__name__  # what lives in a cell says its kind
         parts = [f"{self.name} ({kind})" if self.model is not None else self.name]
         train = f"{len(self.X_train)} train / " if self.X_train is not None else ""
-        parts.append(f"{train}{len(self.X)} test samples")
+        new = f" / {len(self.X_new)} new" if self.X_new is not None else ""
+        parts.append(f"{train}{len(self.X)} test{new} samples")
         size = "×".join(map(str, self.image_shape or ()))
         parts.append(f"images {size}" if size else f"{self.X.shape[1]} features")
         parts.append(f"{self.n_classes} classes" if self.task == "classification" else "regression")

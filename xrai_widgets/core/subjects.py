@@ -17,7 +17,7 @@ def several(given: object) -> dict[str, Subject]:
     Raises
     ------
     TypeError
-        for anything else than subjects, as models that were never told their data.
+        for anything else than subjects, as models without data.
     ValueError
         for no subject at all, or two of the same name.
     """
@@ -29,8 +29,8 @@ def several(given: object) -> dict[str, Subject]:
     pairs = [*given.items()] if isinstance(given, Mapping) else [(getattr(one, "name", ""), one) for one in given]
     for key, one in pairs:
         if not isinstance(one, Subject):
-            said = "make subjects of models first: Subject.of(models, X_test, y_test) takes a dict of them, too"
-            raise TypeError(f"{key or 'an entry'!r} must be a Subject, got {type(one).__name__}; {said}")
+            hint = "make subjects of models first: Subject.of(models, X_test, y_test) takes a dict of them, too"
+            raise TypeError(f"{key or 'an entry'!r} must be a Subject, got {type(one).__name__}; {hint}")
     if not pairs:
         raise ValueError("at least one subject is needed, got none")
     names = [str(key) for key, _ in pairs]

@@ -1,4 +1,4 @@
-"""What is suspicious about a split table: rows on both sides, and columns that tell the target."""
+"""What is suspicious about a split table: rows on both sides, and columns that give the target away."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def repeated(X_train: pd.DataFrame, X_test: pd.DataFrame) -> list[str]:
     if not both.any():
         return []
     rows = X_test.index[both].tolist()
-    told = ", ".join(map(str, rows[:_FEW])) + (", …" if len(rows) > _FEW else "")
+    few = ", ".join(map(str, rows[:_FEW])) + (", …" if len(rows) > _FEW else "")
     return [
-        f"{len(rows)} of {len(X_test)} test rows have the features of a training row (rows {told}): the test is easier "
+        f"{len(rows)} of {len(X_test)} test rows have the features of a training row (rows {few}): the test is easier "
         "than it looks"
     ]
 
 
 def leaking(X: pd.DataFrame, y: pd.Series[Any], classes: bool) -> list[str]:
-    """Return a note for each column that alone tells the target of rows not seen before.
+    """Return a note for each column that alone predicts the target of rows not seen before.
 
     A small tree on one column is cross-validated: balanced accuracy for classes, R² of the ranks for values.
     """
@@ -50,7 +50,7 @@ def leaking(X: pd.DataFrame, y: pd.Series[Any], classes: bool) -> list[str]:
         numbers = cells.to_numpy(dtype=np.float64, na_value=np.nan) if cells.dtype.kind in "iufb" else _codes(cells)
         score = float(cross_val_score(tree, _filled(numbers), target, cv=folds, scoring=measure).mean())
         if score >= _TELLS:
-            notes.append(f"{column} alone tells the target ({name} {score:.3f}): is it known before the target is?")
+            notes.append(f"{column} alone predicts the target ({name} {score:.3f}): is it known before the target is?")
     return notes
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from xrai_widgets.core import Constraint
 from xrai_widgets.io.table_files import read_table
 
-# what nobody can change about themselves to get another answer
+# what no one can change about themselves to get another decision
 FIXED = {name: Constraint(immutable=True) for name in ("age", "personal_status_sex", "foreign_worker")}
 
 

@@ -18,7 +18,7 @@ class Space:
     """Samples ⇄ search coordinates.
 
     A number becomes ``(x − low) / scale``; a category column becomes one coordinate per category, 1 for the one that
-    holds. Whatever an attack proposes, `to_samples` answers with the nearest sample that may exist: inside the ranges,
+    holds. Whatever an attack proposes, `to_samples` returns the nearest sample that may exist: inside the ranges,
     where a value that lies outside may stay or come nearer, whole numbers where only those occur, one category, one
     member of a one-hot group, immutable columns untouched, monotone ones changed in the allowed direction only.
 

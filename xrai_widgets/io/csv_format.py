@@ -1,4 +1,4 @@
-"""How a CSV file is written: told from its text where that is sure, asked for where it is not."""
+"""How a CSV file is written: detected from its text where that is sure, asked for where it is not."""
 
 import codecs
 import csv
@@ -26,7 +26,7 @@ _EITHER = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
 
 @dataclass(frozen=True)
 class CsvFormat:
-    """How a CSV file is written; None stands for what is to be told from the file.
+    """How a CSV file is written; None stands for what is to be detected from the file.
 
     Parameters
     ----------
@@ -49,10 +49,10 @@ class CsvFormat:
                 raise ValueError(f"{name} must be one of {' '.join(map(repr, allowed))}, got {value!r}")
         if self.encoding is not None:
             try:
-                known = codecs.lookup(self.encoding)
+                codec = codecs.lookup(self.encoding)
             except (LookupError, ValueError):
-                known = None
-            if known is None or not getattr(known, "_is_text_encoding", True):
+                codec = None
+            if codec is None or not getattr(codec, "_is_text_encoding", True):
                 raise ValueError(
                     f"encoding must be one that Python knows ({', '.join(ENCODINGS)}, …), got {self.encoding!r}"
                 )
@@ -71,8 +71,8 @@ def detect(raw: bytes, wanted: CsvFormat) -> tuple[str, CsvFormat]:
         naming the option to set where the file can be read in more than one way.
     """
     text, encoding = _text(raw, wanted.encoding)
-    text, said = _without_sep(text)
-    delimiter = wanted.delimiter or said or _delimiter(text)
+    text, separator = _without_sep(text)
+    delimiter = wanted.delimiter or separator or _delimiter(text)
     records = list(itertools.islice(_records(text, delimiter), _LOOK))
     if not records:
         raise ValueError("it is empty")
@@ -109,8 +109,8 @@ def _text(raw: bytes, encoding: str | None) -> tuple[str, str]:
 
 def _without_sep(text: str) -> tuple[str, str | None]:
     """Return the text without the line ``sep=;`` with which Excel says the delimiter, and the delimiter."""
-    found = _SEP.match(text)
-    return (text[found.end() :], found[1]) if found else (text, None)
+    match = _SEP.match(text)
+    return (text[match.end() :], match[1]) if match else (text, None)
 
 
 def _records(text: str, delimiter: str) -> Iterator[list[str]]:
@@ -149,9 +149,9 @@ def _decimal(records: list[list[str]]) -> str:
         odd = next((cell for cell in filled if _THOUSANDS.fullmatch(cell)), None)
         if odd is not None and all(re.fullmatch(r"[-+]?[\d.,]+", cell) for cell in filled):
             raise ValueError(f"the column {name!r} has separators of thousands, such as {odd}: write numbers without")
-        found = [cell for cell in filled if _COMMA.fullmatch(cell)]
-        if found and len(found) + sum(bool(_WHOLE.fullmatch(cell)) for cell in filled) == len(filled):
-            commas.append((name, found))
+        some = [cell for cell in filled if _COMMA.fullmatch(cell)]
+        if some and len(some) + sum(bool(_WHOLE.fullmatch(cell)) for cell in filled) == len(filled):
+            commas.append((name, some))
         elif any(_POINT.fullmatch(cell) for cell in filled):
             points.append(name)
     if not commas:
@@ -161,10 +161,10 @@ def _decimal(records: list[list[str]]) -> str:
             f"the column {commas[0][0]!r} has decimal commas, such as {commas[0][1][0]}, and {points[0]!r} has decimal "
             "points: set the option decimal to the one that is meant"
         )
-    if all(_EITHER.fullmatch(cell) for _, found in commas for cell in found):
-        name, found = commas[0]
+    if all(_EITHER.fullmatch(cell) for _, some in commas for cell in some):
+        name, some = commas[0]
         raise ValueError(
-            f"{found[0]} in the column {name!r} could have a decimal comma or a separator of thousands: set the option "
+            f"{some[0]} in the column {name!r} could have a decimal comma or a separator of thousands: set the option "
             "decimal to ',' if it is a decimal comma; if not, write numbers without separators"
         )
     return ","

@@ -45,7 +45,7 @@ def check_states(parts: Iterable[Any]) -> None:
 
 
 def _check_tree(tree: Any) -> None:
-    own = np.arange(tree.node_count)
+    nodes = np.arange(tree.node_count)
     left, right, feature = (np.asarray(getattr(tree, name)) for name in ("children_left", "children_right", "feature"))
     leaf = left < 0
     # scikit-learn numbers children after their parent: then there are no cycles either
@@ -53,7 +53,7 @@ def _check_tree(tree: Any) -> None:
         tree.node_count > 0
         and len(left) == len(right) == len(feature) == len(tree.value) == tree.node_count
         and bool((leaf == (right < 0)).all())
-        and bool((left[~leaf] > own[~leaf]).all() and (right[~leaf] > own[~leaf]).all())
+        and bool((left[~leaf] > nodes[~leaf]).all() and (right[~leaf] > nodes[~leaf]).all())
         and bool((left < tree.node_count).all() and (right < tree.node_count).all())
         and bool((feature[~leaf] >= 0).all() and (feature < tree.n_features).all())
         and bool(np.isfinite(tree.value).all())
@@ -64,9 +64,9 @@ def _check_tree(tree: Any) -> None:
 
 def _check_widths(part: Any) -> None:
     """Check that a tree takes no more columns than its estimator, and its estimator no more than the ensemble."""
-    own, tree = vars(part).get("n_features_in_"), vars(part).get("tree_")
-    if tree is not None and tree.n_features != own:
-        raise ValueError(f"a decision tree in it takes {tree.n_features} columns and its estimator {own}: {_FORGED}")
+    width, tree = vars(part).get("n_features_in_"), vars(part).get("tree_")
+    if tree is not None and tree.n_features != width:
+        raise ValueError(f"a decision tree in it takes {tree.n_features} columns and its estimator {width}: {_FORGED}")
     members = vars(part).get("estimators_")
     if members is None or type(part).__module__ not in _ENSEMBLES:
         return
@@ -75,11 +75,11 @@ def _check_widths(part: Any) -> None:
         widths = {
             vars(m).get("n_features_in_") for m in np.ravel(np.array(members, dtype=object)) if hasattr(m, "tree_")
         }
-        if not widths <= {own}:
+        if not widths <= {width}:
             raise ValueError(f"trees of a {type(part).__name__} in it take another number of columns: {_FORGED}")
     elif len(subsets) != len(members) or any(
         len(columns) != getattr(member, "n_features_in_", len(columns))
-        or not (np.asarray(columns) < own).all()
+        or not (np.asarray(columns) < width).all()
         or not (np.asarray(columns) >= 0).all()
         for columns, member in zip(subsets, members, strict=False)
     ):
@@ -95,8 +95,8 @@ def _check_histogram(model: Any) -> None:
     if mapper is None or not isinstance(width, int | np.integer):
         raise ValueError(f"a {type(model).__name__} in it is not complete: {_FORGED}")
     words = np.asarray(mapper.is_categorical_).astype(bool)
-    known = [c for c in (mapper.known_categories or []) if c is not None]
-    sound = words.shape == (width,) and all(((np.asarray(c) >= 0) & (np.asarray(c) < 256)).all() for c in known)
+    categories = [c for c in (mapper.known_categories or []) if c is not None]
+    sound = words.shape == (width,) and all(((np.asarray(c) >= 0) & (np.asarray(c) < 256)).all() for c in categories)
     sound = sound and (state.get("_preprocessor") is not None or width == model.n_features_in_)
     sound = sound and all(len(row) == model.n_trees_per_iteration_ for row in model._predictors)
     if not sound or not all(_sound_nodes(tree, words) for row in model._predictors for tree in row):

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from xrai_widgets.io.origins import origin_from_text, origin_to_dict
+
 Migration = tuple[str, Callable[[dict[str, Any]], None]]
 
 
@@ -53,7 +55,7 @@ def _one_to_two(report: dict[str, Any]) -> None:
 
 
 def _two_to_three(report: dict[str, Any]) -> None:
-    """Bounds and values that nobody may judge; families, what was asked for by name, and the model's own quality."""
+    """Bounds and values that must not be judged; families, what was asked for by name, and the model's own quality."""
     for outcome in report.get("outcomes", []):
         finding = outcome.get("finding")
         if finding is not None:
@@ -70,7 +72,15 @@ def _two_to_three(report: dict[str, Any]) -> None:
     report.setdefault("quality", None)
 
 
+def _three_to_four(report: dict[str, Any]) -> None:
+    """How a subject was made, as data; and the digest of what the engine uses of it, which is not known."""
+    for outcome in report.get("outcomes", []):
+        outcome.setdefault("inputs", "")
+        outcome["origin"] = origin_to_dict(origin_from_text(outcome.pop("subject_source", "")))
+
+
 REPORTS: tuple[Migration, ...] = (
     ("xrai-widgets/report/1", _one_to_two),
     ("xrai-widgets/report/2", _two_to_three),
+    ("xrai-widgets/report/3", _three_to_four),
 )

@@ -47,13 +47,13 @@ def read_network(file: Path) -> Any:
         if int.from_bytes(stream.read(8), "little") > min(_MOST_HEADER, file.stat().st_size):
             raise ValueError("its header is longer than the file")
     with safe_open(file, framework="pt") as opened:
-        told = (opened.metadata() or {}).get(_KEY)
-    if told is None:
+        entry = (opened.metadata() or {}).get(_KEY)
+    if entry is None:
         raise ValueError(
             "it holds weights and does not say of which network; only networks saved by "
             "xrai_widgets.io.network_files.save_network can be read: export others to ONNX"
         )
-    module = _network(told).build()
+    module = _network(entry).build()
     weights, expected = load_file(file), module.state_dict()
     for key in sorted({*weights, *expected}):
         shapes = [None if key not in state else tuple(state[key].shape) for state in (expected, weights)]
@@ -67,8 +67,8 @@ def read_network(file: Path) -> Any:
     return module.eval()
 
 
-def _network(told: str) -> Network:
-    fields = json.loads(told)
+def _network(entry: str) -> Network:
+    fields = json.loads(entry)
     if not isinstance(fields, dict) or not {*fields} <= {*Network.__dataclass_fields__}:
         raise ValueError(f"its configuration must have the entries {', '.join(Network.__dataclass_fields__)}")
     lists: dict[str, Any] = {key: tuple(part) if isinstance(part, list) else part for key, part in fields.items()}

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from xrai_widgets.core import Chart, Finding, Outcome
+from xrai_widgets.core import Chart, Finding, Origin, Outcome
+from xrai_widgets.io.origins import origin_from_dict, origin_from_text, origin_to_dict
 
 
 def outcome_to_dict(outcome: Outcome, *, include_rows: bool = False) -> dict[str, Any]:
@@ -26,8 +27,9 @@ def outcome_to_dict(outcome: Outcome, *, include_rows: bool = False) -> dict[str
     data = {
         f.name: getattr(outcome, f.name)
         for f in fields(Outcome)
-        if f.name not in {"finding", "params", "versions", "parts"}
+        if f.name not in {"finding", "origin", "params", "versions", "parts"}
     }
+    data["origin"] = origin_to_dict(outcome.origin)
     data["seconds"] = _number(outcome.seconds)
     data["params"] = params_to_dict(outcome.params)
     data["versions"], data["parts"] = dict(outcome.versions), dict(outcome.parts)
@@ -49,14 +51,26 @@ def outcome_from_dict(data: Mapping[str, Any]) -> Outcome:
         if something is missing or of the wrong kind.
     """
     try:
-        known = {f.name for f in fields(Outcome)} - {"finding", "params"}  # what a newer program adds is left out
+        known = {f.name for f in fields(Outcome)} - {
+            "finding",
+            "origin",
+            "params",
+        }  # what a newer program adds is left out
         rest = {key: value for key, value in data.items() if key in known}
         params = {key: tuple(value) if isinstance(value, list) else value for key, value in data["params"].items()}
         finding = None if data["finding"] is None else finding_from_dict(data["finding"])
-        return Outcome(**{**rest, "seconds": float(data["seconds"])}, params=params, finding=finding)
+        return Outcome(
+            **{**rest, "seconds": float(data["seconds"])}, params=params, finding=finding, origin=_origin(data)
+        )
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         said = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"this is no outcome as xrai-widgets writes it: {said}") from None
+
+
+def _origin(data: Mapping[str, Any]) -> Origin:
+    if "origin" in data:
+        return origin_from_dict(data["origin"])
+    return origin_from_text(data.get("subject_source", ""))  # of older versions
 
 
 def finding_to_dict(finding: Finding, *, include_rows: bool = False) -> dict[str, Any]:

@@ -8,7 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from xrai_widgets.core import Constraint, Subject, closest
+from xrai_widgets.core import Constraint, Origin, Subject, closest
+from xrai_widgets.core.origin import Files
+from xrai_widgets.io.batches import BatchFile
 from xrai_widgets.io.csv_format import CsvFormat
 from xrai_widgets.io.model_files import read_model
 from xrai_widgets.io.table_files import read_table
@@ -60,6 +62,11 @@ class OwnFiles:
         What the model is called; by default the name of its file.
     weights : str
         Column of the weights that the training samples had; the held-out table need not have it.
+    new : Path, optional
+        Batch to be judged: a table, which may lack target, ids and ignored columns; a picture, or a folder of them.
+    foreign : str
+        Column of that table which says True for a sample of another kind than the model was made for; of a folder of
+        pictures, the subfolder of those.
     """
 
     model: Path
@@ -78,6 +85,8 @@ class OwnFiles:
     text: tuple[str, ...] = ()
     name: str = ""
     weights: str = ""
+    new: Path | None = None
+    foreign: str = ""
 
     def __post_init__(self) -> None:
         if not self.target:
@@ -88,11 +97,14 @@ class OwnFiles:
             raise ValueError(f"split must be the share of rows held out, between 0 and 1, got {self.split:g}")
         if self.weights and self.split is None and self.train is None:
             raise ValueError(f"weights ({self.weights!r}) are of training samples: give their table, or a split")
+        if self.foreign and self.new is None:
+            raise ValueError(f"foreign ({self.foreign!r}) is a column of a batch of new samples: give its table, too")
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed must lie in [0, {2**32 - 1}], got {self.seed}")
         roles: list[tuple[str, tuple[str, ...]]] = [("the target", (self.target,))]
         roles += [("the ids", (self.ids,) if self.ids else ())]
         roles += [("the weights", (self.weights,) if self.weights else ())]
+        roles += [("foreign", (self.foreign,) if self.foreign else ())]
         roles += [("to be ignored", self.ignore), ("immutable", self.immutable)]
         seen: dict[str, str] = {}
         for role, columns in roles:
@@ -126,33 +138,41 @@ class OwnFiles:
             raise ValueError(f"{self.data.name} must have the immutable column(s) {few(missing)}")
         given = self._grouped(given)
         network = getattr(model, "network", None)
+        if self.new is not None:
+            shape = network.inputs if isinstance(network, Network) and network.kind == "cnn" else None
+            given |= self._batch(self.new).read(given["X"], shape, words)
         if isinstance(network, Network):
             given |= _arrays(given, network)
         given |= self._told(model, given)
         made = Subject.of(model, **given, constraints=fixed, name=self.name or self.model.stem)
-        return replace(made, source=self.source)
+        return replace(made, origin=self.origin)
 
     @property
-    def source(self) -> str:
-        """Python expression that makes the subject from files of these names."""
-        words = [repr(self.model.name), repr(self.data.name), f"target={self.target!r}"]
+    def origin(self) -> Origin:
+        """These files, by name, and the roles that were said."""
         optional: Mapping[str, Any] = {
             "train": self.train.name if self.train else None,
             "ids": self.ids,
-            "ignore": list(self.ignore),
-            "immutable": list(self.immutable),
+            "ignore": self.ignore,
+            "immutable": self.immutable,
             "split": self.split,
             "seed": self.seed if self.split is not None else 0,
             "stratify": self.stratify,
             "groups": self.groups,
-            "classes": list(self.classes),
-            "text": list(self.text),
+            "classes": self.classes,
+            "text": self.text,
             "weights": self.weights,
+            "new": self.new.name if self.new else None,
+            "foreign": self.foreign,
             "delimiter": self.style.delimiter,
             "decimal": self.style.decimal,
             "encoding": self.style.encoding,
         }
-        return f"xw.read_subject({', '.join([*words, *(f'{k}={v!r}' for k, v in optional.items() if v)])})"
+        said = {word: value for word, value in optional.items() if value}
+        return Origin(Files(self.model.name, self.data.name, {"target": self.target, **said}))
+
+    def _batch(self, new: Path) -> BatchFile:
+        return BatchFile(new, self.foreign, self.target, self.ids, self.weights, self.ignore, self.text, self.style)
 
     def _told(self, model: Any, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return task and classes, where the file or the user says them."""
@@ -214,7 +234,7 @@ class OwnFiles:
     def _columns(self, frame: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, pd.Series, Any]:
         ids = frame[self.ids] if self.ids else frame.index
         features = frame.drop(columns=[self.target, *([self.ids] if self.ids else [])])
-        features = features.drop(columns=self.weights, errors="ignore") if self.weights else features
+        features = features.drop(columns=[name for name in (self.weights, self.foreign) if name], errors="ignore")
         if not len(features.columns):
             raise ValueError(f"{path.name} must have at least one feature beside target, ids and ignored columns")
         return features, frame[self.target], ids
@@ -249,7 +269,7 @@ def _arrays(given: Mapping[str, Any], network: Network) -> dict[str, Any]:
     """Return what a network of this package takes: arrays, their columns in its order."""
     expected = list(network.features) or [str(column) for column in given["X"].columns]
     made: dict[str, Any] = {}
-    for role in ("X", "X_train"):
+    for role in ("X", "X_train", "X_new"):
         if role in given:
             frame = given[role].rename(columns=str)
             same_columns(frame, expected, role, "those of the network" if network.features else "as in X")

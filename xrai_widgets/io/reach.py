@@ -33,7 +33,7 @@ class Rule:
     why : str
         What another value reaches.
     instead : tuple, optional
-        Holds the value that an estimator gets instead, where that changes none of its answers; else it is refused.
+        Holds the value that an estimator gets instead, where that changes none of its predictions; else it is refused.
     """
 
     allowed: Callable[[Any], bool]
@@ -81,7 +81,7 @@ def rule_of(name: str) -> Rule | None:
 
 
 def check_attribute(owner: Any, name: str, value: Any) -> None:
-    """Check one attribute of an object; a value that only reaches out is reset where the answers stay the same.
+    """Check one attribute of an object; a value that only reaches out is reset where the predictions stay the same.
 
     Raises
     ------
@@ -137,7 +137,7 @@ def _parameters(bases: tuple[type, ...]) -> frozenset[str]:
 
 
 def _leaves(value: Any) -> list[Any]:
-    found, todo, seen = [], [value], set()
+    leaves, todo, seen = [], [value], set()
     while todo:
         part = todo.pop()
         if id(part) in seen:
@@ -150,8 +150,8 @@ def _leaves(value: Any) -> list[Any]:
         elif getattr(part, "dtype", None) is not None and part.dtype.kind in "OUS" and hasattr(part, "ravel"):
             todo.extend(part.ravel().tolist())
         else:
-            found.append(part)
-    return found
+            leaves.append(part)
+    return leaves
 
 
 def _refusal(owner: str, name: str, value: Any, rule: Rule) -> str:

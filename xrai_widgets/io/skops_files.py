@@ -81,7 +81,7 @@ def walk(model: Any) -> Iterator[Any]:
                 )
             if isinstance(value, partial):
                 todo.append((name, value.keywords))
-            if not _known(value):
+            if not _allowed(value):
                 continue
         yield value
         todo.extend(_inside(name, value))
@@ -102,21 +102,21 @@ def _inside(name: str, value: Any) -> list[tuple[str, Any]]:
         return [(name, entry) for entry in value]
     if isinstance(value, _RANDOM) or kind.__module__ in _COMPILED or kind.__module__.startswith("scipy.sparse"):
         return []
-    if not _known(value):
+    if not _allowed(value):
         raise ValueError(_unknown(value))
     if not hasattr(value, "__dict__"):
         return []  # a decision tree: its arrays are checked
-    found = list(vars(value).items())
-    for attribute, held in found:
+    attributes = list(vars(value).items())
+    for attribute, held in attributes:
         check_attribute(value, attribute, held)
     return list(vars(value).items())
 
 
-def _known(value: Any) -> bool:
+def _allowed(value: Any) -> bool:
     kind = type(value)
     module = kind.__module__
-    own = module.startswith("sklearn.") and hasattr(kind, "get_params") and "<" not in kind.__qualname__
-    return own or _named(kind) in OBJECTS or module.startswith("sklearn._loss.") or module in _COMPILED
+    sklearn_estimator = module.startswith("sklearn.") and hasattr(kind, "get_params") and "<" not in kind.__qualname__
+    return sklearn_estimator or _named(kind) in OBJECTS or module.startswith("sklearn._loss.") or module in _COMPILED
 
 
 def _may_be_called(name: str, value: Any) -> bool:
@@ -138,7 +138,7 @@ def _may_be_called(name: str, value: Any) -> bool:
         return name == "f_"
     if hasattr(value, "__name__"):
         return name in SCORED and _path(value) in FUNCTIONS
-    return _known(value)  # an object that can also be called: a kernel, a scorer, a choice of columns
+    return _allowed(value)  # an object that can also be called: a kernel, a scorer, a choice of columns
 
 
 def _path(function: Any) -> str:

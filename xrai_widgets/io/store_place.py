@@ -1,4 +1,4 @@
-"""Where outcomes are kept unless somebody says otherwise."""
+"""Where outcomes are kept by default."""
 
 import os
 import sys

@@ -20,7 +20,7 @@ _TARGETS = ("target", "label", "y", "class", "outcome", "response")
 
 @dataclass(frozen=True)
 class ModelSummary:
-    """What kind of model it is, and where it says so the columns it takes and the classes it tells apart."""
+    """What kind of model it is, and where it says so the columns it takes and the classes it distinguishes."""
 
     kind: str
     features: tuple[str, ...] = ()
@@ -58,7 +58,7 @@ class TableSummary:
         features, classes : tuple of str
             What the model says of itself: a target holds its classes, and the model does not take it.
         target : str
-            Where it is known already.
+            If it was computed already.
         """
         names = [column.name for column in self.columns]
         free = [name for name in names if name not in features and name != target]
@@ -78,7 +78,7 @@ class TableSummary:
 
 
 def look_at_model(path: Path) -> ModelSummary:
-    """Read a model and tell what it is."""
+    """Read a model and say what it is."""
     model = read_model(path)
     if isinstance(model, OnnxModel):
         inputs = tuple(model.inputs)
@@ -97,7 +97,7 @@ def look_at_model(path: Path) -> ModelSummary:
 
 
 def look_at_table(path: Path, style: CsvFormat) -> TableSummary:
-    """Read a table and tell what its columns are."""
+    """Read a table and say what its columns are."""
     frame = read_table(path, style)
     columns = tuple(
         TableColumn(
@@ -114,5 +114,5 @@ def look_at_table(path: Path, style: CsvFormat) -> TableSummary:
 
 def _words(values: Any) -> tuple[str, ...]:
     """Return different values as text, 1.0 as 1; none where there are many."""
-    found = [str(int(v)) if isinstance(v, float | np.floating) and float(v).is_integer() else str(v) for v in values]
-    return tuple(found) if len(found) <= _FEW else ()
+    texts = [str(int(v)) if isinstance(v, float | np.floating) and float(v).is_integer() else str(v) for v in values]
+    return tuple(texts) if len(texts) <= _FEW else ()

@@ -50,7 +50,7 @@ def read_table(
 ) -> pd.DataFrame:
     """Read a CSV (also gzipped), Parquet or NumPy (.npz) file; nothing in it is ever run.
 
-    Delimiter, decimal comma and encoding of a CSV are told from the file, or asked for. The arrays of an ``.npz`` file
+    Delimiter, decimal comma and encoding of a CSV are detected, or asked for. The arrays of an ``.npz`` file
     become columns: one of shape (n,) the column of its name, ``X`` of shape (n, 3) the columns ``X0, X1, X2``, images
     one column per pixel.
 
@@ -58,7 +58,7 @@ def read_table(
     ----------
     path : str or Path
     style : CsvFormat, optional
-        How a CSV is written, where that cannot be told.
+        How a CSV is written, where that cannot be detected.
     text : collection of str, optional
         Columns that are text as it stands there: 00012, 1E5 and 1E05 are three names. Empty cells are missing.
     words : mapping of column to collection of str, optional
@@ -100,16 +100,16 @@ def _read(file: Path, style: CsvFormat, as_text: Collection[str], words: Mapping
             if str(column) in as_text:
                 frame[column] = frame[column].map(str, na_action="ignore").astype(object)
         return frame
-    text, found = detect(_unpacked(file) if name.endswith(".gz") else file.read_bytes(), style)
-    header = pd.read_csv(io.StringIO(text), sep=found.delimiter, nrows=0, index_col=False)
+    text, detected = detect(_unpacked(file) if name.endswith(".gz") else file.read_bytes(), style)
+    header = pd.read_csv(io.StringIO(text), sep=detected.delimiter, nrows=0, index_col=False)
     _check_columns(len(header.columns))
     # low_memory guesses the type of a column piece by piece, and may find two
     frame = pd.read_csv(
-        io.StringIO(text), sep=found.delimiter, decimal=found.decimal or ".", index_col=False, low_memory=False
+        io.StringIO(text), sep=detected.delimiter, decimal=detected.decimal or ".", index_col=False, low_memory=False
     )
     asked = [name for name in frame.columns if name in as_text or name in words]
     if asked:
-        raw = pd.read_csv(io.StringIO(text), sep=found.delimiter, dtype=str, keep_default_na=False, index_col=False)
+        raw = pd.read_csv(io.StringIO(text), sep=detected.delimiter, dtype=str, keep_default_na=False, index_col=False)
         for name in asked:
             empty = raw[name] == ""
             if name not in as_text:
@@ -131,11 +131,11 @@ def _read_parquet(file: Path) -> pd.DataFrame:
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(file) as parquet:
-        told = parquet.metadata
-        _check_columns(told.num_columns)
-        groups = [told.row_group(index) for index in range(told.num_row_groups)]
+        metadata = parquet.metadata
+        _check_columns(metadata.num_columns)
+        groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
         # a long run of one value takes a few bytes in the file
-        _check_bytes(max(sum(group.total_byte_size for group in groups), 8 * told.num_rows * told.num_columns))
+        _check_bytes(max(sum(group.total_byte_size for group in groups), 8 * metadata.num_rows * metadata.num_columns))
         parts, size = [], 0
         for part in parquet.iter_batches(batch_size=_BATCH):
             size += part.nbytes

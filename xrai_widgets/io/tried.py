@@ -21,10 +21,10 @@ def ask(files: OwnFiles, _: Step) -> None:
 
 
 def look_at_model(path: Path, _: Step) -> summaries.ModelSummary:
-    """Read a model and tell what it is."""
+    """Read a model and say what it is."""
     return summaries.look_at_model(path)
 
 
 def look_at_table(path: Path, style: CsvFormat, _: Step) -> summaries.TableSummary:
-    """Read a table and tell what its columns are."""
+    """Read a table and say what its columns are."""
     return summaries.look_at_table(path, style)

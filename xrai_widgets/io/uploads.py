@@ -42,7 +42,7 @@ class Upload:
             raise ValueError(f"{self.name} must have at most {limit:,} bytes ({limit / 2**20:g} MB), got {size:,}")
         self.size, self.received = size, 0
         _sweep()
-        # mkdtemp: nobody else may enter; the process is named so that a later one can tidy up after a killed one
+        # mkdtemp: no one else may enter; the process is named so that a later one can tidy up after a killed one
         folder = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")
         self.path = Path(folder) / self.name
         self.path.touch(mode=0o600)
@@ -84,7 +84,7 @@ class Upload:
         return not self._remove.alive
 
     def close(self) -> None:
-        """Remove the file. It happens by itself when nobody holds the upload, and at the end of the process."""
+        """Remove the file. It happens by itself when the upload is no longer used, and at the end of the process."""
         self._remove()
 
     def __repr__(self) -> str:

@@ -96,7 +96,7 @@ def normalised(scores: Array) -> Array:
 
 
 def still_shares(shares: Array) -> Array:
-    """Return what was taken for probabilities; refuse it where an answer shows that it is none after all.
+    """Return what was taken for probabilities; refuse it where an output shows that it is none after all.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def still_shares(shares: Array) -> Array:
         return shares
     if shares.min() < -_SLACK or shares.max() > 1 + _SLACK:
         raise ValueError(
-            "the model's outputs looked like probabilities on the data, but for a changed sample it answers with "
+            "the model's outputs looked like probabilities on the data, but for a changed sample it gives "
             f"values in [{shares.min():.3g}, {shares.max():.3g}]: pass outputs='logits' to Subject.of if they are "
             "scores before a softmax or sigmoid"
         )

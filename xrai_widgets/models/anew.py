@@ -11,7 +11,7 @@ from xrai_widgets.models.inputs import Inputs
 from xrai_widgets.models.routed import check_training, routed
 from xrai_widgets.models.training import training
 
-_PREFIT = {("cv", "prefit"), ("prefit", True)}  # parameters by which scikit-learn is told to keep a fitted part
+_PREFIT = {("cv", "prefit"), ("prefit", True)}  # parameters by which scikit-learn keeps a fitted part
 
 
 def trained_anew(

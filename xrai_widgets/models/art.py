@@ -8,7 +8,7 @@ from xrai_widgets.core.subject import Array, Gradient, Predict
 
 
 def black_box(predict: Predict, shape: tuple[int, ...], n_classes: int, clip: tuple[Any, Any] | None = None) -> Any:
-    """Return an ART classifier that only answers ``predict``.
+    """Return an ART classifier that only implements ``predict``.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def white_box(
 
 
 def black_box_values(predict: Predict, shape: tuple[int, ...]) -> Any:
-    """Return an ART regressor that only answers ``predict``, (n, …) → (n,)."""
+    """Return an ART regressor that only implements ``predict``, (n, …) → (n,)."""
     from art.estimators.regression import BlackBoxRegressor
 
     return BlackBoxRegressor(predict, shape)

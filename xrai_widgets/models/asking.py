@@ -13,21 +13,22 @@ _TRACE = re.compile(r"\s*(Stack trace:|Exception raised from |Backtrace|frame #0
 _SCRIPT = "Traceback of TorchScript"
 
 
-def ask(question: Callable[[], Answer], inputs: Inputs) -> Answer:
-    """Return the model's answer; whatever it raises becomes a message about the model and X."""
+def ask(question: Callable[[], Answer], inputs: Inputs, role: str = "X") -> Answer:
+    """Return the model's answer; whatever it raises becomes a message about the model and its samples."""
     try:
         return question()
     except Refused:
         raise
     except Exception as error:
         said = f"{type(error).__name__}: {first_line(str(error))}"
-        if inputs.holes and "NaN" in said:  # scikit-learn goes on with advice for training
+        if (inputs.holes or role != "X") and "NaN" in said:  # scikit-learn goes on with advice for training
             told = next((note for note in inputs.notes if note.startswith("empty cells")), "some are missing")
             raise ValueError(
-                f"the model could not answer for X, in which numbers are missing ({told}): {said.partition('. ')[0]}; "
-                "pass the whole pipeline, with the imputer that it was trained behind, or fill the cells"
+                f"the model could not answer for {role}, in which numbers are missing ({told}): "
+                f"{said.partition('. ')[0]}; pass the whole pipeline, with the imputer that it was trained behind, or "
+                "fill the cells"
             ) from error
-        raise ValueError(f"the model could not answer for X: {said}{_hint(str(error), inputs)}") from error
+        raise ValueError(f"the model could not answer for {role}: {said}{_hint(str(error), inputs)}") from error
 
 
 def refuse_words(kind: str, inputs: Inputs) -> None:
@@ -67,6 +68,9 @@ def one_tensor(module: str, out: Any, dtype: Any) -> str:
 
 def _hint(said: str, inputs: Inputs) -> str:
     kinds = list(zip(inputs.names, inputs.constraints, strict=True))
+    told = _unseen(said, inputs)
+    if told:
+        return told
     for cell in re.findall(r"'([^']*)'", said):
         found = [name for name, constraint in kinds if cell in constraint.categories]
         if found:
@@ -78,3 +82,16 @@ def _hint(said: str, inputs: Inputs) -> str:
     words = [name for name in words if name not in held]
     said = f"columns of text: {', '.join(words[:8]) or 'none'}; of numbers: {', '.join(numbers[:8]) or 'none'}"
     return f" ({said}; held as they are: {', '.join(held[:8])})" if held else f" ({said})"
+
+
+def _unseen(said: str, inputs: Inputs) -> str:
+    """Return which words are new to the model, where it speaks of words that only a batch holds."""
+    for name, column in zip(inputs.names, inputs.codec.columns if inputs.codec else (), strict=False):
+        words = [str(word) for word in column.unseen if f"'{word}'" in said or f'"{word}"' in said]
+        if words and column.kind == "category":
+            return (
+                f" (the column {name!r} holds {', '.join(map(repr, words[:5]))}, which no other samples do: leave "
+                "those rows out, or pass a model that takes unknown words, as with "
+                "OneHotEncoder(handle_unknown='ignore'))"
+            )
+    return ""

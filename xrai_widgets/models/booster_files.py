@@ -24,7 +24,7 @@ _VALUES = (
 class BoosterFile:
     """The bytes of a booster's file; its library opens them when it is first asked, in every process anew.
 
-    Called with samples (a DataFrame, or an array), it answers (n, k) class probabilities or (n,) values, by the
+    Called with samples (a DataFrame, or an array), it returns (n, k) class probabilities or (n,) values, by the
     objective it was trained for and the best iteration it knows of.
 
     Parameters

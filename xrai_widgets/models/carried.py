@@ -1,4 +1,4 @@
-"""Columns that go to the model as they are: nobody knows what else a point in time or a remark could be."""
+"""Columns that go to the model as they are: it is unknown what else a point in time or a remark could be."""
 
 from dataclasses import replace
 from typing import Any

@@ -63,7 +63,7 @@ def aligned(model: Any, inputs: Inputs, X: Any, nameless: bool) -> Inputs:
 
 
 def matched(columns: Sequence[Any], expected: Sequence[Any], by_place: bool) -> tuple[list[Any], list[str]] | None:
-    """Return the columns in the order of the names that the model knows, and what there is to say about it.
+    """Return the columns in the order of the names that the model knows, and notes about it.
 
     None where they do not agree.
     """

@@ -8,6 +8,7 @@ import numpy as np
 
 from xrai_widgets.core import Subject
 from xrai_widgets.core.constraint import Constraint
+from xrai_widgets.core.origin import ConstrainedBy
 from xrai_widgets.core.subject import Array
 from xrai_widgets.models.constraints import PIXELS, changed, problems, read_range, unknown_column
 from xrai_widgets.models.recode import are_other_numbers, declared, recoded_subject, values_of
@@ -169,7 +170,6 @@ def _pixels(subject: Subject, bounds: Array, columns: Tables) -> Subject:
 
 def _copy(subject: Subject, columns: Tables, constraints: tuple[Constraint, ...], bounds: Array) -> Subject:
     bounds.setflags(write=False)
-    said = {name: plain(table) for name, table in columns.items()}
     named = ", ".join(columns) if len(columns) <= _NAMED else f"{len(columns)} columns"
     kinds = [(old.kind, new.kind) for old, new in zip(subject.constraints, constraints, strict=True)]
     codes = any(old != new == "category" for old, new in kinds)
@@ -184,16 +184,5 @@ def _copy(subject: Subject, columns: Tables, constraints: tuple[Constraint, ...]
         regions=None if codes or whole else subject.regions,
         linear=None if codes or whole else subject.linear,
         thresholds=None if codes or whole else subject.thresholds,
-        source=f"xw.constrained({subject.source or 'subject'}, {said!r})",
+        origin=subject.origin.then(ConstrainedBy(columns)),
     )
-
-
-def plain(table: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a table as a file or a line of code says it: lists, and Python's own numbers."""
-    return {key: _plain(value) for key, value in table.items()}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, list | tuple | np.ndarray):
-        return [_plain(item) for item in value]
-    return value.item() if isinstance(value, np.generic) else value

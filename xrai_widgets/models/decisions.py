@@ -1,4 +1,4 @@
-"""The rule by which a model itself answers, where that is not its most probable class."""
+"""The rule by which a model itself decides, where that is not its most probable class."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ class Decision:
 
     Parameters
     ----------
-    answer : callable
+    ask : callable
         (n, …) → (n,) or (n, 1) labels.
     classes : tuple
     what : str
-        Who answers, for a message.
+        Who decides, for a message.
     """
 
     ask: Callable[[Array], Any]
@@ -43,7 +43,7 @@ class Decision:
         numbers = [place.get(label, -1) for label in given.ravel().tolist()]
         if -1 in numbers:
             odd = given.ravel().tolist()[numbers.index(-1)]
-            raise Refused(f"{self.what} must answer with one of {list(self.classes)[:8]}, got {odd!r}")
+            raise Refused(f"{self.what} must give one of {list(self.classes)[:8]}, got {odd!r}")
         return np.array(numbers, dtype=np.int64)
 
 
@@ -69,11 +69,11 @@ def rule_of(
     arrays: Mapping[str, Array],
     inputs: Inputs,
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return fields of a subject whose model answers by a rule of its own, and what the reader must know.
+    """Return fields of a subject whose model decides by a rule of its own, and what the reader must know.
 
     Nothing is returned where the rule gives the most probable class for every sample of X and X_train. Else what is
     known from inside holds for it as far as it is checked: of a linear model's scores the largest one must be the
-    answer for all of them; leaves are dropped.
+    label for all of them; leaves are dropped.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def rule_of(
     if not differ:
         return {}, ()
     note = (
-        f"answers by {'its own rule' if decide is None else 'the rule that was passed'}: it differs from the most "
+        f"decides by {'its own rule' if decide is None else 'the rule that was passed'}: it differs from the most "
         f"probable class on {differ} of {sum(map(len, batches))} samples"
     )
     linear = adapted.linear if adapted.linear is not None and _holds(adapted.linear, batches, decided) else None

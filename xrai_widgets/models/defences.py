@@ -8,8 +8,9 @@ from typing import Any
 
 from xrai_widgets.core import Gap, Parameter, Predict, Subject, closest
 from xrai_widgets.core.decision import labels, shown
+from xrai_widgets.core.origin import DefendedBy
 from xrai_widgets.core.parameter import check_parameters, parameters_of
-from xrai_widgets.core.refit import known_words
+from xrai_widgets.core.refit import accepted
 from xrai_widgets.core.subject import Array
 from xrai_widgets.models.output_changes import (
     class_labels,
@@ -96,7 +97,7 @@ class DefendedFit:
 
     def __call__(self, X: Array, y: Array, **words: Any) -> Predict:
         """Return the predict function of the defended fresh model."""
-        return Defended(self.fit(X, y, **known_words(self.fit, words)), self.defence, self.params)
+        return Defended(self.fit(X, y, **accepted(self.fit, words)), self.defence, self.params)
 
 
 def defended(subject: Subject, defence: str, **params: Any) -> Subject:
@@ -135,7 +136,6 @@ def defended(subject: Subject, defence: str, **params: Any) -> Subject:
     labels_only = name == "class labels"
     told = shown(subject.predict, subject.decide, subject.n_classes) if labels_only else subject.predict
     predict = Defended(told, name, checked)
-    said = "".join(f", {key}={value!r}" for key, value in checked.items())
     return subject.answering(
         predict,
         name=f"{subject.name} · {chosen.phrase(checked)}",
@@ -144,7 +144,7 @@ def defended(subject: Subject, defence: str, **params: Any) -> Subject:
         decide=None if labels_only else subject.decide,
         outputs="labels" if labels_only else "probabilities",
         state=digest((subject.state, name, checked)),
-        source=f"xw.defended({subject.source}, {name!r}{said})" if subject.source else "",
+        origin=subject.origin.then(DefendedBy(name, checked)),
     )
 
 

@@ -89,7 +89,7 @@ def affine(step: Any) -> bool:
         return all(affine(inner) for _, inner in step.steps)
     if type(step).__name__ == "FunctionTransformer":  # without a function: what a ColumnTransformer passes through
         return step.func is None
-    if type(step).__name__ == "SimpleImputer":  # numbers pass; what becomes of missing ones is said nowhere
+    if type(step).__name__ == "SimpleImputer":  # numbers pass; what becomes of missing ones is documented nowhere
         return not step.add_indicator and isinstance(step.missing_values, float) and np.isnan(step.missing_values)
     return type(step).__name__ in _AFFINE and not getattr(step, "clip", False)
 

@@ -56,7 +56,7 @@ class Values:
     def __call__(self, X: Array) -> Array:
         """Return (n,) float64."""
         out = np.asarray(self.estimator.predict(self.inputs.to_user(X)), dtype=np.float64)
-        # fitted on one column of targets, some regressors answer with one column
+        # fitted on one column of targets, some regressors return one column
         return out[:, 0] if out.ndim == 2 and out.shape[1] == 1 else out
 
 
@@ -229,7 +229,7 @@ def _fast(model: Any, inputs: Inputs, rows: Array) -> Probabilities:
         before = None if steps is None or len(steps) < 2 else model[:-1]
         entering = _before(before, inputs.to_user(rows))
     except (AttributeError, TypeError, ValueError):
-        return slow  # a sampler, or a step of one's own: only the whole answers
+        return slow  # a sampler, or a step of one's own: only the whole predicts
     flat = flatten(final, entering)
     fast = slow if flat is None else Probabilities(model, inputs, before, flat)
     agrees = flat is not None and np.allclose(fast(rows), slow(rows), rtol=0, atol=1e-12)
@@ -254,7 +254,7 @@ def _task(model: Any) -> Task:
 
 
 def is_detector(model: Any) -> bool:
-    """Whether the estimator tells outliers (-1) from inliers (1)."""
+    """Whether the estimator labels outliers (-1) and inliers (1)."""
     from sklearn.base import is_outlier_detector
 
     return not isinstance(model, type) and hasattr(model, "__sklearn_tags__") and bool(is_outlier_detector(model))

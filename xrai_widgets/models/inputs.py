@@ -13,7 +13,7 @@ from xrai_widgets.core.subject import Array
 from xrai_widgets.models.adapted import Refused
 from xrai_widgets.models.constraints import changed, unknown_column
 from xrai_widgets.models.frame import FrameCodec
-from xrai_widgets.models.number_types import as_frame, as_type, common_type
+from xrai_widgets.models.number_types import Wider, as_frame, as_type, common_type, text_type
 
 _CHANNELS = (1, 3, 4)
 
@@ -48,6 +48,8 @@ class Inputs:
         What the reader must know about how the samples were understood.
     holes : bool
         Numbers are missing: then nothing is known of the model from inside but where its trees split.
+    wider : Wider, optional
+        What type the numbers need that only a batch to be judged holds.
     """
 
     names: tuple[str, ...]
@@ -63,6 +65,7 @@ class Inputs:
     preprocess: Callable[[Any], Any] | None = None
     notes: tuple[str, ...] = ()
     holes: bool = False
+    wider: Wider | None = None
 
     def encode(self, X: Any, role: str) -> Array:
         """Return float64 (n, d), or float32 (n, channels, height, width)."""
@@ -70,10 +73,8 @@ class Inputs:
             frame = X if isinstance(X, pd.DataFrame) else as_frame(X, role, self.codec.names)
             return self.codec.encode(frame, role)
         array = _numeric(X, role)
-        if self.image_shape is not None and np.isnan(array).any():
-            raise ValueError(
-                f"pixels of {role} must be finite numbers, got {int(np.isnan(array).sum())} NaN: fill them"
-            )
+        if self.image_shape is not None and (gone := int(np.isnan(array).sum())):
+            raise ValueError(f"pixels of {role} must be finite numbers, got {gone} NaN: fill them")
         if array.shape[1:] != self.sample_shape:
             raise ValueError(
                 f"each sample of {role} must have shape {self.sample_shape}, as in X, got {array.shape[1:]}"
@@ -105,7 +106,9 @@ class Inputs:
             if not self.bare:
                 return frame
             return frame.to_numpy() if self.dtype is None else frame.to_numpy(dtype=self.dtype)
-        array = np.asarray(X) if self.dtype is None else as_type(np.asarray(X), self.dtype)
+        array = np.asarray(X)
+        dtype = self.dtype if self.wider is None else self.wider.type_for(array, self.dtype)
+        array = array if dtype is None else as_type(array, dtype)
         if self.order is not None:
             return pd.DataFrame(np.array(array).reshape(len(X), -1), columns=list(self.order))
         if self.channels_last:
@@ -152,7 +155,7 @@ def learn(
         found = _learn_frame(samples, image_shape)
     elif _is_mixed(first):
         frames = {role: as_frame(part, role) for role, part in samples.items()}
-        found = replace(_learn_frame(frames, image_shape), bare=True, dtype=np.asarray(first).dtype)
+        found = replace(_learn_frame(frames, image_shape), bare=True, dtype=text_type(samples.values()))
     else:
         found = _learn_array(_numeric(first, "X"), image_shape, common_type(samples.values()))
     if preprocess is not None and not callable(preprocess):
@@ -294,5 +297,4 @@ def with_holes(found: Inputs, arrays: Mapping[str, Array]) -> Inputs:
     missing = sum(int(np.isnan(part).sum()) for part in arrays.values())
     if not missing:
         return found
-    said = () if found.codec is not None else (f"empty cells: {missing:,}",)
-    return replace(found, holes=True, notes=(*found.notes, *said))
+    return replace(found, holes=True, notes=(*found.notes, *(() if found.codec else (f"empty cells: {missing:,}",))))

@@ -1,4 +1,4 @@
-"""What tells one Keras model from another, without the names that Keras counts up."""
+"""What distinguishes one Keras model from another, without the names that Keras numbers."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ def keras_state(model: Any) -> list[Any]:
     Raises
     ------
     Exception
-        what a model raises whose configuration cannot be told.
+        what a model raises whose configuration cannot be read.
     """
     config = model.get_config()
     places: dict[str, int] = {}

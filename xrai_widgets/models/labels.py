@@ -57,7 +57,7 @@ def entries(given: Any, role: str, rows: int, noun: str = "label") -> Array:
 
 
 def guess_task(y: Array) -> Task:
-    """Tell the task from the labels: fractions mean regression."""
+    """Guess the task from the labels: fractions mean regression."""
     if y.dtype.kind == "f" and not np.equal(np.mod(y, 1), 0).all():
         return "regression"
     return "classification"
@@ -114,7 +114,7 @@ def refuse_but_inliers_and_outliers(given: Mapping[str, Any]) -> None:
         if len(pair) == 2 and not set(pair) <= {1, -1}:
             odd, usual = pair[1], pair[0]
             raise ValueError(
-                f"{role} beside an outlier detector must hold 1 for inliers and -1 for outliers, as its answers do, "
+                f"{role} beside an outlier detector must hold 1 for inliers and -1 for outliers, as its labels do, "
                 f"got {_listed(pair)}: where {odd!r} marks the outliers pass np.where({role} == {odd!r}, -1, 1), "
                 f"where {usual!r} does np.where({role} == {usual!r}, -1, 1)"
             )

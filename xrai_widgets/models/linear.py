@@ -14,7 +14,7 @@ _PROBES = 64
 def linear_of(model: Any, X: Array, inputs: Inputs) -> tuple[Array, Array] | None:
     """Return (W (k, d), b (k,)) of an estimator, or a pipeline that ends in one, else None.
 
-    The last step needs ``coef_`` and ``intercept_``, and the steps before it to be affine. Answers and, where it has
+    The last step needs ``coef_`` and ``intercept_``, and the steps before it to be affine. Labels and, where it has
     them, scores are checked on samples and on random points of their range: what does not agree is not offered.
     """
     steps = list(model.steps) if hasattr(model, "steps") else [("model", model)]

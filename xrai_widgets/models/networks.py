@@ -1,6 +1,6 @@
 """The package's own small torch networks: what a safetensors file of weights is filled into.
 
-A safetensors file holds numbers and no code. What the numbers mean is said by a `Network` in its metadata, from which
+A safetensors file holds numbers and no code. What the numbers mean is given by a `Network` in its metadata, from which
 the module is built here. `xrai_widgets.io.network_files.save_network` writes such a file.
 """
 

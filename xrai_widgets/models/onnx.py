@@ -114,7 +114,7 @@ def adapt_onnx(
 ) -> Adapted:
     """Adapt an ONNX model: class probabilities (also as dictionaries), logits, labels, or values of a regression.
 
-    Of several outputs the class probabilities are taken. A label output beside them is the model's own answer, and
+    Of several outputs the class probabilities are taken. A label output beside them is the model's own label, and
     tells which column belongs to which label: the one that is high where the label is given. Scores that stand beside
     labels, or are a pair (−s, s), are what a margin classifier gives: no logits, unless the user says so.
 
@@ -234,7 +234,7 @@ def _classes(scores: Array, model_labels: Array, y: Array) -> tuple[Any, ...]:
     """Return the labels in the order of the columns, by the labels that the model itself gives."""
     listed = model_labels.tolist()
     width = scores.shape[1]
-    seen = labels.vector(listed, "the model's answers", len(listed)).tolist()
+    seen = labels.vector(listed, "the model's labels", len(listed)).tolist()
     everything = sorted({*seen, *y.tolist()}, key=lambda label: (str(type(label)), label))
     classes = tuple(range(width)) if set(everything) <= set(range(width)) else tuple(everything)
     if len(classes) != width or not _in_order(scores, np.array([classes.index(label) for label in listed])):
@@ -259,7 +259,7 @@ def _rule(given: _Given, place: int, model_labels: Array) -> Asked | Highest:
 
 
 def _in_order(scores: Array, places: Array) -> bool:
-    """Whether each class is answered where the column in its place is high: not always highest, with a threshold."""
+    """Whether each class is predicted where the column in its place is high: not always highest, with a threshold."""
     from scipy.optimize import linear_sum_assignment
 
     k = scores.shape[1]

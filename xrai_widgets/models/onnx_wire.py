@@ -13,7 +13,7 @@ import numpy as np
 
 _MOST_CELLS = 2**27  # 1 GiB of float64
 _DEEPEST = 200
-_DAMAGED = "it is no ONNX file, or damaged: its fields cannot be told"
+_DAMAGED = "it is no ONNX file, or damaged: its fields cannot be read"
 # message → number of the field → message in it
 _INSIDE: Mapping[str, Mapping[int, str]] = {
     "model": {7: "graph", 20: "training", 25: "function"},
@@ -40,7 +40,7 @@ def check_onnx(content: bytes) -> None:
     Raises
     ------
     ValueError
-        if it does, or if its fields cannot be told.
+        if it does, or if its fields cannot be read.
     """
     if content[4:8] == b"ORTM":
         raise ValueError("it is in the format of ONNX Runtime (.ort): save it as .onnx")

@@ -34,7 +34,7 @@ def in_classes(
         require_finite(looked)
         found = {role: labels.targets(y, role) for role, y in vectors.items()}
         return {**found, "predict": adapted.predict, "classes": ()}
-    everything = [label for y in vectors.values() for label in y.tolist()]
+    everything = [label for role, y in vectors.items() if role != "y_new" for label in y.tolist()]  # it teaches nothing
     if adapted.outputs == "labels":
         _check_column(looked)
         known = _said(classes, adapted.classes) or _seen(everything, looked.tolist())

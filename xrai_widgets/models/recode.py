@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from xrai_widgets.core import Constraint, Subject
-from xrai_widgets.core.refit import known_words
+from xrai_widgets.core.refit import accepted
 from xrai_widgets.core.subject import Array, Predict
 
-_SAMPLES = ("X", "X_train", "X_new")
+_BATCH = "X_new"
+_SAMPLES = ("X", "X_train", _BATCH)
 _ANSWERS = ("predict", "logits", "embed", "decide")
 _BLIND = ("gradient", "regions", "linear", "thresholds")  # what a category has not
 EMPTY = "missing"  # what the category of missing numbers is called
@@ -21,7 +22,7 @@ _FEW = 5
 
 @dataclass(frozen=True, eq=False)
 class Codebook:
-    """For some columns the numbers that stand for the codes 0, 1, …, in rising order."""
+    """For some columns the numbers that stand for the codes 0, 1, …: rising, then those that only X_new holds."""
 
     columns: tuple[int, ...]
     values: tuple[Array, ...]
@@ -37,7 +38,8 @@ class Codebook:
         """Return a copy in which the numbers are codes."""
         made = np.array(X, dtype=np.float64)
         for column, values in zip(self.columns, self.values, strict=True):
-            made[:, column] = np.searchsorted(values, made[:, column])
+            order = np.argsort(values, kind="stable")  # missing ones stand last, for both
+            made[:, column] = order[np.searchsorted(values[order], made[:, column])]
         return made
 
 
@@ -62,7 +64,7 @@ class CodedFit:
 
     def __call__(self, X: Array, y: Array, **words: Any) -> Predict:
         """Return the predict function of the model trained anew."""
-        return Coded(self.fit(self.book.numbers(X), y, **known_words(self.fit, words)), self.book)
+        return Coded(self.fit(self.book.numbers(X), y, **accepted(self.fit, words)), self.book)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +87,7 @@ def values_of(name: str, parts: Mapping[str, Array], said: Sequence[Any] | None,
     ----------
     name : str
     parts : mapping of role to (n,)
-        The column in each part of the data.
+        The column in each part of the data; what only a batch to be judged holds is no category.
     said : sequence, optional
         The codes, as the user declares them.
     known : array, optional
@@ -96,6 +98,7 @@ def values_of(name: str, parts: Mapping[str, Array], said: Sequence[Any] | None,
     ValueError
         for data that hold other numbers than those declared, or too many different ones to be codes.
     """
+    parts = {role: part for role, part in parts.items() if role != _BATCH}
     there = np.unique(np.concatenate(list(parts.values())))
     if said is None:
         if known is not None:
@@ -145,7 +148,8 @@ def recoded(given: Mapping[str, Any], columns: Mapping[int, Array]) -> dict[str,
     columns : mapping of column to rising array of numbers
         Every number that it may hold.
     """
-    other = {column: values for column, values in columns.items() if not _are_codes(values)}
+    known = {column: np.r_[values, _unseen(given, column, values)] for column, values in columns.items()}
+    other = {column: values for column, values in known.items() if not _are_codes(values)}
     book = Codebook(tuple(other), tuple(other.values()))
     made = dict(given) | {name: None for name in _BLIND if name in given}
     if other:
@@ -162,6 +166,13 @@ def recoded(given: Mapping[str, Any], columns: Mapping[int, Array]) -> dict[str,
         bounds.setflags(write=False)
         made["bounds"] = bounds
     return made
+
+
+def _unseen(given: Mapping[str, Any], column: int, values: Array) -> Array:
+    """Return the numbers that only the batch to be judged holds, rising: their codes stand after the last one."""
+    batch = given.get(_BATCH)
+    there: Array = np.unique([] if batch is None else batch[:, column])
+    return there[~np.isin(there, values) & ~(np.isnan(there) & np.isnan(values).any())]
 
 
 def _word(value: float) -> str:

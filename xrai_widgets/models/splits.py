@@ -18,8 +18,9 @@ Splits = Iterator[tuple[Array, Array]]  # (inputs of the model, values at which 
 def thresholds_of(model: Any, X: Array, inputs: Inputs) -> tuple[Array, ...] | None:
     """Return for each column of X the values at which an ensemble of trees splits, rising, else None.
 
-    Scalers and encoders before the trees are seen through; of a category every code may be told from its neighbour.
-    That the outputs stay the same between two neighbours is checked on samples and on random points of their range.
+    Scalers and encoders before the trees are seen through; of a category every code may be separated from its
+    neighbour. That the outputs stay the same between two neighbours is checked on samples and on random points of their
+    range.
     """
     steps = list(model.steps) if hasattr(model, "steps") else [("model", model)]
     before, final = [step for _, step in steps[:-1]], steps[-1][1]
@@ -45,7 +46,7 @@ def thresholds_of(model: Any, X: Array, inputs: Inputs) -> tuple[Array, ...] | N
 
 
 def _splits(model: Any) -> Splits:
-    """Yield what the trees of a model split, whatever is done with their answers."""
+    """Yield what the trees of a model split, whatever is done with their predictions."""
     module = type(model).__module__.split(".")[0]
     if module == "xgboost":
         yield from _of_xgboost(model)

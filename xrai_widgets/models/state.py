@@ -35,7 +35,7 @@ class Unreadable(Exception):
 def digest(model: object, chance: bool = True) -> str | None:
     """Return SHA-256 over the model's attributes in canonical order; None where they cannot be read.
 
-    Without ``chance`` the states of random generators do not count: they change with every answer of a model that
+    Without ``chance`` the states of random generators do not count: they change with every prediction of a model that
     draws from them.
     """
     sha = hashlib.sha256() if chance else _Steady()
@@ -69,7 +69,7 @@ def _feed(sha: _Digest, value: Any, depth: int) -> None:
         _feed(sha, [repr(value.dtype), value.tolist()], depth + 1)
     elif isinstance(value, set | frozenset):
         _feed(sha, sorted(value, key=repr), depth + 1)
-    elif isinstance(value, types.MethodType):  # what it answers hangs on what it is bound to
+    elif isinstance(value, types.MethodType):  # what it returns depends on what it is bound to
         _feed(sha, [value.__func__, value.__self__], depth + 1)
     elif isinstance(value, functools.partial):
         _feed(sha, [value.func, value.args, value.keywords], depth + 1)

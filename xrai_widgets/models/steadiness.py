@@ -1,4 +1,4 @@
-"""Whether a model gives the same answer for the same sample: asked twice, in another order, and alone."""
+"""Whether a model predicts the same for the same sample: asked twice, in another order, and alone."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ _NOTHING = 1e-4  # single precision, in batches of another size, differs by less
 
 @dataclass(frozen=True)
 class Steadiness:
-    """Largest difference between answers for the same sample; 0 for what rounding explains.
+    """Largest difference between predictions for the same sample; 0 for what rounding explains.
 
     Parameters
     ----------
@@ -39,9 +39,11 @@ class Steadiness:
         """What the reader must know."""
         notes = []
         if self.twice:
-            notes.append(f"the same rows get different answers: they differ by up to {self.twice:.3g}")
+            notes.append(f"the same rows get different predictions: they differ by up to {self.twice:.3g}")
         elif self.alone:
-            notes.append(f"a row gets another answer alone than among others: they differ by up to {self.alone:.3g}")
+            notes.append(
+                f"a row gets another prediction alone than among others: they differ by up to {self.alone:.3g}"
+            )
         return tuple(notes)
 
 

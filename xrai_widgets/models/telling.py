@@ -1,4 +1,4 @@
-"""The samples by whose answers it is told what a model's outputs are: many, of all the data, and changed ones."""
+"""The samples whose outputs show what kind of outputs a model has: many, of all the data, and changed ones."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -52,14 +52,14 @@ def _few(part: Array) -> Array:
 
 
 def outputs_of(ask: Callable[[Array], Array], parts: Sequence[Array]) -> Array:
-    """Return the answers for all parts, one below the other.
+    """Return the outputs for all parts, one below the other.
 
-    For changed samples, the last part, a model may have no answer: a category that its encoder does not know. Then
-    they say nothing. What it cannot answer about the data themselves is raised.
+    For changed samples, the last part, a model may have no output: a category that its encoder does not know. Then
+    they are left out. An error on the data themselves is raised.
     """
     first = ask(parts[0])
     if first.ndim < 1 or len(first) != len(parts[0]) or not first.size:
-        return first  # what is wrong with the shape is said by whoever reads it
+        return first  # whoever reads it reports what is wrong with the shape
     outputs = [first, *(ask(part) for part in parts[1:-1])]
     try:
         last = ask(parts[-1])

@@ -139,7 +139,7 @@ class TorchModel:
             )
         require_finite(out)
         self.single = out.ndim == 1 or out.shape[1] == 1
-        # a sigmoid may stand in `forward`, or a hidden layer be the last one named: only the outputs tell
+        # a sigmoid may stand in `forward`, or a hidden layer be the last one named: only the outputs show it
         shares = bool(((out >= 0) & (out <= 1)).all())
         squashed = shares if self.single else are_probabilities(out)
         self.form = declared if declared in _FORMS else "probabilities" if squashed else "logits"

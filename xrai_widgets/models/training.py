@@ -24,7 +24,7 @@ _WANTED = "fit must be a function (X, y, seed) that trains a model anew and retu
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """The user's function as the ``fit`` of a subject: arrays as they gave them, answers in the subject's classes.
+    """The user's function as the ``fit`` of a subject: arrays as they gave them, outputs in the subject's classes.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class Training:
         if sample_weight is not None and WEIGHT not in self.takes:
             raise ValueError("this training function of one's own takes no sample weights: it has no sample_weight")
         more = {name: value for name, value in ((WEIGHT, sample_weight), ("rows", rows)) if name in self.takes}
-        seed = seed or 0  # which one the user's own model was trained with nobody knows
+        seed = seed or 0  # which one the user's own model was trained with is unknown
         samples = self.inputs.to_user(X)
         samples = samples if self.dtype is None else as_type(samples, self.dtype)
         target = np.array(self.classes)[y] if self.classes else np.array(y)
@@ -94,7 +94,7 @@ class Training:
 
 @dataclass(frozen=True, eq=False)
 class _Checked:
-    """Answers whose shape is that of the subject's."""
+    """Outputs whose shape is that of the subject's."""
 
     ask: Callable[[Array], Array]
     k: int
@@ -104,9 +104,9 @@ class _Checked:
         out = np.asarray(self.ask(X), dtype=np.float64)
         wanted = (len(X), self.k) if self.k else (len(X),)
         if out.shape != wanted:
-            raise ValueError(f"the model that fit returned must answer in shape {wanted}, got {out.shape}")
+            raise ValueError(f"the model that fit returned must return shape {wanted}, got {out.shape}")
         if self.k and np.isfinite(out).all():
-            require_probabilities(out, "the answers of the model that fit returned")
+            require_probabilities(out, "the outputs of the model that fit returned")
         return out
 
 

@@ -1,4 +1,4 @@
-"""Tree ensembles as flat arrays: a handful of rows is answered many times faster than by scikit-learn."""
+"""Tree ensembles as flat arrays: a handful of rows is predicted many times faster than by scikit-learn."""
 
 from typing import Any
 
@@ -72,9 +72,9 @@ def leaf_boxes(estimator: Any, X: Array, inputs: Inputs) -> Array | None:
     """Return the leaves of a single tree as closed boxes (2, leaves, d) in the columns of X, or None.
 
     scikit-learn compares in float32: a box ends at the last float32 number on its side of each threshold, or the last
-    whole number in a column of those. That the tree answers alike all over each box is checked at its corners. Where
-    numbers are missing, a third plane is 1 for the columns that a sample may lack and still come to the leaf; that is
-    checked for all of them at once.
+    whole number in a column of those. That the tree predicts the same all over each box is checked at its corners.
+    Where numbers are missing, a third plane is 1 for the columns that a sample may lack and still come to the leaf;
+    that is checked for all of them at once.
     """
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor
 

@@ -14,7 +14,7 @@ from xrai_widgets.results.combined import Combined, combined
 from xrai_widgets.results.families import FamilySummary, families
 from xrai_widgets.results.html import Quality, entry_of
 from xrai_widgets.results.policy import Check, Policy, Verdict, judge
-from xrai_widgets.results.sentences import said_of
+from xrai_widgets.results.sentences import plain_sentence
 from xrai_widgets.results.threshold import WORST_FIRST, Status
 
 
@@ -43,7 +43,7 @@ class Report:
     created : str
         ISO 8601, UTC.
     named : tuple of str
-        Assessments that somebody asked for by name: one that does not end is no fine ending.
+        Assessments that were asked for by name: one that does not end is no fine ending.
     combined : tuple of Combined
         What several searches on one subject say together.
     """
@@ -75,13 +75,13 @@ class Report:
     @property
     def sentences(self) -> list[tuple[Status, str]]:
         """What each judged number says in plain words, with its verdict."""
-        several, found = len({outcome.subject for outcome in self.outcomes}) > 1, []
+        several, rows = len({outcome.subject for outcome in self.outcomes}) > 1, []
         for outcome, verdict in zip(self.outcomes, self.verdicts, strict=True):
             entry = entry_of(outcome)
             where = f"{entry.title if entry else outcome.assessment}{f' on {outcome.subject_name}' if several else ''}"
-            told = [(check.status, said_of(outcome, check)) for check in verdict.checks]
-            found += [(status, f"{where}: {text}") for status, text in told if text]
-        return found
+            sentences = [(check.status, plain_sentence(outcome, check)) for check in verdict.checks]
+            rows += [(status, f"{where}: {text}") for status, text in sentences if text]
+        return rows
 
     @property
     def recommendations(self) -> list[Recommendation]:

@@ -1,17 +1,15 @@
 """The Python and the command line that give an outcome again."""
 
-import ast
-import re
 import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from xrai_widgets.core import Outcome, registered
+from xrai_widgets.core import Origin, Outcome, registered
+from xrai_widgets.core.origin import ConstrainedBy, Example, Files
 from xrai_widgets.results.waiver import toml_text
 
 NO_COMMAND = "# a defended model is made in Python: see there"
 _MODEL = "MODEL.skops --data TABLE.csv --target COLUMN"
-_EXAMPLE = re.compile(r'xw\.examples\.load\("(\w+)"\)')
 
 
 def changed(outcome: Outcome) -> dict[str, Any]:
@@ -24,45 +22,67 @@ def changed(outcome: Outcome) -> dict[str, Any]:
 def as_python(outcome: Outcome) -> str:
     """Return Python lines; the subject is named ``subject`` where it is not known how it was made."""
     arguments = "".join(f", {key}={value!r}" for key, value in changed(outcome).items())
-    made = f"{subject_line(outcome)}\n" if outcome.subject_source else ""
+    made = "" if outcome.origin.is_unknown else f"{subject_line(outcome.origin)}\n"
     call = f'outcome = xw.assess(subject, "{outcome.assessment}"{arguments})'
     return f"import xrai_widgets as xw\n\n{made}{call}"
 
 
 def as_command(outcome: Outcome) -> str:
     """Return the command line; for a model that is no built-in example, with a place for its file."""
-    if is_defended(outcome):
+    origin = outcome.origin
+    if origin.is_defended:
         return NO_COMMAND
-    model = model_words(outcome)
     sets = "".join(f" --set {key}={shlex.quote(said(value))}" for key, value in changed(outcome).items())
-    return f"xrai-widgets assess {model}{constraint_words(outcome)} --run {outcome.assessment}{sets}"
+    return f"xrai-widgets assess {model_words(origin)}{constraint_words(origin)} --run {outcome.assessment}{sets}"
 
 
-def subject_line(outcome: Outcome) -> str:
+def subject_line(origin: Origin) -> str:
     """Return the line that makes the subject, as far as that is known."""
-    source = outcome.subject_source
     unknown = "# subject = xw.Subject.of(…)  as you made it"
-    if not source:
+    if origin.is_unknown:
         return unknown
-    return f"{unknown}\nsubject = {source}" if "(subject, " in source else f"subject = {source}"
+    line = f"subject = {expression(origin)}"
+    return line if origin.made is not None else f"{unknown}\n{line}"
 
 
-def before_constraints(source: str) -> tuple[str, dict[str, dict[str, Any]]]:
-    """Return how the subject was made before its columns were constrained (empty if unknown), and what was said."""
-    said: dict[str, dict[str, Any]] = {}
-    while source.startswith("xw.constrained("):
-        call = ast.parse(source, mode="eval").body
-        assert isinstance(call, ast.Call)
-        earlier = ast.literal_eval(call.args[1])
-        said = earlier | {name: earlier.get(name, {}) | table for name, table in said.items()}
-        source = ast.get_source_segment(source, call.args[0]) or ""
-    return ("" if source == "subject" else source), said
+def expression(origin: Origin) -> str:
+    """Return the Python expression that makes the subject; ``subject`` stands for what is not known."""
+    made = origin.made
+    if isinstance(made, Example):
+        words = {word: value for word, value in made.roles.items() if word != "new"}
+        new = f", {_listed(made.roles['new'])}{_keywords(words)}" if "new" in made.roles else ""
+        written = f"xw.examples.load{'_with' if new else ''}({_quoted(made.name)}{new})"
+    elif isinstance(made, Files):
+        written = f"xw.read_subject({_listed(made.model)}, {_listed(made.data)}{_keywords(made.roles)})"
+    else:
+        written = "subject"
+    for change in origin.changes:
+        if isinstance(change, ConstrainedBy):
+            written = f"xw.constrained({written}, {_listed(change.columns)})"
+        else:
+            written = f"xw.defended({written}, {_listed(change.defence)}{_keywords(change.params)})"
+    return written
 
 
-def constraint_words(outcome: Outcome) -> str:
+def _keywords(words: Mapping[str, Any]) -> str:
+    return "".join(f", {word}={_listed(value)}" for word, value in words.items())
+
+
+def _listed(value: Any) -> str:
+    """Return a value as Python writes it, its tuples as lists."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key!r}: {_listed(item)}" for key, item in value.items()) + "}"
+    return f"[{', '.join(map(_listed, value))}]" if isinstance(value, tuple) else repr(value)
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"' if text.isidentifier() else repr(text)
+
+
+def constraint_words(origin: Origin) -> str:
     """Return the options of the command line for the constraints of the columns."""
-    _, said = before_constraints(outcome.subject_source)
-    return "".join(f" --constraint {shlex.quote(toml_entry(name, table))}" for name, table in said.items())
+    said = origin.constraints.items()
+    return "".join(f" --constraint {shlex.quote(toml_entry(name, table))}" for name, table in said)
 
 
 def toml_entry(name: str, table: Mapping[str, Any]) -> str:
@@ -80,35 +100,29 @@ def toml_value(value: Any) -> str:
     return f"[{', '.join(map(toml_value, value))}]" if isinstance(value, tuple | list) else repr(value)
 
 
-def is_defended(outcome: Outcome) -> bool:
-    """Whether a defence stands before the model: the command line cannot put one there."""
-    return before_constraints(outcome.subject_source)[0].startswith("xw.defended(")
-
-
-def model_words(outcome: Outcome) -> str:
+def model_words(origin: Origin) -> str:
     """Return the model and its data as the command line takes them; a place for them where they are not known."""
-    return example_of(outcome) or _own_files(before_constraints(outcome.subject_source)[0]) or _MODEL
+    made = origin.made
+    if isinstance(made, Example):
+        return shlex.join([made.name, *_role_words(made.roles)])
+    return _MODEL if made is None else shlex.join([made.model, "--data", made.data, *_role_words(made.roles)])
 
 
-def example_of(outcome: Outcome) -> str:
-    """Return the name of the built-in example; empty for another model."""
-    found = _EXAMPLE.fullmatch(before_constraints(outcome.subject_source)[0])
-    return found.group(1) if found else ""
+def example_of(origin: Origin) -> dict[str, str]:
+    """Return the built-in example as the table of a plan names it; nothing for a model that a plan cannot name."""
+    made = origin.made
+    if not isinstance(made, Example) or origin.is_defended or not {*made.roles} <= {"new", "foreign"}:
+        return {}
+    return {"example": made.name, **made.roles}
 
 
-def _own_files(source: str) -> str:
-    """Return the arguments of the command line for ``xw.read_subject(…)``; nothing for another expression."""
-    if not source.startswith("xw.read_subject("):
-        return ""
-    call = ast.parse(source, mode="eval").body
-    assert isinstance(call, ast.Call)
-    model, data = (str(ast.literal_eval(argument)) for argument in call.args)
-    words = [model, "--data", data]
-    for keyword in call.keywords:
-        value = ast.literal_eval(keyword.value)
-        for item in value if isinstance(value, list) else [value]:
-            words += [f"--{keyword.arg}"] if item is True else [f"--{keyword.arg}", str(item)]
-    return shlex.join(words)
+def _role_words(roles: Mapping[str, Any]) -> list[str]:
+    """Return the options of the command line for files and the roles of their columns."""
+    words = []
+    for role, value in roles.items():
+        for item in value if isinstance(value, tuple) else [value]:
+            words += [f"--{role}"] if item is True else [f"--{role}", str(item)]
+    return words
 
 
 def said(value: Any) -> str:

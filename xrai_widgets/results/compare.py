@@ -143,7 +143,7 @@ def _rows(matched: Sequence[Outcome | None], policy: Policy, paired: bool | None
         for other, check in zip(matched[1:], checks[1:], strict=True):
             both = matched[0] is not None and other is not None and checks[0] is not None and check is not None
             apart.append(difference(matched[0], other, key, paired) if both else None)  # type: ignore[arg-type]
-        readings = ["", *(_reading(apart_one, better.get(key, "")) for apart_one in apart[1:])]
+        readings = ["", *(_reading(gap, better.get(key, "")) for gap in apart[1:])]
         rows.append(Row(present[0].assessment, key, tuple(checks), tuple(apart), tuple(readings)))
     return rows
 
@@ -190,8 +190,8 @@ def _bounds(rows: Sequence[Row]) -> list[str]:
 
 def _changes(first: Outcome, second: Outcome) -> str:
     keys = [key for key in first.params if first.params[key] != second.params.get(key)]
-    told = {key: words.asked(key, first.assessment) for key in keys}
-    return ", ".join(f"{told[key]} {second.params.get(key)} instead of {first.params[key]}" for key in keys)
+    labels = {key: words.asked(key, first.assessment) for key in keys}
+    return ", ".join(f"{labels[key]} {second.params.get(key)} instead of {first.params[key]}" for key in keys)
 
 
 def _checked(check: Check | None) -> dict[str, object]:

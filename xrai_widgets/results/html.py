@@ -41,7 +41,7 @@ def environment() -> jinja2.Environment:
     }
     env.globals |= {"shapes": words.SHAPES, "interval": words.interval, "bar": bar, "waiver_sentence": waiver_sentence}
     env.globals |= {"chance_of": zones.chance_of, "measure_of": measure_of, "doubt": verdict_words.doubt}
-    env.globals |= {"meant": verdict_words.MEANT, "said_of": sentences.said_of}
+    env.globals |= {"meant": verdict_words.MEANT, "plain_sentence": sentences.plain_sentence}
     return env
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from xrai_widgets.core import Outcome, Score, Subject, registered
+from xrai_widgets.core.belonging import adopted
 from xrai_widgets.core.subject import Array
 from xrai_widgets.results import html, words
 from xrai_widgets.results.correlation import FEWEST, NOTHING, holm, spearman
@@ -102,7 +103,7 @@ def joint(outcomes: Iterable[Outcome], subject: Subject | None = None, *, seed: 
     >>> joined = xw.joint(outcomes, subject)  # doctest: +SKIP
     >>> joined.pairs  # doctest: +SKIP
     """
-    given = list(outcomes)
+    given = [outcome if subject is None else adopted(outcome, subject) or outcome for outcome in outcomes]
     names = list(dict.fromkeys(outcome.subject_name for outcome in given))
     if len({outcome.subject for outcome in given}) > 1:
         raise ValueError(f"joint needs the outcomes of one subject, got those of {', '.join(names)}")
@@ -184,13 +185,13 @@ def _held(index: pd.Index, subject: Subject | None) -> pd.DataFrame | None:
         wanted = [(name, place[name]) for of, name in index if of == part and name in place]
         if wanted:
             rows = np.array([row for _, row in wanted])
-            frame = pd.DataFrame(_own_view(subject, X[rows], y[rows]))
+            frame = pd.DataFrame(_confidence_view(subject, X[rows], y[rows]))
             frame.index = pd.MultiIndex.from_tuples([(part, name) for name, _ in wanted], names=_KEYS)
             frames.append(frame)
     return pd.concat(frames).reindex(index) if frames else None
 
 
-def _own_view(subject: Subject, X: Array, y: Array) -> dict[str, Array]:
+def _confidence_view(subject: Subject, X: Array, y: Array) -> dict[str, Array]:
     prediction = np.asarray(subject.predict(X), dtype=np.float64)
     if subject.task == "regression":
         return {"error": np.abs(prediction - y)}
@@ -212,8 +213,8 @@ def _pairs(
                 continue
             a, b = (both[one.name].to_numpy() * (1 if one.worse == "higher" else -1) for one in (first, second))
             plain, partial = spearman(a, b, seed=seed), NOTHING
-            if held is not None and not (known := held.loc[both.index]).isna().any(axis=None):
-                partial = spearman(a, b, known.to_numpy().T, seed)
+            if held is not None and not (held_rows := held.loc[both.index]).isna().any(axis=None):
+                partial = spearman(a, b, held_rows.to_numpy().T, seed)
             rows.append((part, first.name, second.name, len(both), *astuple(plain), *astuple(partial)))
     pairs = pd.DataFrame(rows, columns=_OF_A_PAIR)
     for key in ("p", "partial_p"):
@@ -229,8 +230,8 @@ def _reading(row: dict[str, float]) -> str:
         return "nothing to compare: one of the scores is the same for all samples"
     if row["p"] > _ALPHA:
         return "no relation shown"
-    said = "the same samples fare badly in both" if row["rho"] > 0 else "who fares badly in one fares well in the other"
+    text = "the same samples fare badly in both" if row["rho"] > 0 else "who fares badly in one fares well in the other"
     if np.isnan(row["partial"]):
-        return said
+        return text
     beyond = row["partial_p"] <= _ALPHA and (row["partial"] > 0) == (row["rho"] > 0)
-    return f"{said}, {'also' if beyond else 'not shown'} beyond the model's own confidence and correctness"
+    return f"{text}, {'also' if beyond else 'not shown'} beyond the model's own confidence and correctness"

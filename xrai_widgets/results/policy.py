@@ -239,7 +239,7 @@ def _thresholds(name: str, table: object, source: str) -> dict[str, Threshold]:
 
 def _check_assessment(name: str, source: str) -> None:
     catalog = registered()
-    if name not in catalog and not name.startswith("custom."):  # those may be registered in somebody's notebook only
+    if name not in catalog and not name.startswith("custom."):  # those may be registered in a notebook only
         allowed = ", ".join(key for key, entry in catalog.items() if entry.measures)
         raise ValueError(f"{source} names the assessment {name!r}; allowed: {allowed}{closest(name, catalog)}")
 

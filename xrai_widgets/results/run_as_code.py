@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from xrai_widgets.core import Outcome
 from xrai_widgets.results.as_code import (
     NO_COMMAND,
-    before_constraints,
     changed,
     constraint_words,
     example_of,
-    is_defended,
     model_words,
     said,
     subject_line,
@@ -18,11 +16,12 @@ from xrai_widgets.results.as_code import (
     toml_value,
 )
 from xrai_widgets.results.policy import Policy
+from xrai_widgets.results.waiver import toml_text
 
 
 def run_as_python(outcomes: Sequence[Outcome], policy: Policy) -> str:
     """Return a notebook cell that runs everything again and judges it by the same policy."""
-    lines = ["import xrai_widgets as xw", "", subject_line(outcomes[0])]
+    lines = ["import xrai_widgets as xw", "", subject_line(outcomes[0].origin)]
     judged = ""
     if policy != Policy.default():
         lines += [
@@ -39,9 +38,8 @@ def run_as_python(outcomes: Sequence[Outcome], policy: Policy) -> str:
 def run_as_plan(outcomes: Sequence[Outcome], policy: Policy) -> str:
     """Return a plan as TOML: the example, its constraints, every assessment with its parameters, and the policy."""
     names = [outcome.assessment for outcome in outcomes]
-    example = example_of(outcomes[0])
-    _, constraints = before_constraints(outcomes[0].subject_source)
-    lines = ["[subject]", f'example = "{example}"', ""] if example else []
+    example, constraints = example_of(outcomes[0].origin), outcomes[0].origin.constraints
+    lines = ["[subject]", *(f"{key} = {toml_text(value)}" for key, value in example.items()), ""] if example else []
     if constraints:
         lines += ["[subject.constraints]", *(toml_entry(name, table) for name, table in constraints.items()), ""]
     for outcome in outcomes:
@@ -54,11 +52,12 @@ def run_as_plan(outcomes: Sequence[Outcome], policy: Policy) -> str:
 
 def run_as_command(outcomes: Sequence[Outcome], policy: Policy) -> str:
     """Return one command line; where it would not say everything, it reads the plan, saved as ``run.toml``."""
-    if is_defended(outcomes[0]):
+    origin = outcomes[0].origin
+    if origin.is_defended:
         return NO_COMMAND
     names = [outcome.assessment for outcome in outcomes]
     if policy != Policy.default() or len(set(names)) < len(names):
-        model = "" if example_of(outcomes[0]) else f"{model_words(outcomes[0])} "
+        model = "" if example_of(origin) else f"{model_words(origin)} "
         return f"xrai-widgets assess {model}--plan run.toml --out report.html"
     runs = "".join(f" --run {name}" for name in names)
     sets = "".join(
@@ -66,5 +65,5 @@ def run_as_command(outcomes: Sequence[Outcome], policy: Policy) -> str:
         for outcome in outcomes
         for key, value in changed(outcome).items()
     )
-    model = model_words(outcomes[0]) + constraint_words(outcomes[0])
+    model = model_words(origin) + constraint_words(origin)
     return f"xrai-widgets assess {model}{runs}{sets} --out report.html"

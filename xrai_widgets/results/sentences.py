@@ -18,7 +18,8 @@ class _Number:
         self.numbers, self.apart_from = numbers, apart_from
 
     def __format__(self, scale: str) -> str:
-        texts = next(found for digits in range(3, _MOST_DIGITS + 1) if (found := self._texts(scale, digits)))
+        readings = (self._texts(scale, digits) for digits in range(3, _MOST_DIGITS + 1))
+        texts = next(texts for texts in readings if texts)
         first, *ends = texts
         return f"{first} ({ends[0]} to {ends[1]})" if ends and set(ends) != {first} else first
 
@@ -42,7 +43,7 @@ def sentence_of(check: Check, measure: Measure | None) -> str:
     return measure.sentence.format(value=_Number(numbers, (limit,)), limit=_Number((limit,), numbers))
 
 
-def said_of(outcome: Outcome, check: Check) -> str:
+def plain_sentence(outcome: Outcome, check: Check) -> str:
     """Return the sentence of an outcome's judged number, by the measure of its assessment."""
     entry = registered().get(outcome.assessment)
     measures = entry.measures if entry is not None else ()

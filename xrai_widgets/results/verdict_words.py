@@ -11,7 +11,7 @@ MEANT: dict[Status, str] = {
     "not refuted": "all of it is on the good side, but the value is a bound that can only be too good: it may fail a "
     "model, never pass it",
     "pass": "all of it is on the good side",
-    "not judged": "the policy has no threshold, or nobody may judge the value",
+    "not judged": "the policy has no threshold, or the value must not be judged",
 }
 _SENTENCES: dict[Status, str] = {
     "fail": "The whole interval lies in the unsafe zone.",

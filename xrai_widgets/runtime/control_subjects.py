@@ -42,14 +42,14 @@ def control_subject(subject: Subject, control: Control, seed: int, ask: Predict 
         return replace(_members_shuffled(subject, rng), name=name)
     if control.kind == "dealt":
         ask = ask or shown(subject.predict, subject.decide, subject.n_classes)
-        return subject.answering(_predictions_shuffled(subject, ask, rng), name=name, source=subject.source)
+        return subject.answering(_predictions_shuffled(subject, ask, rng), name=name, origin=subject.origin)
     if control.kind == "blind":
-        return subject.answering(blind(subject, seed), name=name, source=subject.source)
+        return subject.answering(blind(subject, seed), name=name, origin=subject.origin)
     fit = Learner(control.kind == "memorising", subject.n_classes, subject.outputs == "labels")
     X, y = subject.X_train, subject.y_train
     predict = fit(subject.X, subject.y) if X is None or y is None else fit(X, y)
     inside = predict.inside(subject) if isinstance(predict, Constant) else {}
-    return subject.answering(predict, name=name, fit=fit, source=subject.source, **inside)
+    return subject.answering(predict, name=name, fit=fit, origin=subject.origin, **inside)
 
 
 def _predictions_shuffled(subject: Subject, ask: Predict, rng: np.random.Generator) -> LookUp:
@@ -86,7 +86,7 @@ def _members_shuffled(subject: Subject, rng: np.random.Generator) -> Subject:
 def fewer(subject: Subject, seed: int) -> Subject:
     """Return the subject with at most `MOST` samples in X and X_train, the shares of the classes kept."""
     rng = np.random.default_rng((seed, 2))
-    fields: dict[str, Any] = dict.fromkeys(("groups", "train_groups", "X_new", "y_new", "new_ids"))
+    fields: dict[str, Any] = dict.fromkeys(("groups", "train_groups", "X_new", "y_new", "new_ids", "foreign"))
     for part, names in (("y_train", ("X_train", "y_train", "train_ids")), ("y", ("X", "y", "ids"))):
         y = getattr(subject, part)
         if y is not None and len(y) > MOST:

@@ -102,7 +102,7 @@ _WHY = {
     "found, so a low number says nothing about yours.",
     "chance": "There is nothing to find here, so the assessment itself finds too much with these samples and "
     "parameters. By luck that happens in fewer than 1 of 300 runs.",
-    "blind": "The training samples differ from the held-out ones so much that they can be told apart without the "
+    "blind": "The training samples differ from the held-out ones so much that they can be distinguished without the "
     "model: they do not come from the same distribution, and so much of the number may be no leak.",
     "shuffled": "The labels have nothing to do with the samples here, so the assessment finds what is not there.",
     "dealt": "The predictions have nothing to do with the samples here, so the assessment finds what is not there.",
@@ -110,7 +110,7 @@ _WHY = {
 
 
 def overlap_of(subject: Subject, entry: Assessment) -> list[str]:
-    """Say how many held-out samples stand in the training samples, too, where they are to be told apart."""
+    """Say how many held-out samples stand in the training samples, too, where the two are to be distinguished."""
     if "y" not in entry.uses or subject.X_train is None or all(c.expect != "leak" for c in entry.controls):
         return []
     hashes = {hash(row.tobytes()) for row in np.ascontiguousarray(subject.X_train)}

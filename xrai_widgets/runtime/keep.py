@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from xrai_widgets.core import Finding, Outcome, Subject
+from xrai_widgets.core import Finding, Outcome, Subject, find
+from xrai_widgets.core.belonging import adopted, as_of, inputs_of
 from xrai_widgets.io.store_place import chosen_store, served
 from xrai_widgets.runtime.store import Store
 from xrai_widgets.runtime.versions import versions
@@ -36,12 +37,11 @@ def recall(store: Store | None, subject: Subject, assessment: str, params: Mappi
     if store is None:
         return None
     try:
-        found = store.answer(subject.fingerprint, assessment, params)
+        found = store.answer(subject.fingerprint, assessment, params, inputs_of(subject, find(assessment)))
     except OSError as error:
         logger.warning("%s is run: %s", assessment, error)
         return None
-    # the same model and data may have another name by now
-    return found and replace(found, subject_name=subject.name, subject_source=subject.source)
+    return found and as_of(found, subject)
 
 
 def unfinished(
@@ -57,11 +57,12 @@ def unfinished(
     if assessment.startswith("custom."):
         return None  # the engine's code is the user's own and may have changed under the same name
     key = (subject.fingerprint, assessment, repr(sorted(params.items())))
-    mine = [outcome for outcome in known if outcome.key == key and outcome.finding is not None]
+    own = (one for outcome in known if (one := adopted(outcome, subject)) is not None)
+    mine = [outcome for outcome in own if outcome.key == key and outcome.finding is not None]
     found = mine[-1] if mine else None
     try:
         if found is None and store is not None:
-            found = store.unfinished(subject.fingerprint, assessment, params)
+            found = store.unfinished(subject.fingerprint, assessment, params, inputs_of(subject, find(assessment)))
     except OSError as error:
         logger.warning("%s starts anew: %s", assessment, error)
     # what other versions of the libraries have computed is no part of this run

@@ -22,6 +22,7 @@ _MOST = 5000  # samples of X_train and of X at which models are compared
 _ROUNDS = ((0,), (1, 2), (3, 4, 5))  # trainings before each look: most models are the first one, by its random state
 _SHARE = 0.05  # of the progress bar
 _LONGEST = 200  # characters of a library's error that are quoted
+_COMPARED = ("X", "X_train", "y_train", "fit", "trained_with", "seeded")  # what the comparison depends on
 _PATIENCE = 0.05  # seconds between two looks for Cancel
 _NOTE = "does a model trained anew predict as this one? (checked once, 1 to 6 trainings)"
 
@@ -38,8 +39,8 @@ def with_retraining(
 
     Notes
     -----
-    The comparison is kept for each fingerprint as long as the process lives. Where the model differs by more than
-    chance in training explains, and where it has parts that no training reaches, its numbers are not judged.
+    The comparison is kept for each model and its data as long as the process lives. Where the model differs by more
+    than chance in training explains, and where it has parts that no training reaches, its numbers are not judged.
 
     Raises
     ------
@@ -49,7 +50,7 @@ def with_retraining(
     """
     if "fit" not in entry.uses or subject.fit is None or subject.X_train is None:
         return with_controls(subject, entry, params, step, measured)
-    like, rest = _likenesses.get(subject.fingerprint), step
+    like, rest = _likenesses.get(subject.digest(_COMPARED)), step
     if like is None:
         try:
             like = _asked(subject, entry, step.within(0.0, _SHARE, meter=step.meter.uncounted()))
@@ -69,7 +70,7 @@ _asking: dict[str, threading.Lock] = {}
 
 def _asked(subject: Subject, entry: Assessment, step: RunStep) -> Likeness:
     """Return how like the model its refits are; of several runs of one subject, one finds out and the others wait."""
-    name = subject.fingerprint
+    name = subject.digest(_COMPARED)
     with _alone(_asking.setdefault(name, threading.Lock()), step):
         if name not in _likenesses:
             _likenesses[name] = _likeness(subject, entry, step)

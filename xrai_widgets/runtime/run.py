@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from xrai_widgets.core import Assessment, Outcome, Subject, find
+from xrai_widgets.core.belonging import inputs_of
 from xrai_widgets.runtime.call import call_engine
 from xrai_widgets.runtime.ending import Ending, ended
 from xrai_widgets.runtime.isolated import call_isolated
@@ -51,7 +52,8 @@ def run(
         assessment=entry.name,
         subject=subject.fingerprint,
         subject_name=subject.name,
-        subject_source=subject.source,
+        origin=subject.origin,
+        inputs=inputs_of(subject, entry),
         params=checked,
         status="not applicable",
         versions=versions(),

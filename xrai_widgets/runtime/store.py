@@ -7,7 +7,7 @@ import json
 import logging
 import threading
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Kept", "Store", "StoreError"]
 logger = logging.getLogger("xrai_widgets")
+_MOST = 1000  # runs that are looked at
 PATIENCE = 5.0  # seconds to wait for another program's lock
 
 
@@ -83,7 +84,9 @@ class Store:
         """Write an outcome in one transaction and return its number."""
         whole = outcome_to_dict(replace(outcome, recalled=False, unsaved=""), include_rows=True)
         row = {
-            "question": _question(outcome.subject, outcome.assessment, outcome.params, outcome.versions),
+            "question": _question(
+                outcome.inputs or outcome.subject, outcome.assessment, outcome.params, outcome.versions
+            ),
             "subject": outcome.subject,
             "assessment": outcome.assessment,
             "status": outcome.status,
@@ -92,12 +95,13 @@ class Store:
             "seconds": outcome.seconds,
             "package": outcome.versions.get("xrai-widgets", ""),
             "code": outcome.versions.get(CODE, ""),
+            "inputs": outcome.inputs,
             "summary": json.dumps(_summary(whole), allow_nan=False),
             "content": zlib.compress(json.dumps(whole, allow_nan=False).encode("ascii")),
         }
         return self._database().write(row)
 
-    def answer(self, subject: str, assessment: str, params: Mapping[str, Any]) -> Outcome | None:
+    def answer(self, subject: str, assessment: str, params: Mapping[str, Any], inputs: str = "") -> Outcome | None:
         """Return the newest finished answer to a question, if there is one.
 
         Parameters
@@ -107,17 +111,22 @@ class Store:
         assessment : str
         params : mapping
             All parameters, checked. An answer counts only if this version of the package and its code gave it.
+        inputs : str
+            Digest of what the assessment uses of the subject: then answers that were given about other subjects with
+            the same digest count, too.
         """
-        return self._newest(subject, assessment, params, partial=False)
+        return self._newest((inputs, subject), assessment, params, partial=False)
 
-    def unfinished(self, subject: str, assessment: str, params: Mapping[str, Any]) -> Outcome | None:
+    def unfinished(self, subject: str, assessment: str, params: Mapping[str, Any], inputs: str = "") -> Outcome | None:
         """Return the newest run of a question that was cancelled with something done, if there is one."""
-        return self._newest(subject, assessment, params, partial=True)
+        return self._newest((inputs, subject), assessment, params, partial=True)
 
-    def _newest(self, subject: str, assessment: str, params: Mapping[str, Any], *, partial: bool) -> Outcome | None:
+    def _newest(
+        self, about: Iterable[str], assessment: str, params: Mapping[str, Any], *, partial: bool
+    ) -> Outcome | None:
         if assessment.startswith("custom."):
             return None  # the engine's code is the user's own and may have changed under the same name
-        asked = _question(subject, assessment, params, versions())
+        asked = [_question(digest, assessment, params, versions()) for digest in about if digest]
         content = self._database().newest_answer(asked, partial=partial)
         return None if content is None else _read(content, "that answers this")
 
@@ -128,20 +137,33 @@ class Store:
             raise StoreError(f"the store has no run number {number}")
         return _read(content, f"number {number}")
 
-    def history(self, subject: str | None = None, most: int = 1000) -> list[Kept]:
+    def history(self, subject: str | None = None, most: int = _MOST) -> list[Kept]:
         """Return the newest runs, newest first; of one subject if its fingerprint is given. Damaged are left out."""
-        found = [_kept(*row) for row in self._database().newest(subject, most)]
+        return self._history(subject, most)
+
+    def _history(self, subject: str | None, most: int = _MOST, inputs: Mapping[str, str] | None = None) -> list[Kept]:
+        found = [_kept(*row) for row in self._database().newest(subject, most, inputs)]
         return [kept for kept in found if kept is not None]
 
-    def outcomes(self, subject: str) -> list[Outcome]:
-        """Return one answer to every question about a subject, oldest first: the newest finished, else the newest."""
-        chosen: dict[tuple[str, str, str], Kept] = {}
-        for kept in self.history(subject):
+    def outcomes(self, subject: str, inputs: Mapping[str, str] | None = None) -> list[Outcome]:
+        """Return one answer to every question about a subject, oldest first: the newest finished, else the newest.
+
+        Parameters
+        ----------
+        subject : str
+            Fingerprint.
+        inputs : mapping of str to str, optional
+            For each assessment the digest of what it uses of the subject: then what was found about other subjects with
+            the same digest is among them.
+        """
+        chosen: dict[tuple[str, str], Kept] = {}
+        for kept in self._history(subject, inputs=inputs):
             if kept.outcome.finding is None and kept.outcome.status == "cancelled":
                 continue
-            best = chosen.setdefault(kept.outcome.key, kept)
+            _, assessment, params = kept.outcome.key
+            best = chosen.setdefault((assessment, params), kept)
             if best.outcome.status != "ok" and kept.outcome.status == "ok":
-                chosen[kept.outcome.key] = kept
+                chosen[assessment, params] = kept
         found = []
         for number in sorted(kept.number for kept in chosen.values()):
             content = self._database().content(number)
@@ -177,9 +199,9 @@ class Store:
             return self._opened
 
 
-def _question(subject: str, assessment: str, params: Mapping[str, Any], made_by: Mapping[str, str]) -> str:
+def _question(about: str, assessment: str, params: Mapping[str, Any], made_by: Mapping[str, str]) -> str:
     code = [made_by.get("xrai-widgets", ""), made_by.get(CODE, "")]
-    asked = json.dumps([subject, assessment, params_to_dict(params), *code], sort_keys=True)
+    asked = json.dumps([about, assessment, params_to_dict(params), *code], sort_keys=True)
     return hashlib.sha256(asked.encode()).hexdigest()
 
 

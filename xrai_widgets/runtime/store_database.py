@@ -1,17 +1,17 @@
 """The SQL of a store. Everything a database says in codes leaves here as a `StoreError`."""
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Engine, and_, func, insert, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from xrai_widgets.io.store_place import StoreError, make_private
 from xrai_widgets.runtime.store_errors import explain
 from xrai_widgets.runtime.store_schema import prepare
-from xrai_widgets.runtime.store_tables import RUNS, address, connect, file_of, writing
+from xrai_widgets.runtime.store_tables import INPUTS_SINCE, RUNS, address, connect, file_of, writing
 
 
 class Database:
@@ -53,10 +53,10 @@ class Database:
         with writing(self.engine).begin() as connection:
             return connection.execute(insert(RUNS).values(owner=self._owner, **row)).inserted_primary_key
 
-    def newest_answer(self, question: str, *, partial: bool = False) -> bytes | None:
-        """Return the content of the newest finished answer to a question, or of the newest that was cancelled."""
+    def newest_answer(self, questions: Sequence[str], *, partial: bool = False) -> bytes | None:
+        """Return the content of the newest finished answer to any question, or of the newest that was cancelled."""
         wanted = RUNS.c.partial.is_(True) if partial else RUNS.c.status == "ok"
-        mine = (RUNS.c.owner == self._owner, RUNS.c.question == question, wanted)
+        mine = (RUNS.c.owner == self._owner, RUNS.c.question.in_(questions), wanted)
         newest = select(func.max(RUNS.c.number)).where(*mine).scalar_subquery()
         with self._reading() as connection:
             return connection.execute(select(RUNS.c.content).where(RUNS.c.number == newest)).scalar()
@@ -67,14 +67,29 @@ class Database:
         with self._reading() as connection:
             return connection.execute(query).scalar()
 
-    def newest(self, subject: str | None, most: int) -> list[tuple[int, str, bool]]:
-        """Return number, summary and mark of partial runs, newest first."""
+    def newest(
+        self, subject: str | None, most: int, inputs: Mapping[str, str] | None = None
+    ) -> list[tuple[int, str, bool]]:
+        """Return number, summary and mark of partial runs, newest first.
+
+        Parameters
+        ----------
+        subject : str, optional
+            Runs of this one only.
+        most : int
+        inputs : mapping of str to str, optional
+            And those of these assessments that used what has these digests.
+        """
         query = select(RUNS.c.number, RUNS.c.summary, RUNS.c.partial).where(RUNS.c.owner == self._owner)
         if subject is not None:
-            query = query.where(RUNS.c.subject == subject)
+            query = query.where(or_(RUNS.c.subject == subject, *self._used(inputs or {})))
         with self._reading() as connection:
             rows = connection.execute(query.order_by(RUNS.c.number.desc()).limit(most)).all()
         return [(row.number, row.summary, bool(row.partial)) for row in rows]
+
+    def _used(self, inputs: Mapping[str, str]) -> Iterator[ColumnElement[bool]]:
+        if self._schema >= INPUTS_SINCE:
+            yield from (and_(RUNS.c.inputs == used, RUNS.c.assessment == name) for name, used in inputs.items())
 
     def count(self) -> int:
         """Return the number of rows."""
@@ -85,7 +100,7 @@ class Database:
     def _prepare(self) -> None:
         if self._file is not None:
             make_private(self._file)
-        prepare(self.engine, self._patience)
+        self._schema = prepare(self.engine, self._patience)
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:

@@ -13,17 +13,25 @@ from xrai_widgets.runtime.store_tables import ABOUT, META, SCHEMA, in_memory, wr
 # from version 1, 2, …: what makes the next one
 MIGRATIONS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (1, ("ALTER TABLE xrai_outcomes ADD COLUMN code VARCHAR(64) NOT NULL DEFAULT ''",)),
+    # the outcomes themselves are JSON: how their subjects were made is read as it was written then
+    (
+        2,
+        (
+            "ALTER TABLE xrai_outcomes ADD COLUMN inputs VARCHAR(64) NOT NULL DEFAULT ''",
+            "CREATE INDEX IF NOT EXISTS xrai_outcomes_inputs ON xrai_outcomes (owner, inputs)",
+        ),
+    ),
 )
 _LOCK = 0x78726169  # PostgreSQL: held while the tables are made
 
 
-def prepare(engine: Engine, patience: float) -> None:
-    """Check the schema version, or make the tables."""
+def prepare(engine: Engine, patience: float) -> int:
+    """Check the schema version, or make the tables; return the version that the store has now."""
     with engine.connect() as connection:
         known = inspect(connection).has_table(ABOUT.name)
         version = _version(connection) if known else 0
     if known:
-        return _migrate(engine) if version < SCHEMA else None
+        return _migrate(engine) if version < SCHEMA else version
     sqlite = engine.dialect.name == "sqlite"
     if sqlite and not in_memory(engine.url):
         _write_ahead(engine, patience)
@@ -34,10 +42,10 @@ def prepare(engine: Engine, patience: float) -> None:
         if connection.execute(select(ABOUT.c.schema_version)).first() is None:
             connection.execute(insert(ABOUT).values(schema_version=SCHEMA, written_by=xrai_widgets.__version__))
         version = _version(connection)
-    return _migrate(engine) if version < SCHEMA else None
+    return _migrate(engine) if version < SCHEMA else version
 
 
-def _migrate(engine: Engine) -> None:
+def _migrate(engine: Engine) -> int:
     """Bring an older store to the schema of today; one that nobody may write to stays as it is and can be read."""
     try:
         with writing(engine).begin() as connection:
@@ -52,6 +60,9 @@ def _migrate(engine: Engine) -> None:
     except SQLAlchemyError as error:
         if not explain(error).startswith(READ_ONLY):
             raise
+        with engine.connect() as connection:
+            return _version(connection)
+    return SCHEMA
 
 
 def _write_ahead(engine: Engine, patience: float) -> None:

@@ -1,4 +1,4 @@
-"""Files of strangers are read, and their model asked, in a process of their own: a crash there harms nobody."""
+"""Files of strangers are read, and their model asked, in a process of their own: a crash there does no harm."""
 
 import threading
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from xrai_widgets.io.tried import make as _make
 from xrai_widgets.runtime.guard import Meter
 
 _MOST_SECONDS = 300.0
-_TABLES = ("pandas", "pyarrow.parquet")
+_TABLES = ("pandas", "pyarrow.parquet", "PIL.Image")
 _SKLEARN = ("sklearn.ensemble", "sklearn.pipeline", "sklearn.compose", "sklearn.neighbors", "skops.io")
 # what a cell imports before its memory is limited, by the ending of the model's file
 _NEEDED = {
@@ -57,6 +57,8 @@ def read_subject(
     text: tuple[str, ...] | list[str] = (),
     weights: str = "",
     name: str = "",
+    new: str | Path | None = None,
+    foreign: str = "",
 ) -> Subject:
     """Make a subject from files, as the app and the command line do.
 
@@ -92,6 +94,12 @@ def read_subject(
     weights : str
         Column of the weights that the training samples had (``sample_weight``), for training anew as it was.
     name : str
+    new : str or Path, optional
+        A batch to be judged: a table of the same columns, which need not have target, ids and ignored ones; a picture
+        (PNG, JPEG) or a folder of them for a model of pictures.
+    foreign : str
+        Column of the batch that says True for samples of another kind than the model was made for; of a folder of
+        pictures, the subfolder of those.
 
     Raises
     ------
@@ -116,22 +124,24 @@ def read_subject(
         tuple(text),
         name,
         weights,
+        None if new is None else Path(new),
+        foreign,
     )
     return load(files)
 
 
 def load(files: OwnFiles, cancel: threading.Event | None = None) -> Subject:
-    """Make the subject in a cell, where its model stays: every question and every refit is answered there.
+    """Make the subject in a cell, where its model stays: every query and every refit goes there.
 
     A network of this package is numbers and no code: once that went well, it is read here.
     """
-    paths: dict[str, Any] = {name: _absolute(getattr(files, name)) for name in ("model", "data", "train")}
+    paths: dict[str, Any] = {name: _absolute(getattr(files, name)) for name in ("model", "data", "train", "new")}
     files = replace(files, **paths)
     if files.model.suffix.lower() in _OWN:
         _in_cell(files.model, cancel, lambda modules: _called(_ask, (files,), modules))
         return files.subject()
     made: Subject = _in_cell(files.model, cancel, lambda modules: made_in_cell(_make, (files,), modules))
-    return made
+    return replace(made, origin=files.origin)
 
 
 def try_model(path: Path, cancel: threading.Event | None = None) -> ModelSummary:

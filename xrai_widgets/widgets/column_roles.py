@@ -54,7 +54,7 @@ class ColumnRoles(w.VBox):  # type: ignore[misc]
         self._asking = False
 
     def ask(self, table: TableSummary, features: Sequence[str] = (), classes: Sequence[str] = ()) -> None:
-        """Ask about a table; what the columns probably are stands there already, what somebody has chosen stays.
+        """Ask about a table; what the columns probably are stands there already, what the user has chosen stays.
 
         Parameters
         ----------
@@ -93,6 +93,11 @@ class ColumnRoles(w.VBox):  # type: ignore[misc]
         }
 
     @property
+    def choices(self) -> tuple[w.Widget, ...]:
+        """The controls by which a column stops being a feature."""
+        return self.target, self.ids, self.weights, self.ignore
+
+    @property
     def features(self) -> list[str]:
         """The columns without another role."""
         taken = {self.target.value, self.ids.value, self.weights.value, *self.ignore.value}
@@ -124,7 +129,7 @@ class ColumnRoles(w.VBox):  # type: ignore[misc]
         self._describe()
 
     def _note(self, control: w.Dropdown | w.SelectMultiple) -> None:
-        """What somebody has chosen stands when the other file has been read."""
+        """What the user has chosen stands when the other file has been read."""
         if control is self.ignore:
             self._ignored = tuple(control.value)
         else:

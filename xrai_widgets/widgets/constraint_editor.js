@@ -142,7 +142,7 @@ function render({ model, el }) {
       const box = named(add(fixed, "input"), row, "immutable", "immutable:");
       box.type = "checkbox";
       box.checked = row.immutable;
-      box.title = "nobody can change this value: attacks and explanations leave it alone";
+      box.title = "no one can change this value: attacks and explanations leave it alone";
       box.addEventListener("change", () => edit(row.name, { immutable: box.checked }));
       const order = row.words.length ? ` (in the order ${row.words.join(", ")})` : "";
       const ways = [[0, "both ways"], [1, "only up"], [-1, "only down"]];

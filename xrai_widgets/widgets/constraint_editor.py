@@ -134,7 +134,7 @@ class ConstraintEditor(anywidget.AnyWidget):
         self._made = job.result
         self.subject = job.result
         self._check()
-        self.status = "Applied. Results so far hold for the earlier limits: run again."
+        self.status = "Applied. Results that depend on the limits are gone from the board: run them again."
 
     def _heard(self, _: Any, content: Any, __: Any) -> None:
         """Take what the browser sends; a broken message changes nothing."""

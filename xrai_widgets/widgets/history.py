@@ -7,7 +7,8 @@ import anywidget
 import ipywidgets as w
 import traitlets
 
-from xrai_widgets.core import Outcome, Subject
+from xrai_widgets.core import Outcome, Subject, registered
+from xrai_widgets.core.belonging import adopted, inputs_of
 from xrai_widgets.results import html, words
 from xrai_widgets.results.policy import Policy, judge
 from xrai_widgets.runtime import Job
@@ -121,13 +122,14 @@ class History(w.VBox):  # type: ignore[misc]
     def _recall(self, _: Change) -> None:
         store, subject = self.store, self.subject
         if store is not None and subject is not None:
-            self._start("recall", lambda: store.outcomes(subject.fingerprint), self._recalled)
+            self._start("recall", lambda: _earlier(store, subject), self._recalled)
 
     def _recalled(self, outcomes: list[Outcome]) -> None:
         self.earlier = tuple(outcomes)
 
     def _show(self, outcome: Outcome) -> None:
-        title = _title(outcome)
+        mine = None if self.subject is None else adopted(outcome, self.subject)
+        outcome, title = mine or outcome, _title(outcome)
         self.message.say(f"Opened: {title} on {outcome.subject_name}, {words.moment(outcome.started)}", "status")
         self.opened = outcome
 
@@ -147,6 +149,13 @@ class History(w.VBox):  # type: ignore[misc]
             "shape": words.SHAPES.get(verdict, "○"),
             "seconds": outcome.seconds,
         }
+
+
+def _earlier(store: Store, subject: Subject) -> list[Outcome]:
+    """Return what was found about a subject, and about others that are equal in what an assessment uses."""
+    used = {name: inputs_of(subject, entry) for name, entry in registered().items()}
+    found = store.outcomes(subject.fingerprint, used)
+    return [mine for outcome in found if (mine := adopted(outcome, subject)) is not None]
 
 
 def _title(outcome: Outcome) -> str:

@@ -34,7 +34,7 @@ class SampleHistogram(anywidget.AnyWidget):
     marks : list of [value, name]
         Marked samples, shown under the axis.
     picked : float or None
-        The value that was last clicked; it is None again when somebody has looked.
+        The value that was last clicked; it is None again once it was read.
     """
 
     _esm = _HERE / "sample_histogram.js"

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import traitlets
 
 from xrai_widgets.core import Outcome, Subject
+from xrai_widgets.core.belonging import adopted
 from xrai_widgets.results.policy import Policy
 
 
@@ -22,6 +24,10 @@ class Session(traitlets.HasTraits):
     selected = traitlets.Tuple()
     """The marked samples: (fingerprint of the subject, part, id as text)."""
 
+    def __init__(self, **kwargs: Any) -> None:
+        self._adopted: WeakKeyDictionary[Outcome, dict[str, Outcome | None]] = WeakKeyDictionary()
+        super().__init__(**kwargs)
+
     @traitlets.default("policy")
     def _default_policy(self) -> Policy:
         return Policy.default()
@@ -32,17 +38,33 @@ class Session(traitlets.HasTraits):
 
     def recall(self, outcomes: Iterable[Outcome]) -> None:
         """Put earlier outcomes before those of this sitting, which win where both are of the same run."""
-        mine = {outcome.key for outcome in self.outcomes}
+        mine = {outcome.key for outcome in (*self.outcomes, *self.current)}
         earlier = tuple(outcome for outcome in outcomes if outcome.key not in mine)
         if earlier:
             self.outcomes = (*earlier, *self.outcomes)
 
     @property
     def current(self) -> tuple[Outcome, ...]:
-        """The outcomes of the current subject."""
+        """The outcomes of the current subject: those that were measured on it, and those that would be the same."""
         if self.subject is None:
             return ()
-        return tuple(outcome for outcome in self.outcomes if outcome.subject == self.subject.fingerprint)
+        measured = {outcome.key for outcome in self.outcomes if outcome.subject == self.subject.fingerprint}
+        found: dict[tuple[str, str, str], Outcome] = {}
+        for outcome in self.outcomes:
+            mine = self._as_current(outcome, self.subject)
+            if mine is not None and (mine is outcome or mine.key not in measured):
+                found.pop(mine.key, None)  # the newest one stays, in its own place
+                found[mine.key] = mine
+        return tuple(found.values())
+
+    def _as_current(self, outcome: Outcome, subject: Subject) -> Outcome | None:
+        """Return an outcome as one of the subject's; the same object each time, so that views keep what they drew."""
+        if outcome.subject == subject.fingerprint:
+            return outcome
+        known = self._adopted.setdefault(outcome, {})
+        if subject.fingerprint not in known:
+            known[subject.fingerprint] = adopted(outcome, subject)
+        return known[subject.fingerprint]
 
     def link(self, component: traitlets.HasTraits, **names: str) -> None:
         """Link traits of a component to traits of the session: ``session.link(runner, subject="subject")``."""

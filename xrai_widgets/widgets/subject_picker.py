@@ -6,7 +6,8 @@ from typing import Any
 import ipywidgets as w
 import traitlets
 
-from xrai_widgets.core import Subject
+from xrai_widgets.core import Origin, Subject
+from xrai_widgets.core.origin import Example
 from xrai_widgets.core.subjects import several
 from xrai_widgets.data import examples
 from xrai_widgets.runtime import Job
@@ -196,6 +197,7 @@ class SubjectPicker(w.VBox):  # type: ignore[misc]
 
     def _describe(self, _: Change | None = None) -> None:
         self._said.say("" if self.subject is None else self.subject.describe(), "status")
-        names = [value for _, value in self._example.options]
-        if self.subject is not None and self.subject.name in names and self.subject.source:
-            self._example.value = self.subject.name
+        made = None if self.subject is None else self.subject.origin
+        for _, name in self._example.options:
+            if made == Origin(Example(name)):
+                self._example.value = name

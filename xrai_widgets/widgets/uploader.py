@@ -34,7 +34,7 @@ class Uploader(anywidget.AnyWidget):
     Attributes
     ----------
     upload : Upload or None
-        The file that arrived. It is removed once another one takes its place, or nobody holds this widget any more.
+        The file that arrived. It is removed once another one takes its place, or this widget is no longer used.
     error : str
         What is wrong with the file; shown beside it.
     note : str

@@ -91,7 +91,7 @@ def main(network: str, source: str, target: str) -> None:
                 moved = search.attack(row[None], np.eye(10)[[label]])[0].astype(np.float64)
             seconds.append(time.process_time() - begun)
             results[mode.lower()].append(moved if mode == "PN" else row - moved)  # a PP is what is left of the sample
-        done = {mode: np.array(found) for mode, found in results.items()}
+        done = {mode: np.array(rows) for mode, rows in results.items()}
         n = len(done["pn"])
         change = {"pn": done["pn"] - X[:n], "pp": done["pp"]}
         objective = {

@@ -108,11 +108,11 @@ def explained_within(case: Case, seed: int, classic: bool | None, search: str) -
     )
     arrays = finding.arrays
     # near a tie the softmax rounds differences away that the logits still have
-    answer = (model.logits if smooth else model.predict)(arrays["original"]).argmax(axis=1)
+    labels = (model.logits if smooth else model.predict)(arrays["original"]).argmax(axis=1)
     for mode in ("pn", "pp"):
         check(space, arrays["original"], arrays[mode])  # the nearest attempts, too
         done = arrays[f"{mode}_found"]
-        same = model.predict(arrays[mode]).argmax(axis=1) == answer
+        same = model.predict(arrays[mode]).argmax(axis=1) == labels
         assert (same == (mode == "pp"))[done].all()
     check(space, arrays["original"], arrays["baseline"])
     low, high = (side(arrays["baseline"], arrays["original"]) for side in (np.minimum, np.maximum))
@@ -225,7 +225,7 @@ def test_the_leaves_of_a_tree_are_crossed_within_the_constraints_and_no_search_d
     subject = Subject.of(tree, X[:60], y[:60], X_train=X, y_train=y, constraints=kinds)
     assert subject.regions is not None
     assert subject.bounds is not None
-    told = []
+    messages = []
     for regions in (subject.regions, None):
         finding = cem(
             subject.predict,
@@ -240,8 +240,8 @@ def test_the_leaves_of_a_tree_are_crossed_within_the_constraints_and_no_search_d
         )
         for mode in ("pn", "pp"):
             check(Space(subject.bounds, subject.constraints), finding.arrays["original"], finding.arrays[mode])
-        told.append(finding.tables["samples"][["pn_objective", "pp_objective"]].fillna(np.inf).to_numpy())
-    exact, searched = told
+        messages.append(finding.tables["samples"][["pn_objective", "pp_objective"]].fillna(np.inf).to_numpy())
+    exact, searched = messages
     assert np.isfinite(exact[:, 0]).sum() > 30
     assert (exact <= searched + 1e-6).all()
     both = np.isfinite(searched[:, 0])

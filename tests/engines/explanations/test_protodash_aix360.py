@@ -37,8 +37,10 @@ def test_the_linear_picks_are_those_of_aix360_and_the_objective_is_not_lower(rng
     ours, theirs = both(X, pool, n_prototypes=10, kernel="linear")
     assert np.array_equal(ours["indices"], theirs["indices"])
     assert np.abs(ours["weights"] - theirs["weights"]).max() < 1e-4
-    found = [protodash(X, pool, n_prototypes=25, kernel="linear", implementation=name) for name in ("native", "aix360")]
-    reached = [f.tables["curve"].query("`chosen by` == 'ProtoDash'")["objective"].iloc[-1] for f in found]
+    results = [
+        protodash(X, pool, n_prototypes=25, kernel="linear", implementation=name) for name in ("native", "aix360")
+    ]
+    reached = [f.tables["curve"].query("`chosen by` == 'ProtoDash'")["objective"].iloc[-1] for f in results]
     assert reached[0] >= reached[1] - 1e-9
 
 

@@ -37,16 +37,16 @@ def test_only_the_trees_that_drew_a_sample_change_and_they_are_grown_without_it(
     pairs = Pairs(trees, chosen, 0, quiet)
     for place, index in enumerate(chosen):
         keep = np.arange(30) != index
-        answers = []
+        outputs = []
         for number in range(8):
             weights = trees.weights(number)
             assert weights.sum() == 30
             if weights[index]:  # on the other rows alone, as if the sample had never been there
                 alone = replace(trees, X=X[keep], y=y[keep])
-                answers.append(alone.grow(number, weights[keep], X[index : index + 1])[0])
+                outputs.append(alone.grow(number, weights[keep], X[index : index + 1])[0])
             else:
-                answers.append(trees.grow(number, weights, X[index : index + 1])[0])
-        assert pairs.without(place, trees(int(index)))[0] == pytest.approx(np.mean(answers, axis=0), abs=1e-12)
+                outputs.append(trees.grow(number, weights, X[index : index + 1])[0])
+        assert pairs.without(place, trees(int(index)))[0] == pytest.approx(np.mean(outputs, axis=0), abs=1e-12)
 
 
 def test_it_finds_the_planted_sample_and_is_quieter_than_honest_refits(rng: np.random.Generator) -> None:

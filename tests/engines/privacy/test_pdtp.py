@@ -113,7 +113,7 @@ def test_a_closed_form_whose_answer_is_not_the_models_is_not_used(cancer: tuple[
 def test_closed_form_and_refits_give_the_same_finding(method: bool, cancer: tuple[Array, Array]) -> None:
     X, y = cancer
     subject = subject_of(GaussianNB(), X, y)
-    found = assess(subject, "privacy.pdtp", n_samples=25, closed_form_allowed=method, strict=True).finding
+    finding = assess(subject, "privacy.pdtp", n_samples=25, closed_form_allowed=method, strict=True).finding
     plain = {}
     for index in np.random.default_rng((0, 0)).permutation(len(subject.X_train))[:25]:
         keep = np.arange(len(subject.X_train)) != index
@@ -123,9 +123,9 @@ def test_closed_form_and_refits_give_the_same_finding(method: bool, cancer: tupl
             for m in (subject.model, refit)
         )
         plain[int(index)] = np.abs(a - b).max()
-    table = found.tables["samples"].set_index("id")["excess"]
+    table = finding.tables["samples"].set_index("id")["excess"]
     assert table.to_dict() == pytest.approx(plain, abs=1e-6)
-    assert found.values["worst_excess"] == pytest.approx(max(plain.values()), abs=1e-6)
+    assert finding.values["worst_excess"] == pytest.approx(max(plain.values()), abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -155,11 +155,11 @@ def test_a_learner_that_looks_at_no_sample_has_no_excess_and_uniform_p_values(rn
     X, y = rng.normal(size=(40, 3)), np.arange(40) % 2
     p, excess = [], []
     for seed in range(60):
-        found = pdtp(blind(X, y, seed=0), X, y, X, blind, n_samples=4, repeats=2, null_draws=19, seed=seed)
-        first = found.tables["samples"].iloc[0]  # samples of one run share the null: one each
+        finding = pdtp(blind(X, y, seed=0), X, y, X, blind, n_samples=4, repeats=2, null_draws=19, seed=seed)
+        first = finding.tables["samples"].iloc[0]  # samples of one run share the null: one each
         p.append(first["p_value"])
         excess.append(first["excess"])
-        assert found.values["worst_excess"] <= found.intervals["worst_excess"][1]
+        assert finding.values["worst_excess"] <= finding.intervals["worst_excess"][1]
     assert stats.kstest(p, "uniform").pvalue > 0.001
     assert abs(np.mean(excess)) < 3 * np.std(excess) / np.sqrt(len(excess))
 
@@ -173,7 +173,7 @@ def test_a_forest_that_is_asked_everywhere_shows_noise_and_nothing_else(
     subject = subject_of(RandomForestClassifier(10, min_samples_leaf=20, random_state=state), X[:260], y[:260])
     p, excess = [], []
     for seed in range(200):
-        found = pdtp(
+        finding = pdtp(
             *(subject.predict, subject.X_train, subject.y_train, subject.X, subject.fit),
             n_samples=1,
             at="all",
@@ -181,8 +181,8 @@ def test_a_forest_that_is_asked_everywhere_shows_noise_and_nothing_else(
             null_draws=9,
             seed=seed,
         )
-        p.append(found.tables["samples"]["p_value"].iloc[0])
-        excess.append(found.tables["samples"]["excess"].iloc[0])
+        p.append(finding.tables["samples"]["p_value"].iloc[0])
+        excess.append(finding.tables["samples"]["excess"].iloc[0])
     assert stats.kstest(p, "uniform").pvalue > 0.001
     assert abs(np.mean(excess)) < 3 * np.std(excess) / np.sqrt(200)
 
@@ -264,11 +264,11 @@ def test_a_class_that_would_vanish_is_skipped_and_the_rest_is_kept(method: bool,
     y = np.r_[np.zeros(29, int), 1]
     fit = subject_of(KNeighborsClassifier(2), rng.normal(size=(80, 2)), rng.integers(0, 2, 80)).fit
     model = KNeighborsClassifier(2).fit(X, y)
-    found = pdtp(model.predict_proba, X, y, X, fit, model, n_samples=30, closed_form_allowed=method, null_draws=5)
-    table = found.tables["samples"].set_index("id")
+    finding = pdtp(model.predict_proba, X, y, X, fit, model, n_samples=30, closed_form_allowed=method, null_draws=5)
+    table = finding.tables["samples"].set_index("id")
     assert np.isnan(table.loc[29, "excess"])
     assert table["excess"].drop(29).notna().all()
-    assert found.counts["worst_excess"] == 29
+    assert finding.counts["worst_excess"] == 29
 
 
 def test_a_regression_is_measured_by_shifts_and_not_by_ratios() -> None:

@@ -277,12 +277,12 @@ def test_the_null_is_the_values_of_permuted_labels(case: Callable[..., tuple[Arr
     rng = np.random.default_rng(5)
     permuted = np.array([rng.permutation(y_train) for _ in range(4)])
     options = {"n_neighbors": k, "memory": 1.0, "step": quiet}
-    found = knn_shapley(train, y_train, test, y_test, permuted=permuted, **options)
-    assert found.null.shape == (4, 60)
-    for row, labels in zip(found.null, permuted, strict=True):
+    finding = knn_shapley(train, y_train, test, y_test, permuted=permuted, **options)
+    assert finding.null.shape == (4, 60)
+    for row, labels in zip(finding.null, permuted, strict=True):
         assert row == pytest.approx(knn_shapley(train, labels, test, y_test, **options).values, abs=1e-12)
     small = knn_shapley(train, y_train, test, y_test, permuted=permuted, **(options | {"memory": 1e-7}))
-    assert small.null == pytest.approx(found.null, abs=1e-12)
+    assert small.null == pytest.approx(finding.null, abs=1e-12)
 
 
 def test_the_null_is_shown_beside_the_values_and_nothing_is_judged_by_it(forest: Subject) -> None:

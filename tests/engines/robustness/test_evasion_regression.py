@@ -101,11 +101,11 @@ def test_a_linear_model_in_a_box_goes_up_or_down_whichever_is_nearer(norm: str) 
 
 def leaves(model: Any) -> tuple[Array, Array, Array]:
     """Lowest and highest corners of the leaves in the unit cube, and their values."""
-    tree, found = model.tree_, []
+    tree, results = model.tree_, []
 
     def walk(node: int, low: Array, high: Array) -> None:
         if tree.children_left[node] < 0:
-            found.append((low, high, tree.value[node, 0, 0]))
+            results.append((low, high, tree.value[node, 0, 0]))
             return
         column, cut = tree.feature[node], tree.threshold[node]
         left, right = high.copy(), low.copy()
@@ -114,7 +114,7 @@ def leaves(model: Any) -> tuple[Array, Array, Array]:
         walk(tree.children_right[node], right, high)
 
     walk(0, np.zeros(tree.n_features), np.ones(tree.n_features))
-    low, high, value = zip(*found, strict=True)
+    low, high, value = zip(*results, strict=True)
     return np.array(low), np.array(high), np.array(value)
 
 
@@ -156,9 +156,9 @@ def test_in_two_dimensions_no_point_of_a_fine_grid_is_much_nearer(model: Any, no
     finding = run(subject, tolerance=2.0, norm=norm, n_samples=40)
     axis = np.linspace(0, 1, 401)
     grid = np.stack([part.ravel() for part in np.meshgrid(axis, axis, indexing="ij")], axis=1)
-    told, rows = subject.predict(grid), subject.X[finding.arrays["index"]]
+    outputs, rows = subject.predict(grid), subject.X[finding.arrays["index"]]
     nearest = [
-        size(grid[np.abs(told - own) > 2.0] - x, norm).min(initial=np.inf)
+        size(grid[np.abs(outputs - own) > 2.0] - x, norm).min(initial=np.inf)
         for x, own in zip(rows, subject.predict(rows), strict=True)
     ]
     ratio = distances(finding) / np.array(nearest)
@@ -196,8 +196,8 @@ def test_pgd_follows_the_gradient_of_a_torch_regression() -> None:
     finding = run(subject, tolerance=0.02, n_samples=30, attack="pgd")
     axis = np.linspace(0, 1, 801)
     grid = np.stack([part.ravel() for part in np.meshgrid(axis, axis, indexing="ij")], axis=1)
-    told, own = subject.predict(grid), subject.predict(X)
-    truth = [size(grid[np.abs(told - o) > 0.02] - x, "l2").min(initial=np.inf) for x, o in zip(X, own, strict=True)]
+    outputs, own = subject.predict(grid), subject.predict(X)
+    truth = [size(grid[np.abs(outputs - o) > 0.02] - x, "l2").min(initial=np.inf) for x, o in zip(X, own, strict=True)]
     assert (distances(finding) <= np.array(truth) * 1.001).all()
     assert "projected gradient descent" in set(finding.tables["samples"]["found_by"])
 

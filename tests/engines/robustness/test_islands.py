@@ -41,22 +41,22 @@ def leaves(model: DecisionTreeClassifier, subject: Subject, rows: Array, norm: s
     assert subject.bounds is not None
     low, high = subject.bounds
     inner, boxes = model.tree_, [(0, low.copy(), high.copy())]
-    found = []
+    results = []
     while boxes:
         node, first, last = boxes.pop()
         if inner.children_left[node] < 0:
             if (first <= last).all():
-                found.append((inner.value[node, 0].argmax(), first, last))
+                results.append((inner.value[node, 0].argmax(), first, last))
             continue
         column, cut = inner.feature[node], inner.threshold[node]
         left, right = last.copy(), first.copy()
         left[column], right[column] = min(last[column], cut), max(first[column], cut)
         boxes += [(inner.children_left[node], first, left), (inner.children_right[node], right, last)]
-    answers, distances = model.predict(rows), np.full(len(rows), np.inf)
-    for label, first, last in found:
+    outputs, distances = model.predict(rows), np.full(len(rows), np.inf)
+    for label, first, last in results:
         gap = np.abs(np.clip(rows, first, last) - rows) / (high - low)
         size = gap.max(axis=1) if norm == "linf" else np.linalg.norm(gap, axis=1)
-        distances = np.where(answers != label, np.minimum(distances, size), distances)
+        distances = np.where(outputs != label, np.minimum(distances, size), distances)
     return distances
 
 
@@ -88,13 +88,13 @@ def three_classes() -> Subject:
 def nearest_rival(subject: Subject, rows: Array, norm: str) -> Array:
     model: Any = subject.model
     scores = subject.X[rows] @ model.coef_.T + model.intercept_
-    own = scores.argmax(axis=1)
+    labels = scores.argmax(axis=1)
     distance = np.full(len(rows), np.inf)
     for rival in range(3):
-        slope = model.coef_[rival] - model.coef_[own]
+        slope = model.coef_[rival] - model.coef_[labels]
         dual = np.abs(slope).sum(axis=1) if norm == "linf" else np.linalg.norm(slope, axis=1)
-        gap = scores[np.arange(len(rows)), own] - scores[:, rival]
-        distance = np.where(own != rival, np.minimum(distance, gap / np.maximum(dual, 1e-300)), distance)
+        gap = scores[np.arange(len(rows)), labels] - scores[:, rival]
+        distance = np.where(labels != rival, np.minimum(distance, gap / np.maximum(dual, 1e-300)), distance)
     return distance
 
 

@@ -72,8 +72,10 @@ def tables() -> tuple[Array, Array, Array]:
 
 def estimators(kind: str) -> dict[str, Callable[[], Any]]:
     """Every classifier or regressor of scikit-learn that fits the tables."""
-    found = {name: made for name, made in all_estimators(kind) if name not in ANOTHER_TABLE}
-    return {name: lambda made=made, name=name: _seeded(made(**ARGUMENTS.get(name, {}))) for name, made in found.items()}
+    fitting = {name: made for name, made in all_estimators(kind) if name not in ANOTHER_TABLE}
+    return {
+        name: lambda made=made, name=name: _seeded(made(**ARGUMENTS.get(name, {}))) for name, made in fitting.items()
+    }
 
 
 def _seeded(estimator: Any) -> Any:

@@ -104,7 +104,7 @@ def check(name: str, subject: Subject, model: Any) -> None:
 
 def endings(subject: Subject) -> dict[str, str]:
     """How the assessments ended that did not end well."""
-    found = {}
+    by_name = {}
     for engine, settings in SETTINGS.items():
         entry = find(engine)
         if subject.task not in entry.tasks:
@@ -114,8 +114,8 @@ def endings(subject: Subject) -> dict[str, str]:
         asked = {"tolerance": float(np.std(subject.y)) / 10} if (subject.task, engine) == _OF_VALUES else {}
         outcome = run(subject, replace(entry, controls=()), {**settings, **asked})
         if outcome.status != "ok":
-            found[engine] = f"{outcome.status}: {outcome.reason}"
-    return found
+            by_name[engine] = f"{outcome.status}: {outcome.reason}"
+    return by_name
 
 
 @pytest.mark.parametrize("name", [*CLASSIFIERS, *REGRESSORS])

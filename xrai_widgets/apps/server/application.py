@@ -92,14 +92,14 @@ class Gallery(Voila):  # type: ignore[misc]
         manager = self.kernel_manager
         for notebook, size in self.pool.items():
             if size:
-                await self._until_nobody_works()
+                await self._until_idle()
                 manager.kernel_pools_config = {**manager.kernel_pools_config, notebook: {"pool_size": size}}
                 manager.fill_if_needed(delay=0, notebook_name=notebook)
                 made = await asyncio.gather(*manager._pools[notebook], return_exceptions=True)
                 runs = [kernel["task"] for kernel in made if isinstance(kernel, dict)]
                 await asyncio.gather(*runs, return_exceptions=True)
 
-    async def _until_nobody_works(self) -> None:
+    async def _until_idle(self) -> None:
         """Wait for those who are there to go, but not for ever: others may come."""
         patience = time.monotonic() + _PATIENCE
         while self.kernel_manager.visitors and time.monotonic() < patience:

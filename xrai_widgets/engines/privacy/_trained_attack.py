@@ -16,7 +16,9 @@ Make = Callable[[int], Any]
 See = Callable[[Array, Array], Array]
 _TOP = 10
 _FEWEST = 10
-_ROUNDING = 1e-9  # a model that knows nothing says the base rate, but for rounding: it calls nobody for certain
+_ROUNDING = (
+    1e-9  # a model that knows nothing says the base rate, but for rounding: it calls no one a member for certain
+)
 
 
 def attack_features(outputs: Array, y: Array, task: str, predicted: Array | None = None) -> Array:

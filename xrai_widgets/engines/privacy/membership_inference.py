@@ -48,7 +48,7 @@ def membership_inference(
     X: Array,
     y: Array,
     task: str = "classification",
-    naming: Names = UNNAMED,
+    naming: Annotated[Names, "train_ids", "ids", "classes"] = UNNAMED,
     decide: Predict | None = None,
     *,
     attack: Annotated[

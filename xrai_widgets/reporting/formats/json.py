@@ -15,7 +15,7 @@ from xrai_widgets.results.policy import Check, Verdict
 if TYPE_CHECKING:
     from xrai_widgets.reporting.compose import Report
 
-SCHEMA = "xrai-widgets/report/3"
+SCHEMA = "xrai-widgets/report/4"
 COMBINED = ("subject", "subject_name", "norm", "scale", "epsilon", "value", "low", "high", "count", "bound")
 
 

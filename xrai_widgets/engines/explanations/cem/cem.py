@@ -68,7 +68,7 @@ def cem(
     linear: tuple[Array, Array] | None = None,
     regions: Array | None = None,
     thresholds: tuple[Array, ...] | None = None,
-    naming: Names = UNNAMED,
+    naming: Annotated[Names, "ids", "feature_names", "classes", "decode"] = UNNAMED,
     decide: Predict | None = None,
     task: Task = "classification",
     *,
@@ -215,7 +215,7 @@ def cem(
 
     Recommendations
     ---------------
-    Declare as immutable what nobody can change about themselves, and as monotone what can only grow. Raise ``beta``
+    Declare as immutable what no one can change about themselves, and as monotone what can only grow. Raise ``beta``
     for fewer features, ``kappa`` for a clearer lead. Where ``stability`` is low, do not hand single explanations to
     clients.
     """

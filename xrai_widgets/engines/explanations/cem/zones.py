@@ -129,7 +129,7 @@ def zones_of(task: str, above: float | None, below: float | None, predict: Predi
     if above is not None and below is not None and below > above:
         raise ValueError(
             f"below must be at most above = {above:g}, got {below:g}: with both, predictions below the one, between "
-            "them and above the other are told apart"
+            "them and above the other are distinguished"
         )
     return Zones.of(above, below, predict(X[:_SPREAD]))
 

@@ -40,7 +40,7 @@ def protodash(
     y_train: Array | None = None,
     predict: Predict | None = None,
     task: str = "classification",
-    naming: Names = UNNAMED,
+    naming: Annotated[Names, "ids", "train_ids", "feature_names", "classes", "decode"] = UNNAMED,
     constraints: tuple[Constraint, ...] = (),
     decide: Predict | None = None,
     *,
@@ -113,7 +113,7 @@ def protodash(
         paper has it: comparing samples with themselves, too, it lies above the unbiased centre of its interval.
         ``explained`` = 1 − mmd2 / mmd2 without prototypes. Intervals over the explained samples, the prototypes taken
         as given: Student's, with the variance of a U-statistic. ``agreement`` (Wilson): explained samples to which the
-        model answers as to their nearest prototype. Tables: ``samples`` (prototypes in order, weights), ``curve``
+        model predicts as for their nearest prototype. Tables: ``samples`` (prototypes in order, weights), ``curve``
         (MMD² by number of prototypes, beside the mean, best and worst of 20 random draws with equal weights),
         ``criticisms``, ``features`` (similarity of each feature, 1: alike), ``rows`` (prototypes in the user's own
         units). Arrays: ``indices`` (rows of X_train), ``weights``, ``weights_normalised``, ``weights_path`` (row t: the

@@ -32,7 +32,7 @@ MEASURES = (
         "lower",
         0.0,
         attacker=True,
-        meaning="How much more often this attacker calls a member a member than somebody else, by a rule chosen on "
+        meaning="How much more often this attacker calls a member a member than a non-member, by a rule chosen on "
         "other samples: 0 is guessing, 1 exposes every member. Others may attack better; to lower it, regularise.",
         label="membership advantage (TPR − FPR)",
         sentence="An outsider takes {value:100} more in 100 members for members than in 100 others; at most "

@@ -138,7 +138,7 @@ def best_threshold(members: Array, others: Array, sizes: tuple[int, int] | None 
     """Return the threshold of ``score ≥ threshold`` with the largest TPR − FPR, midway to the next lower score.
 
     Both rates are drawn towards one half, as by one more sample that counts half. Rules that the samples cannot tell
-    apart then differ by what is not known: where all scores are tied and others are few, "everybody who scores as high"
+    apart then differ by what is not known: where all scores are tied and others are few, "whoever scores as high"
     is chosen, since others not seen may score lower; where members are few, "whoever scores higher". Of equal rules the
     one with the lowest threshold is taken.
 

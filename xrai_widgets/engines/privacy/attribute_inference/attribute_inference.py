@@ -88,7 +88,7 @@ def attribute_inference(
     y: Array,
     task: str = "classification",
     constraints: tuple[Constraint, ...] = (),
-    naming: Names = UNNAMED,
+    naming: Annotated[Names, "feature_names", "train_ids", "ids", "classes"] = UNNAMED,
     decide: Predict | None = None,
     *,
     feature: Annotated[str, "name of the feature that is withheld; empty: all in turn, at most 20"] = "",
@@ -167,8 +167,8 @@ def attribute_inference(
     --------------
     A gain of 0 means that the model reveals nothing about the feature that the other features do not reveal, too:
     a feature that follows from the others is no secret, and the baseline says so. A member gap of 0 means that those
-    who took part in the training are not better known than others: the model then gives away what is true of the
-    population, as any good model does; above 0 it gives away its training data.
+    who took part in the training are not guessed better than others: the model then reveals what is true of the
+    population, as any good model does; above 0 it reveals its training data.
 
     Limitations
     -----------

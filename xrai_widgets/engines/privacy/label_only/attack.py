@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import special
 
 from xrai_widgets.core import Array, Chart, Constraint, Finding, NotApplicable, Predict, Step, quiet
-from xrai_widgets.core.decision import answered
+from xrai_widgets.core.decision import labels_and_count
 from xrai_widgets.core.step import Partial
 from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.engines._art_space import classifier, global_seed
@@ -141,7 +141,7 @@ def ask(
     y = np.concatenate([members[1][rows[0]], others[1][rows[1]]])
     numbers = np.concatenate([rows[0], len(members[0]) + rows[1]])
     near = np.concatenate([part[0][order[:_POOL]] for part, order in zip((members, others), drawn, strict=True)])
-    predicted, n_classes = answered(*model, X)
+    predicted, n_classes = labels_and_count(*model, X)
     right = predicted == y
     flat, near = (part.reshape(len(part), -1).astype(np.float64) for part in (X, near))
     predict, decide = model

@@ -58,7 +58,7 @@ def label_only(
     y: Array,
     bounds: Array,
     constraints: tuple[Constraint, ...] = (),
-    naming: Names = UNNAMED,
+    naming: Annotated[Names, "train_ids", "ids", "classes"] = UNNAMED,
     decide: Predict | None = None,
     *,
     attack: Annotated[

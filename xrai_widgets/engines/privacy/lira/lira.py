@@ -49,7 +49,7 @@ def lira(
     y: Array,
     fit: Fit,
     task: str = "classification",
-    naming: Names = UNNAMED,
+    naming: Annotated[Names, "train_ids", "ids", "classes"] = UNNAMED,
     *,
     attack: Annotated[
         Literal["online LiRA", "offline LiRA", "RMIA"], "whose score is judged; the others stand beside it"
@@ -131,9 +131,9 @@ def lira(
 
     Interpretation
     --------------
-    A sample that is hard for everybody who has not seen it, and easy for this model, was in the training data: looking
-    at each sample beside its own reference models finds leaks that one threshold on the loss misses. Advantage 0 and
-    AUC 0.5 mean that members cannot be told from others; advantage 1 means that everyone can.
+    A sample that is hard for every model that has not seen it, and easy for this model, was in the training data:
+    looking at each sample beside its own reference models finds leaks that one threshold on the loss misses. Advantage
+    0 and AUC 0.5 mean that members cannot be told from others; advantage 1 means that everyone can.
 
     A model that memorises nothing still takes as many numbers from its training data as it has coefficients. RMIA, and
     LiRA with very many reference models, see that trace because the pool holds the members themselves: with d

@@ -48,7 +48,7 @@ def pdtp(
     fit: Fit,
     model: Any = None,
     task: str = "classification",
-    naming: Names = UNNAMED,
+    naming: Annotated[Names, "train_ids", "classes"] = UNNAMED,
     trained_with: tuple[str, ...] = (),
     *,
     n_samples: Annotated[
@@ -119,7 +119,7 @@ def pdtp(
 
     Interpretation
     --------------
-    An excess of 0 means that nobody can tell whether the sample took part; 1 means that some prediction becomes e = 2.7
+    An excess of 0 means that no one can tell whether the sample took part; 1 means that some prediction becomes e = 2.7
     times as likely or unlikely by its presence, which is the point where the authors advise to act (their DTP-1 rule).
 
     Limitations

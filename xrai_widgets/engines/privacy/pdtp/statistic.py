@@ -52,7 +52,7 @@ def add(leak: Leakage, scaled: Scale, places: Array, without: Array, y: Array, d
     places : int array (b,)
         Of the samples in the order of looking.
     without : array (b, 1 or n, k)
-        Answers of models trained without them, at the sample itself or everywhere.
+        Outputs of models trained without them, at the sample itself or everywhere.
     draws : array (c,)
         Uniform random numbers, one per chosen sample: they decide ties of the rank p-value.
     """

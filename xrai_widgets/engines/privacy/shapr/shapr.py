@@ -38,7 +38,7 @@ def shapr(
     y_train: Array,
     X: Array,
     y: Array,
-    naming: Names = UNNAMED,
+    naming: Annotated[Names, "train_ids", "classes"] = UNNAMED,
     *,
     n_neighbors: Annotated[int, Range(1, 50), Label("neighbours"), "neighbours that vote for each test sample"] = 1,
     implementation: Annotated[

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from xrai_widgets.core import Array, Gradient, NotApplicable, Predict
-from xrai_widgets.core.decision import answered
+from xrai_widgets.core.decision import labels_and_count
 from xrai_widgets.engines._band import WITHIN, Band, proposed
 
 _UNSTEADY = 0.1  # of the tolerance: from there on it would be left by chance
@@ -42,7 +42,7 @@ def asked_of_classes(
     predict: Predict, decide: Predict | None, gradient: Gradient | None, linear: Linear | None, X: Array, y: Array
 ) -> Asked:
     """Return what is asked of a classifier for drawn samples."""
-    labels, n_classes = answered(predict, decide, X)
+    labels, n_classes = labels_and_count(predict, decide, X)
     return Asked(predict, gradient, linear, labels, labels == y, n_classes)
 
 

@@ -88,7 +88,7 @@ def evasion(
     linear: tuple[Array, Array] | None = None,
     regions: Array | None = None,
     thresholds: tuple[Array, ...] | None = None,
-    naming: Names = UNNAMED,
+    naming: Annotated[Names, "ids", "feature_names", "classes", "decode"] = UNNAMED,
     unstable: float = 0.0,
     decide: Predict | None = None,
     task: Task = "classification",
