@@ -206,7 +206,7 @@ def test_codes_that_are_numbers_from_0_on_may_be_new_as_well() -> None:
 def test_a_model_that_takes_no_unknown_word_says_why_and_what_to_do() -> None:
     model, frame = credit(OneHotEncoder(handle_unknown="error"))
     message = (
-        r"^the model could not answer for X_new: .*'pilot'.*\(the column 'job' holds 'pilot', which no other samples "
+        r"^the model cannot predict for X_new: .*'pilot'.*\(the column 'job' holds 'pilot', which no other samples "
         r"do: leave those rows out, or pass a model that takes unknown words"
     )
     with pytest.raises(ValueError, match=message):
@@ -219,7 +219,7 @@ def test_a_model_that_takes_no_gaps_says_that_the_batch_has_some() -> None:
     batch = X.copy()
     batch[3, 1] = np.nan
     with pytest.raises(
-        ValueError, match=r"^the model could not answer for X_new, in which numbers are missing \(some are missing\)"
+        ValueError, match=r"^the model cannot predict for X_new, in which numbers are missing \(some are missing\)"
     ):
         Subject.of(model, X, Y, X_new=batch)
 
@@ -328,7 +328,7 @@ BAD: dict[str, tuple[Any, str]] = {
     ),
     "pictures on another scale": (
         lambda: Subject.of(half, IMAGES, Y, X_new=IMAGES * 255),
-        r"^pixels of X_new must lie in \[0, 1\], as those of X do, got \[0, 255\]: bring them to the same scale",
+        r"^pixels of X_new must lie in \[0, 1\], as X does, got \[0, 255\]: bring them to the same scale",
     ),
     "pictures outside of bounds": (
         lambda: Subject.of(half, IMAGES, Y, X_new=IMAGES + 0.1, bounds=(0, 1)),

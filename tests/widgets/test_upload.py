@@ -456,7 +456,7 @@ def test_the_picker_takes_the_subject_of_the_page(own: OwnModel, monkeypatch: py
     picker = SubjectPicker()
     assert "upload" not in picker._pages, "the page is made when it is first looked at"
     picker._source.value = "upload"
-    picker.own.subject = forest
+    picker.upload.subject = forest
     assert picker.subject is forest
 
 

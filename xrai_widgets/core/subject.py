@@ -53,14 +53,15 @@ class Subject(Identified):
     logits, embed : callable, optional
         (n, …) → (n, k) before the softmax; (n, …) → (n, e) features of the last hidden layer.
     regions : array (2, leaves, d), optional
-        Closed boxes with one answer each: leaves of a tree. (3, …) where numbers are missing: 1 if that leads there.
+        Closed boxes with one prediction each: leaves of a tree. (3, …) where numbers are missing: 1 if that leads
+        there.
     linear : (array (k, d), array (k,)), optional
-        Weights and intercepts of scores, linear in the flattened columns of X, whose largest one is the answer; a
+        Weights and intercepts of scores, linear in the flattened columns of X, whose largest one is the label; a
         regression has one row, which is the prediction. They speak of rows without missing numbers.
     thresholds : tuple of arrays, optional
         For each column of X the values, or codes, at which a model made of trees splits, rising.
     decide : callable, optional
-        (n, …) → int (n,): the classes that the model itself answers with; None: the most probable ones.
+        (n, …) → int (n,): the classes that the model itself decides for; None: the most probable ones.
     fit : callable, optional
         ``fit(X, y, *, seed, sample_weight=None, rows=None)`` → predict function of a fresh clone; ``rows`` are places
         in X_train, −1 for other samples, and a seed of None is the model's own.
@@ -81,7 +82,7 @@ class Subject(Identified):
         What ``fit`` hands on beside samples and labels ("fit": it is the user's own), the parts that it leaves as
         they are, and whether the model's own random state settles all chance.
     unstable : float
-        Largest difference between answers for the same sample, asked twice, in another order and alone.
+        Largest difference between predictions for the same sample, asked twice, in another order and alone.
     notes : tuple of str
         What the reader must know about how model and data were understood.
     """
@@ -108,12 +109,12 @@ class Subject(Identified):
     regions: Array | None = sees_inside("the leaves of a single tree on numeric columns")
     linear: tuple[Array, Array] | None = sees_inside("the weights of a linear model on numeric columns")
     thresholds: tuple[Array, ...] | None = sees_inside("the split values of a model made of trees")
-    decide: Predict | None = sees_inside("an answer of the model's own that is not its most probable class")
+    decide: Predict | None = sees_inside("a decision of the model's own that is not its most probable class")
     fit: Callable[..., Predict] | None = says(
         "refitting (a scikit-learn estimator can be cloned and refitted; for other models pass fit= to Subject.of)"
     )
     bounds: Array | None = says(
-        "a model that answers for changed inputs: a table of probabilities cannot be asked anything new"
+        "a model that predicts for changed inputs: a table of probabilities cannot be asked anything new"
     )
     feature_names: tuple[str, ...] = ()
     classes: tuple[Any, ...] = ()
@@ -173,11 +174,11 @@ class Subject(Identified):
             or list of models on the same data gives a dict of subjects, by their keys or kinds.
         X, y : DataFrame, Series or array
             Held-out samples, NaN where a number is missing, and their true labels (or values). An outlier detector
-            needs no labels: without them its own answers (1: inlier, -1: outlier) stand for the truth.
+            needs no labels: without them its own labels (1: inlier, -1: outlier) stand for the truth.
         X_train, y_train, X_new, y_new, foreign : optional
             The training samples; a batch to be judged, and True for each of its rows that is of another kind.
         name, task : optional
-            What the model is called, by default its class name; and its task, told from it where that is possible.
+            What the model is called, by default its class name; and its task, guessed where that is possible.
         classes : sequence, optional
             Original labels in the order of the model's outputs, where the model does not say.
         ids, train_ids, new_ids : optional
@@ -233,7 +234,7 @@ class Subject(Identified):
         outputs: Outputs | None = None,
         **passed: Any,
     ) -> Self:
-        """Return a copy that answers by another predict function: a defence before the model, a control.
+        """Return a copy with another predict function: a defence before the model, a control.
 
         Whatever sees inside the model (gradient, leaves, state …) speaks of the old function: dropped unless passed.
 
@@ -250,10 +251,10 @@ class Subject(Identified):
         TypeError
             naming a field that a Subject does not have.
         """
-        known = [f.name for f in fields(self)]
-        unknown = [key for key in passed if key not in known]
+        names = [f.name for f in fields(self)]
+        unknown = [key for key in passed if key not in names]
         if unknown:
-            raise TypeError(f"a Subject has no fields {unknown}; it has {known}")
+            raise TypeError(f"a Subject has no fields {unknown}; it has {names}")
         new: dict[str, Any] = {f.name: None for f in fields(self) if f.metadata.get("sees_inside")}
         new |= {"model": predict if model is None else model, "predict": predict, "fit": fit, "origin": Origin()}
         new |= {"name": name or self.name, "outputs": outputs or self.outputs}

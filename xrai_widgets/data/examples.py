@@ -201,7 +201,7 @@ def load_with(
     ignore, text : sequence of str
         Columns that the model does not take; that are read as text.
     delimiter, decimal, encoding : str, optional
-        How a CSV is written, where that cannot be told.
+        How a CSV is written, where that cannot be detected.
 
     Raises
     ------
@@ -211,9 +211,9 @@ def load_with(
     maker = _available(name)
     style = CsvFormat(delimiter, decimal, encoding)
     file = BatchFile(Path(new), foreign, target, ids, "", tuple(ignore), tuple(text), style)
-    said = {"foreign": foreign, "target": target, "ids": ids, "ignore": tuple(ignore), "text": tuple(text)}
-    said |= {"delimiter": delimiter, "decimal": decimal, "encoding": encoding}
-    roles = {"new": file.path.name, **{word: value for word, value in said.items() if value}}
+    options = {"foreign": foreign, "target": target, "ids": ids, "ignore": tuple(ignore), "text": tuple(text)}
+    options |= {"delimiter": delimiter, "decimal": decimal, "encoding": encoding}
+    roles = {"new": file.path.name, **{word: value for word, value in options.items() if value}}
     return replace(maker(file.read), name=name, origin=Origin(Example(name, roles)))
 
 

@@ -77,7 +77,7 @@ def shifted(X: pd.DataFrame, y: pd.Series) -> dict[str, Any]:
     """Return applicants as if of a later time, with the labels that they had.
 
     Every credit is 40 % larger and runs for half a year more, applicants are 8 years younger (19 at least), and every
-    fourth one who wants a new car wants a kind that nobody wanted before.
+    fourth one who wants a new car wants a kind that no one wanted before.
     """
     later = X.copy()
     later["credit_amount"] = np.rint(later["credit_amount"] * 1.4).astype(np.int64)

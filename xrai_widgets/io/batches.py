@@ -75,20 +75,20 @@ class BatchFile:
             raise ValueError(
                 f"{self.path.name} holds pictures, and this model takes tables: give a table ({', '.join(TABLES)})"
             )
-        found = read_batch_pictures(self.path, shape, np.asarray(X, dtype=np.float64))
-        made: dict[str, Any] = {"new_ids": found.ids}
-        flat = found.X.reshape(len(found.X), -1)
+        pictures = read_batch_pictures(self.path, shape, np.asarray(X, dtype=np.float64))
+        made: dict[str, Any] = {"new_ids": pictures.ids}
+        flat = pictures.X.reshape(len(pictures.X), -1)
         made["X_new"] = flat if np.ndim(X) == 2 else flat.reshape(len(flat), *np.asarray(X).shape[1:])
         if isinstance(X, pd.DataFrame):
-            made["X_new"] = pd.DataFrame(flat, columns=X.columns, index=found.ids)
+            made["X_new"] = pd.DataFrame(flat, columns=X.columns, index=pictures.ids)
         if self.foreign:
-            if self.foreign not in found.folders:
-                there = few(sorted(set(found.folders) - {""})) or "none"
+            if self.foreign not in pictures.folders:
+                there = few(sorted(set(pictures.folders) - {""})) or "none"
                 raise ValueError(
                     f"foreign must be a subfolder of {self.path.name}, that of the foreign pictures, got "
                     f"{self.foreign!r}; subfolders: {there}"
                 )
-            made["foreign"] = found.folders == self.foreign
+            made["foreign"] = pictures.folders == self.foreign
         return made
 
     def _of_array(self, shape: tuple[int, ...]) -> dict[str, Any]:
@@ -108,9 +108,11 @@ class BatchFile:
 
     def _table(self, X: pd.DataFrame, words: Mapping[str, Any]) -> dict[str, Any]:
         # what is text in X is text here, too, though all cells of a small batch may look like numbers
-        told = {str(column): frozenset(_words(X[column])) for column in X.columns if _is_text(X[column])}
-        known = {column: told.get(column, frozenset()) | set(words.get(column, ())) for column in {*told, *words}}
-        table = self._read(known)
+        text_words = {str(column): frozenset(_words(X[column])) for column in X.columns if _is_text(X[column])}
+        as_words = {
+            column: text_words.get(column, frozenset()) | set(words.get(column, ())) for column in {*text_words, *words}
+        }
+        table = self._read(as_words)
         made, features = self._roles(table)
         same_columns(features, list(X.columns), self.path.name, "those of X")
         made["X_new"] = features[list(X.columns)]
@@ -169,13 +171,13 @@ def truths(cells: pd.Series, column: str, name: str) -> Array:
             f"the column {column!r} must say True or False in every row of {name}, got {int(cells.isna().sum())} empty"
         )
     written = [str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell) for cell in cells]
-    found = [text.strip().lower() for text in written]
-    wrong = next((cell for cell, text in zip(written, found, strict=True) if text not in _YES | _NO), None)
+    texts = [text.strip().lower() for text in written]
+    wrong = next((cell for cell, text in zip(written, texts, strict=True) if text not in _YES | _NO), None)
     if wrong is not None:
         raise ValueError(
             f"the column {column!r} of {name} must say True or False (or 1 and 0, yes and no), got {wrong!r}"
         )
-    return np.array([text in _YES for text in found])
+    return np.array([text in _YES for text in texts])
 
 
 def say_truth(values: Collection[str]) -> bool:

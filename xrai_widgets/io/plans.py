@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 _RESERVED = ("subject", "policy")
-_SAID = ("example", "new", "foreign")
+_KEYS = ("example", "new", "foreign")
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class PlanFile:
     policy : mapping, optional
         The tables of a policy.
     new : Path, optional
-        File or folder of a batch to be judged; in the plan it is said from the plan's folder.
+        File or folder of a batch to be judged; in the plan it is relative to the plan's folder.
     foreign : str
         Column of that table which says which samples are foreign.
     """
@@ -106,12 +106,12 @@ def read_constraint(text: str) -> dict[str, dict[str, Any]]:
     """
     wanted = "a constraint must be a line such as age = { immutable = true, range = [18, 75] }"
     try:
-        found = tomllib.loads(text)
+        tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{wanted}, with names of other signs than A-Z a-z 0-9 _ - in quotes: {error}") from None
-    if len(found) != 1 or not all(_is_flat(table) for table in found.values()):
+    if len(tables) != 1 or not all(_is_flat(table) for table in tables.values()):
         raise ValueError(f"{wanted}, got {text!r}")
-    return found
+    return tables
 
 
 def _is_flat(table: object) -> bool:
@@ -119,12 +119,12 @@ def _is_flat(table: object) -> bool:
 
 
 def _subject(subject: object, name: str) -> tuple[str, dict[str, dict[str, Any]]]:
-    if not isinstance(subject, dict) or set(subject) - {*_SAID, "constraints"}:
+    if not isinstance(subject, dict) or set(subject) - {*_KEYS, "constraints"}:
         raise ValueError(
             f'[subject] of the plan {name} must hold example = "…", new = "…", foreign = "…" and constraints, got '
             f"{subject!r}"
         )
-    for key in _SAID:
+    for key in _KEYS:
         if not isinstance(subject.get(key, ""), str):
             raise ValueError(f'[subject] of the plan {name} must say {key} = "…", text, got {subject[key]!r}')
     if subject.get("foreign") and not subject.get("new"):

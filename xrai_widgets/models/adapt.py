@@ -46,7 +46,7 @@ from xrai_widgets.models.telling import telling_rows
 from xrai_widgets.models.torch_module import adapt_torch, is_torch_module
 from xrai_widgets.models.unseen import check_batch, one_of_each, taught, with_batch
 
-_LOOK = 256  # samples whose answers are checked, at least
+_LOOK = 256  # samples whose predictions are checked, at least
 _FIELDS = {"X": "y", "X_train": "y_train", "X_new": "y_new"}
 
 
@@ -80,18 +80,18 @@ def describe(
     """Return the fields of a subject; see `Subject.of` for the arguments."""
     if model is None:
         X, X_train, X_new = (_as_column(part) for part in (X, X_train, X_new))
-    y, y_train, own = _labelled(model, (X, y), (X_train, y_train))
+    y, y_train, labelling_notes = _labelled(model, (X, y), (X_train, y_train))
     given = {"X": X, "X_train": X_train, "X_new": X_new}
     check_given(given, {"X": y, "X_train": y_train, "X_new": y_new}, {"X_train": train_ids, "X_new": new_ids}, foreign)
     check_words(task, classes, outputs)
     samples = {role: part for role, part in given.items() if part is not None or role == "X"}
     inputs = learn(taught(samples), feature_names=feature_names, image_shape=image_shape, preprocess=preprocess)
     inputs = held(model, aligned(model, with_batch(inputs, samples), X, feature_names is None))
-    said, limits = declared(inputs.names, inputs.constraints, constraints or {})
+    codes_declared, limits = declared(inputs.names, inputs.constraints, constraints or {})
     inputs = constrain(inputs, limits)
     arrays = {role: _read_only(inputs.encode(part, role)) for role, part in samples.items()}
-    known = taught(arrays)
-    check_constraints(inputs := with_holes(inputs, known), known, limits)
+    learned = taught(arrays)
+    check_constraints(inputs := with_holes(inputs, learned), learned, limits)
     subgroups = groups_of(groups, train_groups, given, arrays)
     vectors = {
         _FIELDS[role]: labels.vector(part, _FIELDS[role], len(arrays[role]))
@@ -102,7 +102,7 @@ def describe(
     adapted = _adapt(model, inputs, arrays, vectors["y"], task, classes, box, outputs)
     if model is None and isinstance(X, pd.DataFrame) and adapted.task == "classification" and classes is None:
         adapted = replace(adapted, classes=_column_classes(list(X.columns), vectors))
-    rows = _telling_rows(known, inputs)
+    rows = _telling_rows(learned, inputs)
     looked = ask(lambda: np.asarray(adapted.predict(rows)), inputs)
     if looked.shape[:1] != (len(rows),):
         raise ValueError(f"the model must give one row per sample, got shape {looked.shape} for {len(rows)} samples")
@@ -110,7 +110,7 @@ def describe(
     fields = in_classes(adapted, looked, vectors, classes)
     asked = adapted.queryable
     steady = ask(lambda: steadiness(fields["predict"], arrays["X"]), inputs) if asked else Steadiness(0.0, 0.0, 0)
-    rule, said_of_it = ask(lambda: rule_of(decide, model, adapted, fields, arrays, inputs), inputs)
+    rule, rule_notes = ask(lambda: rule_of(decide, model, adapted, fields, arrays, inputs), inputs)
     state = adapted.state if not steady.twice else digest(model, chance=False)
     made = {
         "name": str(name) if name else _name(model),
@@ -123,7 +123,7 @@ def describe(
         "gradient": adapted.gradient,
         "embed": adapted.embed,
         "regions": None if adapted.regions is None else _read_only(adapted.regions),
-        **{key: (told := getattr(adapted, key)) and tuple(map(_read_only, told)) for key in ("linear", "thresholds")},
+        **{key: (read := getattr(adapted, key)) and tuple(map(_read_only, read)) for key in ("linear", "thresholds")},
         **rule,
         "bounds": box,
         "feature_names": inputs.names,
@@ -133,15 +133,15 @@ def describe(
         **{role: part if part is None else _read_only(part) for role, part in subgroups.items()},
         "outputs": adapted.outputs,
         "unstable": steady.largest,
-        "notes": (*own, *inputs.notes, *adapted.notes, *said_of_it, *steady.notes),
+        "notes": (*labelling_notes, *inputs.notes, *adapted.notes, *rule_notes, *steady.notes),
         **trained_anew(training, model, adapted, inputs, fields["classes"], state, arrays.get("X_train")),
     }
-    codes = _codes(model, inputs, arrays, said, limits)
+    codes = _codes(model, inputs, arrays, codes_declared, limits)
     return recoded(made, codes) if codes else made
 
 
 def _labelled(model: Any, held: tuple[Any, Any], trained: tuple[Any, Any]) -> tuple[Any, Any, tuple[str, ...]]:
-    """Return y and y_train; of a detector without labels its own answers stand for them, and a note says so."""
+    """Return y and y_train; of a detector without labels its own labels stand for them, and a note says so."""
     (X, y), (X_train, y_train) = held, trained
     if X is None or not is_detector(model):
         return y, y_train, ()
@@ -151,51 +151,51 @@ def _labelled(model: Any, held: tuple[Any, Any], trained: tuple[Any, Any]) -> tu
     check_estimator(model)
     if not hasattr(model, "predict"):
         raise Refused(
-            f"a {type(model).__name__} like this answers for its training samples only: pass novelty=True, fit again"
+            f"a {type(model).__name__} like this predicts for its training samples only: pass novelty=True, fit again"
         )
     y = model.predict(X)
     if X_train is not None and y_train is None:
         y_train = model.predict(X_train)
-    return y, y_train, ("labels: the detector's own answers, of which it gets all right",)
+    return y, y_train, ("labels: those of the detector itself, of which it gets all right",)
 
 
 def each(given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the fields of one subject for each of several models on the same data; see `named_models`."""
-    found = {}
+    described = {}
     for key, model in named_models(given["model"]).items():
         name = f"{given['name']} {key}" if given["name"] else key
         try:
-            found[key] = describe(**{**given, "model": model, "name": name})
+            described[key] = describe(**{**given, "model": model, "name": name})
         except (ValueError, TypeError) as error:
             raise type(error)(f"the model {key!r}: {error}") from error
-    return found
+    return described
 
 
 def _codes(
     model: Any,
     inputs: Inputs,
     arrays: Mapping[str, Array],
-    said: Mapping[int, Sequence[Any] | None],
+    codes_declared: Mapping[int, Sequence[Any] | None],
     limits: Mapping[str, Any],
 ) -> dict[int, Array]:
     """Return the columns of codes, which the user declares or the model treats so, and the numbers they may hold."""
-    own = coded_columns(model, inputs) if is_estimator(model) else {}
+    of_model = coded_columns(model, inputs) if is_estimator(model) else {}
     for name, given in limits.items():  # the user's word goes before the model's
         kind = given.get("kind") if isinstance(given, Mapping) else given.kind
         if kind is not None and isinstance(given, Mapping):
-            own.pop(inputs.names.index(name), None)
-        if isinstance(given, Mapping) and "range" in given and inputs.names.index(name) in said:
+            of_model.pop(inputs.names.index(name), None)
+        if isinstance(given, Mapping) and "range" in given and inputs.names.index(name) in codes_declared:
             read_range(name, Constraint("category"), given["range"])  # raises: it has none
-    if inputs.image_shape is not None and said:
+    if inputs.image_shape is not None and codes_declared:
         raise ValueError("the pixels of images are no categories")
     return {
         column: values_of(
             inputs.names[column],
             {role: part[:, column] for role, part in arrays.items()},
-            said.get(column),
-            None if column in said else own[column],
+            codes_declared.get(column),
+            None if column in codes_declared else of_model[column],
         )
-        for column in sorted({*said, *own})
+        for column in sorted({*codes_declared, *of_model})
     }
 
 
@@ -226,9 +226,9 @@ def _adapt(
         return ask(lambda: adapt_keras(_kept(model), inputs, parts, y, task, classes, outputs), inputs)
     if callable(model) and not isinstance(model, type):
         adapted = ask(lambda: adapt_function(model, inputs, parts, y, task, classes, outputs), inputs)
-        own = model.decide if isinstance(model, BoosterFile) else None
+        decide = model.decide if isinstance(model, BoosterFile) else None
         names: tuple[Any, ...] = tuple(classes or getattr(model, "labels", None) or ())
-        return adapted if own is None else replace(adapted, decide=Highest(Call(own, inputs), names))
+        return adapted if decide is None else replace(adapted, decide=Highest(Call(decide, inputs), names))
     raise TypeError(
         "the model must be a fitted scikit-learn classifier or regressor, a torch module or Keras model, an ONNX model "
         f"or session, a function of the inputs, or None for a table of probabilities, got {_kind(model)}"

@@ -23,7 +23,7 @@ class Column:
 
     ``dtype`` is what `decode` makes. An object column that holds nothing but numbers is treated as numbers
     (``numbers``, their type) and turned back into objects. ``whole``: only because some are missing,
-    whole numbers came as fractions. ``carried``: points in time, decimals, intervals and the like, of which nobody
+    whole numbers came as fractions. ``carried``: points in time, decimals, intervals and the like, of which no one
     knows what else they could be: categories that stay as they are. ``unseen`` is what X_new alone holds: words with
     the codes after the last category, or numbers that the type does not hold.
     """
@@ -212,7 +212,7 @@ def _learn_category(name: Any, parts: Mapping[str, pd.Series]) -> Column:
 
 
 def _is_carried(name: Any, role: str, part: pd.Series) -> bool:
-    """Whether the cells are neither numbers nor labels; refuse those that cannot be told apart."""
+    """Whether the cells are neither numbers nor labels; refuse those that cannot be distinguished."""
     if part.dtype.kind in "iufb" or isinstance(part.dtype, pd.CategoricalDtype):
         return False
     if _is_of_times(part.dtype):

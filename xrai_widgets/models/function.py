@@ -118,7 +118,7 @@ def adapt_function(
     outputs : optional
         What the user says they are; logits and one-vs-rest shares are taken where they are declared.
     scores : bool
-        What a classifier gives beyond shares are logits, said or not.
+        What a classifier gives beyond shares are logits, declared or not.
 
     Raises
     ------

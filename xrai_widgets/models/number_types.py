@@ -40,10 +40,10 @@ def as_frame(array: Any, role: str, names: Sequence[Any] = ()) -> pd.DataFrame:
 def common_type(parts: Iterable[Any]) -> Any:
     """Return the one type of numbers of all parts; None for numbers in lists, which have none."""
     try:
-        found = [np.dtype(str(part.dtype).removeprefix("torch.")) for part in parts if hasattr(part, "dtype")]
+        dtypes = [np.dtype(str(part.dtype).removeprefix("torch.")) for part in parts if hasattr(part, "dtype")]
     except TypeError:  # a type of another library
         return None
-    common = np.result_type(*found) if found else None
+    common = np.result_type(*dtypes) if dtypes else None
     return common if common is not None and common.kind in "iufb" else None
 
 

@@ -94,8 +94,8 @@ def _with_numbers(column: Column, given: pd.Series) -> Column:
 
 
 def _with_words(column: Column, given: pd.Series) -> Column:
-    known = set(column.categories)
-    unseen = dict.fromkeys(cell for cell in cells_of(given, column.dtype) if cell not in known)
+    categories = set(column.categories)
+    unseen = dict.fromkeys(cell for cell in cells_of(given, column.dtype) if cell not in categories)
     words = sorted((cell for cell in unseen if not is_missing(cell)), key=place_of)
     families = {_family(label) for label in column.categories if not is_missing(label)}
     strange = next((word for word in words if families and _family(word) not in families), None)
@@ -150,7 +150,7 @@ def check_batch(
     Raises
     ------
     ValueError
-        for pictures on another scale than those of X, and with what the model says where it does not answer.
+        for pictures on another scale than those of X, and with what the model says where it does not predict.
     """
     if ROLE not in arrays:
         return
@@ -162,13 +162,13 @@ def check_batch(
     ask(lambda: np.asarray(predict(rows)), inputs, ROLE)
 
 
-def _check_range(batch: Array, bounds: Array, said: bool) -> None:
-    """Refuse pixels outside of bounds; where nobody said them, what is less than their width outside may be."""
+def _check_range(batch: Array, bounds: Array, declared: bool) -> None:
+    """Refuse pixels outside of bounds; where they were not declared, what is less than their width outside may be."""
     low, high = float(bounds[0].min()), float(bounds[1].max())
-    room = 1e-6 * max(1.0, abs(low), abs(high)) if said else high - low
+    room = 1e-6 * max(1.0, abs(low), abs(high)) if declared else high - low
     least, most = float(batch.min()), float(batch.max())
     if least < low - room or most > high + room:
         raise ValueError(
-            f"pixels of {ROLE} must lie in [{low:g}, {high:g}], {'the bounds' if said else 'as those of X do'}, got "
+            f"pixels of {ROLE} must lie in [{low:g}, {high:g}], {'the bounds' if declared else 'as X does'}, got "
             f"[{least:g}, {most:g}]: bring them to the same scale (X_new / 255, np.clip(X_new, {low:g}, {high:g}))"
         )

@@ -32,7 +32,7 @@ def as_command(outcome: Outcome) -> str:
     origin = outcome.origin
     if origin.is_defended:
         return NO_COMMAND
-    sets = "".join(f" --set {key}={shlex.quote(said(value))}" for key, value in changed(outcome).items())
+    sets = "".join(f" --set {key}={shlex.quote(shell_text(value))}" for key, value in changed(outcome).items())
     return f"xrai-widgets assess {model_words(origin)}{constraint_words(origin)} --run {outcome.assessment}{sets}"
 
 
@@ -81,8 +81,8 @@ def _quoted(text: str) -> str:
 
 def constraint_words(origin: Origin) -> str:
     """Return the options of the command line for the constraints of the columns."""
-    said = origin.constraints.items()
-    return "".join(f" --constraint {shlex.quote(toml_entry(name, table))}" for name, table in said)
+    tables = origin.constraints.items()
+    return "".join(f" --constraint {shlex.quote(toml_entry(name, table))}" for name, table in tables)
 
 
 def toml_entry(name: str, table: Mapping[str, Any]) -> str:
@@ -125,6 +125,6 @@ def _role_words(roles: Mapping[str, Any]) -> list[str]:
     return words
 
 
-def said(value: Any) -> str:
+def shell_text(value: Any) -> str:
     """Return a value as the command line takes it."""
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -68,8 +68,8 @@ def contents(subject: Subject, samples: pd.DataFrame) -> Contents:
             return Contents(pd.DataFrame(), note="Some of these samples are not among those of the model.")
         rows = np.array([place[name] for name in names[mine]], dtype=np.intp)
         X[mine] = getattr(subject, part)[rows]
-        known = getattr(subject, _IDS[part][1])
-        truth[mine] = np.nan if known is None else known[rows]
+        targets = getattr(subject, _IDS[part][1])
+        truth[mine] = np.nan if targets is None else targets[rows]
     if subject.inputs == "image":
         return Contents(pd.DataFrame(), tuple(png(image) for image in X))
     table = subject.decode(X) if subject.decode is not None else _numbers(X, subject.feature_names)
@@ -88,8 +88,8 @@ def _places(subject: Subject, part: str) -> dict[str, int] | None:
         return {}
     ids = getattr(subject, _IDS[part][0])
     names = np.arange(len(X)) if ids is None else ids
-    found = {str(name): row for row, name in enumerate(names)}
-    return found if len(found) == len(names) else None
+    rows = {str(name): row for row, name in enumerate(names)}
+    return rows if len(rows) == len(names) else None
 
 
 def _numbers(X: Array, names: tuple[str, ...]) -> pd.DataFrame:

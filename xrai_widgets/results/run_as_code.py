@@ -10,7 +10,7 @@ from xrai_widgets.results.as_code import (
     constraint_words,
     example_of,
     model_words,
-    said,
+    shell_text,
     subject_line,
     toml_entry,
     toml_value,
@@ -61,7 +61,7 @@ def run_as_command(outcomes: Sequence[Outcome], policy: Policy) -> str:
         return f"xrai-widgets assess {model}--plan run.toml --out report.html"
     runs = "".join(f" --run {name}" for name in names)
     sets = "".join(
-        f" --set {outcome.assessment}.{key}={shlex.quote(said(value))}"
+        f" --set {outcome.assessment}.{key}={shlex.quote(shell_text(value))}"
         for outcome in outcomes
         for key, value in changed(outcome).items()
     )

@@ -34,7 +34,7 @@ _NEEDED = {
     ".cbm": (*_TABLES, "catboost"),
     ".safetensors": (*_TABLES, "torch", "safetensors.torch"),
 }
-_OWN = (".safetensors",)  # numbers for networks of this package: no code of a stranger's
+_NETWORK_FILES = (".safetensors",)  # numbers for networks of this package: no code of a stranger's
 
 
 def read_subject(
@@ -84,7 +84,7 @@ def read_subject(
     stratify : bool
         Of the split.
     delimiter, decimal, encoding : str, optional
-        How CSV tables are written, where that cannot be told.
+        How CSV tables are written, where that cannot be detected.
     groups : str
         Column of subgroups, in which every judged number is measured, too; it may be one that is ignored.
     classes : sequence of str
@@ -137,7 +137,7 @@ def load(files: OwnFiles, cancel: threading.Event | None = None) -> Subject:
     """
     paths: dict[str, Any] = {name: _absolute(getattr(files, name)) for name in ("model", "data", "train", "new")}
     files = replace(files, **paths)
-    if files.model.suffix.lower() in _OWN:
+    if files.model.suffix.lower() in _NETWORK_FILES:
         _in_cell(files.model, cancel, lambda modules: _called(_ask, (files,), modules))
         return files.subject()
     made: Subject = _in_cell(files.model, cancel, lambda modules: made_in_cell(_make, (files,), modules))
@@ -146,14 +146,14 @@ def load(files: OwnFiles, cancel: threading.Event | None = None) -> Subject:
 
 def try_model(path: Path, cancel: threading.Event | None = None) -> ModelSummary:
     """Tell what model stands in a file."""
-    found: ModelSummary = _in_cell(path, cancel, lambda modules: _called(_model, (path.absolute(),), modules))
-    return found
+    summary: ModelSummary = _in_cell(path, cancel, lambda modules: _called(_model, (path.absolute(),), modules))
+    return summary
 
 
 def try_table(path: Path, style: CsvFormat, cancel: threading.Event | None = None) -> TableSummary:
     """Tell what columns stand in a table."""
-    found: TableSummary = _in_cell(path, cancel, lambda modules: _called(_table, (path.absolute(), style), modules))
-    return found
+    summary: TableSummary = _in_cell(path, cancel, lambda modules: _called(_table, (path.absolute(), style), modules))
+    return summary
 
 
 def _absolute(path: Path | None) -> Path | None:

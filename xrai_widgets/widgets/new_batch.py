@@ -39,7 +39,7 @@ class NewBatch(w.VBox):  # type: ignore[misc]
             layout=wide(),
         )
         self.table: TableSummary | None = None
-        self._chosen: str | None = None  # None: nobody has chosen
+        self._chosen: str | None = None  # None: not chosen by the user
         self._asking = False
         self.foreign.observe(self._note, "value")
         super().__init__([self.field], **kwargs)
@@ -59,7 +59,7 @@ class NewBatch(w.VBox):  # type: ignore[misc]
         """Whether a picture arrived."""
         return self.path is not None and are_pictures(self.path)
 
-    def ask(self, table: TableSummary | None, known: Iterable[str] = ()) -> None:
+    def ask(self, table: TableSummary | None, held_out: Iterable[str] = ()) -> None:
         """Ask which column says what is foreign; what somebody has chosen stays.
 
         Parameters
@@ -70,29 +70,31 @@ class NewBatch(w.VBox):  # type: ignore[misc]
             Columns of the held-out samples.
         """
         self.table = table
-        held = set(known)
-        found = [c.name for c in table.columns if say_truth(c.values) and c.name not in held] if table else []
-        likely = next((name for name in found if name.strip().lower() == _NAME), "")
+        held = set(held_out)
+        truths = [c.name for c in table.columns if say_truth(c.values) and c.name not in held] if table else []
+        likely = next((name for name in truths if name.strip().lower() == _NAME), "")
         wanted = likely if self._chosen is None else self._chosen
         self._asking = True
-        self.foreign.options = [("not known", ""), *((name, name) for name in found)]
-        self.foreign.value = wanted if wanted in found else ""
+        self.foreign.options = [("not known", ""), *((name, name) for name in truths)]
+        self.foreign.value = wanted if wanted in truths else ""
         self._asking = False
-        self.children = [self.field, self.foreign] if found else [self.field]
+        self.children = [self.field, self.foreign] if truths else [self.field]
 
     def _note(self, change: Change) -> None:
         if not self._asking:
             self._chosen = change["new"]
 
-    def compare(self, features: Iterable[str], known: Iterable[str]) -> None:
+    def compare(self, features: Iterable[str], held_out: Iterable[str]) -> None:
         """Say beside the field which columns are missing, or more than the model takes."""
         if self.table is None:
             return
         there = [column.name for column in self.table.columns]
         missing = [name for name in features if name not in there]
-        extra = [name for name in there if name not in {*known, self.foreign.value}]
-        said = [f"missing: {_few(missing)}"] * bool(missing) + [f"more than there: {_few(extra)}"] * bool(extra)
-        self.field.error = f"It must have the features of the held-out samples; {'; '.join(said)}." if said else ""
+        extra = [name for name in there if name not in {*held_out, self.foreign.value}]
+        problems = [f"missing: {_few(missing)}"] * bool(missing) + [f"more than there: {_few(extra)}"] * bool(extra)
+        self.field.error = (
+            f"It must have the features of the held-out samples; {'; '.join(problems)}." if problems else ""
+        )
 
 
 def _few(names: list[str]) -> str:

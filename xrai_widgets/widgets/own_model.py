@@ -151,26 +151,26 @@ class OwnModel(w.VBox):  # type: ignore[misc]
             if uploader.upload is not None:
                 came()
 
-    def _model_is(self, found: ModelSummary) -> None:
-        self._model = found
-        takes = f"takes {len(found.features)} columns by name" if found.features else ""
-        self.model.note = ", ".join(filter(None, [found.kind, takes]))
+    def _model_is(self, summary: ModelSummary) -> None:
+        self._model = summary
+        takes = f"takes {len(summary.features)} columns by name" if summary.features else ""
+        self.model.note = ", ".join(filter(None, [summary.kind, takes]))
         self._ask_roles()
 
-    def _data_is(self, found: TableSummary) -> None:
-        self._table = found
-        self.data.note = f"{found.rows:,} rows, {len(found.columns)} columns"
+    def _data_is(self, summary: TableSummary) -> None:
+        self._table = summary
+        self.data.note = f"{summary.rows:,} rows, {len(summary.columns)} columns"
         self._ask_roles()
         self._compare_tables()
 
-    def _train_is(self, found: TableSummary) -> None:
-        self._trained = found
-        self.train.note = f"{found.rows:,} rows, {len(found.columns)} columns"
+    def _train_is(self, summary: TableSummary) -> None:
+        self._trained = summary
+        self.train.note = f"{summary.rows:,} rows, {len(summary.columns)} columns"
         self._compare_tables()
 
-    def _batch_is(self, found: TableSummary) -> None:
-        self.batch.field.note = f"{found.rows:,} rows, {len(found.columns)} columns"
-        self.batch.ask(found, self._held())
+    def _batch_is(self, summary: TableSummary) -> None:
+        self.batch.field.note = f"{summary.rows:,} rows, {len(summary.columns)} columns"
+        self.batch.ask(summary, self._held())
         self._compare_batch()
 
     def _held(self) -> list[str]:
@@ -203,15 +203,15 @@ class OwnModel(w.VBox):  # type: ignore[misc]
         test, train = ({column.name for column in table.columns} for table in (self._table, self._trained))
         ignored = set(self.roles.ignore.value)
         missing, extra = sorted(test - train - ignored), sorted(train - test)
-        said = [f"missing: {_few(missing)}"] * bool(missing) + [f"more than there: {_few(extra)}"] * bool(extra)
-        self.train.error = f"It must have the columns of the other table; {'; '.join(said)}." if said else ""
+        problems = [f"missing: {_few(missing)}"] * bool(missing) + [f"more than there: {_few(extra)}"] * bool(extra)
+        self.train.error = f"It must have the columns of the other table; {'; '.join(problems)}." if problems else ""
 
     @guarded
     def _turn(self, _: Change) -> None:
         self._training.children = {"none": [], "table": [self.train], "split": [self.split]}[self.training.value]
         self._ready()
 
-    def _look(self, uploader: Uploader, read: Callable[[Path, Job[Any]], Any], found: Callable[[Any], None]) -> None:
+    def _look(self, uploader: Uploader, read: Callable[[Path, Job[Any]], Any], then: Callable[[Any], None]) -> None:
         self._stop("use")  # it reads a file that has just gone
         uploader.error, upload = "", uploader.upload
         if upload is None:
@@ -223,7 +223,7 @@ class OwnModel(w.VBox):  # type: ignore[misc]
         def ended(job: Job[Any]) -> None:
             uploader.note = ""
             if job.error is None:
-                found(job.result)
+                then(job.result)
             else:
                 uploader.error = str(job.error)
                 if "set the option" in uploader.error:
