@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from xrai_widgets.core import Array, Names, NotApplicable
+from xrai_widgets.core import Array, Constraint, Names, NotApplicable
 
 NAMED = "the samples were named, not drawn, so that the value speaks of them alone"
 SEEN = (
@@ -70,3 +70,9 @@ def named_of(
         allowed = f"between {least} and {len(other)}, as many as there are samples to set against them"
         raise ValueError(f"samples must name {allowed}, got {len(rows)} ids of {part}")
     return (rows, None) if part == "X_train" else (None, rows)
+
+
+def rows_at_once(memory_limit: float, arrays: int, columns: int, constraints: tuple[Constraint, ...]) -> int:
+    """Return how many samples fit into the memory with so many arrays, a column for each category; 64 or more."""
+    width = columns + sum(len(kind.categories) for kind in constraints)
+    return max(64, int(memory_limit * 1e9 / 8 / (arrays * width)))

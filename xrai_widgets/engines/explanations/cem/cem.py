@@ -12,7 +12,7 @@ from xrai_widgets.core.step import Step, quiet
 from xrai_widgets.core.subject import Task
 from xrai_widgets.engines._arguments import Part, SampleIds, Scale
 from xrai_widgets.engines._missing import Blanks
-from xrai_widgets.engines._rows import drawn_rows, samples_of
+from xrai_widgets.engines._rows import drawn_rows, rows_at_once, samples_of
 from xrai_widgets.engines._search.contrast import Mode
 from xrai_widgets.engines._search.coordinates import Budget
 from xrai_widgets.engines._search.levels import Levels
@@ -26,10 +26,9 @@ from xrai_widgets.engines.explanations.cem.autoencoder import Penalty, train_aut
 from xrai_widgets.engines.explanations.cem.finding import Explained, cem_finding
 from xrai_widgets.engines.explanations.cem.fista import Settings
 from xrai_widgets.engines.explanations.cem.instances import (
-    class_notes,
     difference_notes,
     empty_notes,
-    rule_notes,
+    opening_notes,
 )
 from xrai_widgets.engines.explanations.cem.measures import MEASURES, WORDS
 from xrai_widgets.engines.explanations.cem.objective import Objective, least_lead, of_marks, typical
@@ -68,7 +67,7 @@ def cem(
     linear: tuple[Array, Array] | None = None,
     regions: Array | None = None,
     thresholds: tuple[Array, ...] | None = None,
-    naming: Annotated[Names, "ids", "feature_names", "classes", "decode"] = UNNAMED,
+    naming: Annotated[Names, "ids", "train_ids", "feature_names", "classes", "decode"] = UNNAMED,
     decide: Predict | None = None,
     task: Task = "classification",
     *,
@@ -227,8 +226,7 @@ def cem(
     if (blanks := Blanks.of(bounds, samples, background)) is not None:
         samples, background = blanks.fill(samples), blanks.fill(background)
     space, images = Space(bounds, constraints, scale, blanks), X.ndim > 2
-    width = samples.shape[1] + sum(len(kind.categories) for kind in constraints)
-    rows = max(64, int(memory_limit * 1e9 / 8 / (16 * width)))
+    rows = rows_at_once(memory_limit, 16, samples.shape[1], constraints)
     pool = background[rng.permutation(len(background))[:_POOL]]
     scorer = of_marks(Scorer(predict, logits, gradient, X.shape[1:], rows, decide=decide), blanks)
     if zones is not None:
@@ -261,8 +259,7 @@ def cem(
         part=part,
         named=instances,
     )
-    explained.notes += [objective.criterion, *rule_notes(scorer, fits), *class_notes(explained, pool)]
-    explained.notes += space.notes(samples)
+    explained.notes += [objective.criterion, *opening_notes(explained, scorer, fits, pool), *space.notes(samples)]
     exact, levels = search == "automatic", None if thresholds is None else Levels.of(thresholds, space)
     means = Means(
         plane=planes(next(iter(explained.parts.values()))[0], seed) if exact and fits else None,

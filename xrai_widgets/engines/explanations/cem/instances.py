@@ -17,6 +17,11 @@ def lead(scores: Array) -> float:
     return float(min(10.0, np.median(best[:, 1] - best[:, 0]) / 2))
 
 
+def opening_notes(explained: Explained, scorer: Scorer, fits: bool, pool: Array) -> list[str]:
+    """Say whose rule is explained, and which classes it can be about."""
+    return [*rule_notes(scorer, fits), *class_notes(explained, pool)]
+
+
 def class_notes(explained: Explained, pool: Array) -> list[str]:
     """Say which classes the model never predicts, as far as its predictions were looked at."""
     contrast = next(iter(explained.parts.values()))[0]

@@ -10,7 +10,7 @@ from xrai_widgets.core.score import Score
 from xrai_widgets.core.step import Step, quiet
 from xrai_widgets.engines._arguments import Part, SampleIds, Scale
 from xrai_widgets.engines._hop_skip_jump import Settings
-from xrai_widgets.engines._rows import named_of
+from xrai_widgets.engines._rows import named_of, rows_at_once
 from xrai_widgets.engines.privacy.attacks.arguments import Repeats, Thresholds, TrainRatio
 from xrai_widgets.engines.privacy.attacks.report import FEWEST, MEASURES, WORDS, check_enough
 from xrai_widgets.engines.privacy.label_only.attack import (
@@ -164,7 +164,7 @@ def label_only(
         raise NotApplicable("ART's label-only attack measures the boundary distance", "attack='boundary distance'")
     chosen = named_of(samples, part, X_train, X, naming, FEWEST)
     step(0.0, "which labels are right")
-    rows = max(64, int(memory_limit * 1e9 / 8 / (12 * (X[0].size + sum(len(kind.categories) for kind in constraints)))))
+    rows = rows_at_once(memory_limit, 12, X[0].size, constraints)
     free = tuple(Constraint(kind.kind, kind.categories, kind.group) for kind in constraints)
     asked: Asked = ask(
         (predict, decide), (X_train, y_train), (X, y), bounds, free, n_samples, chosen, scale, rows, seed

@@ -12,7 +12,7 @@ from xrai_widgets.engines import _hop_skip_jump as hsj
 from xrai_widgets.engines._arguments import Part, SampleIds, Scale
 from xrai_widgets.engines._missing import Blanks
 from xrai_widgets.engines._problem import Best, Problem
-from xrai_widgets.engines._rows import drawn_rows, samples_of
+from xrai_widgets.engines._rows import drawn_rows, rows_at_once, samples_of
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.robustness.evasion import gradient_descent as pgd
 from xrai_widgets.engines.robustness.evasion.asked import asked_of_classes, asked_of_values, check_tolerance
@@ -88,7 +88,7 @@ def evasion(
     linear: tuple[Array, Array] | None = None,
     regions: Array | None = None,
     thresholds: tuple[Array, ...] | None = None,
-    naming: Annotated[Names, "ids", "feature_names", "classes", "decode"] = UNNAMED,
+    naming: Annotated[Names, "ids", "train_ids", "feature_names", "classes", "decode"] = UNNAMED,
     unstable: float = 0.0,
     decide: Predict | None = None,
     task: Task = "classification",
@@ -240,7 +240,7 @@ def evasion(
         predict, gradient = blanks.asking(predict), blanks.slopes(gradient)
         decide = blanks.ruling(decide)
     space = Space(bounds, constraints, scale, blanks)
-    rows = max(64, int(memory_limit * 1e9 / 8 / (12 * (flat.shape[1] + sum(len(c.categories) for c in constraints)))))
+    rows = rows_at_once(memory_limit, 12, flat.shape[1], constraints)
     shaped = flat.reshape(X.shape)
     check_tolerance(task, tolerance, predict, shaped, y, unstable)
     if tolerance is None:
