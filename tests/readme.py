@@ -4,6 +4,7 @@ from pathlib import Path
 
 import xrai_widgets.engines  # noqa: F401 - fills the catalog
 from xrai_widgets.core import registered
+from xrai_widgets.core.assessment import family_title
 from xrai_widgets.reporting import exit_codes
 
 README = Path(__file__).parent.parent / "README.md"
@@ -12,12 +13,13 @@ PARTS = ("assessments", "exit codes")
 
 def table() -> str:
     """Return the table of assessments, read from the signatures."""
-    lines = ["| assessment | what it answers | needs | parameters | source |", "| --- | --- | --- | --- | --- |"]
+    lines = ["| family | assessment | what it answers | needs | parameters | source |", "| --- " * 6 + "|"]
     for entry in registered().values():
         if entry.family != "custom":
             needs = ", ".join(f"`{name}`" for name in entry.needs)
-            parameters = ", ".join(f"`{p.name}`" for p in entry.parameters)
-            lines.append(f"| `{entry.name}` | {entry.summary} | {needs} | {parameters} | {entry.reference} |")
+            parameters = ", ".join(p.both.replace(p.name, f"`{p.name}`", 1) for p in entry.parameters)
+            cells = (family_title(entry.family), f"`{entry.name}`", entry.summary, needs, parameters, entry.reference)
+            lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -128,7 +128,7 @@ ENDINGS = (("assess", "breast_cancer_forst"), ("assess", "model.pkl.skops"), ("s
         (("assess", "breast_cancer_forest", "--run", "privacy.shap"), "did you mean 'privacy.shapr'"),
         (
             ("assess", "breast_cancer_forest", "--run", "privacy.shapr", "--set", "n_neighbors=0"),
-            "n_neighbors must lie in [1, 50], got 0",
+            "n_neighbors (neighbours) must lie in [1, 50], got 0",
         ),
         (
             ("assess", "breast_cancer_forest", "--run", "privacy.shapr", "--set", "k=1"),

@@ -60,7 +60,7 @@ def _set(chosen: dict[str, dict[str, Any]], setting: str) -> None:
     by_name = {p.name: p for p in entry.parameters}
     if parameter not in by_name:
         entry.check({parameter: text})  # raises with the allowed names
-    chosen[name][parameter] = by_name[parameter].parse(text)
+    chosen[name][parameter] = by_name[parameter].called(by_name[parameter].both).parse(text)
 
 
 def subject_of(model: str, models: list[str], data: Path | None, **roles: Any) -> Subject:

@@ -73,20 +73,22 @@ def list_(name: Annotated[str, typer.Argument(help="an assessment, to see its pa
 
     import xrai_widgets.engines  # noqa: F401 - fills the catalog
     from xrai_widgets.core import find, registered
+    from xrai_widgets.core.assessment import family_title
     from xrai_widgets.data import examples
     from xrai_widgets.terminal import plain
 
     console = Console()
     if name:
         entry = find(name)
-        table = Table("parameter", "allowed", "default", "meaning", title=f"{entry.name}: {entry.title}")
+        table = Table("parameter", "called", "allowed", "default", "meaning", title=f"{entry.name}: {entry.title}")
         for parameter in entry.parameters:
-            table.add_row(parameter.name, plain(parameter.allowed), repr(parameter.default), parameter.help)
+            told = (plain(text) for text in (parameter.label, parameter.allowed, repr(parameter.default)))
+            table.add_row(parameter.name, *told, plain(parameter.help))
         console.print(entry.summary, table)
         return
-    table = Table("assessment", "title", "needs", title="assessments")
+    table = Table("family", "assessment", "title", "needs", title="assessments")
     for entry in registered().values():
-        table.add_row(entry.name, entry.title, ", ".join(entry.needs))
+        table.add_row(family_title(entry.family), entry.name, entry.title, ", ".join(entry.needs))
     console.print(table)
     table = Table("example", "what it is", title="built-in examples")
     for example in examples.names():

@@ -40,7 +40,7 @@ def test_the_story_says_what_leads_to_an_approval_and_another_limit_gives_anothe
 
 
 def test_the_board_of_the_models_tells_distances_in_pairs_and_judges_by_the_policy(story: Page) -> None:
-    row = story.locator(".xrai-comparison").get_by_role("row", name=re.compile("median distance to another answer"))
+    row = story.locator(".xrai-comparison").get_by_role("row", name=re.compile("median distance to another prediction"))
     expect(row).to_contain_text("higher, better 30 pairs")
     expect(row).to_contain_text("no difference shown 30 pairs")
     board = story.locator(".xrai-scoreboard").first

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from xrai_widgets.core import Array, Finding, Subject, quiet
+from xrai_widgets.core import Array, Finding, Names, Subject, quiet
 from xrai_widgets.engines._quality import quality
 from xrai_widgets.engines._random_change import RandomChange, turned_by_chance
 from xrai_widgets.engines._search.rule import offset_of
@@ -214,7 +214,7 @@ def test_art_is_told_the_answers_of_the_rule() -> None:
     pytest.importorskip("art")
     both = [np.column_stack([part[:, 0], RNG.integers(0, 2, len(part))]) for part in (X_TRAIN, X)]
     found = attribute_inference(
-        know_nothing, both[0], Y_TRAIN, both[1], Y, feature_names=("a", "secret"), feature="secret",
+        know_nothing, both[0], Y_TRAIN, both[1], Y, naming=Names(feature_names=("a", "secret")), feature="secret",
         decide=lambda rows: rows[:, 1].astype(int), implementation="art", attack_model="linear", repeats=1,
     )  # fmt: skip
     assert found.values["with_model"] > 0.95

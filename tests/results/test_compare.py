@@ -100,7 +100,7 @@ def test_other_draws_of_the_same_samples_make_no_pairs(runs: tuple[list[Outcome]
 
 def test_other_parameters_are_not_compared_and_named(runs: tuple[list[Outcome], list[Outcome]]) -> None:
     made = compare(runs[0][0], assess(examples.load("german_credit_pruned"), MIA, repeats=3))
-    assert "was run with other parameters: repeats 3 instead of 10" in " ".join(made.notes)
+    assert "was run with other parameters: random splits 3 instead of 10" in " ".join(made.notes)
     assert all(apart is None for row in made.rows for apart in row.differences)
 
 

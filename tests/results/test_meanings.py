@@ -24,7 +24,7 @@ def outcome(median: float = 0.4) -> Outcome:
 
 def test_distance_as_a_proxy_for_robustness_stands_on_the_board_with_its_meaning_and_a_way_to_judge_it() -> None:
     said = html.scoreboard([outcome()], Policy.default())
-    assert "median distance to another answer" in said
+    assert "median distance to another prediction" in said
     assert "How far the typical sample is from another answer" in said
     assert "attack with robustness.evasion" in said
     assert "Samples whose answer some allowed change turns over" in said

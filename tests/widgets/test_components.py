@@ -82,8 +82,8 @@ def test_moving_a_control_changes_the_parameters() -> None:
 def test_an_entry_out_of_range_is_said_beside_the_form_and_the_last_valid_parameters_stay() -> None:
     form = ParameterForm("robustness.evasion")
     form.control("n_samples").value = 1
-    assert form.error == "n_samples must lie in [2, 100000], got 1"
-    assert "n_samples must lie in [2, 100000]" in form.message.value
+    assert form.error == "samples to attack must lie in [2, 100000], got 1"
+    assert "samples to attack must lie in [2, 100000]" in form.message.value
     assert form.params["n_samples"] == 50
     form.control("n_samples").value = 20
     assert (form.error, form.message.value, form.params["n_samples"]) == ("", "", 20)
@@ -94,7 +94,7 @@ def test_a_list_of_numbers_is_read_from_text() -> None:
     form.control("epsilons").value = "0.1, 0.3"
     assert form.params["epsilons"] == (0.1, 0.3)
     form.control("epsilons").value = "0.1, much"
-    assert "epsilons must be numbers" in form.error
+    assert "sizes to attack at must be numbers" in form.error
 
 
 def test_options_of_another_choice_are_greyed() -> None:
@@ -116,7 +116,45 @@ def test_a_choice_that_does_not_fit_the_subject_names_the_alternative(forest: Su
 def test_seed_memory_and_implementation_sit_under_advanced() -> None:
     form = ParameterForm("robustness.evasion")
     accordion = next(child for child in form.children if isinstance(child, w.Accordion))
-    assert set(accordion.children[0].children) == {form.control(n) for n in ("implementation", "seed", "memory_limit")}
+    assert accordion.titles == ("Search", "Advanced")
+    assert set(accordion.children[1].children) == {form.control(n) for n in ("implementation", "seed", "memory_limit")}
+
+
+PLAIN = {
+    "explanations.cem": 7,
+    "explanations.protodash": 8,
+    "privacy.attribute_inference": 8,
+    "privacy.label_only": 8,
+    "privacy.lira": 4,
+    "privacy.membership_inference": 5,
+    "privacy.pdtp": 5,
+    "privacy.shapr": 2,
+    "robustness.evasion": 6,
+}
+
+
+@pytest.mark.parametrize(("name", "plain"), PLAIN.items())
+def test_a_form_shows_few_controls_and_folds_the_rest_in_sections(name: str, plain: int) -> None:
+    form = ParameterForm(name)
+    shown = [child for child in form.children if child not in (form.more, form.message)]
+    assert len(shown) == plain
+    assert form.more.selected_index is None  # all are folded
+    assert form.more.titles[-1] == "Advanced"
+    folded = [control for part in form.more.children for control in part.children]
+    assert len(shown) + len(folded) == len(form.assessment.parameters)
+    rows = dict(zip(form.more.titles, form.more.children, strict=True))
+    for parameter in form.assessment.parameters:
+        control = form.control(parameter.name)
+        title = parameter.section.capitalize()
+        here = rows[title].children if title else tuple(shown)
+        assert any(control is row or control in getattr(row, "children", ()) for row in here), parameter.name
+
+
+def test_the_form_of_cem_asks_first_what_an_explainer_decides() -> None:
+    form = ParameterForm("explanations.cem")
+    names = [p.name for p in form.assessment.parameters if not p.section]
+    assert names == ["mode", "n_samples", "above", "below", "instances", "kappa", "beta"]
+    assert form.more.titles == ("Search", "Likeness", "Advanced")
 
 
 def test_an_optional_parameter_has_an_automatic_box() -> None:

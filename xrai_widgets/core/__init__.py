@@ -4,15 +4,19 @@ from xrai_widgets.core.assessment import Assessment, Gap, NotApplicable, assessm
 from xrai_widgets.core.constraint import Constraint
 from xrai_widgets.core.control import Control
 from xrai_widgets.core.finding import Bound, Chart, Finding
+from xrai_widgets.core.marks import Advanced, Label, MemoryLimit, Range, Requires, Section, Seed, When
 from xrai_widgets.core.measure import Measure
+from xrai_widgets.core.names import UNNAMED, Names
 from xrai_widgets.core.origin import Origin
 from xrai_widgets.core.outcome import Outcome
-from xrai_widgets.core.parameter import Parameter, Range, Requires, When, closest
+from xrai_widgets.core.parameter import Parameter, closest
 from xrai_widgets.core.score import Score
 from xrai_widgets.core.step import Cancelled, Step, quiet
 from xrai_widgets.core.subject import Array, Gradient, Predict, Subject
 
 __all__ = [
+    "UNNAMED",
+    "Advanced",
     "Array",
     "Assessment",
     "Bound",
@@ -23,7 +27,10 @@ __all__ = [
     "Finding",
     "Gap",
     "Gradient",
+    "Label",
     "Measure",
+    "MemoryLimit",
+    "Names",
     "NotApplicable",
     "Origin",
     "Outcome",
@@ -32,6 +39,8 @@ __all__ = [
     "Range",
     "Requires",
     "Score",
+    "Section",
+    "Seed",
     "Step",
     "Subject",
     "When",

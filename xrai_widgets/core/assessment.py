@@ -1,23 +1,24 @@
 """Registered engines, and what their signatures say about them."""
 
 import inspect
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, fields
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
+from xrai_widgets.core.checks import check
 from xrai_widgets.core.control import Control
 from xrai_widgets.core.finding import Finding
 from xrai_widgets.core.measure import Measure
 from xrai_widgets.core.missing import Missing, refusal
+from xrai_widgets.core.names import names_read
 from xrai_widgets.core.parameter import Parameter, check_parameters, closest, parameters_of
 from xrai_widgets.core.score import Score
 from xrai_widgets.core.subject import Subject
 
 Engine = TypeVar("Engine", bound=Callable[..., Finding])
 _PACKAGE = "xrai_widgets.engines."
-_TASKS = {"classification", "regression"}
-_INPUTS = {"tabular", "image"}
 
 
 class NotApplicable(Exception):
@@ -53,12 +54,17 @@ class Assessment:
     controls: tuple[Control, ...] = ()
     no_controls: str = ""
     stronger: str = ""
+    words: Mapping[str, str] = field(default_factory=dict)
     score: Score | None = None
 
     @property
     def family(self) -> str:
         """The part of the name before the dot."""
         return self.name.partition(".")[0]
+
+    def label(self, key: str) -> str:
+        """Return what people call a value, a column or a table of the finding; empty where the engine does not say."""
+        return next((m.label for m in self.measures if m.key == key and m.label), "") or self.words.get(key, "")
 
     @cached_property
     def needs(self) -> tuple[str, ...]:
@@ -69,6 +75,11 @@ class Assessment:
     def uses(self) -> tuple[str, ...]:
         """All fields of the subject that are handed to the engine where they exist."""
         return tuple(p.name for p in self._positional)
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The fields of `Names` that the engine reads, if it asks for ``naming``; it is handed no others."""
+        return names_read(self.engine, self.uses) if "naming" in self.uses else frozenset()
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -88,8 +99,8 @@ class Assessment:
         """Return all parameters, defaults filled in and values checked."""
         return check_parameters(self.name, self.parameters, params)
 
-    def gap(self, subject: Subject, params: Mapping[str, object] | None = None) -> Gap | None:
-        """Say why the assessment does not fit the subject; None if it does."""
+    def gap(self, subject: Subject, params: Mapping[str, object] | None = None, *, labels: bool = False) -> Gap | None:
+        """Say why the assessment does not fit the subject; None if it does. ``labels``: of parameters, not names."""
         if subject.task not in self.tasks:
             return Gap(f"{subject.task} (made for {' and '.join(sorted(self.tasks))} only)")
         if subject.inputs not in self.inputs:
@@ -101,25 +112,27 @@ class Assessment:
             return Gap("needs class probabilities, and this model gives labels only (it has no predict_proba)")
         if self.missing == "refused" and (refused := refusal(subject, self.uses)):
             return Gap(*refused)
-        return self._choice_gap(subject, params or {})
+        return self._choice_gap(subject, params or {}, labels)
 
     def inputs_of(self, subject: Subject) -> dict[str, Any]:
         """Return the subject's fields that the engine asks for."""
-        return {name: getattr(subject, name) for name in self.uses}
+        given = {name: getattr(subject, name) for name in self.uses}
+        return given | {"naming": subject.naming.only(self.names)} if "naming" in given else given
 
     @cached_property
     def _positional(self) -> tuple[inspect.Parameter, ...]:
         signature = inspect.signature(self.engine)
         return tuple(p for p in signature.parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD)
 
-    def _choice_gap(self, subject: Subject, params: Mapping[str, object]) -> Gap | None:
+    def _choice_gap(self, subject: Subject, params: Mapping[str, object], labels: bool) -> Gap | None:
         for parameter in self.parameters:
             chosen = params.get(parameter.name, parameter.default)
             lacking = {r.choice: r.field for r in parameter.requires if getattr(subject, r.field) is None}
             if chosen in lacking:
                 others = [choice for choice in parameter.choices if choice not in lacking]
-                instead = f"{parameter.name}={others[0]!r}" if others else ""
-                return Gap(f"{parameter.name}={chosen!r} needs {explain(lacking[str(chosen)])}", instead)
+                called = parameter.label if labels else parameter.name
+                instead = f"{called}={others[0]!r}" if others else ""
+                return Gap(f"{called}={chosen!r} needs {explain(lacking[str(chosen)])}", instead)
         return None
 
 
@@ -138,6 +151,7 @@ def assessment(
     isolated: bool = False,
     controls: Iterable[Control] | str = (),
     stronger: str = "",
+    words: Mapping[str, str] | None = None,
     score: Score | None = None,
 ) -> Callable[[Engine], Engine]:
     """Register the decorated function as an assessment; the function itself is returned unchanged.
@@ -163,6 +177,9 @@ def assessment(
         What is measured beside the user's model, so that a reader sees where its number sits; or why nothing is.
     stronger : str
         The assessment whose attacker is stronger where it applies: without its run, a pass here is none of the family.
+    words : mapping of str to str
+        What people call the finding's other values, its tables, their columns and what stands in a column of names:
+        where nothing is said, the key with its spaces.
     score : Score, optional
         Which column of the table ``samples`` says how a sample fares; `joint` reads it beside those of other methods.
     """
@@ -184,9 +201,10 @@ def assessment(
             controls=() if isinstance(controls, str) else tuple(controls),
             no_controls=controls if isinstance(controls, str) else "",
             stronger=stronger,
+            words=dict(words or {}),
             score=score,
         )
-        _check(entry)
+        check(entry)
         _registry[entry.name] = entry
         return engine
 
@@ -206,74 +224,10 @@ def find(name: str) -> Assessment:
     return _registry[name]
 
 
-def _check(entry: Assessment) -> None:
-    known = {field.name for field in fields(Subject)} | {"inputs"}
-    unknown = [name for name in entry.uses if name not in known]
-    if unknown:
-        raise TypeError(f"{entry.name} asks for {unknown}, which a Subject does not have; it has {sorted(known)}")
-    if not entry.summary:
-        raise TypeError(f"{entry.name} needs a docstring: its first line is shown to the user")
-    if entry.missing not in get_args(Missing):
-        raise ValueError(f"missing of {entry.name} must be one of {list(get_args(Missing))}, got {entry.missing!r}")
-    for role, allowed, got in (("tasks", _TASKS, entry.tasks), ("inputs", _INPUTS, entry.inputs)):
-        if not got or not got <= allowed:
-            raise ValueError(f"{role} of {entry.name} must be among {sorted(allowed)}, got {sorted(got)}")
-    _check_signature(entry)
-    entry.check({p.name: p.default for p in entry.parameters})
-    for parameter in entry.parameters:
-        _check_marks(entry, parameter, known)
-    if entry.score is not None and entry.score.chosen_by not in {"", *(p.name for p in entry.parameters)}:
-        allowed = [p.name for p in entry.parameters]
-        raise TypeError(f"the score of {entry.name} is chosen by {entry.score.chosen_by!r}; allowed: {allowed}")
-    for control in entry.controls:
-        _check_control(entry, control)
-
-
-def _check_signature(entry: Assessment) -> None:
-    arguments = inspect.signature(entry.engine).parameters
-    odd = [str(p) for p in arguments.values() if p.kind not in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
-    if odd:
-        raise TypeError(f"{entry.name} must name its arguments (they are passed by name), got {', '.join(odd)}")
-    if "step" not in arguments or arguments["step"].kind is not inspect.Parameter.KEYWORD_ONLY:
-        raise TypeError(f"{entry.name} must take the keyword-only argument step: Step = quiet, got {list(arguments)}")
-
-
-def _check_marks(entry: Assessment, parameter: Parameter, known: Collection[str]) -> None:
-    """Check that `When` and `Requires` speak of parameters, choices and fields that exist."""
-    others = {other.name: other for other in entry.parameters}
-    if parameter.when is not None:
-        if parameter.when.parameter not in others:
-            raise TypeError(f"{parameter.name} of {entry.name} waits for {parameter.when}; allowed: {list(others)}")
-        others[parameter.when.parameter].check(parameter.when.value)
-    for mark in parameter.requires:
-        if mark.choice not in parameter.choices or mark.field not in known:
-            allowed = f"a choice in {list(parameter.choices)} and a field of Subject"
-            raise TypeError(f"{parameter.name} of {entry.name} must require {allowed}, got {mark}")
-
-
-def _check_control(entry: Assessment, control: Control) -> None:
-    who = f"the control {control.kind!r} of {entry.name}"
-    entry.check({**control.at_most, **control.params})
-    if control.measured is not None:
-        _check_measured(entry, control.measured, who)
-    elif not any({*parts} <= {*entry.uses} for parts in control.made_of):
-        made = " and ".join(control.made_of[-1])
-        raise TypeError(f"{who} is made of {made}, which the engine does not ask for")
-    leak = control.expect in ("no leak", "leak")
-    if leak and (not entry.measures or entry.measures[0].chance is None):
-        raise TypeError(f"{who} expects {control.expect!r}, so the first measure must say which value is chance")
-    if sum(other.kind == control.kind for other in entry.controls) > 1:
-        raise ValueError(f"{who} is declared twice")
-
-
-def _check_measured(entry: Assessment, measured: Callable[..., Finding], who: str) -> None:
-    arguments = inspect.signature(measured).parameters
-    known = {"finding", *entry.uses}, {"step", *(parameter.name for parameter in entry.parameters)}
-    for name, argument in arguments.items():
-        if name not in (allowed := known[argument.kind is argument.KEYWORD_ONLY]):
-            raise TypeError(f"{who} asks for {name!r}, which the engine does not have: {sorted(allowed)}")
-    if next(iter(arguments), "") != "finding" or "step" not in arguments:
-        raise TypeError(f"{who} must take finding first and the keyword-only argument step, got {measured!r}")
+def family_title(family: str) -> str:
+    """Return the ``TITLE`` of a family's package; where it has none, its name."""
+    title = getattr(sys.modules.get(f"{_PACKAGE}{family}"), "TITLE", "")
+    return str(title) or family.replace("_", " ").capitalize()
 
 
 def explain(name: str) -> str:

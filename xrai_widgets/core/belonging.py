@@ -18,6 +18,8 @@ def fields_used(entry: Assessment) -> set[str]:
     used = {*entry.uses, *(mark.field for parameter in entry.parameters for mark in parameter.requires)}
     if "fit" in used:
         used |= {"X", *_TRAINING, "trained_with", "frozen", "seeded"}
+    if "naming" in used:
+        used = (used - {"naming"}) | entry.names
     if entry.measures:
         used |= {"groups", "train_groups"}
     if any(control.measured is None for control in entry.controls):

@@ -1,10 +1,13 @@
 """What a policy may judge of a finding."""
 
 from dataclasses import dataclass
+from string import Formatter
 from typing import Literal, get_args
 
 from xrai_widgets.core.finding import Bound, check_bounds
 from xrai_widgets.core.subject import Task
+
+_SCALES = ("", "100", "exp")
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,12 @@ class Measure:
         The value is what one named attacker gets: it may pass, and says nothing of a stronger attacker.
     task : {"classification", "regression"}, optional
         The only task in which it is measured; None: in every task that the assessment serves.
+    label : str
+        What people call it; without it the key with its spaces.
+    sentence : str
+        What a judged value says to somebody who knows none of the words: one sentence with ``{value}``, which is filled
+        in with its interval, and ``{limit}``, true on both sides of the limit. ``{value:100}`` says how many in 100,
+        ``{value:exp}`` the factor of a logarithm.
     """
 
     key: str
@@ -37,6 +46,8 @@ class Measure:
     bound: Bound | None = None
     attacker: bool = False
     task: Task | None = None
+    label: str = ""
+    sentence: str = ""
 
     def __post_init__(self) -> None:
         if self.better not in {"lower", "higher"}:
@@ -45,3 +56,13 @@ class Measure:
             raise ValueError(f"task of the measure {self.key!r} must be one of {get_args(Task)}, got {self.task!r}")
         if self.bound is not None:
             check_bounds({self.key: self.bound})
+        _check_sentence(self)
+
+
+def _check_sentence(measure: Measure) -> None:
+    if not measure.sentence:
+        return
+    places = [(name, scale) for _, name, scale, _ in Formatter().parse(measure.sentence) if name is not None]
+    if {name for name, _ in places} != {"value", "limit"} or not {scale for _, scale in places} <= {*_SCALES}:
+        allowed = "{value} and {limit}, with nothing, :100 or :exp"
+        raise ValueError(f"sentence of the measure {measure.key!r} must hold {allowed}, got {measure.sentence!r}")

@@ -7,55 +7,25 @@ import numbers
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 import numpy as np
 
+from xrai_widgets.core.marks import Advanced, Label, Range, Requires, Section, When
+
 ADVANCED = ("seed", "memory_limit", "device", "implementation")
+ADVANCED_SECTION = "advanced"
 HIDDEN = ("step",)
 _NOUNS = {"bool": "True or False", "int": "an integer", "float": "a number", "str": "text", "floats": "numbers"}
-
-
-@dataclass(frozen=True)
-class Range:
-    """A closed interval of allowed numbers."""
-
-    low: float
-    high: float
-
-    def __post_init__(self) -> None:
-        if not self.low <= self.high:
-            raise ValueError(f"a Range must have low ≤ high, got {self}")
-
-    def __contains__(self, value: float) -> bool:
-        return self.low <= value <= self.high
-
-    def __str__(self) -> str:
-        return f"[{_short(self.low)}, {_short(self.high)}]"
-
-
-@dataclass(frozen=True)
-class When:
-    """The parameter only matters while another one has this value; elsewhere its control is greyed."""
-
-    parameter: str
-    value: object
-
-
-@dataclass(frozen=True)
-class Requires:
-    """One choice of the parameter needs an optional field of the subject: ``Requires("pgd", "gradient")``."""
-
-    choice: str
-    field: str
 
 
 @dataclass(frozen=True)
 class Parameter:
     """One keyword-only argument of an engine, read from its signature.
 
-    ``kind`` is one of ``bool``, ``int``, ``float``, ``str``, ``choice`` or ``floats`` (a tuple of numbers).
+    ``kind`` is one of ``bool``, ``int``, ``float``, ``str``, ``choice`` or ``floats`` (a tuple of numbers). ``label``
+    is what people call it; ``section`` the title of the folded part of the form in which its control sits, if it does.
     """
 
     name: str
@@ -67,11 +37,27 @@ class Parameter:
     choices: tuple[str, ...] = ()
     when: When | None = None
     requires: tuple[Requires, ...] = field(default=())
+    label: str = ""
+    section: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "label", self.label or self.name.replace("_", " "))
+        object.__setattr__(self, "section", self.section or (ADVANCED_SECTION if self.name in ADVANCED else ""))
 
     @property
     def advanced(self) -> bool:
         """Whether the control sits under *Advanced*."""
-        return self.name in ADVANCED
+        return self.section == ADVANCED_SECTION
+
+    def called(self, name: str) -> "Parameter":
+        """Return the parameter under another name, for messages to people who know it by that: its label."""
+        return replace(self, name=name, label=self.label, section=self.section)
+
+    @property
+    def both(self) -> str:
+        """The name, and in brackets the label where that is another: for those who type the name."""
+        label = self.label.replace(" (", ", ").replace(")", "")
+        return self.name if label == self.name.replace("_", " ") else f"{self.name} ({label})"
 
     @property
     def unset(self) -> str:
@@ -192,6 +178,9 @@ def _read(argument: inspect.Parameter, hint: Any) -> Parameter:
         raise TypeError(f"parameter {argument.name!r} needs exactly one line of help in its annotation, got {helps!r}")
     kind, optional, choices = _kind(argument.name, annotation)
     ranges = [mark for mark in marks if isinstance(mark, Range)]
+    folded = [mark.title if isinstance(mark, Section) else ADVANCED_SECTION for mark in marks if _folds(mark)]
+    if len(folded) > 1:
+        raise TypeError(f"parameter {argument.name!r} must sit in one Section or under Advanced, got {folded}")
     if ranges and kind not in {"int", "float", "floats"}:
         raise TypeError(f"parameter {argument.name!r} must be a number to have a Range, got {hint!r}")
     return Parameter(
@@ -204,7 +193,13 @@ def _read(argument: inspect.Parameter, hint: Any) -> Parameter:
         choices=choices,
         when=next((mark for mark in marks if isinstance(mark, When)), None),
         requires=tuple(mark for mark in marks if isinstance(mark, Requires)),
+        label=next((mark.text for mark in marks if isinstance(mark, Label)), ""),
+        section=next(iter(folded), ""),
     )
+
+
+def _folds(mark: object) -> bool:
+    return isinstance(mark, Section | Advanced)
 
 
 def _kind(name: str, annotation: Any) -> tuple[str, bool, tuple[str, ...]]:
@@ -247,10 +242,6 @@ def _read_number(text: str) -> int | float:
     except ValueError:
         number = float(text)
         return int(number) if number.is_integer() else number
-
-
-def _short(number: float) -> str:
-    return str(int(number)) if float(number).is_integer() and abs(number) < 1e15 else f"{number:g}"
 
 
 def _shown(value: object) -> str:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy.typing as npt
-import pandas as pd
 
 from xrai_widgets.core.capability import says, sees_inside
 from xrai_widgets.core.constraint import Constraint
 from xrai_widgets.core.fingerprint import Identified
 from xrai_widgets.core.missing import holes
+from xrai_widgets.core.names import Decode, names_of
 from xrai_widgets.core.origin import Origin
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 Predict = Callable[[Array], Array]
 Gradient = Callable[[Array, Array], Array]
-Decode = Callable[[Array], pd.DataFrame]
 Task = Literal["classification", "regression"]
 Outputs = Literal["probabilities", "labels", "values"]
 
@@ -131,6 +131,7 @@ class Subject(Identified):
     seeded: bool = False
     unstable: float = 0.0
     notes: tuple[str, ...] = ()
+    naming = cached_property(names_of)
 
     @classmethod
     def of(

@@ -1,5 +1,8 @@
 """The engines: plain functions from arrays to a Finding. Importing this package fills the catalog."""
 
-from xrai_widgets.engines import explanations, privacy, robustness
+from importlib import import_module
 
 __all__ = ["explanations", "privacy", "robustness"]
+
+for _family in __all__:
+    import_module(f"{__name__}.{_family}")

@@ -46,7 +46,13 @@ class Defence:
         """Return all parameters, defaults filled in and values checked."""
         return check_parameters(f"the defence {self.name!r}", self.parameters, params)
 
-    def gap(self, subject: Subject, params: Mapping[str, object] | None = None) -> Gap | None:  # noqa: ARG002
+    def gap(  # an assessment's is called alike
+        self,
+        subject: Subject,
+        params: Mapping[str, object] | None = None,  # noqa: ARG002
+        *,
+        labels: bool = False,  # noqa: ARG002
+    ) -> Gap | None:
         """Say why a subject cannot be defended; None if it can."""
         if subject.task != "classification":
             return Gap("a defence changes class probabilities, and this is a regression")

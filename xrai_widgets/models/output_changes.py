@@ -10,7 +10,7 @@ from typing import Annotated
 import numpy as np
 from scipy.special import expit, logit
 
-from xrai_widgets.core import Range
+from xrai_widgets.core import Label, Range
 from xrai_widgets.core.subject import Array
 
 _NEVER = 1e-9
@@ -32,9 +32,12 @@ def reverse_sigmoid(
     _: Array,
     *,
     beta: Annotated[
-        float, Range(0.01, 10), "magnitude; the answer may change where it, or it times gamma, exceeds 1"
+        float,
+        Range(0.01, 10),
+        Label("β (magnitude)"),
+        "magnitude; the answer may change where it, or it times gamma, exceeds 1",
     ] = 1.0,
-    gamma: Annotated[float, Range(0.001, 10), "how soon the disturbance sets in"] = 0.1,
+    gamma: Annotated[float, Range(0.001, 10), Label("γ (onset)"), "how soon the disturbance sets in"] = 0.1,
 ) -> Array:
     """Take a sigmoid of the logit from every probability, so that different ones look alike.
 
@@ -59,8 +62,8 @@ def gaussian_noise(
     outputs: Array,
     X: Array,
     *,
-    scale: Annotated[float, Range(0.001, 1), "standard deviation of the noise"] = 0.1,
-    seed: Annotated[int, Range(0, 2**31 - 1), "of the noise; keep it secret"] = 0,
+    scale: Annotated[float, Range(0.001, 1), Label("σ (size of the noise)"), "standard deviation of the noise"] = 0.1,
+    seed: Annotated[int, Range(0, 2**31 - 1), Label("random seed"), "of the noise; keep it secret"] = 0,
 ) -> Array:
     """Add noise to every probability, always the same for the same sample.
 

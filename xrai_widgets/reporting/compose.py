@@ -14,6 +14,7 @@ from xrai_widgets.results.combined import Combined, combined
 from xrai_widgets.results.families import FamilySummary, families
 from xrai_widgets.results.html import Quality, entry_of
 from xrai_widgets.results.policy import Check, Policy, Verdict, judge
+from xrai_widgets.results.sentences import plain_sentence
 from xrai_widgets.results.threshold import WORST_FIRST, Status
 
 
@@ -70,6 +71,17 @@ class Report:
     def readings(self) -> list[tuple[Combined, Check]]:
         """What several searches say together, each with its verdict."""
         return [(reading, reading.check(self.policy, self.outcomes)) for reading in self.combined]
+
+    @property
+    def sentences(self) -> list[tuple[Status, str]]:
+        """What each judged number says in plain words, with its verdict."""
+        several, rows = len({outcome.subject for outcome in self.outcomes}) > 1, []
+        for outcome, verdict in zip(self.outcomes, self.verdicts, strict=True):
+            entry = entry_of(outcome)
+            where = f"{entry.title if entry else outcome.assessment}{f' on {outcome.subject_name}' if several else ''}"
+            sentences = [(check.status, plain_sentence(outcome, check)) for check in verdict.checks]
+            rows += [(status, f"{where}: {text}") for status, text in sentences if text]
+        return rows
 
     @property
     def recommendations(self) -> list[Recommendation]:

@@ -13,22 +13,22 @@ VALUES = ("measure", "value", "95 % interval", "n", "threshold", "verdict")
 GROUPS = ("subgroup", "measure", "value", "95 % interval", "n", "by itself", "together (Holm)")
 
 
-def value_rows(verdict: Verdict) -> list[list[str]]:
+def value_rows(verdict: Verdict, assessment: str = "") -> list[list[str]]:
     """Return one row per value, under the headers `VALUES`."""
-    rows = []
+    rows, label = [], words.labels_of(assessment)
     for check in verdict.checks:
         numbers = [words.number(check.value), plain(words.interval(check.low, check.high))]
         ending = coloured(check.status) + (" (waived)" if check.waived else "")
         judged = [str(check.threshold), ending] if check.threshold else ["", ""]
-        rows.append([words.label(check.key), *numbers, "" if check.count is None else str(check.count), *judged])
+        rows.append([label(check.key), *numbers, "" if check.count is None else str(check.count), *judged])
     return rows
 
 
-def group_rows(verdict: Verdict) -> list[list[str]]:
+def group_rows(verdict: Verdict, assessment: str = "") -> list[list[str]]:
     """Return one row per judged value and subgroup, under the headers `GROUPS`."""
     rows = []
     for check in verdict.groups:
-        name = [plain(check.group), words.label(check.key)]
+        name = [plain(check.group), words.label(check.key, assessment)]
         numbers = [words.number(check.value), plain(words.interval(check.low, check.high)), str(check.count)]
         if check.note:
             rows.append([*name, "", plain(check.note), "", "", ""])
@@ -50,17 +50,17 @@ def compared_cells(row: Row) -> list[str]:
     return cells
 
 
-def waiver_lines(verdict: Verdict) -> list[str]:
+def waiver_lines(verdict: Verdict, assessment: str = "") -> list[str]:
     """Return a sentence for each waiver."""
     noted = [check for check in verdict.checks if check.waiver is not None]
-    return [f"{words.label(check.key)}: {plain(waiver_sentence(check))}" for check in noted]
+    return [f"{words.label(check.key, assessment)}: {plain(waiver_sentence(check))}" for check in noted]
 
 
-def doubt_lines(verdict: Verdict) -> list[str]:
+def doubt_lines(verdict: Verdict, assessment: str = "") -> list[str]:
     """Return a sentence for each value that is a bound or that is not judged although it has a threshold."""
     doubts = {check.key: doubt(check) for check in verdict.checks if doubt(check)}
     doubts |= {key: f"Not judged: {verdict.unjudged[key]}." for key in verdict.missing}
-    return [f"{words.label(key)}: {plain(reason)}" for key, reason in doubts.items()]
+    return [f"{words.label(key, assessment)}: {plain(reason)}" for key, reason in doubts.items()]
 
 
 def reading_lines(readings: Sequence[tuple[Combined, Check]]) -> list[str]:
@@ -69,7 +69,8 @@ def reading_lines(readings: Sequence[tuple[Combined, Check]]) -> list[str]:
     for reading, check in readings:
         numbers = f"{words.number(check.value)} {plain(words.interval(check.low, check.high))}, n = {check.count}"
         by = ", ".join(f"{method} for {count}" for method, count in reading.counted.items())
-        text = f"{words.label(check.key)} {numbers}, at ε = {reading.epsilon:g}; nearest by {plain(by) or 'none'}"
+        name = words.label(check.key, reading.assessment)
+        text = f"{name} {numbers}, at ε = {reading.epsilon:g}; nearest by {plain(by) or 'none'}"
         ending = coloured(check.status) + (" (waived)" if check.waived else "")
         lines.append(f"All searches together on {plain(reading.subject_name)}: {ending} {text}. {doubt(check)}")
         lines += [plain(note) for note in reading.notes]

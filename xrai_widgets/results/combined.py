@@ -64,6 +64,11 @@ class Combined:
         return Check(KEY, *numbers, threshold, status, waiver, waived, self.bound)
 
     @property
+    def assessment(self) -> str:
+        """The assessment by whose limit and in whose words it is read."""
+        return EVASION
+
+    @property
     def counted(self) -> dict[str, int]:
         """For how many samples each search found the nearest change; most first."""
         counts = self.samples.loc[self.samples["method"] != "", "method"].value_counts().to_dict()

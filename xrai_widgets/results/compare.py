@@ -178,16 +178,20 @@ def _bounds(rows: Sequence[Row]) -> list[str]:
         kinds = {check.bound for check in row.checks if check is not None} - {None, "exact"}
         if kinds and any(apart is not None for apart in row.differences):
             kind = " or ".join(sorted(str(kind) for kind in kinds))
+            name = words.label(row.key, row.assessment)
             notes.append(
-                f"{words.label(row.key)} of {row.assessment} is an {kind} bound: the difference is that of what was "
-                "found, and the search may be better on one model than on the other".replace("an lower", "a lower")
+                f"{name} of {row.assessment} is an {kind} bound: the difference is that "
+                "of what was found, and the search may be better on one model than on the other".replace(
+                    "an lower", "a lower"
+                )
             )
     return notes
 
 
 def _changes(first: Outcome, second: Outcome) -> str:
     keys = [key for key in first.params if first.params[key] != second.params.get(key)]
-    return ", ".join(f"{words.label(key)} {second.params.get(key)} instead of {first.params[key]}" for key in keys)
+    labels = {key: words.asked(key, first.assessment) for key in keys}
+    return ", ".join(f"{labels[key]} {second.params.get(key)} instead of {first.params[key]}" for key in keys)
 
 
 def _checked(check: Check | None) -> dict[str, object]:

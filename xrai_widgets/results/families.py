@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from xrai_widgets.core import Outcome, registered
+from xrai_widgets.core.assessment import family_title
 from xrai_widgets.results.combined import EVASION
 from xrai_widgets.results.policy import Check, Verdict
 from xrai_widgets.results.threshold import WORST_FIRST, Status
@@ -35,6 +36,11 @@ class FamilySummary:
     waived: bool = False
     counts: Mapping[Status, int] = field(default_factory=dict)
     reason: str = ""
+
+    @property
+    def title(self) -> str:
+        """What people call the family."""
+        return family_title(self.family)
 
     @property
     def counted(self) -> str:

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from xrai_widgets.core import Assessment, Chart, Finding, Measure, Outcome, registered
 from xrai_widgets.core.control import CONTROLS
-from xrai_widgets.results import as_code, run_as_code, verdict_words, words, zones
+from xrai_widgets.results import as_code, run_as_code, sentences, verdict_words, words, zones
 from xrai_widgets.results.charts import describe
 from xrai_widgets.results.combined import Combined, combined
 from xrai_widgets.results.families import families
@@ -41,7 +41,7 @@ def environment() -> jinja2.Environment:
     }
     env.globals |= {"shapes": words.SHAPES, "interval": words.interval, "bar": bar, "waiver_sentence": waiver_sentence}
     env.globals |= {"chance_of": zones.chance_of, "measure_of": measure_of, "doubt": verdict_words.doubt}
-    env.globals |= {"meant": verdict_words.MEANT}
+    env.globals |= {"meant": verdict_words.MEANT, "plain_sentence": sentences.plain_sentence}
     return env
 
 
@@ -73,16 +73,16 @@ def bar(check: Check, chance: float | None = None) -> Markup:
     )
 
 
-def figures(finding: Finding) -> list[Markup]:
+def figures(finding: Finding, assessment: str = "") -> list[Markup]:
     """Return every chart of a finding as inline SVG, but for the controls: `places` shows those."""
-    return [picture(chart, finding) for chart in finding.charts if chart.table != CONTROLS]
+    return [picture(chart, finding, assessment) for chart in finding.charts if chart.table != CONTROLS]
 
 
-def picture(chart: Chart, finding: Finding) -> Markup:
-    """Return a chart as inline SVG. The libraries that draw are loaded by the first one."""
+def picture(chart: Chart, finding: Finding, assessment: str = "") -> Markup:
+    """Return a chart of an assessment as inline SVG. The libraries that draw are loaded by the first one."""
     from xrai_widgets.results.charts.figure import draw, svg
 
-    return svg(draw(chart, finding), describe(chart, finding))
+    return svg(draw(chart, finding, assessment), describe(chart, finding, assessment))
 
 
 def scoreboard(
@@ -132,7 +132,7 @@ def values(outcome: Outcome, verdict: Verdict) -> str:
 
 def check(outcome: Outcome, checked: Check, within: tuple[float, float] | None = None) -> str:
     """Return one judged number: its verdict, and where its interval lies between the safe and the unsafe zone."""
-    return render("check.html", check=checked, zone=zones.zone(checked, outcome, within))
+    return render("check.html", outcome=outcome, check=checked, zone=zones.zone(checked, outcome, within))
 
 
 def places(outcome: Outcome, verdict: Verdict) -> str:
@@ -149,9 +149,9 @@ def controls(outcome: Outcome, verdict: Verdict) -> str:
     return render("zones.html", open=first, folded=others[len(first) :]) if others else ""
 
 
-def finding_values(finding: Finding, heading: str) -> str:
+def finding_values(finding: Finding, heading: str, assessment: str = "") -> str:
     """Return the numbers of a finding that is not finished."""
-    return render("partial.html", finding=finding, heading=heading)
+    return render("partial.html", finding=finding, heading=heading, assessment=assessment)
 
 
 def meaning(outcome: Outcome, verdict: Verdict) -> str:
@@ -181,9 +181,10 @@ def run_blocks(outcomes: Sequence[Outcome], policy: Policy) -> list[tuple[str, s
     return blocks
 
 
-def table(frame: pd.DataFrame, caption: str, most: int = 20) -> str:
-    """Return a plain table of the first rows."""
-    return render("table.html", frame=frame.head(most), total=len(frame), caption=caption)
+def table(frame: pd.DataFrame, caption: str, most: int = 20, assessment: str = "") -> str:
+    """Return a plain table of the first rows, in the words of its assessment."""
+    shown = words.readable(frame.head(most), words.labels_of(assessment))
+    return render("table.html", frame=shown, total=len(frame), caption=caption, assessment=assessment)
 
 
 def message(text: str, kind: str = "error") -> str:

@@ -164,7 +164,7 @@ def _named(columns: Sequence[Column]) -> list[Column]:
     """Name a column by its score; runs that would share a name are numbered."""
     named: list[Column] = []
     for column in columns:
-        name = f"{column.assessment}: {words.label(column.score)}"
+        name = f"{column.assessment}: {words.label(column.score, column.assessment)}"
         same = sum(other.name.partition(" (run ")[0] == name for other in named)
         name = f"{name} (run {same + 1})" if same else name
         named.append(Column(name, column.assessment, column.score, column.worse, column.values))

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from xrai_widgets.results.threshold import Status, Threshold
-from xrai_widgets.results.words import interval, label, number
+from xrai_widgets.results.words import interval, number
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ class Zone:
 
     Parameters
     ----------
-    key : str
+    key, label : str
+        The number, and what people call it.
     rows : tuple of Row
         The model's own number first, then the controls.
     low, high : float
@@ -48,6 +49,7 @@ class Zone:
     """
 
     key: str
+    label: str
     rows: tuple[Row, ...]
     low: float
     high: float
@@ -113,4 +115,4 @@ class Zone:
         """The text alternative: every number, the zones, and how they lie."""
         rows = "; ".join(f"{row.name} {row.says}" for row in self.rows)
         zones = f" Safe zone: {self.threshold}." if self.threshold else ""
-        return f"{label(self.key)}: {rows}.{zones} {self.says}"
+        return f"{self.label}: {rows}.{zones} {self.says}"

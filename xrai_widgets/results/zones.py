@@ -27,12 +27,15 @@ def zone(check: Check, outcome: Outcome, within: tuple[float, float] | None = No
     """
     chance = chance_of(outcome, check.key)
     controls = tuple(controls_of(outcome, check.key))
-    name = "this model" if controls else label(check.key)
-    rows = (Row(name, check.value, check.low, check.high, check.count, is_model=True), *controls)
+    name = label(check.key, outcome.assessment)
+    rows = (
+        Row("this model" if controls else name, check.value, check.low, check.high, check.count, is_model=True),
+        *controls,
+    )
     marks = [x for row in rows for x in (row.low, row.value, row.high)] + list(within or ())
     marks += [check.threshold.value] if check.threshold else []
     low, high = _axis([*marks, *([] if chance is None else [chance])])
-    return Zone(check.key, rows, low, high, check.threshold, chance, check.status, sentence(check))
+    return Zone(check.key, name, rows, low, high, check.threshold, chance, check.status, sentence(check))
 
 
 def zones(outcome: Outcome, verdict: Verdict) -> tuple[list[Zone], list[Zone]]:

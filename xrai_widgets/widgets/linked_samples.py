@@ -27,6 +27,8 @@ class LinkedSamples(traitlets.HasTraits):
     subject : Subject, optional
         The one that was measured; without it samples are named by id only.
     selected : iterable of [part, id]
+    assessment : str, optional
+        Whose finding it is: its words are used.
 
     Attributes
     ----------
@@ -38,11 +40,16 @@ class LinkedSamples(traitlets.HasTraits):
     selected: Any = traitlets.List()
 
     def __init__(
-        self, chart: Chart, finding: Finding, subject: Subject | None = None, selected: Iterable[Any] = ()
+        self,
+        chart: Chart,
+        finding: Finding,
+        subject: Subject | None = None,
+        selected: Iterable[Any] = (),
+        assessment: str = "",
     ) -> None:
         super().__init__(selected=[[str(part), str(name)] for part, name in selected])
-        self.chart = chart
-        self.histogram = SampleHistogram(chart, finding)
+        self.chart, self._assessment = chart, assessment
+        self.histogram = SampleHistogram(chart, finding, assessment)
         self.widgets: list[w.Widget] = [self.histogram]
         self._frame = finding.tables[chart.table].dropna(subset=[chart.x])
         self._keys = keys(self._frame) if {"part", "id"} <= set(self._frame.columns) else []
@@ -67,6 +74,7 @@ class LinkedSamples(traitlets.HasTraits):
             beyond=self.chart.beyond,
             page=_PAGE,
             total=int(self._frame["part"].isin(part).sum()),
+            assessment=self._assessment,
         )
         self.show(subject)
         w.jslink((self.histogram, "cut"), (self.table, "cut"))

@@ -8,6 +8,7 @@ from ipywidgets.widgets.widget_bool import CheckboxStyle
 from ipywidgets.widgets.widget_string import LabelStyle
 
 from xrai_widgets.core import Assessment, Subject, registered
+from xrai_widgets.core.assessment import family_title
 from xrai_widgets.results import html
 from xrai_widgets.runtime import Forecast, Job, forecast
 from xrai_widgets.widgets.parts import Html, heading, wide
@@ -68,7 +69,7 @@ class MetricSelector(w.VBox):  # type: ignore[misc]
         for family in dict.fromkeys(e.family for e in entries):
             fitting = [e for e in entries if e.family == family and self.subject is not None and gaps[e.name] is None]
             if fitting:
-                rows += [heading(family, 3), *(self._row(e) for e in fitting)]
+                rows += [heading(family_title(family), 3), *(self._row(e) for e in fitting)]
         missing = [(e, gaps[e.name]) for e in entries if gaps.get(e.name) is not None]
         if missing:
             rows += [heading("does not fit this model", 3), self._misfits(missing)]

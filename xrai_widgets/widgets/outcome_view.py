@@ -152,7 +152,7 @@ class OutcomeView(w.VBox):  # type: ignore[misc]
             if chart.table == CONTROLS:  # they stand beside the number
                 continue
             if chart.kind == "histogram" and chart.cut is not None:
-                linked = LinkedSamples(chart, finding, self._at_hand(), self._marked_here())
+                linked = LinkedSamples(chart, finding, self._at_hand(), self._marked_here(), self.outcome.assessment)
                 linked.observe(self._marked, "selected")
                 self._linked.append(linked)
                 made += linked.widgets
@@ -172,10 +172,12 @@ class OutcomeView(w.VBox):  # type: ignore[misc]
         if self._drawing is not None:
             self._drawing.cancel()
 
+        name = "" if self.outcome is None else self.outcome.assessment
+
         def work(job: Job[None]) -> None:
             for place, chart in blank:
                 if not job.cancel_event.is_set():
-                    job.post((place, html.picture(chart, finding)))
+                    job.post((place, html.picture(chart, finding, name)))
 
         def hear(news: Any) -> None:
             if isinstance(news, tuple):
@@ -209,10 +211,14 @@ class OutcomeView(w.VBox):  # type: ignore[misc]
 
     def _table(self, name: str, frame: pd.DataFrame, first: str, source: LinkedSamples | None) -> SampleTable:
         """Return a table; where its score has a cut, the flags follow it."""
+        assessment = "" if self.outcome is None else self.outcome.assessment
+        title = words.label(name, assessment)
         if source is None:
-            return SampleTable(frame, words.label(name), first, self._marked_here())
+            return SampleTable(frame, title, first, self._marked_here(), assessment=assessment)
         chart, cut = source.chart, source.histogram.cut
-        table = SampleTable(frame, words.label(name), chart.x, self._marked_here(), cut=cut, beyond=chart.beyond)
+        table = SampleTable(
+            frame, title, chart.x, self._marked_here(), cut=cut, beyond=chart.beyond, assessment=assessment
+        )
         w.jslink((source.histogram, "cut"), (table, "cut"))
         return table
 

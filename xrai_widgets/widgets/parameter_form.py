@@ -7,8 +7,8 @@ import ipywidgets as w
 import traitlets
 
 from xrai_widgets.core import Assessment, Parameter, Subject, find
+from xrai_widgets.core.parameter import ADVANCED_SECTION
 from xrai_widgets.models.defences import Defence
-from xrai_widgets.results import words
 from xrai_widgets.widgets.parts import LABELS, Html, wide
 from xrai_widgets.widgets.session import Change
 
@@ -42,10 +42,14 @@ class ParameterForm(w.VBox):  # type: ignore[misc]
         self.message = Html()
         self._controls = {p.name: _control(p) for p in self.assessment.parameters}
         self._automatic: dict[str, w.Checkbox] = {}
-        plain = [self._row(p) for p in self.assessment.parameters if not p.advanced]
-        advanced = w.VBox([self._row(p) for p in self.assessment.parameters if p.advanced])
-        more = [w.Accordion([advanced], titles=["Advanced"])] if advanced.children else []
-        super().__init__([*plain, *more, self.message], **kwargs)
+        rows: dict[str, list[w.Widget]] = {}
+        for parameter in self.assessment.parameters:
+            rows.setdefault(parameter.section, []).append(self._row(parameter))
+        plain, last = rows.pop("", []), rows.pop(ADVANCED_SECTION, [])
+        folded = {**rows, ADVANCED_SECTION: last} if last else rows
+        titles = [title[:1].upper() + title[1:] for title in folded]
+        self.more = w.Accordion([w.VBox(part) for part in folded.values()], titles=titles)
+        super().__init__([*plain, *([self.more] if folded else []), self.message], **kwargs)
         self.add_class("xrai-form")
         for control in [*self._controls.values(), *self._automatic.values()]:
             control.observe(self._read, "value")
@@ -62,8 +66,11 @@ class ParameterForm(w.VBox):  # type: ignore[misc]
         if not parameter.optional:
             return control
         box = w.Checkbox(value=parameter.default is None, description=parameter.unset, indent=False, layout=wide())
-        label = words.label(parameter.name)
-        box.tooltip = f"choose {label} automatically" if parameter.unset == "automatic" else f"leave {label} open"
+        box.tooltip = (
+            f"choose {parameter.label} automatically"
+            if parameter.unset == "automatic"
+            else f"leave {parameter.label} open"
+        )
         self._automatic[parameter.name] = box
         control.layout.flex, control.layout.min_width = "1 1 0", "0"  # a narrow form shrinks it, not the box beside it
         box.layout.flex = "0 0 auto"
@@ -78,7 +85,7 @@ class ParameterForm(w.VBox):  # type: ignore[misc]
                 self._refuse(str(error))
                 return
         self._grey(said)
-        gap = self.assessment.gap(self.subject, said) if self.subject is not None else None
+        gap = self.assessment.gap(self.subject, said, labels=True) if self.subject is not None else None
         if gap is not None:
             self._refuse(f"{gap.reason}." + (f" Instead: {gap.instead}." if gap.instead else ""))
             return
@@ -89,8 +96,8 @@ class ParameterForm(w.VBox):  # type: ignore[misc]
     def _value(self, parameter: Parameter) -> Any:
         if parameter.name in self._automatic and self._automatic[parameter.name].value:
             return None
-        value = self._controls[parameter.name].value
-        return parameter.parse(value) if parameter.kind == "floats" else parameter.check(value)
+        value, called = self._controls[parameter.name].value, parameter.called(parameter.label)
+        return called.parse(value) if parameter.kind == "floats" else called.check(value)
 
     def _refuse(self, reason: str) -> None:
         self.message.say(reason)
@@ -106,7 +113,7 @@ class ParameterForm(w.VBox):  # type: ignore[misc]
 def _control(parameter: Parameter) -> w.Widget:
     """Return the control for a parameter's kind."""
     made = _MAKERS[parameter.kind](parameter)
-    made.description = words.label(parameter.name)
+    made.description = parameter.label
     span = f" · {parameter.allowed}"
     made.tooltip = f"{parameter.help}{span}"
     made.description_allow_html = False

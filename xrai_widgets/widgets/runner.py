@@ -118,7 +118,8 @@ class Runner(w.VBox):  # type: ignore[misc]
         place = f"{progress.index + 1} of {progress.total}: " if progress.total > 1 else ""
         self.status.say(f"{progress.done:.0%}{left} · {place}{progress.assessment} · {progress.current.note}", "status")
         if progress.current.partial is not None:
-            self._partial.show(html.finding_values(progress.current.partial, "So far, not finished:"))
+            values = html.finding_values(progress.current.partial, "So far, not finished:", progress.assessment)
+            self._partial.show(values)
 
     def _end(self, job: Job[list[Outcome]]) -> None:
         self.bar.layout.visibility = "hidden"

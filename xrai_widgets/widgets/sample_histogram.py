@@ -24,6 +24,8 @@ class SampleHistogram(anywidget.AnyWidget):
         Of kind ``histogram`` with a ``cut``.
     finding : Finding
         Holds the chart's table.
+    assessment : str, optional
+        Whose finding it is: its words are used.
 
     Attributes
     ----------
@@ -48,7 +50,7 @@ class SampleHistogram(anywidget.AnyWidget):
     marks: Any = traitlets.List().tag(sync=True)
     picked = traitlets.Float(None, allow_none=True).tag(sync=True)
 
-    def __init__(self, chart: Chart, finding: Finding, **kwargs: Any) -> None:
+    def __init__(self, chart: Chart, finding: Finding, assessment: str = "", **kwargs: Any) -> None:
         if chart.kind != "histogram" or chart.cut is None:
             raise ValueError(f"the chart must be a histogram with a cut, got {chart.kind!r} with cut {chart.cut!r}")
         data = finding.tables[chart.table].dropna(subset=[chart.x])
@@ -58,9 +60,9 @@ class SampleHistogram(anywidget.AnyWidget):
             groups=list(parts),
             colours=[colours[name] for name in parts],
             values=[np.ascontiguousarray(part[chart.x], dtype="<f8").tobytes() for part in parts.values()],
-            label=label(chart.x),
+            label=label(chart.x, assessment),
             title=chart.title,
-            alt=describe(chart, finding),
+            alt=describe(chart, finding, assessment),
             cut=chart.cut,
             beyond=chart.beyond,
             **kwargs,

@@ -9,7 +9,7 @@ import anywidget
 import pandas as pd
 import traitlets
 
-from xrai_widgets.results.words import label
+from xrai_widgets.results.words import Labels, label, labels_of, readable
 
 _HERE = Path(__file__).parent
 MOST = 2000  # rows sent to the browser; more would make the page slow and no one reads them
@@ -36,6 +36,8 @@ class SampleTable(anywidget.AnyWidget):
         Rows that are shown before one asks for more.
     total : int, optional
         How many samples the rows are taken from.
+    assessment : str, optional
+        Whose table it is: its words are used.
 
     Attributes
     ----------
@@ -70,8 +72,10 @@ class SampleTable(anywidget.AnyWidget):
         beyond: str = "above",
         page: int = 12,
         total: int | None = None,
+        assessment: str = "",
         **kwargs: Any,
     ) -> None:
+        self._label = labels_of(assessment)
         total = len(frame) if total is None else total
         marked = [[str(part), str(name)] for part, name in selected]
         named = {"part", "id"} <= set(frame.columns)
@@ -80,17 +84,17 @@ class SampleTable(anywidget.AnyWidget):
             shown = nearest(MOST, first) if first else frame.head(MOST)
             also = frame[[key in marked for key in keys(frame)]] if named and marked else frame.head(0)
             frame = pd.concat([shown, also.loc[~also.index.isin(shown.index)]])
-        fixed = {"caption": caption, "first": label(first) if first else "", "total": total}
+        fixed = {"caption": caption, "first": self._label(first) if first else "", "total": total}
         shape = {"cut": cut, "beyond": beyond, "page": page}
-        super().__init__(selected=marked if named else [], **_state(frame), **fixed, **shape, **kwargs)
+        super().__init__(selected=marked if named else [], **_state(frame, self._label), **fixed, **shape, **kwargs)
 
     def show(self, frame: pd.DataFrame, contents: pd.DataFrame, pictures: Sequence[str] = (), note: str = "") -> None:
         """Show other samples, and beside each its contents or its picture; the part is said where there are several."""
         with self.hold_sync():
-            state = _state(frame if frame["part"].nunique() > 1 else frame.drop(columns="part"))
+            state = _state(frame if frame["part"].nunique() > 1 else frame.drop(columns="part"), self._label)
             state["samples"] = keys(frame)
             if len(contents.columns):
-                inside = _state(contents)
+                inside = _state(contents, label)
                 state["columns"] += [{**column, "inside": True} for column in inside["columns"]]
                 state["rows"] = [[*row, *more] for row, more in zip(state["rows"], inside["rows"], strict=True)]
             self.pictures, self.note = list(pictures), note
@@ -101,7 +105,8 @@ class SampleTable(anywidget.AnyWidget):
         return f"SampleTable({self.caption!r}, {len(self.rows)} of {self.total} rows)"
 
 
-def _state(frame: pd.DataFrame) -> dict[str, Any]:
+def _state(frame: pd.DataFrame, label: Labels) -> dict[str, Any]:
+    frame = readable(frame, label)
     numeric = [frame.dtypes.iloc[place].kind in "iuf" for place in range(frame.shape[1])]
     columns = [{"label": label(str(name)), "numeric": is_} for name, is_ in zip(frame.columns, numeric, strict=True)]
     rows = [[_cell(value) for value in row] for row in frame.itertuples(index=False)]

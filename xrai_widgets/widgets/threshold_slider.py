@@ -40,14 +40,15 @@ class ThresholdSlider(w.VBox):  # type: ignore[misc]
             raise ValueError(f"the policy must have a threshold for {outcome.assessment} {key}, got none")
         low, high = _span(outcome, key, threshold.value)
         self._first = threshold.value
+        name = words.label(key, outcome.assessment)
         word = "at most" if threshold.bound == "max" else "at least"
         self.slider = w.FloatSlider(
             value=threshold.value,
             min=low,
             max=high,
             step=(high - low) / 200,
-            description=f"{words.label(key)}: {word}",
-            tooltip=f"threshold for {words.label(key)}; re-judges at once, nothing is run again",
+            description=f"{name}: {word}",
+            tooltip=f"threshold for {name}; re-judges at once, nothing is run again",
             readout_format=".3g",
             style={"description_width": "initial"},
             layout=wide(),

@@ -80,13 +80,14 @@ class WaiverForm(w.VBox):  # type: ignore[misc]
             *(self.until.value, subject),
         )
         self.policy = self.policy.with_waiver(waiver)
-        self.message.say(f"{words.label(waiver.measure)} is waived until {waiver.until.isoformat()}", "status")
+        name = words.label(waiver.measure, waiver.assessment)
+        self.message.say(f"{name} is waived until {waiver.until.isoformat()}", "status")
 
     @guarded
     def take_back(self, waiver: Waiver) -> None:
         """Take a waiver out of the policy."""
         self.policy = self.policy.without_waiver(waiver)
-        self.message.say(f"{words.label(waiver.measure)} is no longer waived", "status")
+        self.message.say(f"{words.label(waiver.measure, waiver.assessment)} is no longer waived", "status")
 
     def _show(self, _: Change | None = None) -> None:
         checks = judge(self.outcome, self.policy).checks if self.outcome is not None else ()
@@ -99,9 +100,9 @@ class WaiverForm(w.VBox):  # type: ignore[misc]
             self._make()
         if not self.children:
             return
+        name = words.labels_of(self.outcome.assessment if self.outcome is not None else "")
         options = [
-            (f"{words.label(check.key)} ({'fail' if check.key in bad else check.status})", check.key)
-            for check in failing
+            (f"{name(check.key)} ({'fail' if check.key in bad else check.status})", check.key) for check in failing
         ]
         if tuple(options) != tuple(self.measure.options):
             self.measure.options = options
@@ -109,8 +110,8 @@ class WaiverForm(w.VBox):  # type: ignore[misc]
         rows = []
         for check in noted:
             text = Html()
-            text.show(html.render("waiver.html", check=check))
-            button = w.Button(description="Take back", tooltip=f"judge {words.label(check.key)} without this waiver")
+            text.show(html.render("waiver.html", check=check, name=name(check.key)))
+            button = w.Button(description="Take back", tooltip=f"judge {name(check.key)} without this waiver")
             button.on_click(lambda _, waiver=check.waiver: self.take_back(waiver))
             rows.append(w.HBox([button, text]))
         self.held.children = rows

@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
 import xrai_widgets as xw
-from xrai_widgets.core import Array, Constraint, Subject
+from xrai_widgets.core import Array, Constraint, Names, Subject
 from xrai_widgets.engines.explanations import cem
 from xrai_widgets.models.adapted import softmax
 from xrai_widgets.models.differentiable import Layers
@@ -289,7 +289,7 @@ def test_a_class_that_the_model_never_answers_is_named() -> None:
         return softmax(np.column_stack([4 * Z[:, 0], 2 * np.ones(len(Z)), np.full(len(Z), -9.0)]))
 
     bounds = np.repeat([[0.0], [1.0]], 3, axis=1)
-    finding = cem(predict, X, np.full(30, 2), bounds, classes=("a", "b", "c"), noise=0.0)
+    finding = cem(predict, X, np.full(30, 2), bounds, naming=Names(classes=("a", "b", "c")), noise=0.0)
     assert any("predicts 'c' for none of the samples" in note for note in finding.notes)
     assert set(finding.tables["samples"]["answer"]) == {"a", "b"}
     assert finding.values["validity"] == 1.0

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from xrai_widgets.core import Array, Constraint
+from xrai_widgets.core import Array, Constraint, Names
 from xrai_widgets.engines.explanations import cem
 from xrai_widgets.models.adapted import softmax
 
@@ -61,7 +61,7 @@ def test_the_same_sample_twice_gets_the_same_explanation_twice(X: Array, search:
         first, second = finding.arrays[mode][:10], finding.arrays[mode][10:]
         assert np.allclose(first, second, atol=1e-9)
     ids = np.array([f"s{number}" for number in range(20)])
-    named = cem(lead, twice, lead(twice).argmax(axis=1), unit(5), instances="s3, s3,s13", ids=ids, **FLAT)
+    named = cem(lead, twice, lead(twice).argmax(axis=1), unit(5), instances="s3, s3,s13", naming=Names(ids=ids), **FLAT)
     assert named.tables["samples"]["id"].tolist() == ["s3", "s13"]
 
 

@@ -11,7 +11,7 @@ from scipy import optimize
 from threadpoolctl import threadpool_info
 
 from tests.pace import slowness
-from xrai_widgets.core import Array, Cancelled, Constraint, Finding, NotApplicable, Step, Subject
+from xrai_widgets.core import Array, Cancelled, Constraint, Finding, Names, NotApplicable, Step, Subject
 from xrai_widgets.engines.explanations import protodash
 from xrai_widgets.engines.explanations.protodash import similarity
 from xrai_widgets.runtime import run
@@ -363,10 +363,13 @@ def test_regression_and_images_are_served(regression: Subject, digits: Subject) 
         ({"choose_from": "other classes"}, "needs per_class, only_class or sample, got none of them"),
         ({"per_class": True, "task": "regression"}, "needs classes: this is regression"),
         (
-            {"only_class": "god", "class_by": "label", "classes": ("bad", "good")},
+            {"only_class": "god", "class_by": "label", "naming": Names(classes=("bad", "good"))},
             "only_class must be one of bad, good, got 'god'; did you mean 'good'",
         ),
-        ({"only_class": "c", "class_by": "label", "classes": ("a", "b", "c")}, "no sample of X is of the class 'c'"),
+        (
+            {"only_class": "c", "class_by": "label", "naming": Names(classes=("a", "b", "c"))},
+            "no sample of X is of the class 'c'",
+        ),
         ({"kernel": "linear", "X": -np.ones((3, 3))}, "no training sample has a positive mean similarity"),
     ],
 )
@@ -382,7 +385,7 @@ def test_columns_that_never_vary_are_left_out_and_named(rng: np.random.Generator
     X, pool = rng.normal(size=(30, 3)), rng.normal(size=(40, 3))
     plain = protodash(X[:, :2], pool[:, :2], constraints=NUMBERS[:2])
     pool[:, 2] = 5.0
-    finding = protodash(X, pool, constraints=NUMBERS, feature_names=("a", "b", "still"))
+    finding = protodash(X, pool, constraints=NUMBERS, naming=Names(feature_names=("a", "b", "still")))
     assert np.array_equal(finding.arrays["indices"], plain.arrays["indices"])
     assert any("do not vary in the training samples: still" in note for note in finding.notes)
 
@@ -500,7 +503,7 @@ def test_what_was_chosen_before_cancel_is_kept(credit: Subject) -> None:
             credit.X,
             credit.X_train,
             predict=credit.predict,
-            classes=credit.classes,
+            naming=credit.naming,
             constraints=credit.constraints,
             n_prototypes=5,
             per_class=True,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from xrai_widgets.core import Array
+from xrai_widgets.core import Array, Names
 from xrai_widgets.engines.privacy import membership_inference
 from xrai_widgets.engines.privacy.attacks.class_gaps import class_table, largest_gap
 from xrai_widgets.engines.privacy.attacks.threshold import Attack
@@ -76,7 +76,7 @@ def test_one_class_has_no_gap_and_the_reader_is_told() -> None:
         return np.column_stack([1 - X[:, 0], X[:, 0]])
 
     arrays = rng.uniform(size=(60, 1)), np.ones(60, int), rng.uniform(size=(50, 1)), np.ones(50, int)
-    finding = membership_inference(predict, *arrays, classes=("no", "yes"))
+    finding = membership_inference(predict, *arrays, naming=Names(classes=("no", "yes")))
     assert "largest_class_gap" not in finding.values
     assert finding.tables["classes"]["class"].tolist() == ["yes"]
     assert "All samples are of class yes: there are no numbers for the others." in finding.notes

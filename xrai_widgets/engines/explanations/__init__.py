@@ -4,3 +4,4 @@ from xrai_widgets.engines.explanations.cem import cem
 from xrai_widgets.engines.explanations.protodash import protodash
 
 __all__ = ["cem", "protodash"]
+TITLE = "Explanations"

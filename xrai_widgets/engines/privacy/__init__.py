@@ -8,3 +8,4 @@ from xrai_widgets.engines.privacy.pdtp import pdtp
 from xrai_widgets.engines.privacy.shapr import shapr
 
 __all__ = ["attribute_inference", "label_only", "lira", "membership_inference", "pdtp", "shapr"]
+TITLE = "Privacy"

@@ -5,19 +5,9 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from xrai_widgets.core import (
-    Array,
-    Control,
-    Finding,
-    NotApplicable,
-    Predict,
-    Range,
-    Score,
-    Step,
-    When,
-    assessment,
-    quiet,
-)
+from xrai_widgets.core import UNNAMED, Array, Control, Finding, Names, NotApplicable, Predict, Score, assessment
+from xrai_widgets.core.marks import Seed, When
+from xrai_widgets.core.step import Step, quiet
 from xrai_widgets.engines.privacy._art_attack import ArtAttack, art_features
 from xrai_widgets.engines.privacy._scores import check_outputs, chosen_score, membership_scores
 from xrai_widgets.engines.privacy._trained_attack import (
@@ -27,7 +17,8 @@ from xrai_widgets.engines.privacy._trained_attack import (
     check_enough_to_fit,
     trained_attack,
 )
-from xrai_widgets.engines.privacy.attacks.report import MEASURES, Scored, attack_report, check_enough
+from xrai_widgets.engines.privacy.attacks.arguments import Repeats, Thresholds, TrainRatio
+from xrai_widgets.engines.privacy.attacks.report import MEASURES, WORDS, Scored, attack_report, check_enough
 from xrai_widgets.engines.privacy.attacks.threshold import Attack, threshold_attack
 
 _THRESHOLD = When("attack", "threshold")
@@ -37,6 +28,7 @@ _CHANCE = "member probability"
 @assessment(
     title="Membership inference",
     measures=MEASURES,
+    words=WORDS,
     tasks=("classification", "regression"),
     reference="Yeom et al. 2018, arXiv:1709.01604; Song, Mittal 2021, arXiv:2003.10595",
     missing="kept",
@@ -56,9 +48,7 @@ def membership_inference(
     X: Array,
     y: Array,
     task: str = "classification",
-    train_ids: Array | None = None,
-    ids: Array | None = None,
-    classes: tuple[Any, ...] = (),
+    naming: Annotated[Names, "train_ids", "ids", "classes"] = UNNAMED,
     decide: Predict | None = None,
     *,
     attack: Annotated[
@@ -67,20 +57,16 @@ def membership_inference(
     ] = "threshold",
     score: Annotated[
         Literal["loss", "confidence", "margin", "modified entropy"],
-        "what the attacker looks at; a regression has loss only",
         _THRESHOLD,
+        "what the attacker looks at; a regression has loss only",
     ] = "loss",
-    thresholds: Annotated[
-        Literal["global", "per class"], "one threshold for all samples, or one per class", _THRESHOLD
-    ] = "global",
-    attack_train_ratio: Annotated[
-        float, Range(0.1, 0.9), "share of the samples that the attack learns from; it is tried on the rest"
-    ] = 0.5,
-    repeats: Annotated[int, Range(1, 200), "how many times the samples are dealt into the two parts"] = 10,
+    thresholds: Annotated[Thresholds, _THRESHOLD] = "global",
+    attack_train_ratio: TrainRatio = 0.5,
+    repeats: Repeats = 10,
     implementation: Annotated[
         Literal["native", "art"], "whose attack model; ART sees outputs and labels only"
     ] = "native",
-    seed: Annotated[int, Range(0, 2**31 - 1), "of the dealing and of the attack model"] = 0,
+    seed: Seed = 0,
     step: Step = quiet,
 ) -> Finding:
     """Measure how well an outsider tells training samples from others by the model's outputs.
@@ -94,9 +80,7 @@ def membership_inference(
     X, y : array
         Non-members: held-out samples of the same distribution.
     task : {"classification", "regression"}
-    train_ids, ids : array, optional
-    classes : tuple, optional
-        Original labels.
+    naming : Names, optional
     decide : callable, optional
         (n, …) → (n,) classes that the model decides for, where they are not the most probable ones; a trained attack
         looks at whether they are right.
@@ -144,9 +128,9 @@ def membership_inference(
     groups = labels if task == "classification" else (np.zeros(len(y_train), int), np.zeros(len(y), int))
 
     def finish(used: str, scores: list[dict[str, Array]], called: Attack) -> Finding:
-        inside, outside = Scored(scores[0], groups[0], train_ids), Scored(scores[1], groups[1], ids)
-        notes = _notes(called, groups, classes, task)
-        return attack_report(inside, outside, used, called, classes=classes, task=task, notes=notes)
+        inside, outside = Scored(scores[0], groups[0], naming.train_ids), Scored(scores[1], groups[1], naming.ids)
+        notes = _notes(called, groups, naming.classes, task)
+        return attack_report(inside, outside, used, called, classes=naming.classes, task=task, notes=notes)
 
     if attack == "threshold":
         if implementation == "art":

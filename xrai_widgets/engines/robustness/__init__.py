@@ -3,3 +3,4 @@
 from xrai_widgets.engines.robustness.evasion import evasion
 
 __all__ = ["evasion"]
+TITLE = "Robustness"

@@ -26,7 +26,7 @@ def to_html(report: "Report") -> str:
             "places": Markup(html.places(outcome, verdict)),
             "meaning": Markup(html.meaning(outcome, verdict)),
             "code": Markup(html.code(outcome)),
-            "figures": html.figures(outcome.finding) if outcome.finding else [],
+            "figures": html.figures(outcome.finding, outcome.assessment) if outcome.finding else [],
             "views": _views(outcome.finding, report.include_rows),
             "tables": _tables(outcome, report.include_rows),
         }
@@ -65,12 +65,12 @@ def _views(finding: Finding | None, include_rows: bool) -> list[Markup]:
 def _tables(outcome: Outcome, include_rows: bool) -> list[Markup]:
     if outcome.finding is None:
         return []
-    tables = []
+    tables, label = [], words.labels_of(outcome.assessment)
     for name, frame in outcome.finding.tables.items():
         if frame.empty or name in FOR_PAIRS or (name == ROWS and not include_rows):
             continue
         scores = [column for column in frame.columns if name == "samples" and frame[column].dtype.kind == "f"]
         shown = frame.sort_values(scores[0], ascending=False, kind="stable") if scores else frame
-        caption = f"{words.label(name)}, largest {words.label(scores[0])} first" if scores else words.label(name)
-        tables.append(Markup(html.table(shown, caption, _EXPOSED)))
+        caption = f"{label(name)}, largest {label(scores[0])} first" if scores else label(name)
+        tables.append(Markup(html.table(shown, caption, _EXPOSED, outcome.assessment)))
     return tables

@@ -11,7 +11,7 @@ import pandas as pd
 
 from xrai_widgets.core import Chart, Finding
 from xrai_widgets.results.charts.parts import COLOURS, height_of_rows
-from xrai_widgets.results.words import label, number
+from xrai_widgets.results.words import Labels, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +20,7 @@ _MOST_LISTED = 12
 height = height_of_rows
 
 
-def describe(chart: Chart, data: pd.DataFrame, finding: Finding) -> list[str]:
+def describe(chart: Chart, data: pd.DataFrame, finding: Finding, label: Labels) -> list[str]:
     """Return the first rows: exact, between two bounds, or beyond one."""
     return [_row_text(row, chart) for _, row in data.head(_MOST_LISTED).iterrows()]
 
@@ -36,7 +36,7 @@ def _row_text(row: "pd.Series[Any]", chart: Chart) -> str:
     return f"{row[chart.y]}: at most {number(high)}" if np.isfinite(high) else f"{row[chart.y]}: not known"
 
 
-def draw(chart: Chart, data: pd.DataFrame, finding: Finding, axes: "Axes") -> None:
+def draw(chart: Chart, data: pd.DataFrame, finding: Finding, label: Labels, axes: "Axes") -> None:
     """Draw a bar per row between its bounds, the first row on top, and a point where the value is exact."""
     rows = np.arange(len(data))[::-1]
     exact, low, high = (data[name].to_numpy(dtype=float) for name in (chart.x, chart.low, chart.high))

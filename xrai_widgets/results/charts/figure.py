@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from xrai_widgets.core import Chart, Finding, Outcome
 from xrai_widgets.results.charts import kind_of
 from xrai_widgets.results.charts.parts import rows_of
-from xrai_widgets.results.words import label
+from xrai_widgets.results.words import labels_of
 
 _WIDTH, _HEIGHT = 6.4, 3.6
 _saving = threading.Lock()  # matplotlib's settings are global while an SVG is written
@@ -31,16 +31,16 @@ def outcome_figure(outcome: Outcome, index: int = 0) -> Figure:
     charts = outcome.finding.charts
     if not 0 <= index < len(charts):
         raise ValueError(f"{outcome.assessment} has {len(charts)} figures, numbered from 0, got {index}")
-    return draw(charts[index], outcome.finding)
+    return draw(charts[index], outcome.finding, outcome.assessment)
 
 
-def draw(chart: Chart, finding: Finding) -> Figure:
-    """Draw one chart on a figure of its own."""
-    kind, data = kind_of(chart), rows_of(chart, finding)
+def draw(chart: Chart, finding: Finding, assessment: str = "") -> Figure:
+    """Draw one chart of an assessment on a figure of its own."""
+    kind, data, label = kind_of(chart), rows_of(chart, finding), labels_of(assessment)
     height = kind.height(data) if hasattr(kind, "height") else _HEIGHT
     figure = Figure(figsize=(_WIDTH, height), layout="constrained")
     axes = figure.subplots()
-    kind.draw(chart, data, finding, axes)
+    kind.draw(chart, data, finding, label, axes)
     axes.set_title(chart.title, fontsize=11, loc="left")
     axes.set_xlabel(label(chart.x))
     sns.despine(ax=axes)

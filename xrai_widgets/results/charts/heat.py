@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from xrai_widgets.core import Chart, Finding
-from xrai_widgets.results.words import label, number
+from xrai_widgets.results.words import Labels, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +26,7 @@ def _grid(chart: Chart, data: pd.DataFrame) -> pd.DataFrame:
     return means.unstack().reindex(index=rows, columns=columns)
 
 
-def describe(chart: Chart, data: pd.DataFrame, finding: Finding) -> list[str]:
+def describe(chart: Chart, data: pd.DataFrame, finding: Finding, label: Labels) -> list[str]:
     """Return the smallest and the largest value and where they stand, and how much is missing."""
     grid = _grid(chart, data)
     values = grid.to_numpy(dtype=float)
@@ -43,7 +43,7 @@ def describe(chart: Chart, data: pd.DataFrame, finding: Finding) -> list[str]:
     return phrases + ([f"{gone} of {values.size} are not known"] if gone else [])
 
 
-def draw(chart: Chart, data: pd.DataFrame, finding: Finding, axes: "Axes") -> None:
+def draw(chart: Chart, data: pd.DataFrame, finding: Finding, label: Labels, axes: "Axes") -> None:
     """Draw the map with its scale; numbers stand in the cells where there is room, missing cells are hatched."""
     grid = _grid(chart, data)
     values = grid.to_numpy(dtype=float)

@@ -7,13 +7,13 @@ import pandas as pd
 
 from xrai_widgets.core import Chart, Finding
 from xrai_widgets.results.charts.parts import groups_of, named, palette
-from xrai_widgets.results.words import number
+from xrai_widgets.results.words import Labels, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def describe(chart: Chart, data: pd.DataFrame, finding: Finding) -> list[str]:
+def describe(chart: Chart, data: pd.DataFrame, finding: Finding, label: Labels) -> list[str]:
     """Return how many samples there are in each group, and their median."""
     return [
         f"{named(name)}{len(part)} samples, median {number(float(part[chart.x].median()))}"
@@ -21,7 +21,7 @@ def describe(chart: Chart, data: pd.DataFrame, finding: Finding) -> list[str]:
     ]
 
 
-def draw(chart: Chart, data: pd.DataFrame, finding: Finding, axes: "Axes") -> None:
+def draw(chart: Chart, data: pd.DataFrame, finding: Finding, label: Labels, axes: "Axes") -> None:
     """Draw the histogram, and the cut with the side on which samples stand out."""
     import seaborn as sns
 

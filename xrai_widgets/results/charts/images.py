@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from xrai_widgets.core import Array, Chart, Finding
-from xrai_widgets.results.words import number
+from xrai_widgets.results.words import Labels, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,14 +20,14 @@ def height(data: pd.DataFrame) -> float:
     return 0.7 + 1.1 * -(-min(len(data), _MOST) // _ACROSS)
 
 
-def describe(chart: Chart, data: pd.DataFrame, finding: Finding) -> list[str]:
+def describe(chart: Chart, data: pd.DataFrame, finding: Finding, label: Labels) -> list[str]:
     """Return the captions."""
     total, size = len(data), finding.arrays[chart.array].shape[-2:]
     first = f"{min(total, _MOST)} of {total}" if total > _MOST else f"{total}"
     return [f"{first} pictures of {size[1]} × {size[0]} pixels", *_captions(chart, data.head(_MOST))]
 
 
-def draw(chart: Chart, data: pd.DataFrame, finding: Finding, axes: "Axes") -> None:
+def draw(chart: Chart, data: pd.DataFrame, finding: Finding, label: Labels, axes: "Axes") -> None:
     """Draw the first pictures in the order of the table, on one common scale of grey where they are no bytes."""
     shown = data.head(_MOST)
     places = finding.tables[chart.table].index.get_indexer(shown.index)

@@ -7,24 +7,28 @@ import pandas as pd
 from xrai_widgets.core import Chart, Finding
 from xrai_widgets.results.charts import roc
 from xrai_widgets.results.charts.parts import DASHES, at, groups_of, named, styled
-from xrai_widgets.results.words import label
+from xrai_widgets.results.words import Labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def describe(chart: Chart, data: pd.DataFrame, finding: Finding) -> list[str]:
+def describe(chart: Chart, data: pd.DataFrame, finding: Finding, label: Labels) -> list[str]:
     """Return where each line begins and ends."""
     groups = groups_of(chart, data)
     if roc.is_roc(chart):
         return roc.describe(chart, groups, finding)
-    return [f"{named(name)}from {at(part, chart, 0)} to {at(part, chart, -1)}" for name, part in groups if len(part)]
+    return [
+        f"{named(name)}from {at(part, chart, 0, label)} to {at(part, chart, -1, label)}"
+        for name, part in groups
+        if len(part)
+    ]
 
 
-def draw(chart: Chart, data: pd.DataFrame, finding: Finding, axes: "Axes") -> None:
+def draw(chart: Chart, data: pd.DataFrame, finding: Finding, label: Labels, axes: "Axes") -> None:
     """Draw the lines with their bands; the curve of an attack as far as the samples reach."""
     if roc.is_roc(chart):
-        roc.draw(chart, data, finding, axes)
+        roc.draw(chart, data, finding, label, axes)
         return
     for name, part, colour, dash in styled(groups_of(chart, data), DASHES):
         axes.step(part[chart.x], part[chart.y], dash, where="post", color=colour, label=name or None)

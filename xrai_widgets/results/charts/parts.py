@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import pandas as pd
 
 from xrai_widgets.core import Chart, Finding
-from xrai_widgets.results.words import label, number
+from xrai_widgets.results.words import Labels, number
 
 # seaborn's palette "colorblind", written down: loading seaborn for ten colours takes half a second
 COLOURS = ("#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#fbafe4", "#949494", "#ece133", "#56b4e9")
@@ -57,7 +57,7 @@ def named(name: str) -> str:
     return f"{name}: " if name else ""
 
 
-def at(part: pd.DataFrame, chart: Chart, place: int) -> str:
+def at(part: pd.DataFrame, chart: Chart, place: int, label: Labels) -> str:
     """Return one row of a curve in words."""
     row = part.iloc[place]
     return f"{label(chart.y)} {number(float(row[chart.y]))} at {label(chart.x)} {number(float(row[chart.x]))}"

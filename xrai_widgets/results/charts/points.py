@@ -7,7 +7,7 @@ import pandas as pd
 
 from xrai_widgets.core import Chart, Finding
 from xrai_widgets.results.charts.parts import COLOURS, height_of_rows
-from xrai_widgets.results.words import label, number
+from xrai_widgets.results.words import Labels, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,12 +16,12 @@ _MOST_LISTED = 12
 height = height_of_rows
 
 
-def describe(chart: Chart, data: pd.DataFrame, finding: Finding) -> list[str]:
+def describe(chart: Chart, data: pd.DataFrame, finding: Finding, label: Labels) -> list[str]:
     """Return the first rows."""
     return [f"{row[chart.y]}: {number(float(row[chart.x]))}" for _, row in data.head(_MOST_LISTED).iterrows()]
 
 
-def draw(chart: Chart, data: pd.DataFrame, finding: Finding, axes: "Axes") -> None:
+def draw(chart: Chart, data: pd.DataFrame, finding: Finding, label: Labels, axes: "Axes") -> None:
     """Draw a point per row, the first one on top."""
     rows = np.arange(len(data))[::-1]
     x = data[chart.x].to_numpy(dtype=float)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from xrai_widgets.core import Chart, Finding
 from xrai_widgets.results.charts.parts import named, palette
-from xrai_widgets.results.words import interval, label, number
+from xrai_widgets.results.words import Labels, interval, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,7 +65,7 @@ def describe(chart: Chart, groups: list[tuple[str, pd.DataFrame]], finding: Find
     return [*phrases, f"the axis is grey below 1 in {round(1 / limit)}"]
 
 
-def draw(chart: Chart, data: pd.DataFrame, finding: Finding, axes: "Axes") -> None:
+def draw(chart: Chart, data: pd.DataFrame, finding: Finding, label: Labels, axes: "Axes") -> None:
     """Draw one line per attack, the diagonal of guessing, what n samples cannot show, and the rates that are judged."""
     frame = _frame(chart, data, finding)
     names = [str(name) for name in data[chart.by].unique()] if chart.by else [""]

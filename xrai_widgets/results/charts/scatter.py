@@ -6,7 +6,7 @@ import pandas as pd
 
 from xrai_widgets.core import Chart, Finding
 from xrai_widgets.results.charts.parts import MARKS, groups_of, named, styled
-from xrai_widgets.results.words import label, number
+from xrai_widgets.results.words import Labels, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _NAMED = 20  # points whose names can be read
 
 
-def describe(chart: Chart, data: pd.DataFrame, finding: Finding) -> list[str]:
+def describe(chart: Chart, data: pd.DataFrame, finding: Finding, label: Labels) -> list[str]:
     """Return how many points each group has, where they lie, and whether they rise together."""
     data = data.dropna(subset=[chart.y])
     phrases = [
@@ -33,7 +33,7 @@ def _ends(column: "pd.Series[float]") -> str:
     return f"{number(float(column.min()))} to {number(float(column.max()))}"
 
 
-def draw(chart: Chart, data: pd.DataFrame, finding: Finding, axes: "Axes") -> None:
+def draw(chart: Chart, data: pd.DataFrame, finding: Finding, label: Labels, axes: "Axes") -> None:
     """Draw the points, with intervals of ``y`` where ``low`` and ``high`` are given."""
     data = data.dropna(subset=[chart.y])
     for name, part, colour, mark in styled(groups_of(chart, data), MARKS):

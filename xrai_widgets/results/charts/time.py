@@ -10,7 +10,7 @@ import pandas as pd
 
 from xrai_widgets.core import Chart, Finding
 from xrai_widgets.results.charts.parts import COLOURS, MARKS, groups_of, named, styled
-from xrai_widgets.results.words import label, number
+from xrai_widgets.results.words import Labels, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,7 +27,7 @@ def _moment_text(moment: Any) -> str:
     return number(float(moment))
 
 
-def describe(chart: Chart, data: pd.DataFrame, finding: Finding) -> list[str]:
+def describe(chart: Chart, data: pd.DataFrame, finding: Finding, label: Labels) -> list[str]:
     """Return the first and the last moment of each line, its extremes, how many are missing or outside of the band."""
     phrases = []
     for name, part in groups_of(chart, data.assign(**{chart.x: _moments(data[chart.x])})):
@@ -49,7 +49,7 @@ def describe(chart: Chart, data: pd.DataFrame, finding: Finding) -> list[str]:
     return phrases
 
 
-def draw(chart: Chart, data: pd.DataFrame, finding: Finding, axes: "Axes") -> None:
+def draw(chart: Chart, data: pd.DataFrame, finding: Finding, label: Labels, axes: "Axes") -> None:
     """Draw the lines, broken where a value is missing, their intervals, and the band."""
     data = data.assign(**{chart.x: _moments(data[chart.x])}).sort_values(chart.x, kind="stable")
     if chart.band is not None:

@@ -63,20 +63,24 @@ class PrototypeSlider(w.VBox):  # type: ignore[misc]
     ) -> None:
         if outcome.finding is None:
             raise ValueError(f"{outcome.assessment} has no finding: {outcome.status}, {outcome.reason}")
-        self._finding = outcome.finding
+        self._finding, self._assessment = outcome.finding, outcome.assessment
         most = most_prototypes(self._finding)
         marked = [[str(part), str(name)] for part, name in selected]
         tip = "how many prototypes are shown, with the weights they had when there were so many"
         self.slider = w.IntSlider(most, 1, most, description="prototypes", tooltip=tip, style=LABELS, layout=wide())
         self._summary, self._similar = Html(), Html()
         self.frame = first_prototypes(self._finding, most)
-        self.table = SampleTable(self.frame, "Prototypes, the heaviest first", "weight", marked)
+        self.table = SampleTable(
+            self.frame, "Prototypes, the heaviest first", "weight", marked, assessment=self._assessment
+        )
         self._criticisms = self._finding.tables.get("criticisms", pd.DataFrame())
         self.criticisms: SampleTable | None = None
         parts: list[w.Widget] = [self.slider, self._summary, self.table]
         if len(self._criticisms):
             title = "Criticisms: samples that the prototypes stand for badly"
-            self.criticisms = SampleTable(self._criticisms, f"{title} (with all {most})", "", marked)
+            self.criticisms = SampleTable(
+                self._criticisms, f"{title} (with all {most})", "", marked, assessment=self._assessment
+            )
             parts.append(self.criticisms)
         super().__init__([*parts, self._similar], **kwargs)
         self.selected = marked
@@ -98,7 +102,7 @@ class PrototypeSlider(w.VBox):  # type: ignore[misc]
         caption = (
             "How similar each feature of the explained samples is to the prototypes (1: alike): in the mean, to each"
         )
-        self._similar.show(html.table(similar, caption, _FEATURES) if len(similar) else "")
+        self._similar.show(html.table(similar, caption, _FEATURES, self._assessment) if len(similar) else "")
 
     def _criticise(self, _: Change | None = None) -> None:
         """Show what is in the criticised samples, or their ids only if the subject is not at hand."""

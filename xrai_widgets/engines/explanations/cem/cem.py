@@ -2,26 +2,15 @@
 
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from xrai_widgets.core import (
-    Array,
-    Constraint,
-    Finding,
-    Gradient,
-    Measure,
-    Predict,
-    Range,
-    Requires,
-    Score,
-    Step,
-    When,
-    assessment,
-    quiet,
-)
-from xrai_widgets.core.subject import Decode, Task
+from xrai_widgets.core import UNNAMED, Array, Constraint, Finding, Gradient, Names, Predict, Score, assessment
+from xrai_widgets.core.marks import Advanced, Label, MemoryLimit, Range, Requires, Section, Seed, When
+from xrai_widgets.core.step import Step, quiet
+from xrai_widgets.core.subject import Task
+from xrai_widgets.engines._arguments import SampleIds, Scale
 from xrai_widgets.engines._missing import Blanks
 from xrai_widgets.engines._search.contrast import Mode
 from xrai_widgets.engines._search.coordinates import Budget
@@ -42,12 +31,14 @@ from xrai_widgets.engines.explanations.cem.instances import (
     empty_notes,
     rule_notes,
 )
+from xrai_widgets.engines.explanations.cem.measures import MEASURES, WORDS
 from xrai_widgets.engines.explanations.cem.objective import Objective, least_lead, of_marks, typical
 from xrai_widgets.engines.explanations.cem.random_explanation import CONTROLS
 from xrai_widgets.engines.explanations.cem.run import asked, explain_all, flat, fresh
 from xrai_widgets.engines.explanations.cem.search import Means
 from xrai_widgets.engines.explanations.cem.zones import zones_of
 
+_SEARCH, _LIKELY = Section("search"), Section("likeness")
 _MODES: tuple[Mode, ...] = ("PN", "PP")
 _POOL = 1000  # real samples whose values and labels the search knows
 _LEVELS = 16  # values per number that are tried where there are no gradients
@@ -56,22 +47,8 @@ _MOST_CHANGES = 30
 
 @assessment(
     title="Contrastive explanations (CEM)",
-    measures=(
-        Measure(
-            "pn_share",
-            "lower",
-            meaning="Samples whose answer some allowed change turns over: the fewer, the firmer the model. Where there "
-            "are many, look at the features that they hang on.",
-            bound="lower",
-        ),
-        Measure(
-            "median_pn_distance",
-            "higher",
-            meaning="How far the typical sample is from another answer (L2, in shares of the columns' ranges unless "
-            "scale is raw). Where it is short, attack with robustness.evasion, and smooth the model.",
-            bound="upper",
-        ),
-    ),
+    measures=MEASURES,
+    words=WORDS,
     reference="Dhurandhar et al. 2018, arXiv:1802.07623",
     tasks=("classification", "regression"),
     missing="kept",
@@ -90,54 +67,81 @@ def cem(
     linear: tuple[Array, Array] | None = None,
     regions: Array | None = None,
     thresholds: tuple[Array, ...] | None = None,
-    feature_names: tuple[str, ...] = (),
-    ids: Array | None = None,
-    classes: tuple[Any, ...] = (),
-    decode: Decode | None = None,
+    naming: Annotated[Names, "ids", "feature_names", "classes", "decode"] = UNNAMED,
     decide: Predict | None = None,
     task: Task = "classification",
     *,
     mode: Annotated[
-        Literal["both", "PN", "PP"], "PN: what would change the answer; PP: what suffices to keep it"
+        Literal["both", "PN", "PP"], Label("explanations"), "PN: what would change the prediction; PP: what keeps it"
     ] = "both",
-    n_samples: Annotated[int, Range(1, 100_000), "how many of the test samples are explained"] = 20,
+    n_samples: Annotated[
+        int, Range(1, 100_000), Label("samples to explain"), "how many of the test samples are explained"
+    ] = 20,
     above: Annotated[
         float | None, "regressions only: what would bring the prediction above this, in the unit of y, or end that?"
     ] = None,
     below: Annotated[
         float | None, "regressions only: what would bring it below this? With both: to another side of either"
     ] = None,
-    instances: Annotated[str, "ids of the samples to explain, separated by commas; empty: drawn"] = "",
+    instances: SampleIds = "",
     search: Annotated[
         Literal["automatic", "gradient", "finite differences", "coordinate"],
         Requires("gradient", "gradient"),
+        _SEARCH,
         "automatic: exact for linear models, by gradients where the model has them, else feature by feature, and then "
-        "by finite differences where its answers are smooth",
+        "by finite differences where its predictions are smooth",
     ] = "automatic",
     kappa: Annotated[
         float | None,
         Range(0, 1000),
-        "lead of the answer in logits, or in y's unit; automatic: 0.2, for images' logits up to 10, for regressions 0",
+        Label("κ (lead of the prediction)"),
+        "in logits, or in y's unit; automatic: 0.2, for images' logits up to 10, for regressions 0",
     ] = None,
-    beta: Annotated[float, Range(0, 1000), "weight of the absolute change: the larger, the fewer features"] = 0.1,
-    c: Annotated[float, Range(1e-6, 1e6), "weight of the answer from which the search for it starts"] = 10.0,
-    max_iter: Annotated[int, Range(1, 100_000), "iterations for each weight of the answer"] = 1000,
-    binary_steps: Annotated[int, Range(1, 50), "weights of the answer that are tried"] = 9,
+    beta: Annotated[
+        float,
+        Range(0, 1000),
+        Label("β (weight of sparsity)"),
+        "weight of the absolute change: the larger, the fewer features",
+    ] = 0.1,
+    c: Annotated[
+        float, Range(1e-6, 1e6), _SEARCH, Label("c (weight of the prediction)"), "from which the search starts"
+    ] = 10.0,
+    max_iter: Annotated[
+        int, Range(1, 100_000), _SEARCH, Label("iterations"), "iterations for each weight of the prediction"
+    ] = 1000,
+    binary_steps: Annotated[
+        int, Range(1, 50), _SEARCH, Label("values of c"), "weights of the prediction that are tried"
+    ] = 9,
     classic: Annotated[
-        bool | None, "a PN only adds to what the baseline lacks, as in the paper; automatic: for images"
+        bool | None,
+        _SEARCH,
+        Label("PNs only add"),
+        "a PN only adds to what the baseline lacks, as in the paper; automatic: for images",
     ] = None,
     noise: Annotated[
-        float, Range(0, 1), "size of the noise, as a share of the ranges, under which PNs are compared; 0: not at all"
+        float,
+        Range(0, 1),
+        Advanced(),
+        Label("noise for stability"),
+        "size of the noise, as a share of the ranges, under which PNs are compared; 0: not at all",
     ] = 0.01,
     autoencoder: Annotated[
-        bool, "train a small autoencoder and prefer explanations that look like known samples"
+        bool,
+        _LIKELY,
+        Label("like known samples"),
+        "train a small autoencoder and prefer explanations that look like known samples",
     ] = False,
     gamma: Annotated[
-        float | None, Range(0, 1e6), When("autoencoder", True), "weight of the autoencoder's error; automatic: 100"
+        float | None,
+        Range(0, 1e6),
+        When("autoencoder", True),
+        _LIKELY,
+        Label("γ (weight of likeness)"),
+        "weight of the autoencoder's error; automatic: 100",
     ] = None,
-    scale: Annotated[Literal["range", "raw"], "sizes as shares of each feature's range, or in raw units"] = "range",
-    seed: Annotated[int, Range(0, 2**31 - 1), "of the choice of samples and of the noise"] = 0,
-    memory_limit: Annotated[float, Range(0.05, 64), "GB that the working arrays may take"] = 1.0,
+    scale: Annotated[Scale, Advanced()] = "range",
+    seed: Seed = 0,
+    memory_limit: MemoryLimit = 1.0,
     step: Step = quiet,
 ) -> Finding:
     """Find for each sample the smallest change that alters the model's prediction, and the smallest part that keeps it.
@@ -163,8 +167,7 @@ def cem(
         Boxes on which a single tree makes one prediction each.
     thresholds : tuple of arrays, optional
         Where an ensemble of trees splits: the values that are tried.
-    feature_names, ids, classes, decode : optional
-        Names, and the way back to the user's own units.
+    naming : Names, optional
     decide : callable, optional
         (n, …) → (n,) classes that the model decides for, where they are not the most probable ones: what an
         explanation must change, or keep. Scores lead the search.
@@ -215,7 +218,7 @@ def cem(
     clients.
     """
     rng = np.random.default_rng(seed)
-    names = np.arange(len(X)) if ids is None else ids
+    names, classes = naming.of("X", len(X)), naming.classes
     index = chosen(instances, names, rng, n_samples)
     zones = zones_of(task, above, below, predict, X)
     samples, background = (flat(part) for part in (X[index], X if X_train is None else X_train))
@@ -247,10 +250,10 @@ def cem(
         y=y,
         parts={which: fresh(objective.about(which, samples)) for which in (_MODES if mode == "both" else (mode,))},
         shape=X.shape[1:],
-        feature_names=feature_names,
+        feature_names=naming.feature_names,
         ids=names,
         classes=tuple(str(label) for label in classes) or tuple(map(str, range(scorer.scores(samples[:1]).shape[1]))),
-        decode=decode,
+        decode=naming.decode,
         error=None if penalty is None else penalty.autoencoder.error,
         zones=zones,
     )

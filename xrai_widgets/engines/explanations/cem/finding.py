@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from xrai_widgets.core import Array, Bound, Chart, Finding
-from xrai_widgets.core.subject import Decode
+from xrai_widgets.core.names import Decode
 from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.engines._search.contrast import Contrast
 from xrai_widgets.engines._search.incumbents import Incumbents

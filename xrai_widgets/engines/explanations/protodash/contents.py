@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from xrai_widgets.core import Array, Constraint
-from xrai_widgets.core.subject import Decode
+from xrai_widgets.core.names import Decode
 from xrai_widgets.engines._missing import there
 from xrai_widgets.engines.explanations.protodash.groups import Group
 

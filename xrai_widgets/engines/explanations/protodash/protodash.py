@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from xrai_widgets.core import Array, Constraint, Finding, Predict, Range, Step, assessment, quiet
-from xrai_widgets.core.subject import Decode
+from xrai_widgets.core import UNNAMED, Array, Constraint, Finding, Names, Predict, assessment
+from xrai_widgets.core.marks import Label, MemoryLimit, Range, Section, Seed
+from xrai_widgets.core.step import Step, quiet
 from xrai_widgets.engines._threads import one_blas_thread
 from xrai_widgets.engines.explanations.protodash.contents import Contents
 from xrai_widgets.engines.explanations.protodash.explained import Explained, Task, explain_group
@@ -16,10 +17,17 @@ from xrai_widgets.engines.explanations.protodash.groups import describe_samples,
 from xrai_widgets.engines.explanations.protodash.kernel import Kernel, make_kernel
 from xrai_widgets.engines.explanations.protodash.random_prototypes import CONTROLS
 
+_SIMILARITY = Section("similarity")
+
 
 @assessment(
     title="ProtoDash prototypes and criticisms",
     tasks=("classification", "regression"),
+    words={
+        "mmd2": "distance to the prototypes (MMD²)",
+        "explained": "similarity explained",
+        "agreement": "predictions as for the nearest prototype",
+    },
     reference="Gurumoorthy et al. 2019, arXiv:1707.01212; Kim, Khanna, Koyejo 2016 (criticisms)",
     labels_suffice=True,
     missing="own value",
@@ -32,42 +40,51 @@ def protodash(
     y_train: Array | None = None,
     predict: Predict | None = None,
     task: str = "classification",
-    ids: Array | None = None,
-    train_ids: Array | None = None,
-    classes: tuple[Any, ...] = (),
+    naming: Annotated[Names, "ids", "train_ids", "feature_names", "classes", "decode"] = UNNAMED,
     constraints: tuple[Constraint, ...] = (),
-    feature_names: tuple[str, ...] = (),
-    decode: Decode | None = None,
     decide: Predict | None = None,
     *,
-    n_prototypes: Annotated[int, Range(1, 1000), "how many prototypes, for each class if per_class"] = 10,
-    kernel: Annotated[Literal["gaussian", "linear"], "what makes two samples similar: nearness, or the product"] = (
-        "gaussian"
-    ),
+    n_prototypes: Annotated[
+        int, Range(1, 1000), Label("prototypes"), "how many prototypes, for each class if per_class"
+    ] = 10,
+    kernel: Annotated[
+        Literal["gaussian", "linear"], _SIMILARITY, "what makes two samples similar: nearness, or the product"
+    ] = "gaussian",
     sigma: Annotated[
-        float | None, Range(1e-6, 1e6), "width of the Gaussian; automatic: the median distance of training samples"
+        float | None,
+        Range(1e-6, 1e6),
+        _SIMILARITY,
+        Label("σ (width of the kernel)"),
+        "width of the Gaussian; automatic: the median distance of training samples",
     ] = None,
-    explain: Annotated[Literal["X", "X_train"], "what is explained: held-out samples, or the training samples"] = "X",
-    per_class: Annotated[bool, "prototypes of their own for every class"] = False,
-    only_class: Annotated[str, "explain the samples of this class only"] = "",
-    sample: Annotated[str, "explain this sample only: its id"] = "",
+    explain: Annotated[
+        Literal["X", "X_train"], Label("samples explained"), "explain held-out samples, or the training samples"
+    ] = "X",
+    per_class: Annotated[bool, Label("for each class"), "prototypes of their own for every class"] = False,
+    only_class: Annotated[str, Label("this class only"), "explain the samples of this class only"] = "",
+    sample: Annotated[str, Label("this sample only"), "explain this sample only: its id"] = "",
     choose_from: Annotated[
         Literal["same class", "other classes", "all"],
+        Label("chosen from"),
         "training samples to choose from, once a class or a sample is explained",
     ] = "same class",
     class_by: Annotated[
-        Literal["answer", "label"], "a sample's class: what the model answers, or its label"
+        Literal["answer", "label"], Label("class is"), "a sample's class: what the model predicts, or its label"
     ] = "answer",
-    n_criticisms: Annotated[int, Range(0, 100), "explained samples to name that the prototypes stand for badly"] = 5,
+    n_criticisms: Annotated[
+        int, Range(0, 100), Label("criticisms"), "explained samples to name that the prototypes stand for badly"
+    ] = 5,
     scale: Annotated[
         Literal["automatic", "columns", "none"],
+        _SIMILARITY,
+        Label("comparable units"),
         "bring columns to comparable units; automatic: tables, but not pictures, nor arrays without constraints=",
     ] = "automatic",
-    implementation: Annotated[Literal["native", "aix360"], "whose code chooses; aix360 is a slow second opinion"] = (
-        "native"
-    ),
-    seed: Annotated[int, Range(0, 2**31 - 1), "of the draws for the median distance and the comparison"] = 0,
-    memory_limit: Annotated[float, Range(0.05, 64), "GB that the working arrays may take"] = 1.0,
+    implementation: Annotated[
+        Literal["native", "aix360"], "whose code chooses; aix360 is a slow second opinion"
+    ] = "native",
+    seed: Seed = 0,
+    memory_limit: MemoryLimit = 1.0,
     step: Step = quiet,
 ) -> Finding:
     """Choose the few training samples, with weights, whose mixture is most like the explained samples.
@@ -81,8 +98,7 @@ def protodash(
     predict : callable, optional
         (n, …) → (n, k) class probabilities, or (n,) values; needed for classes by prediction.
     task : {"classification", "regression"}
-    ids, train_ids, classes, feature_names, decode : optional
-        Names, and the way back to the user's own units.
+    naming : Names, optional
     decide : callable, optional
         (n, …) → (n,) classes that the model decides for, where they are not the most probable ones.
     constraints : tuple of Constraint, optional
@@ -136,7 +152,14 @@ def protodash(
     similarity = make_kernel(kernel, sigma, scaled, X_train, constraints, seed, X)
     predictions, train_predictions = predictions_of(predict, decide, task, (X, X_train), explain, step.part(0.0, 0.1))
     info, columns = describe_samples(
-        explain, class_by, task, (y, y_train), (predictions, train_predictions), (ids, train_ids), classes, (X, X_train)
+        explain,
+        class_by,
+        task,
+        (y, y_train),
+        (predictions, train_predictions),
+        (naming.ids, naming.train_ids),
+        naming.classes,
+        (X, X_train),
     )
     explained = X if explain == "X" else X_train
     to_explain, notes = groups(info, per_class, only_class, sample, choose_from)
@@ -146,7 +169,7 @@ def protodash(
                 f"n_prototypes must be at most the {len(group.pool)} training samples to choose from "
                 f"for {group.name!r}, got {n_prototypes}"
             )
-    shown = Contents(explained, X_train, feature_names, constraints, decode, seed)
+    shown = Contents(explained, X_train, naming.feature_names, constraints, naming.decode, seed)
     compare = task == "classification" and not only_class.strip() and not sample.strip()
     done: list[Explained] = []
     notes = [*notes, *_notes(similarity, scaled, shown, sigma)]

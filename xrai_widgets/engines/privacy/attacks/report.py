@@ -34,6 +34,9 @@ MEASURES = (
         attacker=True,
         meaning="How much more often this attacker calls a member a member than a non-member, by a rule chosen on "
         "other samples: 0 is guessing, 1 exposes every member. Others may attack better; to lower it, regularise.",
+        label="membership advantage (TPR − FPR)",
+        sentence="An outsider takes {value:100} more in 100 members for members than in 100 others; at most "
+        "{limit:100} are allowed.",
     ),
     Measure(
         "auc",
@@ -41,6 +44,8 @@ MEASURES = (
         0.5,
         attacker=True,
         meaning="How often a member scores higher than a non-member: 0.5 is guessing, 1 exposes every member.",
+        sentence="In {value:100} of 100 pairs of a member and somebody else the outsider's score is higher for the "
+        "member; guessing gives 50, and at most {limit:100} are allowed.",
     ),
     Measure(
         "balanced_accuracy",
@@ -48,6 +53,8 @@ MEASURES = (
         0.5,
         attacker=True,
         meaning="How often this attacker is right where members and others are equally many: 0.5 is guessing.",
+        sentence="Where members and others are equally many, an outsider tells {value:100} in 100 rightly; guessing "
+        "gives 50, and at most {limit:100} are allowed.",
     ),
     Measure(
         "tpr_at_fpr_1pct",
@@ -56,8 +63,19 @@ MEASURES = (
         attacker=True,
         meaning="Members found while one in a hundred others is accused wrongly: shows whether a few are exposed "
         "although the average looks harmless. Guessing finds one in a hundred.",
+        label="TPR at FPR 1 %",
+        sentence="While 1 in 100 others is accused wrongly, an outsider finds {value:100} in 100 members; at most "
+        "{limit:100} are allowed.",
     ),
 )
+WORDS = {
+    "tpr_at_fpr_0_1pct": "TPR at FPR 0.1 %",
+    "recall": "recall (members found)",
+    "largest_class_gap": "largest gap of a class (AUC)",
+    "low_rates": "low false-positive rates",
+    "fpr_limit": "FPR limit",
+    "loss": "minus the loss",
+}
 
 
 def check_enough(members: int, others: int) -> None:

@@ -1,25 +1,26 @@
 """Attribute inference: does the model help to guess what is hidden about a person?"""
 
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
 from xrai_widgets.core import (
+    UNNAMED,
     Array,
     Constraint,
     Control,
     Finding,
     Measure,
+    Names,
     NotApplicable,
     Predict,
-    Range,
-    Requires,
-    Score,
-    Step,
     assessment,
-    quiet,
 )
+from xrai_widgets.core.marks import Label, Range, Requires, Seed
+from xrai_widgets.core.score import Score
+from xrai_widgets.core.step import Step, quiet
+from xrai_widgets.engines.privacy.attacks.arguments import Repeats
 from xrai_widgets.engines.privacy.attacks.threshold import split_masks
 from xrai_widgets.engines.privacy.attribute_inference import attack as attacker
 from xrai_widgets.engines.privacy.attribute_inference.art import art_guesses
@@ -38,7 +39,34 @@ _MOST = 20
 
 @assessment(
     title="Attribute inference",
-    measures=(Measure("gain", "lower", 0.0, attacker=True), Measure("member_gap", "lower", 0.0, attacker=True)),
+    measures=(
+        Measure(
+            "gain",
+            "lower",
+            0.0,
+            attacker=True,
+            label="gain by the model",
+            sentence="With the model an outsider guesses a withheld feature better than without it, by {value:100} in "
+            "100; at most {limit:100} in 100 are allowed.",
+        ),
+        Measure(
+            "member_gap",
+            "lower",
+            0.0,
+            attacker=True,
+            label="gain on members beyond others",
+            sentence="The model helps to guess a withheld feature of members more than that of others, by {value:100} "
+            "in 100; at most {limit:100} in 100 are allowed.",
+        ),
+    ),
+    words={
+        "with_model": "guessed with the model",
+        "without": "guessed without the model",
+        "baseline": "guessed without the model",
+        "non_member_gain": "gain on non-members",
+        "within": "within the tolerance",
+        "within_baseline": "within, without the model",
+    },
     tasks=("classification", "regression"),
     inputs=("tabular",),
     reference="Yeom et al. 2018, arXiv:1709.01604; Jayaraman and Evans 2022, arXiv:2209.01292",
@@ -58,10 +86,7 @@ def attribute_inference(
     y: Array,
     task: str = "classification",
     constraints: tuple[Constraint, ...] = (),
-    feature_names: tuple[str, ...] = (),
-    train_ids: Array | None = None,
-    ids: Array | None = None,
-    classes: tuple[Any, ...] = (),
+    naming: Annotated[Names, "feature_names", "train_ids", "ids", "classes"] = UNNAMED,
     decide: Predict | None = None,
     *,
     feature: Annotated[str, "name of the feature that is withheld; empty: all in turn, at most 20"] = "",
@@ -71,21 +96,32 @@ def attribute_inference(
         "learn from the model's output, or ask it about every value that the feature might have",
     ] = "output",
     attack_model: Annotated[
-        Literal["forest", "boosting", "linear"], "what learns to guess, with the model and without it"
+        Literal["forest", "boosting", "linear"],
+        Label("learner of the attack"),
+        Label("attack model"),
+        "what learns to guess, with the model and without it",
     ] = "forest",
-    with_label: Annotated[bool, "the attacker knows the true label, too"] = True,
+    with_label: Annotated[bool, Label("attacker knows the label"), "the attacker knows the true label, too"] = True,
     tolerance: Annotated[
-        float, Range(0.001, 1), "a number counts as guessed within so many ranks, as a share of all"
+        float,
+        Range(0.001, 1),
+        Label("tolerance (ranks)"),
+        "a number counts as guessed within so many ranks, as a share of all",
     ] = 0.1,
-    n_samples: Annotated[int, Range(20, 100_000), "members that take part at most, and non-members"] = 1000,
+    n_samples: Annotated[
+        int, Range(20, 100_000), Label("members at most"), "members that take part at most, and non-members"
+    ] = 1000,
     attack_train_ratio: Annotated[
-        float, Range(0.1, 0.9), "share of the samples whose feature the attacker knows; the rest is guessed"
+        float,
+        Range(0.1, 0.9),
+        Label("share known to the attacker"),
+        "share of the samples whose feature the attacker knows; the rest is guessed",
     ] = 0.5,
-    repeats: Annotated[int, Range(1, 200), "how many times the samples are dealt into the two parts"] = 2,
+    repeats: Repeats = 2,
     implementation: Annotated[
         Literal["native", "art"], "whose code attacks; art looks at the predicted class alone"
     ] = "native",
-    seed: Annotated[int, Range(0, 2**31 - 1), "of the choice of samples, of the dealing and of the attack"] = 0,
+    seed: Seed = 0,
     step: Step = quiet,
 ) -> Finding:
     """Measure how much better the model lets an attacker guess a withheld feature than the other features alone do.
@@ -101,7 +137,7 @@ def attribute_inference(
     task : {"classification", "regression"}
     constraints : tuple of Constraint, optional
         Which columns are categories, and which make up a one-hot group: that is one feature.
-    feature_names, train_ids, ids, classes : optional
+    naming : Names, optional
     decide : callable, optional
         (n, d) → (n,) classes that the model decides for, where they are not the most probable ones: what ART is given.
 
@@ -145,9 +181,11 @@ def attribute_inference(
     if min(len(X_train), len(X)) < 2 * FEWEST:
         got = f"{len(X_train)} and {len(X)}"
         raise ValueError(f"attribute inference needs at least {2 * FEWEST} members and non-members, got {got}")
-    names = features_of(feature_names, constraints, X.shape[1])
-    chosen = check_feature(feature, names, feature_names) if feature else ""
-    info = SampleInfo.drawn((X_train, y_train, train_ids), (X, y, ids), n_samples, classes, task, seed)
+    names = features_of(naming.feature_names, constraints, X.shape[1])
+    chosen = check_feature(feature, names, naming.feature_names) if feature else ""
+    info = SampleInfo.drawn(
+        (X_train, y_train, naming.train_ids), (X, y, naming.ids), n_samples, naming.classes, task, seed
+    )
     if implementation == "art" and attack != "output":
         raise NotApplicable("ART's attribute inference looks at the output alone", "attack='output'")
     if implementation == "art" and np.isnan(info.samples).any():

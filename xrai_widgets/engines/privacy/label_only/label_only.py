@@ -2,24 +2,16 @@
 
 import math
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from xrai_widgets.core import (
-    Array,
-    Constraint,
-    Control,
-    Finding,
-    NotApplicable,
-    Predict,
-    Range,
-    Score,
-    Step,
-    When,
-    assessment,
-    quiet,
-)
+from xrai_widgets.core import UNNAMED, Array, Constraint, Control, Finding, Names, NotApplicable, Predict, assessment
+from xrai_widgets.core.marks import Label, MemoryLimit, Range, Section, Seed, When
+from xrai_widgets.core.score import Score
+from xrai_widgets.core.step import Step, quiet
+from xrai_widgets.engines._arguments import Scale
 from xrai_widgets.engines._hop_skip_jump import Settings
-from xrai_widgets.engines.privacy.attacks.report import MEASURES, check_enough
+from xrai_widgets.engines.privacy.attacks.arguments import Repeats, Thresholds, TrainRatio
+from xrai_widgets.engines.privacy.attacks.report import MEASURES, WORDS, check_enough
 from xrai_widgets.engines.privacy.label_only.attack import (
     Asked,
     SplitSettings,
@@ -29,12 +21,17 @@ from xrai_widgets.engines.privacy.label_only.attack import (
     label_finding,
 )
 
-_NOISE, _BOUNDARY = When("attack", "noise"), When("attack", "boundary distance")
+_NOISE, _BOUNDARY, _SEARCH = When("attack", "noise"), When("attack", "boundary distance"), Section("search")
 
 
 @assessment(
     title="Membership inference from labels alone",
     measures=MEASURES,
+    words=WORDS
+    | {
+        "accuracy_gap": "accuracy on members minus non-members",
+        "kept": "share of copies that keep the label",
+    },
     reference="Choquette-Choo et al. 2021, arXiv:2007.14321; Li and Zhang 2021, arXiv:2007.15528",
     labels_suffice=True,
     missing="kept",
@@ -60,37 +57,46 @@ def label_only(
     y: Array,
     bounds: Array,
     constraints: tuple[Constraint, ...] = (),
-    train_ids: Array | None = None,
-    ids: Array | None = None,
-    classes: tuple[Any, ...] = (),
+    naming: Annotated[Names, "train_ids", "ids", "classes"] = UNNAMED,
     decide: Predict | None = None,
     *,
     attack: Annotated[
         Literal["noise", "boundary distance"],
-        "how much noise the label survives, or how far the nearest other answer is (slower)",
+        "how much noise the label survives, or how far the nearest other prediction is (slower)",
     ] = "noise",
-    n_samples: Annotated[int, Range(10, 100_000), "members to attack, and as many non-members"] = 500,
+    n_samples: Annotated[
+        int, Range(10, 100_000), Label("members to attack"), "members to attack, and as many non-members"
+    ] = 500,
     noise: Annotated[
-        tuple[float, ...], Range(0.001, 100), _NOISE, "sizes of the noise, in units of each column's spread"
+        tuple[float, ...],
+        Range(0.001, 100),
+        _NOISE,
+        Label("sizes of the noise"),
+        "sizes of the noise, in units of each column's spread",
     ] = (0.05, 0.1, 0.2),
-    copies: Annotated[int, Range(1, 10_000), _NOISE, "noisy copies of each sample, per size"] = 50,
-    scale: Annotated[
-        Literal["range", "raw"], _BOUNDARY, "distances as shares of each feature's range, or in raw units"
-    ] = "range",
-    max_iter: Annotated[int, Range(1, 1000), _BOUNDARY, "steps along the decision boundary"] = 10,
-    init_eval: Annotated[
-        int, Range(1, 10_000), _BOUNDARY, "questions per sample in the first step; grows with its root"
+    copies: Annotated[
+        int, Range(1, 10_000), _NOISE, Label("noisy copies"), "noisy copies of each sample, per size"
     ] = 50,
-    thresholds: Annotated[Literal["global", "per class"], "one threshold for all samples, or one per class"] = "global",
-    attack_train_ratio: Annotated[
-        float, Range(0.1, 0.9), "share of the samples that chooses the threshold; the rest tries it"
-    ] = 0.5,
-    repeats: Annotated[int, Range(1, 200), "how many times the samples are dealt into the two parts"] = 10,
+    scale: Annotated[Scale, _BOUNDARY] = "range",
+    max_iter: Annotated[
+        int, Range(1, 1000), _BOUNDARY, _SEARCH, Label("iterations"), "steps along the decision boundary"
+    ] = 10,
+    init_eval: Annotated[
+        int,
+        Range(1, 10_000),
+        _BOUNDARY,
+        _SEARCH,
+        Label("first queries"),
+        "queries per sample in the first step; grows with its root",
+    ] = 50,
+    thresholds: Thresholds = "global",
+    attack_train_ratio: TrainRatio = 0.5,
+    repeats: Repeats = 10,
     implementation: Annotated[
         Literal["native", "art"], "whose code measures the distance; art is a slow second opinion"
     ] = "native",
-    seed: Annotated[int, Range(0, 2**31 - 1), "of the choice of samples, of the attack and of the dealing"] = 0,
-    memory_limit: Annotated[float, Range(0.05, 64), "GB that the working arrays may take"] = 1.0,
+    seed: Seed = 0,
+    memory_limit: MemoryLimit = 1.0,
     step: Step = quiet,
 ) -> Finding:
     """Measure how well an outsider who sees labels only tells training samples from others by how firm the label is.
@@ -108,9 +114,7 @@ def label_only(
     constraints : tuple of Constraint, optional
         What each column may hold. Ranges, whole numbers, categories and one-hot groups are respected; that a person
         cannot change a column (immutable, monotone) does not bind an outsider who asks the model.
-    train_ids, ids : array, optional
-    classes : tuple, optional
-        Original labels.
+    naming : Names, optional
     decide : callable, optional
         (n, …) → (n,) classes that the model decides for, where they are not the most probable ones.
 
@@ -160,7 +164,7 @@ def label_only(
     free = tuple(Constraint(kind.kind, kind.categories, kind.group) for kind in constraints)
     asked: Asked = ask((predict, decide), (X_train, y_train), (X, y), bounds, free, n_samples, scale, rows, seed)
     split = SplitSettings(thresholds == "per class", attack_train_ratio, repeats, seed)
-    finish = partial(label_finding, asked, split, (train_ids, ids), classes)
+    finish = partial(label_finding, asked, split, (naming.train_ids, naming.ids), naming.classes)
     if attack == "noise":
         return finish(tried=by_noise(asked, noise, copies, seed, step.part(0.02, 0.95), finish))
     settings = Settings(max_iter, max(init_eval, 10_000), init_eval)

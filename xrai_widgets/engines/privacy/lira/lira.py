@@ -1,28 +1,20 @@
 """LiRA and RMIA: membership inference beside reference models that were trained with and without each sample."""
 
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from xrai_widgets.core import (
-    Array,
-    Control,
-    Finding,
-    NotApplicable,
-    Predict,
-    Range,
-    Score,
-    Step,
-    When,
-    assessment,
-    quiet,
-)
+from xrai_widgets.core import UNNAMED, Array, Control, Finding, Names, NotApplicable, Predict, Score, assessment
+from xrai_widgets.core.marks import Label, MemoryLimit, Range, Section, Seed, When
+from xrai_widgets.core.step import Step, quiet
 from xrai_widgets.engines.privacy._lost import Lost
-from xrai_widgets.engines.privacy.attacks.report import MEASURES, check_enough
+from xrai_widgets.engines.privacy.attacks.arguments import Repeats, TrainRatio
+from xrai_widgets.engines.privacy.attacks.report import MEASURES, WORDS, check_enough
 from xrai_widgets.engines.privacy.lira.finding import Evidence, Settings, lira_finding
 from xrai_widgets.engines.privacy.lira.references import Fit, Pool, Train, finite
 
+_SCORE = Section("score")
 _FEWEST_DONE = 4  # reference models before a first result: two with and two without each sample
 # a forest's probability of 0 is a few trees' opinion; a regression that hits its training values leaks just there
 _FLOOR = {"classification": 0.005, "regression": 1e-4}
@@ -31,6 +23,14 @@ _FLOOR = {"classification": 0.005, "regression": 1e-4}
 @assessment(
     title="LiRA and RMIA: reference models",
     measures=MEASURES,
+    words=WORDS
+    | {
+        "log_odds": "log-odds of the truth",
+        "mean_with": "mean of models with it",
+        "mean_without": "mean of models without it",
+        "references_with": "models with it",
+        "references_without": "models without it",
+    },
     tasks=("classification", "regression"),
     reference="Carlini et al. 2022, arXiv:2112.03570; Zarifzadeh, Liu, Shokri 2024, arXiv:2312.03262",
     missing="kept",
@@ -49,31 +49,39 @@ def lira(
     y: Array,
     fit: Fit,
     task: str = "classification",
-    train_ids: Array | None = None,
-    ids: Array | None = None,
-    classes: tuple[Any, ...] = (),
+    naming: Annotated[Names, "train_ids", "ids", "classes"] = UNNAMED,
     *,
     attack: Annotated[
         Literal["online LiRA", "offline LiRA", "RMIA"], "whose score is judged; the others stand beside it"
     ] = "online LiRA",
-    n_references: Annotated[int, Range(4, 1024), "reference models to train; an even number"] = 16,
+    n_references: Annotated[
+        int, Range(4, 1024), Label("reference models"), "reference models to train; an even number"
+    ] = 16,
     variance: Annotated[
-        Literal["automatic", "pooled", "per sample"], "LiRA's spread of log-odds; automatic: pooled below 16 models"
+        Literal["automatic", "pooled", "per sample"],
+        _SCORE,
+        Label("spread of log-odds"),
+        "LiRA's spread of log-odds; automatic: pooled below 16 models",
     ] = "automatic",
     gamma: Annotated[
-        float, Range(1, 100), "by what factor a sample must stand out beside another one", When("attack", "RMIA")
+        float,
+        Range(1, 100),
+        When("attack", "RMIA"),
+        _SCORE,
+        Label("γ (factor of RMIA)"),
+        "by what factor a sample must stand out beside another one",
     ] = 1.0,
     floor: Annotated[
         float | None,
         Range(1e-12, 0.1),
+        _SCORE,
+        Label("smallest probability"),
         "smallest probability that is told apart from 0; automatic: 0.005, in a regression 0.0001",
     ] = None,
-    attack_train_ratio: Annotated[
-        float, Range(0.1, 0.9), "share of the samples that chooses the threshold; the rest tries it"
-    ] = 0.5,
-    repeats: Annotated[int, Range(1, 200), "how many times the samples are dealt into the two parts"] = 10,
-    seed: Annotated[int, Range(0, 2**31 - 1), "of the halves, of the reference models and of the dealing"] = 0,
-    memory_limit: Annotated[float, Range(0.05, 64), "GB that the working arrays may take"] = 1.0,
+    attack_train_ratio: TrainRatio = 0.5,
+    repeats: Repeats = 10,
+    seed: Seed = 0,
+    memory_limit: MemoryLimit = 1.0,
     step: Step = quiet,
 ) -> Finding:
     """Measure how well an outsider who trains models of the same kind tells training samples from others.
@@ -89,9 +97,7 @@ def lira(
     fit : callable
         Trains a fresh clone: ``fit(X, y, seed=…)`` → predict.
     task : {"classification", "regression"}
-    train_ids, ids : array, optional
-    classes : tuple, optional
-        Original labels.
+    naming : Names, optional
 
     Returns
     -------
@@ -162,7 +168,7 @@ def lira(
     settings = Settings(attack, variance, gamma, least, attack_train_ratio, repeats, seed, memory_limit)
     references = np.empty((n_references, len(outputs)))
     target = finite(pool.at_truth(outputs), "the model")
-    evidence = Evidence(pool, target, references, len(X_train), train_ids, ids, classes)
+    evidence = Evidence(pool, target, references, len(X_train), naming.train_ids, naming.ids, naming.classes)
     rest = step.part(0.05, 0.95)
     for done, reference in enumerate(rest.map(Train(fit, pool), range(n_references), "reference models"), 1):
         if isinstance(reference, Lost):

@@ -12,9 +12,33 @@ from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.engines._statistics import Estimate
 
 MEASURES = (
-    Measure("worst_excess", "lower", 0.0, task="classification"),
-    Measure("worst_excess_shift", "lower", 0.0, task="regression"),
+    Measure(
+        "worst_excess",
+        "lower",
+        0.0,
+        task="classification",
+        label="worst excess log-ratio",
+        sentence="Leaving out the most exposed of the samples looked at makes a class {value:exp} times as likely or "
+        "unlikely, beyond what chance does; at most {limit:exp} times are allowed.",
+    ),
+    Measure(
+        "worst_excess_shift",
+        "lower",
+        0.0,
+        task="regression",
+        label="worst excess shift (σ̂)",
+        sentence="Leaving out the most exposed of the samples looked at moves a prediction by {value} times the "
+        "model's typical error, beyond what chance does; at most {limit} times are allowed.",
+    ),
 )
+WORDS = {
+    "mean_excess": "mean excess log-ratio",
+    "excess_p95": "excess, 95 % quantile",
+    "worst_ratio": "worst raw ratio",
+    "worst_shift": "worst raw shift (σ̂)",
+    "share_significant": "share with p ≤ 5 %",
+    "excess": "excess over the noise",
+}
 _SHOWN = 20
 _KEPT = 2**20  # numbers of the predictions with everything in that a cancelled run keeps; more are computed again
 

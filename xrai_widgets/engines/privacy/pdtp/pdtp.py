@@ -7,22 +7,13 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from xrai_widgets.core import (
-    Array,
-    Control,
-    Finding,
-    NotApplicable,
-    Predict,
-    Range,
-    Score,
-    Step,
-    When,
-    assessment,
-    quiet,
-)
+from xrai_widgets.core import UNNAMED, Array, Control, Finding, Names, NotApplicable, Predict, Score, assessment
+from xrai_widgets.core.marks import Label, MemoryLimit, Range, Section, Seed, When
+from xrai_widgets.core.step import Step, quiet
+from xrai_widgets.engines._arguments import SampleIds
 from xrai_widgets.engines.privacy._lost import Lost
 from xrai_widgets.engines.privacy.pdtp.art import by_art
-from xrai_widgets.engines.privacy.pdtp.finding import MEASURES, Leakage, carried, done_by, pdtp_finding
+from xrai_widgets.engines.privacy.pdtp.finding import MEASURES, WORDS, Leakage, carried, done_by, pdtp_finding
 from xrai_widgets.engines.privacy.pdtp.leave_one_out import LeaveOneOut, closed_form, everywhere
 from xrai_widgets.engines.privacy.pdtp.paired_forest import Bootstraps, Pairs, bootstraps_of
 from xrai_widgets.engines.privacy.pdtp.refits import Fit, Refits, is_deterministic, with_everything
@@ -31,12 +22,13 @@ from xrai_widgets.engines.privacy.pdtp.statistic import Scale, add, choose, plai
 _PROBES = 1000
 _BLOCK = 2**20  # numbers in one block of predictions: more no longer fit the cache, and Cancel would have to wait
 _AT_ONCE = 6  # arrays of the size of all predictions that are alive at once
-_NATIVE = When("implementation", "native")
+_NATIVE, _MORE = When("implementation", "native"), Section("statistic")
 
 
 @assessment(
     title="PDTP: leakage by leaving one out",
     measures=MEASURES,
+    words=WORDS,
     tasks=("classification", "regression"),
     reference="Long, Bindschaedler, Gunter 2017, arXiv:1712.09136",
     # "nothing removed" is the null of every sample already; the ids that are asked for may be absent from a control
@@ -55,26 +47,35 @@ def pdtp(
     fit: Fit,
     model: Any = None,
     task: str = "classification",
-    train_ids: Array | None = None,
-    classes: tuple[Any, ...] = (),
+    naming: Annotated[Names, "train_ids", "classes"] = UNNAMED,
     trained_with: tuple[str, ...] = (),
     *,
-    n_samples: Annotated[int, Range(1, 1_000_000), "training samples to look at, drawn without replacement"] = 50,
-    samples: Annotated[str, "ids of the training samples to look at, separated by commas, instead of a draw"] = "",
-    at: Annotated[Literal["record", "all"], "compare the answers at the removed sample, or at all of them"] = "record",
-    repeats: Annotated[int, Range(1, 1000), "refits in every mean; a deterministic learner needs one"] = 5,
-    null_draws: Annotated[int, Range(5, 1000), "means with nothing removed, which show the noise", _NATIVE] = 20,
+    n_samples: Annotated[
+        int, Range(1, 1_000_000), Label("samples to look at"), "training samples to look at, drawn without replacement"
+    ] = 50,
+    samples: SampleIds = "",
+    at: Annotated[
+        Literal["record", "all"], Label("compared at"), "predictions at the removed sample, or at all of them"
+    ] = "record",
+    repeats: Annotated[int, Range(1, 1000), Label("refits per mean"), "a deterministic learner needs one"] = 5,
+    null_draws: Annotated[
+        int, Range(5, 1000), _NATIVE, Label("means for the noise"), "means with nothing removed, which show the noise"
+    ] = 20,
     forest: Annotated[
-        Literal["honest refits", "paired bootstraps"],
-        "random forests: a quieter estimator of its own grows only the trees anew that drew the sample",
-        _NATIVE,
+        Literal["honest refits", "paired bootstraps"], _NATIVE, _MORE, "or a quieter estimator, for random forests only"
     ] = "honest refits",
-    closed_form_allowed: Annotated[bool, "compute instead of refitting where that is exact", _NATIVE] = True,
-    binned: Annotated[bool, "round probabilities to the centres of 100 bins, as ART does", _NATIVE] = False,
-    floor: Annotated[float, Range(1e-6, 0.1), "smallest probability that is told apart from 0", _NATIVE] = 0.005,
+    closed_form_allowed: Annotated[
+        bool, _NATIVE, _MORE, Label("closed form where exact"), "compute instead of refitting where that is exact"
+    ] = True,
+    binned: Annotated[
+        bool, _NATIVE, _MORE, Label("rounded probabilities"), "to the centres of 100 bins, as ART does"
+    ] = False,
+    floor: Annotated[
+        float, Range(1e-6, 0.1), _NATIVE, _MORE, Label("smallest probability"), "that is told apart from 0"
+    ] = 0.005,
     implementation: Annotated[Literal["native", "art"], "whose code computes it; art shows no null"] = "native",
-    seed: Annotated[int, Range(0, 2**31 - 1), "of the draw and of the refits"] = 0,
-    memory_limit: Annotated[float, Range(0.05, 64), "GB that the working arrays may take"] = 1.0,
+    seed: Seed = 0,
+    memory_limit: MemoryLimit = 1.0,
     step: Step = quiet,
 ) -> Finding:
     """Measure how much the model's predictions change when a training sample is left out.
@@ -92,9 +93,7 @@ def pdtp(
     model : object, optional
         The fitted estimator; some kinds have a closed form.
     task : {"classification", "regression"}
-    train_ids : array (n,), optional
-    classes : tuple, optional
-        Original labels.
+    naming : Names, optional
     trained_with : tuple of str, optional
         What ``fit`` hands on to the training; only ``fit`` itself knows how.
 
@@ -135,8 +134,8 @@ def pdtp(
     run this again; for a guarantee train with differential privacy. Membership inference shows what an attacker makes
     of the leak.
     """
-    ids = np.arange(len(X_train)) if train_ids is None else train_ids
-    chosen = choose(samples, n_samples, train_ids, len(X_train), seed)
+    ids, classes = naming.of("X_train", len(X_train)), naming.classes
+    chosen = choose(samples, n_samples, naming.train_ids, len(X_train), seed)
     before = carried(step.earlier, chosen, ids)
     step(0.0, "choosing samples" if before is None else f"continues: {done_by(before)} of {len(chosen)} done")
     k = 0 if task == "regression" else predict(X_train[:1]).shape[1]

@@ -1,22 +1,12 @@
 """SHAPr: which training samples does the model's output space lean on?"""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from xrai_widgets.core import (
-    Array,
-    Control,
-    Finding,
-    NotApplicable,
-    Predict,
-    Range,
-    Score,
-    Step,
-    When,
-    assessment,
-    quiet,
-)
+from xrai_widgets.core import UNNAMED, Array, Control, Finding, Names, NotApplicable, Predict, Score, assessment
+from xrai_widgets.core.marks import Label, MemoryLimit, Range, Seed, When
+from xrai_widgets.core.step import Step, quiet
 from xrai_widgets.engines.privacy.shapr.finding import shapr_finding
 from xrai_widgets.engines.privacy.shapr.knn_shapley import Shapley, knn_shapley
 
@@ -25,6 +15,14 @@ _NATIVE = When("implementation", "native")
 
 @assessment(
     title="SHAPr membership exposure",
+    words={
+        "knn_accuracy": "K-neighbour accuracy in output space",
+        "shapr": "SHAPr",
+        "shapr_p50": "SHAPr, median",
+        "shapr_p95": "SHAPr, 95 % quantile",
+        "shapr_p99": "SHAPr, 99 % quantile",
+        "share_above": "share of samples above",
+    },
     reference="Duddu, Szyller, Asokan 2021, arXiv:2112.02230",
     missing="kept",
     controls=(
@@ -40,18 +38,17 @@ def shapr(
     y_train: Array,
     X: Array,
     y: Array,
-    train_ids: Array | None = None,
-    classes: tuple[Any, ...] = (),
+    naming: Annotated[Names, "train_ids", "classes"] = UNNAMED,
     *,
-    n_neighbors: Annotated[int, Range(1, 50), "neighbours that vote for each test sample"] = 1,
+    n_neighbors: Annotated[int, Range(1, 50), Label("neighbours"), "neighbours that vote for each test sample"] = 1,
     implementation: Annotated[
         Literal["native", "art"], "whose code computes it; art knows one neighbour only"
     ] = "native",
     permutations: Annotated[
-        int, Range(0, 1000), "times to permute the training labels, to show values that mean nothing", _NATIVE
+        int, Range(0, 1000), _NATIVE, "times to permute the training labels, to show values that mean nothing"
     ] = 10,
-    seed: Annotated[int, Range(0, 2**31 - 1), "of the permutations"] = 0,
-    memory_limit: Annotated[float, Range(0.05, 64), "GB that the working arrays may take"] = 1.0,
+    seed: Seed = 0,
+    memory_limit: MemoryLimit = 1.0,
     step: Step = quiet,
 ) -> Finding:
     """Rank the training samples by their KNN-Shapley value in the model's output space.
@@ -64,9 +61,7 @@ def shapr(
         Training samples, ranked.
     X, y : array (m, …), int array (m,)
         Held-out samples, whose labels the training samples vote on.
-    train_ids : array (n,), optional
-    classes : tuple, optional
-        Original labels.
+    naming : Names, optional
 
     Returns
     -------
@@ -111,7 +106,7 @@ def shapr(
         permuted = np.array([rng.permutation(y_train) for _ in range(permutations)]).reshape(permutations, len(y_train))
         k, memory = n_neighbors, memory_limit
         result = knn_shapley(train, y_train, test, y, n_neighbors=k, memory=memory, step=part, permuted=permuted)
-    return shapr_finding(result, y_train, train_ids, classes, n_neighbors)
+    return shapr_finding(result, y_train, naming.train_ids, naming.classes, n_neighbors)
 
 
 def _by_art(predict: Predict, X_train: Array, y_train: Array, X: Array, y: Array, k: int, step: Step) -> Shapley:

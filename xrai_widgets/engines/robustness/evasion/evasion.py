@@ -1,26 +1,15 @@
 """Evasion: how far must an input be changed before the prediction changes?"""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from xrai_widgets.core import (
-    Array,
-    Constraint,
-    Finding,
-    Gradient,
-    Measure,
-    Predict,
-    Range,
-    Requires,
-    Score,
-    Step,
-    When,
-    assessment,
-    quiet,
-)
-from xrai_widgets.core.subject import Decode, Task
+from xrai_widgets.core import UNNAMED, Array, Constraint, Finding, Gradient, Measure, Names, Predict, Score, assessment
+from xrai_widgets.core.marks import Label, MemoryLimit, Range, Requires, Section, Seed, When
+from xrai_widgets.core.step import Step, quiet
+from xrai_widgets.core.subject import Task
 from xrai_widgets.engines import _hop_skip_jump as hsj
+from xrai_widgets.engines._arguments import Scale
 from xrai_widgets.engines._missing import Blanks
 from xrai_widgets.engines._problem import Best, Problem
 from xrai_widgets.engines._space import Space
@@ -33,13 +22,21 @@ from xrai_widgets.engines.robustness.evasion.run import AMONG_TREES, ITERATIONS,
 from xrai_widgets.engines.robustness.evasion.search import Knowledge
 
 _POOL = 1000  # real samples among which starting points are looked for
+_HSJ, _PGD, _SEARCH = When("attack", "hop_skip_jump"), When("attack", "pgd"), Section("search")
 _UNSTEADY = 0.01  # difference of predictions for the same sample from which a change of the label says nothing
 
 
 @assessment(
     title="Evasion attack and security curve",
     measures=(
-        Measure("robust_accuracy", "higher", bound="upper", task="classification"),
+        Measure(
+            "robust_accuracy",
+            "higher",
+            bound="upper",
+            task="classification",
+            sentence="Of 100 samples {value:100} are still predicted rightly after the attack has changed each by no "
+            "more than the chosen size; at least {limit:100} are asked for.",
+        ),
         Measure(
             "stable_share",
             "higher",
@@ -47,11 +44,26 @@ _UNSTEADY = 0.01  # difference of predictions for the same sample from which a c
             "Where there are few, look at the features that were changed, and smooth the model.",
             bound="upper",
             task="regression",
+            sentence="Of 100 samples {value:100} keep their prediction within the tolerance after the attack has "
+            "changed each by no more than the chosen size; at least {limit:100} are asked for.",
         ),
-        Measure("median_distance", "higher", bound="upper"),
-        Measure("accuracy", "higher", task="classification"),
+        Measure(
+            "median_distance",
+            "higher",
+            bound="upper",
+            sentence="The smallest change found that alters the prediction of the typical sample has a size of "
+            "{value}; at least {limit} is asked for.",
+        ),
+        Measure(
+            "accuracy",
+            "higher",
+            task="classification",
+            sentence="Of 100 samples {value:100} are predicted rightly before any attack; at least {limit:100} are "
+            "asked for.",
+        ),
     ),
     tasks=("classification", "regression"),
+    words={"epsilon": "ε (size of the change)"},
     reference="Chen, Jordan, Wainwright 2020, arXiv:1904.02144; Madry et al. 2018, arXiv:1706.06083",
     labels_suffice=True,
     missing="kept",
@@ -74,10 +86,7 @@ def evasion(
     linear: tuple[Array, Array] | None = None,
     regions: Array | None = None,
     thresholds: tuple[Array, ...] | None = None,
-    feature_names: tuple[str, ...] = (),
-    ids: Array | None = None,
-    classes: tuple[Any, ...] = (),
-    decode: Decode | None = None,
+    naming: Annotated[Names, "ids", "feature_names", "classes", "decode"] = UNNAMED,
     unstable: float = 0.0,
     decide: Predict | None = None,
     task: Task = "classification",
@@ -90,49 +99,61 @@ def evasion(
     norm: Annotated[
         Literal["l2", "linf"], "how the size of a change is measured: all features together, or the largest"
     ] = "l2",
-    epsilon: Annotated[float, Range(0, 100), "size of change at which the headline accuracy is read"] = 0.1,
+    epsilon: Annotated[
+        float, Range(0, 100), Label("ε (size of the change)"), "size of change at which the headline accuracy is read"
+    ] = 0.1,
     tolerance: Annotated[
         float | None,
         Range(1e-12, 1e12),
         "regressions need it: by how much, in the unit of y, the prediction must change for it to count",
     ] = None,
-    n_samples: Annotated[int, Range(2, 100_000), "how many of the test samples are attacked"] = 50,
-    scale: Annotated[Literal["range", "raw"], "sizes as shares of each feature's range, or in raw units"] = "range",
+    n_samples: Annotated[
+        int, Range(2, 100_000), Label("samples to attack"), "how many of the test samples are attacked"
+    ] = 50,
+    scale: Scale = "range",
     max_iter: Annotated[
         int | None,
         Range(1, 1000),
-        When("attack", "hop_skip_jump"),
+        _HSJ,
+        _SEARCH,
+        Label("iterations"),
         f"steps along the decision boundary; automatic: {ITERATIONS} for images, {ON_TABLES} for tables, "
         f"{AMONG_TREES} where the splits are known",
     ] = None,
     init_eval: Annotated[
         int,
         Range(1, 10_000),
-        When("attack", "hop_skip_jump"),
-        "questions per sample in the first step; grows with its root",
+        _HSJ,
+        _SEARCH,
+        Label("first queries"),
+        "queries per sample in the first step; grows with its root",
     ] = 100,
     max_eval: Annotated[
-        int, Range(1, 100_000), When("attack", "hop_skip_jump"), "most questions per sample in one step"
+        int, Range(1, 100_000), _HSJ, _SEARCH, Label("most queries"), "most queries per sample in one step"
     ] = 10_000,
     init_size: Annotated[
         int,
         Range(1, 10_000),
-        When("attack", "hop_skip_jump"),
+        _HSJ,
+        _SEARCH,
+        Label("random starts"),
         "random starts tried where no real sample of another class is known",
     ] = 100,
     epsilons: Annotated[
         tuple[float, ...],
         Range(1e-6, 1000),
-        When("attack", "pgd"),
+        _PGD,
+        _SEARCH,
+        Label("sizes to attack at"),
         "sizes at which the attack is run, until nothing stands",
     ] = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8),
-    steps: Annotated[int, Range(1, 10_000), When("attack", "pgd"), "gradient steps per start"] = 40,
+    steps: Annotated[int, Range(1, 10_000), _PGD, _SEARCH, Label("gradient steps"), "gradient steps per start"] = 40,
     restarts: Annotated[
-        int, Range(1, 1000), When("attack", "pgd"), "starts per size: the sample itself, then random ones"
+        int, Range(1, 1000), _PGD, _SEARCH, Label("starts"), "starts per size: the sample itself, then random ones"
     ] = 3,
     implementation: Annotated[Literal["native", "art"], "whose code attacks; art is a slow second opinion"] = "native",
-    seed: Annotated[int, Range(0, 2**31 - 1), "of the choice of samples and of the attack"] = 0,
-    memory_limit: Annotated[float, Range(0.05, 64), "GB that the working arrays may take"] = 1.0,
+    seed: Seed = 0,
+    memory_limit: MemoryLimit = 1.0,
     step: Step = quiet,
 ) -> Finding:
     """Find the smallest change of each sample that alters the prediction, and draw accuracy against its size.
@@ -155,8 +176,7 @@ def evasion(
         Weights of a linear model, leaves of a single tree: then the distances are exact, whatever the attack.
     thresholds : tuple of arrays, optional
         Where an ensemble of trees splits: where few splits lie in reach, all combinations are tried and it is exact.
-    feature_names, ids, classes, decode : optional
-        Names, and the way back to the user's own units.
+    naming : Names, optional
     unstable : float, optional
         By how much predictions for the same sample differ. From 0.01 on nothing is attacked: a label that changes by
         itself is no success of an attack.
@@ -242,10 +262,10 @@ def evasion(
         right=right,
         y=y,
         epsilon=epsilon,
-        feature_names=feature_names,
-        ids=np.arange(len(X)) if ids is None else ids,
-        classes=tuple(str(label) for label in classes) or tuple(map(str, range(asked.n_classes))),
-        decode=decode,
+        feature_names=naming.feature_names,
+        ids=naming.of("X", len(X)),
+        classes=naming.of_classes(asked.n_classes),
+        decode=naming.decode,
         band=asked.band,
     )
     search = hsj.Settings(ITERATIONS, max_eval, init_eval, init_size)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from xrai_widgets.core import Array, Chart, Finding
-from xrai_widgets.core.subject import Decode
+from xrai_widgets.core.names import Decode
 from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.engines._band import Band
 from xrai_widgets.engines._problem import Best, Problem

@@ -1,0 +1,10 @@
+"""What several engines ask for word for word."""
+
+from typing import Annotated, Literal
+
+from xrai_widgets.core import Label
+
+Scale = Annotated[
+    Literal["range", "raw"], Label("units of sizes"), "sizes as shares of each feature's range, or in raw units"
+]
+SampleIds = Annotated[str, Label("these samples only"), "ids of samples, separated by commas, instead of a draw"]
