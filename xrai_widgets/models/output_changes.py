@@ -74,8 +74,8 @@ def gaussian_noise(
     rows = np.ascontiguousarray(X, dtype=np.float64)
     noise = np.empty_like(outputs)
     for place, row in enumerate(rows):
-        own = hashlib.blake2b(row.tobytes(), digest_size=16, key=key).digest()
-        noise[place] = np.random.default_rng(int.from_bytes(own, "little")).normal(0.0, scale, outputs.shape[1])
+        digest = hashlib.blake2b(row.tobytes(), digest_size=16, key=key).digest()
+        noise[place] = np.random.default_rng(int.from_bytes(digest, "little")).normal(0.0, scale, outputs.shape[1])
     return _shares(outputs + noise)
 
 
