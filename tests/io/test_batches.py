@@ -92,6 +92,32 @@ def test_the_reader_of_the_app_and_of_python_are_one(folder: Path) -> None:
     assert subject.fingerprint == files(folder).subject().fingerprint
 
 
+def test_what_is_text_among_the_held_out_samples_is_text_in_a_small_batch_too(tmp_path: Path) -> None:
+    """Whatever the model knows: all cells of a batch may look like numbers, and NA may be a word."""
+    X = pd.DataFrame({"branch": ["A1", "12", "NA"], "age": [1, 2, 3]})
+    (tmp_path / "new.csv").write_text("branch,age\n12,5\n013,6\n")
+    found = BatchFile(tmp_path / "new.csv").read(X)["X_new"]
+    assert found["branch"].tolist() == ["12", "013"]
+    assert found["age"].tolist() == [5, 6]
+    (tmp_path / "new.csv").write_text("branch,age\nNA,5\n,6\n")
+    found = BatchFile(tmp_path / "new.csv").read(X)["X_new"]
+    assert found["branch"][0] == "NA"
+    assert pd.isna(found["branch"][1])
+
+
+def test_labels_that_are_text_are_text_in_a_small_batch_too(tmp_path: Path) -> None:
+    skl2onnx = pytest.importorskip("skl2onnx")
+    X, y = RNG.normal(size=(30, 2)).astype(np.float32), np.array(["1", "2", "x"] * 10)
+    table = pd.DataFrame(X, columns=["a", "b"]).assign(y=y)
+    model = LogisticRegression().fit(X, y)
+    (tmp_path / "m.onnx").write_bytes(skl2onnx.to_onnx(model, X[:1]).SerializeToString())
+    table.to_csv(tmp_path / "test.csv", index=False)
+    table[:2].to_csv(tmp_path / "new.csv", index=False)
+    subject = OwnFiles(tmp_path / "m.onnx", tmp_path / "test.csv", "y", new=tmp_path / "new.csv").subject()
+    assert subject.y_new is not None
+    assert [subject.classes[code] for code in subject.y_new] == ["1", "2"]
+
+
 @pytest.mark.parametrize(
     ("cells", "flags"),
     [

@@ -1,19 +1,25 @@
 """A batch to be judged teaches nothing: with and without it a subject knows the same, and gets its own cells back."""
 
 import pickle
+import re
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import event, given
+from hypothesis import strategies as st
 from sklearn.compose import make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+from tests.models.test_frame import ROUND, frames, same_cells
 from xrai_widgets.core import Array, Subject
+from xrai_widgets.models.inputs import learn
+from xrai_widgets.models.unseen import with_batch
 
 N = 12
 Y = np.arange(N) % 2
@@ -170,6 +176,34 @@ def test_an_array_of_text_has_room_for_longer_words() -> None:
     subject.predict(subject.X_train)
     assert asked[0].tolist() == [["surgeon", "u"]]
     assert asked[1].tolist() == [["abc", "u"]] * 2
+
+
+@ROUND
+@given(frames(), st.data())
+def test_any_batch_comes_back_or_is_refused_by_name_and_the_other_samples_stay(
+    frame: pd.DataFrame, data: st.DataObject
+) -> None:
+    cut = data.draw(st.integers(1, len(frame)))
+    first, second = frame.iloc[:cut], frame.iloc[cut - 1 :]
+    alone = learn({"X": first}, feature_names=None, image_shape=None)
+    inputs, refused = alone, ""
+    try:
+        inputs = with_batch(alone, {"X": first, "X_new": second})
+    except TypeError as error:
+        refused = str(error)
+    if refused:
+        event("refused")
+        assert re.match(r"column '.*' of X_new must hold .*, as in X, got .*: convert the column", refused)
+        return
+    event("taken")
+    assert alone.codec is not None
+    assert inputs.codec is not None
+    assert inputs.constraints == alone.constraints
+    assert inputs.encode(first, "X").tobytes() == alone.encode(first, "X").tobytes()
+    assert same_cells(inputs.codec.decode(inputs.encode(first, "X")), alone.codec.decode(alone.encode(first, "X")))
+    back = inputs.codec.decode(inputs.encode(second, "X_new"))
+    for cell, wanted in zip(back.to_numpy(dtype=object).ravel(), second.to_numpy(dtype=object).ravel(), strict=True):
+        assert pd.isna(cell) if pd.isna(wanted) else cell == wanted
 
 
 def credit(encoder: Any) -> tuple[Any, pd.DataFrame]:

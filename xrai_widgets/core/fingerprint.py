@@ -79,6 +79,7 @@ def fingerprint_of(subject: Subject, outputs: Iterable[bytes]) -> str:
         digest.update(repr(None if array is None else array.tolist()).encode())
     if subject.foreign is not None:
         digest.update(_bytes_of("foreign", subject.foreign))
+    digest.update(_unseen(subject))
     if subject.train_groups is not None:
         digest.update(repr(subject.train_groups.tolist()).encode())
     return digest.hexdigest()
@@ -92,8 +93,9 @@ def parts_of(subject: Subject) -> dict[str, str]:
             digest = hashlib.sha256(_bytes_of("samples", getattr(subject, part)))
             digest.update(_bytes_of("labels", getattr(subject, target)))
             digest.update(repr(None if getattr(subject, ids) is None else getattr(subject, ids).tolist()).encode())
-            if part == "X_new" and subject.foreign is not None:
-                digest.update(_bytes_of("foreign", subject.foreign))
+            if part == "X_new":
+                digest.update(_unseen(subject))
+                digest.update(b"" if subject.foreign is None else _bytes_of("foreign", subject.foreign))
             digests[part] = digest.hexdigest()
     return digests
 
@@ -115,12 +117,25 @@ def _digest_of(subject: Subject, name: str) -> str:
     elif name == "decode" and value is not None:
         kinds = tuple((kind.kind, kind.categories) for kind in subject.constraints)
         value = (value(subject.X[:_FIRST]).to_csv(), kinds)
+    elif name == "X_new":
+        value = (value, _unseen(subject))
     elif any(field.name == name and field.metadata.get("sees_inside") for field in fields(subject)) or name == "model":
         value = value is not None
     digest = hashlib.sha256()
     for part in _fed(value):
         digest.update(part)
     return digest.hexdigest()
+
+
+def _unseen(subject: Subject) -> bytes:
+    """Return the words that only X_new holds: their codes, which stand after the last category, do not tell them."""
+    batch, decode = subject.X_new, subject.decode
+    if batch is None or decode is None:
+        return b""
+    kinds = enumerate(subject.constraints)
+    columns = [(c, batch[:, c] >= len(k.categories)) for c, k in kinds if k.kind == "category"]
+    words = [decode(batch[rows]).iloc[:, column].tolist() for column, rows in columns if rows.any()]
+    return repr(words).encode() if words else b""
 
 
 def _fed(value: Any) -> Iterable[bytes]:

@@ -140,7 +140,8 @@ class OwnFiles:
         network = getattr(model, "network", None)
         if self.new is not None:
             shape = network.inputs if isinstance(network, Network) and network.kind == "cnn" else None
-            given |= self._batch(self.new).read(given["X"], shape, words)
+            labels = frozenset(label for label in given["y"].tolist() if isinstance(label, str))
+            given |= self._batch(self.new).read(given["X"], shape, {**words, self.target: labels} if labels else words)
         if isinstance(network, Network):
             given |= _arrays(given, network)
         given |= self._task_and_classes(model, given)

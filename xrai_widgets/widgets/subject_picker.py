@@ -17,12 +17,15 @@ from xrai_widgets.widgets.parts import LABELS, Html, guarded, wide
 from xrai_widgets.widgets.session import Change
 
 _GIVEN = "these models"
-_ROLES = ("X", "y", "X_train", "y_train")
+_ROLES = ("X", "y", "X_train", "y_train", "X_new", "y_new", "foreign")
 _ROLE_LABELS = {
     "X": "held-out samples",
     "y": "their true labels",
     "X_train": "training samples",
     "y_train": "their labels",
+    "X_new": "new samples to be judged",
+    "y_new": "labels of the new samples",
+    "foreign": "which of them are foreign",
 }
 
 
