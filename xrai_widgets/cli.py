@@ -107,7 +107,7 @@ def assess(
     train: Annotated[Path | None, typer.Option(help="table of the training samples")] = None,
     ids: Annotated[str, typer.Option(help="column that names the samples")] = "",
     ignore: Annotated[list[str] | None, typer.Option(help="column that is no feature; may be repeated")] = None,
-    immutable: Annotated[list[str] | None, typer.Option(help="feature nobody can change; may be repeated")] = None,
+    immutable: Annotated[list[str] | None, typer.Option(help="feature that no one can change; may be repeated")] = None,
     constraint: Annotated[
         list[str] | None,
         typer.Option(help="what a feature may become: 'age = { monotone = 1, range = [18, 75] }'; may be repeated"),
@@ -115,7 +115,7 @@ def assess(
     split: Annotated[float | None, typer.Option(help="share of --data held out; trained on the rest")] = None,
     seed: Annotated[int, typer.Option(help="random_state of scikit-learn's train_test_split")] = 0,
     stratify: Annotated[bool, typer.Option("--stratify", help="the split keeps the shares of the classes")] = False,
-    delimiter: Annotated[str | None, typer.Option(help="of a CSV, where it cannot be told: , ; | or tab")] = None,
+    delimiter: Annotated[str | None, typer.Option(help="of a CSV, where it cannot be detected: , ; | or tab")] = None,
     decimal: Annotated[str | None, typer.Option(help="of a CSV: . or ,")] = None,
     encoding: Annotated[str | None, typer.Option(help="of a CSV, such as cp1252")] = None,
     run: Annotated[list[str] | None, typer.Option(help="an assessment to run; may be repeated; default: all")] = None,
@@ -142,7 +142,7 @@ def assess(
         str, typer.Option(help="column of --new that says True for samples of another kind (or a folder's subfolder)")
     ] = "",
     include_rows: Annotated[bool, typer.Option(help="write the samples' own contents into the report, too")] = False,
-    store: Annotated[str, typer.Option(help="file or database URL that answers what it knows and keeps the rest")] = "",
+    store: Annotated[str, typer.Option(help="file or database URL that keeps what is run and returns what was")] = "",
     fresh: Annotated[bool, typer.Option(help="run again even what the store knows")] = False,
     allow_unjudged: Annotated[bool, typer.Option("--allow-unjudged", help=_ALLOW)] = False,
 ) -> None:
