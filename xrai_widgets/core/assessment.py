@@ -247,15 +247,15 @@ def explain(name: str) -> str:
 
 
 def _sections(doc: str) -> dict[str, str]:
-    lines, found, heading = doc.splitlines(), {}, ""
+    lines, sections, heading = doc.splitlines(), {}, ""
     text: list[str] = []
     for line, below in zip(lines, [*lines[1:], ""], strict=True):
         if line and below and set(below) == {"-"} and len(below) == len(line):
-            found[heading], heading, text = text, line, []
+            sections[heading], heading, text = text, line, []
         elif not (set(line) == {"-"} and line):
             text.append(line)
-    found[heading] = text
-    return {key: _paragraphs(value) for key, value in found.items()}
+    sections[heading] = text
+    return {key: _paragraphs(value) for key, value in sections.items()}
 
 
 def _paragraphs(lines: list[str]) -> str:

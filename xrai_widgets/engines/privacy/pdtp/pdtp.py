@@ -72,7 +72,12 @@ def pdtp(
         bool, _NATIVE, _MORE, Label("rounded probabilities"), "to the centres of 100 bins, as ART does"
     ] = False,
     floor: Annotated[
-        float, Range(1e-6, 0.1), _NATIVE, _MORE, Label("smallest probability"), "that is told apart from 0"
+        float,
+        Range(1e-6, 0.1),
+        _NATIVE,
+        _MORE,
+        Label("smallest probability"),
+        "that counts; smaller ones are set to it",
     ] = 0.005,
     implementation: Annotated[Literal["native", "art"], "whose code computes it; art shows no null"] = "native",
     seed: Seed = 0,
