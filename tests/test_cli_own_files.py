@@ -108,3 +108,45 @@ def test_what_is_wrong_is_said_in_one_line(line: str, folder: Path) -> None:
     assert said.returncode == 2
     assert WRONG[line] in " ".join(said.stderr.split())
     assert "Traceback" not in said.stderr
+
+
+def test_a_batch_of_new_samples_comes_by_option_or_plan_and_its_line_gives_it_again(folder: Path) -> None:
+    import skops.io
+
+    table = FRAME.drop(columns="junk")
+    skops.io.dump(LogisticRegression().fit(table[["a", "b", "c"]], table["y"]), folder / "plain.skops")
+    table.to_csv(folder / "plain.csv", index=False)
+    table[:5].assign(odd=[True, False] * 2 + [True]).to_csv(folder / "new.csv", index=False)
+    asked = {"target": "y", "new": folder / "new.csv", "foreign": "odd"}
+    subject = xw.read_subject(folder / "plain.skops", folder / "plain.csv", **asked)  # type: ignore[arg-type]
+    assert subject.foreign is not None
+    outcome = xw.assess(subject, "robustness.evasion", n_samples=4, max_iter=2)
+    line = as_command(outcome).removeprefix("xrai-widgets ")
+    assert "--new new.csv --foreign odd" in line
+    said = typed(*shlex.split(line), "--out", "new.json", cwd=folder)
+    assert said.returncode in (0, 1), said.stderr
+    assert values(folder / "new.json")["subject"] == outcome.subject
+    (folder / "plan.toml").write_text(
+        '[subject]\nnew = "new.csv"\nforeign = "odd"\n["robustness.evasion"]\nn_samples = 4\nmax_iter = 2\n'
+    )
+    words = "assess plain.skops --data plain.csv --target y --plan plan.toml --out plan.json"
+    said = called(*words.split(), cwd=folder)
+    assert said.returncode in (0, 1), said.stderr
+    assert values(folder / "plan.json") == values(folder / "new.json")
+
+
+def test_a_built_in_example_takes_a_batch_and_what_is_wrong_with_it_is_said_in_one_line(folder: Path) -> None:
+    xw.examples.german_credit()[0][:4].to_csv(folder / "applicants.csv")
+    words = "assess german_credit_pruned --new applicants.csv --ids applicant --run robustness.evasion"
+    said = called(*words.split(), "--set", "n_samples=2", "--set", "max_iter=1", "--out", "e.json", cwd=folder)
+    assert said.returncode in (0, 1), said.stderr
+    subject = xw.examples.load_with("german_credit_pruned", folder / "applicants.csv", ids="applicant")
+    assert values(folder / "e.json")["subject"] == subject.fingerprint
+    for options, message in (
+        ("--foreign odd", "--foreign is a column of a batch of new samples"),
+        ("--new nowhere.csv", "which does not exist"),
+        ("--new applicants.csv --foreign odd --ids applicant", "must have the column 'odd'"),
+    ):
+        said = called(*f"assess german_credit_pruned --run robustness.evasion {options}".split(), cwd=folder)
+        assert said.returncode == 2
+        assert message in " ".join((said.stderr + said.stdout).split()), said.stderr

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from tests.command import called, typed
 from xrai_widgets.cli import app
-from xrai_widgets.io.store_place import gallery_store, own_store
+from xrai_widgets.io.store_place import gallery_store, user_store
 from xrai_widgets.reporting.formats.json import schema
 from xrai_widgets.runtime.store import Store
 
@@ -71,8 +71,8 @@ def test_an_outcome_that_could_not_be_saved_is_printed_and_exits_with_3(
 @pytest.mark.parametrize(
     ("setting", "host", "place"),
     [
-        ("", "127.0.0.1", str(own_store())),
-        ("", "localhost", str(own_store())),
+        ("", "127.0.0.1", str(user_store())),
+        ("", "localhost", str(user_store())),
         ("", "0.0.0.0", "none"),
         ("None", "127.0.0.1", "none"),
         ("postgresql://h/d", "0.0.0.0", "postgresql://h/d"),

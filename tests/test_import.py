@@ -17,6 +17,15 @@ def test_the_import_loads_no_heavy_library() -> None:
     assert python(f"import sys, xrai_widgets; print([m for m in {heavy} if m in sys.modules])") == "[]"
 
 
+def test_the_import_loads_nothing_but_the_standard_library_and_the_package_itself() -> None:
+    code = (
+        "import sys; before = {*sys.modules}; import xrai_widgets\n"
+        "loaded = {*sys.modules} - before - {name for name in sys.modules if name.startswith('typing.')}\n"
+        "print(sorted(name for name in loaded if name.partition('.')[0] not in sys.stdlib_module_names))"
+    )
+    assert python(code) == "['xrai_widgets']"
+
+
 def test_the_import_takes_less_than_0_3_seconds() -> None:
     code = "import time; t = time.process_time(); import xrai_widgets; print(time.process_time() - t)"
     assert min(float(python(code)) for _ in range(3)) < 0.3

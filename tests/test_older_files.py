@@ -26,6 +26,7 @@ from xrai_widgets.results.run_as_code import run_as_command, run_as_plan
 from xrai_widgets.runtime.store import Store
 from xrai_widgets.runtime.store_schema import MIGRATIONS
 from xrai_widgets.runtime.store_tables import SCHEMA as STORE_SCHEMA
+from xrai_widgets.widgets import History, OutcomeView
 
 OLDER = Path(__file__).parent / "older"
 HELD = {1: 3, 2: 10}  # outcomes in the store of each older schema
@@ -107,6 +108,23 @@ def test_every_outcome_of_an_older_history_opens_with_its_verdict_and_code(versi
     jsonschema.validate(json.loads(made.to_json()), schema())
     page = made.to_html()
     assert all(outcome.subject_name in page for outcome in outcomes)
+
+
+@pytest.mark.parametrize("version", STORES)
+def test_every_outcome_of_an_older_history_is_shown_by_the_page(version: int, tmp_path: Path) -> None:
+    history = History(Store(old_store(tmp_path, version)))
+    assert history.wait(20)
+    assert len(history.table.runs) == HELD[version]
+    view = OutcomeView()
+    for run in history.table.runs:
+        history.load(run["number"])
+        assert history.wait(20)
+        assert history.opened is not None
+        view.outcomes = (history.opened,)
+        for page in range(len(view._pages) if history.opened.finding is not None else 0):
+            view._tabs.selected_index = page
+            assert page in view._filled
+        assert run["verdict"].partition(",")[0] in view._head.value
 
 
 def written(store: Store, number: int) -> dict[str, Any]:

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from xrai_widgets.core import Subject
+
+if TYPE_CHECKING:
+    from xrai_widgets.io.plans import PlanFile
 
 
 def limits_of(planned: Mapping[str, Mapping[str, Any]], lines: list[str]) -> dict[str, Mapping[str, Any]]:
@@ -18,6 +21,15 @@ def limits_of(planned: Mapping[str, Mapping[str, Any]], lines: list[str]) -> dic
         for name, table in read_constraint(line).items():
             limits[name] = {**limits.get(name, {}), **table}
     return limits
+
+
+def batch_of(planned: "PlanFile | None", new: Path | None, foreign: str) -> dict[str, Any]:
+    """Return the batch of new samples: that of the options, else that of a plan."""
+    if foreign and new is None:
+        raise typer.BadParameter("--foreign is a column of a batch of new samples: give its table with --new")
+    if new is not None or planned is None:
+        return {"new": new, "foreign": foreign}
+    return {"new": planned.new, "foreign": planned.foreign}
 
 
 def plan_of(plan: Path | None, names: list[str], settings: list[str]) -> list[tuple[str, dict[str, Any]]]:
@@ -58,10 +70,13 @@ def subject_of(model: str, models: list[str], data: Path | None, **roles: Any) -
     from xrai_widgets.runtime.trial import read_subject
 
     if not model.lower().endswith(MODELS) and not Path(model).exists():
-        for option in ("groups", "classes", "text", "weights"):
+        for option in ("groups", "classes", "weights"):
             if roles[option]:
                 raise typer.BadParameter(f"--{option} is for a model from a file; a built-in example has none")
-        return examples.load(model)
+        if roles["new"] is None:
+            return examples.load(model)
+        said = ("new", "foreign", "target", "ids", "ignore", "text")
+        return examples.load_with(model, **{name: roles[name] for name in said})
     if data is None or not roles["target"]:
         raise typer.BadParameter("a model from a file needs --data and --target")
     try:

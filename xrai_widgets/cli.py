@@ -135,6 +135,12 @@ def assess(
     ] = None,
     text: Annotated[list[str] | None, typer.Option(help="column of codes, read as text; may be repeated")] = None,
     weights: Annotated[str, typer.Option(help="column of the weights that the training samples had")] = "",
+    new: Annotated[
+        Path | None, typer.Option(help="batch of new samples to be judged: a table, a picture or a folder of pictures")
+    ] = None,
+    foreign: Annotated[
+        str, typer.Option(help="column of --new that says True for samples of another kind (or a folder's subfolder)")
+    ] = "",
     include_rows: Annotated[bool, typer.Option(help="write the samples' own contents into the report, too")] = False,
     store: Annotated[str, typer.Option(help="file or database URL that answers what it knows and keeps the rest")] = "",
     fresh: Annotated[bool, typer.Option(help="run again even what the store knows")] = False,
@@ -171,6 +177,7 @@ def assess(
     }
     roles |= {"classes": classes or [], "text": text or [], "weights": weights}
     limits = arguments.limits_of(said.constraints if said else {}, constraint or [])
+    roles |= arguments.batch_of(said, new, foreign)
     roles |= {"split": split, "seed": seed, "stratify": stratify, "groups": groups, **style}
     subjects = [constrained(arguments.subject_of(one, models, data, **roles), limits) for one in models]
     outcomes, interrupted = run_here(subjects, work, store=keeper, fresh=fresh)

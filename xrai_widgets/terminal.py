@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from xrai_widgets.core import Finding, Outcome, Subject
-from xrai_widgets.reporting import console as said
+from xrai_widgets.reporting import console as console_text
 from xrai_widgets.reporting.compose import Report
 from xrai_widgets.reporting.exit_codes import unjudged
 from xrai_widgets.results import words
@@ -97,7 +97,7 @@ def show(made: Report, outcomes: Sequence[Outcome]) -> None:
     """Print every outcome with its verdict; ``outcomes`` may be those that the report redacted."""
     console = Console()
     for outcome, verdict in zip(outcomes, made.verdicts, strict=True):
-        ending = said.coloured(verdict.status if outcome.status == "ok" else outcome.status)
+        ending = console_text.coloured(verdict.status if outcome.status == "ok" else outcome.status)
         console.print(f"\n[bold]{outcome.assessment}[/] on {plain(outcome.subject_name)}: {ending}")
         if outcome.recalled:
             console.print(f"[dim]from the store, computed {words.moment(outcome.started)}[/]")
@@ -107,15 +107,15 @@ def show(made: Report, outcomes: Sequence[Outcome]) -> None:
             console.print(plain(outcome.reason) + (f" Instead: {plain(outcome.instead)}." if outcome.instead else ""))
         name = outcome.assessment
         for headers, rows in (
-            (said.VALUES, said.value_rows(verdict, name)),
-            (said.GROUPS, said.group_rows(verdict, name)),
+            (console_text.VALUES, console_text.value_rows(verdict, name)),
+            (console_text.GROUPS, console_text.group_rows(verdict, name)),
         ):
             table = Table(*headers)
             for row in rows:
                 table.add_row(*row)
             if rows:
                 console.print(table)
-        for line in said.doubt_lines(verdict, name) + said.waiver_lines(verdict, name):
+        for line in console_text.doubt_lines(verdict, name) + console_text.waiver_lines(verdict, name):
             console.print(line, highlight=False, soft_wrap=True)
 
     _sum_up(console, made)
@@ -125,10 +125,10 @@ def _sum_up(console: Console, made: Report) -> None:
     """Print how many outcomes of each family have which verdict, and what was to be judged and is not."""
     table = Table("family", "worst verdict", "verdicts", "")
     for family in made.families:
-        ending = said.coloured(family.status) + (" (waived)" if family.waived else "")
+        ending = console_text.coloured(family.status) + (" (waived)" if family.waived else "")
         table.add_row(family.title, ending, family.counted, plain(family.reason))
     console.print("", table)
-    for line in said.reading_lines(made.readings):
+    for line in console_text.reading_lines(made.readings):
         console.print(line, highlight=False, soft_wrap=True)
     for line in unjudged(made):
         console.print(plain(line), highlight=False, soft_wrap=True)
@@ -142,7 +142,7 @@ def show_side_by_side(outcomes: Sequence[Outcome], policy: Policy) -> None:
     made, console = compare(*runs.values(), policy=policy), Console()
     table = Table("measure", *map(plain, made.names), title=f"Differences from {plain(made.names[0])}")
     for row in made.rows:
-        table.add_row(f"{row.assessment} {words.label(row.key, row.assessment)}", *said.compared_cells(row))
+        table.add_row(f"{row.assessment} {words.label(row.key, row.assessment)}", *console_text.compared_cells(row))
     console.print("", table)
     for note in made.notes:
         console.print(plain(note), highlight=False, soft_wrap=True)

@@ -106,6 +106,27 @@ def test_from_upload_to_report_with_the_numbers_of_the_command_line(
     assert ours["finding"]["intervals"] == theirs["finding"]["intervals"]
 
 
+def test_a_batch_of_new_samples_is_uploaded_beside_the_table_and_its_foreign_rows_are_told(
+    upload_page: Page, mine: Path
+) -> None:
+    page = upload_page
+    X, _ = examples.german_credit()
+    batch = X[:30].assign(purpose=["yacht", *X.purpose[1:30]], elsewhere=[True, *[False] * 29])
+    batch.to_csv(mine / "new.csv")
+    model_field(page).set_input_files(mine / "forest.skops")
+    table_field(page).set_input_files(mine / "credit.csv")
+    field = page.get_by_label(re.compile("^batch of new samples"))
+    field.set_input_files(mine / "new.csv")
+    expect(status_of(field)).to_contain_text("30 rows, 22 columns", timeout=LONG)
+    expect(page.get_by_label("target", exact=True)).to_have_value(re.compile("risk"), timeout=LONG)
+    expect(error_of(field)).to_contain_text("more than there: elsewhere")
+    page.get_by_label("foreign samples").select_option("elsewhere")
+    expect(error_of(field)).to_be_empty()
+    page.get_by_role("button", name="Use this model").click()
+    described = page.get_by_text(re.compile(r"^forest \(Pipeline\) · 1000 test / 30 new samples · 20 features"))
+    expect(described.first).to_be_visible(timeout=LONG)
+
+
 def reads_files() -> bytes:
     """A model that would open the cells of a table as files, three levels deep."""
     words = CountVectorizer().fit(["a word", "another"])

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from tests.contract.catalog import every_engine, examples_of, first, judged, subject_for
 from xrai_widgets.core import Assessment, Finding, Step, quiet
-from xrai_widgets.core.control import CONTROLS, OWN_MODEL
+from xrai_widgets.core.control import CONTROLS, MODEL_ROW
 from xrai_widgets.results.policy import Policy, judge
 from xrai_widgets.results.threshold import Threshold
 from xrai_widgets.runtime import run
@@ -40,7 +40,7 @@ def beside_controls(entry: Assessment, name: str) -> None:
     assert outcome.status == "ok", outcome.reason
     assert outcome.finding is not None
     table = outcome.finding.tables[CONTROLS]
-    others = table[table["control"] != OWN_MODEL]
+    others = table[table["control"] != MODEL_ROW]
     assert (others["note"] != "").all(), "each one says what a reader should see"
     assert not others["note"].str.startswith("failed").any()
     assert judged(entry, name) <= set(others["measure"])

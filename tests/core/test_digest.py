@@ -54,6 +54,7 @@ def changed(array: np.ndarray, row: int = 700) -> np.ndarray:
 
 CHANGES: dict[str, Any] = {
     **dict.fromkeys(("X_train", "y_train", "X_new", "y_new"), changed),
+    "foreign": lambda _: np.zeros(N // 2, dtype=bool),
     "y": lambda y: np.where(np.arange(len(y)) == 700, 1 - y, y),
     "ids": lambda ids: np.where(np.arange(len(ids)) == 700, -1, ids),
     "train_ids": lambda ids: ids.astype(object),
@@ -116,6 +117,26 @@ def test_contents_are_told_by_categories_that_stand_nowhere_in_the_first_rows(su
     assert other.digest(["decode"]) != subject.digest(["decode"])
     fixed = replace(subject, constraints=(replace(subject.constraints[0], immutable=True), *subject.constraints[1:]))
     assert fixed.digest(["decode"]) == subject.digest(["decode"])
+
+
+@pytest.mark.parametrize("codes", [False, True])
+def test_words_that_only_the_batch_holds_are_told_though_their_codes_are_the_same(codes: bool) -> None:
+    X, y = table()
+    X = X.assign(branch=(np.arange(N) % 3) * 10)[:50]
+    limits = {"branch": {"kind": "category"}}
+    column, one, other = ("branch", 70, 80) if codes else ("job", "pilot", "nurse")
+    made = [
+        Subject.of(predict, X, y[:50], X_new=X.assign(**{column: [word, *X[column][1:]]}), constraints=limits)
+        for word in (one, one, other)
+    ]
+    first, again, second = made
+    assert first.X_new is not None
+    assert np.array_equal(first.X_new, second.X_new)
+    for tell in (lambda s: s.fingerprint, lambda s: s.parts["X_new"], lambda s: s.digest(["X_new"])):
+        assert tell(first) == tell(again) != tell(second)
+    assert first.parts["X"] == second.parts["X"]
+    used = ["X", "y", "bounds", "constraints", "decode", "ids", "classes", "feature_names"]
+    assert first.digest(used) == second.digest(used) == Subject.of(predict, X, y[:50], constraints=limits).digest(used)
 
 
 def test_the_model_is_asked_once(subject: Subject) -> None:

@@ -1,13 +1,17 @@
 import socket
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from xrai_widgets.core import Origin, Subject
 from xrai_widgets.core.origin import Example
 from xrai_widgets.data import examples
 from xrai_widgets.data.german_credit import german_credit
+from xrai_widgets.io.origins import origin_from_dict, origin_to_dict
+from xrai_widgets.results.as_code import expression, model_words
 
 NAMES = examples.names()
 
@@ -120,3 +124,70 @@ def test_the_credit_subject_speaks_of_applicants_in_words(credit: Subject) -> No
     assert set(credit.classes) == {"good", "bad"}
     assert credit.decode is not None
     assert credit.decode(credit.X[:1]).shape == (1, 20)
+
+
+def test_letters_and_mirrored_digits_are_foreign_and_the_network_is_the_same() -> None:
+    subject, network = examples.load("digits_with_letters"), examples.load("digits_network")
+    assert subject.X_new is not None
+    assert subject.foreign is not None
+    assert subject.new_ids is not None
+    kinds = [str(name).partition("-")[0] for name in subject.new_ids]
+    assert subject.foreign.tolist() == [kind in ("mirrored", "letter") for kind in kinds]
+    assert {kind: kinds.count(kind) for kind in kinds} == {"digit": 119, "mirrored": 60, "letter": 60}
+    assert subject.state == network.state
+    assert subject.parts["X_train"] == network.parts["X_train"]
+    assert np.array_equal(np.concatenate([subject.X, subject.X_new[:119]]), network.X)
+    mirrored = subject.new_ids.tolist().index("mirrored-5-003") if "mirrored-5-003" in subject.new_ids else 119
+    own = int(str(subject.new_ids[mirrored]).rsplit("-", 1)[1])
+    assert np.array_equal(subject.X_new[mirrored], subject.X_new[own][:, :, ::-1])
+    sure = subject.predict(subject.X_new).max(axis=1)
+    assert sure[~subject.foreign].mean() > sure[subject.foreign].mean() + 0.1
+
+
+def test_later_applicants_differ_as_it_is_written_and_keep_their_labels() -> None:
+    subject, forest = examples.load("german_credit_shifted"), examples.load("german_credit_forest")
+    assert subject.X_new is not None
+    assert subject.y_new is not None
+    assert subject.decode is not None
+    assert forest.decode is not None
+    assert subject.parts["X_train"] == forest.parts["X_train"]
+    later, before = subject.decode(subject.X_new), forest.decode(forest.X[250:])
+    assert subject.new_ids is not None
+    assert subject.new_ids.tolist() == forest.ids[250:].tolist()
+    assert np.array_equal(subject.y_new, forest.y[250:])
+    assert np.array_equal(later["credit_amount"], np.rint(before["credit_amount"] * 1.4))
+    assert np.array_equal(later["age"], (before["age"] - 8).clip(lower=19))
+    assert (later["duration_months"] - before["duration_months"] == 6).all()
+    moved = later["purpose"] != before["purpose"]
+    assert set(later["purpose"][moved]) == {"car (electric)"}
+    assert moved.sum() == 11
+    assert subject.constraints == forest.constraints, "what only the batch holds is no category"
+
+
+def test_an_example_takes_a_batch_from_a_file(tmp_path: Path) -> None:
+    applicants, risk = german_credit()
+    table = applicants[:3].assign(credit_risk=risk[:3], odd=[True, False, False])
+    table.to_csv(tmp_path / "new.csv")
+    said = {"foreign": "odd", "target": "credit_risk", "ids": "applicant"}
+    subject = examples.load_with("german_credit_forest", tmp_path / "new.csv", **said)  # type: ignore[arg-type]
+    assert subject.foreign is not None
+    assert subject.foreign.tolist() == [True, False, False]
+    assert subject.new_ids is not None
+    assert subject.new_ids.tolist() == table.index.tolist()
+    assert subject.parts["X"] == examples.load("german_credit_forest").parts["X"]
+    assert expression(subject.origin) == (
+        "xw.examples.load_with(\"german_credit_forest\", 'new.csv', foreign='odd', target='credit_risk', "
+        "ids='applicant')"
+    )
+    assert model_words(subject.origin) == (
+        "german_credit_forest --new new.csv --foreign odd --target credit_risk --ids applicant"
+    )
+    assert origin_from_dict(origin_to_dict(subject.origin)) == subject.origin
+    Image.new("L", (30, 30), 255).save(tmp_path / "white.png")
+    for name in [name for name in NAMES if name.startswith("digits")]:
+        drawn = examples.load_with(name, tmp_path / "white.png").X_new
+        assert drawn is not None
+        assert drawn.shape == (1, 1, 8, 8)
+        assert (drawn == 1).all()
+    with pytest.raises(ValueError, match=r"the table must be a file, got .*none.csv', which does not exist"):
+        examples.load_with("diabetes_ridge", tmp_path / "none.csv")

@@ -10,7 +10,7 @@ import xrai_widgets as xw
 from xrai_widgets.core import Origin
 from xrai_widgets.core.origin import ConstrainedBy, DefendedBy, Example, Files
 from xrai_widgets.io.origins import origin_from_dict, origin_from_text, origin_to_dict
-from xrai_widgets.results.as_code import expression
+from xrai_widgets.results.as_code import example_of, expression, model_words
 
 FILES = Files("m.skops", "t.csv", {"target": "y", "train": "a.csv", "ignore": ["a", "b c"], "split": 0.25, "seed": 7})
 ODD = 'a "b" = 1.5\n# é\''
@@ -107,6 +107,7 @@ GOOD: dict[str, Any] = {"made": {"example": "a"}, "changes": [{"defence": "round
     "data",
     [
         *(None, 3, "text", [], {}, {"made": None}, {"changes": []}, {**GOOD, "made": 3}, {**GOOD, "made": {}}),
+        {**GOOD, "made": {"example": "a", "batch": {"x=1), evil(": 1}}},
         *({**GOOD, "made": {"example": 3}}, {**GOOD, "made": {"model": "a", "data": "b"}}, {**GOOD, "changes": 3}),
         {**GOOD, "made": {"model": "a", "data": "b", "roles": {"x=1), evil(": 1}}},
         {**GOOD, "changes": [{}]},
@@ -131,6 +132,15 @@ def test_an_odd_name_stays_a_string_of_the_code(name: str) -> None:
     call = ast.parse(expression(Origin(Example(name))), mode="eval").body
     assert isinstance(call, ast.Call)
     assert [ast.literal_eval(argument) for argument in call.args] == [name]
+
+
+def test_an_example_with_a_batch_is_kept_and_written_as_code_and_as_a_command() -> None:
+    origin = Origin(Example("a", {"new": "b c.csv", "foreign": "odd", "ignore": ("c", "d")}))
+    assert origin_from_dict(json.loads(json.dumps(origin_to_dict(origin)))) == origin
+    assert origin_to_dict(Origin(Example("a"))) == {"made": {"example": "a"}, "changes": []}, "as before"
+    assert expression(origin) == "xw.examples.load_with(\"a\", 'b c.csv', foreign='odd', ignore=['c', 'd'])"
+    assert model_words(origin) == "a --new 'b c.csv' --foreign odd --ignore c --ignore d"
+    assert not example_of(origin), "a plan that names the example alone would leave the batch out"
 
 
 def test_origins_are_kept_as_they_are_written(credit: xw.Subject) -> None:

@@ -1,5 +1,7 @@
 """A subject from files: roles of columns, splits, and what does not go together."""
 
+import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,9 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from xrai_widgets.core import Subject
+from xrai_widgets.cells.plain import careful
+from xrai_widgets.core import Origin, Subject
+from xrai_widgets.core.origin import Example
 from xrai_widgets.io.csv_format import CsvFormat
 from xrai_widgets.io.own_files import OwnFiles
 from xrai_widgets.io.summaries import look_at_model, look_at_table
@@ -82,6 +86,18 @@ def test_its_source_makes_it_again(folder: Path, monkeypatch: pytest.MonkeyPatch
         == made.origin
         == files(folder, "all.csv", split=0.3, seed=5, immutable=("age",), style=CsvFormat(delimiter=",")).origin
     )
+
+
+def test_a_cell_does_not_tell_where_its_subject_came_from(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from xrai_widgets.runtime import trial
+
+    told = files(folder, "all.csv", split=0.3)
+    forged = Origin(Example('a"); import os; os.system("evil'))
+    monkeypatch.setattr(trial, "made_in_cell", lambda *_: replace(told.subject(), origin=forged))
+    assert trial.load(told).origin == told.origin
+    monkeypatch.undo()
+    with pytest.raises(pickle.UnpicklingError, match=r"the cell may not send xrai_widgets\.core\.origin\.Origin"):
+        careful(pickle.dumps(forged))
 
 
 def test_weights_of_the_training_samples_are_what_it_is_trained_anew_with(tmp_path: Path) -> None:

@@ -344,7 +344,7 @@ VALUE_CASES: list[Case] = [
     (
         "a model that takes no NaN in X",
         lambda: Subject.of(logistic(), with_cell(np.nan), Y),
-        r"^the model could not answer for X, in which numbers are missing \(empty cells: 1\): ValueError: Input X "
+        r"^the model cannot predict for X, in which numbers are missing \(empty cells: 1\): ValueError: Input X "
         r"contains NaN; pass the whole pipeline, with the imputer",
     ),
     (
@@ -546,12 +546,12 @@ COLUMN_CASES: list[Case] = [
     (
         "text in a numeric column",
         lambda: Subject.of(forest(), FRAME.assign(age=["forty", *FRAME["age"].astype(str)[1:]]), Y),
-        r"^the model could not answer for X: ValueError: could not convert .* \(the column 'age' holds 'forty'\)",
+        r"^the model cannot predict for X: ValueError: could not convert .* \(the column 'age' holds 'forty'\)",
     ),
     (
         "numbers in a text column",
         lambda: Subject.of(forest(), FRAME.assign(job=1.5), Y),
-        r"^the model could not answer for X: .* \(columns of text: none; of numbers: age, income, job\)",
+        r"^the model cannot predict for X: .* \(columns of text: none; of numbers: age, income, job\)",
     ),
     (
         "text in X, numbers in X_train",
@@ -566,32 +566,32 @@ COLUMN_CASES: list[Case] = [
     (
         "dates",
         lambda: Subject.of(forest(), FRAME.assign(age=pd.Timestamp("2020")), Y),
-        r"^the model could not answer for X: TypeError.*'Timestamp'.*of text: job; of numbers: income; held.*: age",
+        r"^the model cannot predict for X: TypeError.*'Timestamp'.*of text: job; of numbers: income; held.*: age",
     ),
     (
         "dates in time zones",
         lambda: Subject.of(forest(), FRAME.assign(age=pd.Timestamp("2020", tz="UTC")), Y),
-        r"^the model could not answer for X: TypeError.*'Timestamp'.*held as they are: age",
+        r"^the model cannot predict for X: TypeError.*'Timestamp'.*held as they are: age",
     ),
     (
         "dates among objects",
         lambda: Subject.of(forest(), FRAME.assign(age=pd.Series([pd.Timestamp("2020")] * N, dtype=object)), Y),
-        r"^the model could not answer for X: TypeError.*'Timestamp'.*held as they are: age",
+        r"^the model cannot predict for X: TypeError.*'Timestamp'.*held as they are: age",
     ),
     (
         "durations",
         lambda: Subject.of(forest(), FRAME.assign(age=pd.Timedelta("1D")), Y),
-        r"^the model could not answer for X: TypeError.*'Timedelta'.*held as they are: age",
+        r"^the model cannot predict for X: TypeError.*'Timedelta'.*held as they are: age",
     ),
     (
         "periods",
         lambda: Subject.of(forest(), FRAME.assign(age=pd.period_range("2020", periods=N, freq="D")), Y),
-        r"^the model could not answer for X: TypeError.*'Period'.*held as they are: age",
+        r"^the model cannot predict for X: TypeError.*'Period'.*held as they are: age",
     ),
     (
         "intervals",
         lambda: Subject.of(forest(), FRAME.assign(age=pd.cut(FRAME["age"], 3)), Y),
-        r"^the model could not answer for X: TypeError.*Interval'.*of text: age, job",
+        r"^the model cannot predict for X: TypeError.*Interval'.*of text: age, job",
     ),
     (
         "complex numbers in a frame",
@@ -751,7 +751,7 @@ def boom(rows: Any) -> Any:
 
 
 FUNCTION_CASES: list[Case] = [
-    ("it raises", answering(boom), "^the model could not answer for X: RuntimeError: boom"),
+    ("it raises", answering(boom), "^the model cannot predict for X: RuntimeError: boom"),
     (
         "it raises for many rows",
         lambda: Subject.of(late, np.zeros((300, 3)), [0, 1] * 150),
@@ -832,12 +832,12 @@ FUNCTION_CASES: list[Case] = [
     (
         "other labels than those of y",
         answering(lambda rows: np.where(rows[:, 0] > 0, "yes", "no")),
-        r"^the model must answer with the labels in y, \[0, 1\], got \['no', 'yes'\]",
+        r"^the model must give the labels in y, \[0, 1\], got \['no', 'yes'\]",
     ),
     (
         "labels that classes do not name",
         lambda: Subject.of(lambda rows: np.where(rows[:, 0] > 0, 1, 5), X, Y, classes=[0, 1]),
-        r"^the model's answers must hold labels that the model knows, \[0, 1\], got \[5\]",
+        r"^the model's labels must hold labels that the model knows, \[0, 1\], got \[5\]",
     ),
     (
         "scores for labels",

@@ -178,7 +178,7 @@ def test_the_weights_of_a_linear_margin_stay_where_they_give_the_answers() -> No
         (lambda rows: np.full(len(rows), "yes"), r"decide must give one of \[0, 1\], got 'yes'"),
         (lambda rows: np.zeros((len(rows), 2)), r"decide must give one label per sample, got shape \(300, 2\)"),
         (lambda rows: np.zeros(3 + 0 * len(rows)), r"decide must give one label per sample, got shape \(3,\)"),
-        (lambda rows: rows.nothing, "the model could not answer for X: AttributeError"),
+        (lambda rows: rows.nothing, "the model cannot predict for X: AttributeError"),
         (0.3, "decide must be a function of the samples"),
     ],
 )
@@ -250,13 +250,13 @@ def test_columns_of_codes_reach_the_rule_as_the_numbers_that_they_stand_for() ->
 
 def test_the_copy_of_a_defended_model_answers_by_the_rule(cut_off: Subject) -> None:
     outputs = cut_off.decide(cut_off.X)  # type: ignore[misc]  # it has a rule
-    from xrai_widgets.models.defences import changed_answers
+    from xrai_widgets.models.defences import changed_predictions
 
     rounded, labelled = xw.defended(cut_off, "rounding"), xw.defended(cut_off, "class labels")
     np.testing.assert_array_equal(rounded.decide(cut_off.X), outputs)  # type: ignore[misc]  # it has a rule
     np.testing.assert_array_equal(labelled.predict(cut_off.X).argmax(axis=1), outputs)
     assert labelled.decide is None
-    assert changed_answers(cut_off, rounded) == changed_answers(cut_off, labelled) == 0
+    assert changed_predictions(cut_off, rounded) == changed_predictions(cut_off, labelled) == 0
 
 
 @pytest.mark.parametrize("words", [(0, 1), ("no", "yes")])

@@ -8,7 +8,7 @@ import pytest
 
 import xrai_widgets as xw
 from xrai_widgets.core import Array, Subject
-from xrai_widgets.models.defences import DEFENCES, changed_answers
+from xrai_widgets.models.defences import DEFENCES, changed_predictions
 from xrai_widgets.results import as_code, run_as_code
 from xrai_widgets.results.as_code import expression
 from xrai_widgets.results.compare import compare
@@ -151,7 +151,7 @@ def test_labels_alone_make_a_label_only_model(credit: Subject) -> None:
     made = xw.defended(credit, "class labels")
     assert made.outputs == "labels"
     assert "labels only" in assess(made, MIA).reason
-    assert changed_answers(credit, made) == 0
+    assert changed_predictions(credit, made) == 0
     with pytest.raises(
         ValueError, match=r"german_credit_forest · labels only cannot be defended: .* gives labels only"
     ):

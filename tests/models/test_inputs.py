@@ -181,7 +181,7 @@ def test_a_word_that_only_new_samples_hold_is_tried_on_the_model() -> None:
 
     new = FRAME.assign(job=["baker", *FRAME["job"][1:]])
     assert Subject.of(knows_two, FRAME, Y, X_new=FRAME).X_new is not None
-    with pytest.raises(ValueError, match=r"the model could not answer for X: .*the column 'job' holds 'baker'"):
+    with pytest.raises(ValueError, match=r"the model cannot predict for X_new: .*the column 'job' holds 'baker'"):
         Subject.of(knows_two, FRAME, Y, X_new=new)
 
 

@@ -190,5 +190,5 @@ def test_a_model_that_fails_in_cpp_is_told_in_one_line() -> None:
     def failing(rows: Any) -> Any:
         raise RuntimeError("Check failed: too few columns\nStack trace:\n" + "  [bt] (0) lib.so\n" * 30)
 
-    with pytest.raises(ValueError, match=r"^the model could not answer for X: RuntimeError: .*too few columns$"):
+    with pytest.raises(ValueError, match=r"^the model cannot predict for X: RuntimeError: .*too few columns$"):
         Subject.of(failing, X, Y)

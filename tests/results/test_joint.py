@@ -105,6 +105,7 @@ def test_the_models_own_confidence_is_held_fixed(credit_runs: tuple[list[Outcome
     assert "No partial" in " ".join(xw.joint(outcomes).notes)
 
 
+@pytest.mark.usefixtures("without_controls")  # as they were run
 def test_outcomes_of_a_subject_that_is_equal_in_what_they_use_are_those_of_the_subject_given(
     credit_runs: tuple[list[Outcome], Subject],
 ) -> None:

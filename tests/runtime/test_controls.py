@@ -340,7 +340,8 @@ def test_a_control_that_cannot_be_is_refused_by_name() -> None:
 
 
 def test_controls_are_made_without_the_new_samples(forest: Subject) -> None:
-    given = replace(forest, X_new=forest.X[:9], y_new=forest.y[:9], new_ids=np.arange(9))
+    batch = {"new_ids": np.arange(9), "foreign": np.zeros(9, dtype=bool)}
+    given = replace(forest, X_new=forest.X[:9], y_new=forest.y[:9], **batch)
     few = fewer(given, 0)
-    assert few.X_new is few.y_new is few.new_ids is None
+    assert few.X_new is few.y_new is few.new_ids is few.foreign is None
     assert given.X_new is not None

@@ -387,6 +387,24 @@ def test_it_is_asked_once_for_all_assessments_and_threads(own_engine: str, table
     assert sorted(trainings) == [-1, 1, 1, 1, 1]  # -1: by the model's own random state
 
 
+def test_what_the_comparison_does_not_depend_on_asks_for_no_other(own_engine: str, table: tuple[Array, Array]) -> None:
+    plain = subject_of(LogisticRegression(C=0.321).fit(table[0][:200], table[1][:200]), table)
+    trainings: list[int] = []
+
+    def counted(X: Array, y: Array, *, seed: int | None, rows: Array | None = None) -> Any:
+        trainings.append(-1 if seed is None else seed)
+        assert plain.fit is not None
+        return plain.fit(X, y, seed=seed, rows=rows)
+
+    subject = replace(plain, fit=counted)
+    assert subject.X_train is not None
+    assess(subject, own_engine)
+    assess(replace(subject, X_new=subject.X, ids=subject.ids + 1, name="another"), own_engine)
+    assert sorted(trainings) == [-1, 1, 1]
+    assess(replace(subject, X_train=subject.X_train * 1.01), own_engine)
+    assert trainings.count(-1) == 2
+
+
 def test_cancel_does_not_wait_for_the_training_under_way(table: tuple[Array, Array]) -> None:
     plain = subject_of(LogisticRegression(C=0.456).fit(table[0][:200], table[1][:200]), table)
     begun, go = threading.Event(), threading.Event()

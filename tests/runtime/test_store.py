@@ -22,7 +22,7 @@ from xrai_widgets.core import Finding, Outcome, Step, Subject, quiet
 from xrai_widgets.core import assessment as register
 from xrai_widgets.core.assessment import _registry
 from xrai_widgets.io.outcomes import outcome_to_dict
-from xrai_widgets.io.store_place import chosen_store, own_store
+from xrai_widgets.io.store_place import chosen_store, user_store
 from xrai_widgets.runtime import assess, run_plan
 from xrai_widgets.runtime.store import Store, StoreError
 from xrai_widgets.runtime.store_tables import address
@@ -305,9 +305,9 @@ def test_an_answer_comes_at_once_from_a_large_store(tmp_path: Path) -> None:
 
 def test_where_a_workbench_keeps_its_outcomes() -> None:
     home = {"HOME": os.environ.get("HOME", ""), "XDG_DATA_HOME": "/data"}
-    assert chosen_store(home) == str(own_store(home))
+    assert chosen_store(home) == str(user_store(home))
     if sys.platform == "linux":
-        assert own_store(home) == Path("/data/xrai-widgets/outcomes.sqlite")
+        assert user_store(home) == Path("/data/xrai-widgets/outcomes.sqlite")
     assert chosen_store({**home, "XRAI_STORE": "none"}) is None
     assert chosen_store({**home, "XRAI_STORE": "postgresql://h/d"}) == "postgresql://h/d"
     for voila in ({"SERVER_SOFTWARE": "voila/0.5"}, {"VOILA_PREHEAT": "True"}):

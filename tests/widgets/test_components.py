@@ -13,11 +13,13 @@ import pytest
 import traitlets
 from sklearn.linear_model import LogisticRegression
 
+import xrai_widgets as xw
 from tests.pace import slowness
 from tests.subjects import small_credit
-from xrai_widgets.core import Chart, Finding, Outcome, Subject, find, registered
+from xrai_widgets.core import Chart, Finding, Origin, Outcome, Subject, find, registered
 from xrai_widgets.core import assessment as register
 from xrai_widgets.core.assessment import _registry
+from xrai_widgets.core.origin import Files
 from xrai_widgets.results.policy import Policy, judge
 from xrai_widgets.runtime import assess
 from xrai_widgets.widgets import (
@@ -541,6 +543,21 @@ def test_fitted_models_of_the_notebook_are_found_with_their_data(notebook: dict[
     assert len(picker.subject.X) == 30
 
 
+def test_a_batch_among_the_variables_is_found_with_its_labels_and_foreign_rows(notebook: dict[str, Any]) -> None:
+    notebook["X_new"], notebook["foreign"] = notebook["X_test"][:4] + 0.1, np.array([True, False, False, True])
+    notebook["y_new"] = notebook["y_test"]  # of another length
+    picker = SubjectPicker()
+    picker._source.value = "this notebook"
+    assert [picker._data[role].value for role in ("X_new", "y_new", "foreign")] == ["X_new", "", "foreign"]
+    picker._use.click()
+    until(lambda: picker.subject, picker._job)
+    assert picker.subject is not None
+    assert picker.subject.foreign is not None
+    assert picker.subject.foreign.tolist() == [True, False, False, True]
+    notebook["X_new"] = notebook["other"]
+    assert namespace.guess(notebook["model"], notebook).X_new == ""
+
+
 def test_models_in_dicts_and_lists_are_found_too(notebook: dict[str, Any]) -> None:
     model = notebook["model"]
     notebook["forest"] = {"RF": model, 2: model, "note": "none", "raw": LogisticRegression()}
@@ -588,6 +605,17 @@ def test_an_example_is_fitted_in_the_background() -> None:
     until(lambda: picker.subject, picker._job)
     assert picker.subject is not None
     assert "221 train / 221 test samples" in picker._said.value
+
+
+def test_only_an_example_itself_is_shown_as_one(forest: Subject) -> None:
+    name = forest.name
+    for other in (
+        replace(forest, origin=Origin(Files(f"{name}.skops", "t.csv", {"target": "y"}))),
+        replace(forest, origin=Origin()),
+        replace(xw.constrained(forest, {"mean radius": {"immutable": True}}), name=name),
+    ):
+        assert SubjectPicker(other)._example.value == ""
+    assert SubjectPicker(forest)._example.value == name
 
 
 def test_a_ready_subject_of_the_notebook_is_taken_as_it_is(notebook: dict[str, Any], forest: Subject) -> None:

@@ -220,3 +220,21 @@ def test_the_first_page_of_a_result_takes_no_more_widgets_than_this(credit: Subj
     before = len(w.widgets.widget._instances)
     view.outcomes = (shapr,)
     assert len(w.widgets.widget._instances) - before <= 12
+
+
+def test_samples_of_two_parts_with_the_same_name_show_their_own_contents_and_their_part(logistic: Subject) -> None:
+    subject = replace(
+        logistic, decode=None, X_new=logistic.X[::-1][:3], y_new=logistic.y[::-1][:3], new_ids=logistic.ids[:3]
+    )
+    samples = pd.DataFrame({"part": ["X", "X_new", "X_new"], "id": logistic.ids[[0, 0, 1]], "score": [3.0, 2.0, 1.0]})
+    chart = Chart("samples", "histogram", "score", title="T", cut=0.0)
+    linked = LinkedSamples(chart, Finding({}, tables={"samples": samples}), subject)
+    assert linked.table is not None
+    assert linked.table.caption == "Most exposed samples"
+    assert [row[0] for row in linked.table.rows] == ["X", "X_new", "X_new"]
+    shown = [row[-logistic.X.shape[1] :] for row in linked.table.rows]
+    assert shown == [logistic.X[0].tolist(), logistic.X[-1].tolist(), logistic.X[-2].tolist()]
+    new = LinkedSamples(replace(chart, part="X_new"), Finding({}, tables={"samples": samples}), subject)
+    assert new.table is not None
+    assert new.table.caption == "Most exposed new samples"
+    assert new.table.samples == [["X_new", str(logistic.ids[0])], ["X_new", str(logistic.ids[1])]]

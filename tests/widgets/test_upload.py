@@ -281,6 +281,58 @@ def test_empty_cells_of_numbers_come_through_the_upload_and_its_cell(tmp_path: P
     assert editor.ready, editor.status
 
 
+def test_a_batch_of_new_samples_is_a_third_upload_with_a_role_of_its_own(own: OwnModel, model_bytes: bytes) -> None:
+    new = FRAME[["age", "income"]][:5].assign(odd=[True, False] * 2 + [True], member=1, foreign="no")
+    give(own.batch.field, "new.csv", new)  # it may come first
+    settle(own)
+    give(own.model, "tree.skops", model_bytes)
+    give(own.data, "test.csv", FRAME)
+    settle(own)
+    assert own.batch.field.note == "5 rows, 5 columns"
+    assert [name for _, name in own.batch.foreign.options] == ["", "odd", "member", "foreign"]
+    assert own.batch.foreign.value == "foreign", "its name says it"
+    assert "more than there: odd, member" in own.batch.field.error
+    own.batch.foreign.value = "odd"
+    assert "more than there: member, foreign" in own.batch.field.error
+    give(own.batch.field, "new.csv", new[["age", "income", "odd"]])
+    settle(own)
+    assert own.batch.field.error == ""
+    assert own.batch.foreign.value == "odd", "what was chosen stays"
+    own.button.click()
+    settle(own)
+    assert own.subject is not None, own.message.value
+    assert own.subject.foreign is not None
+    assert own.subject.foreign.tolist() == [True, False, True, False, True]
+    assert "new='new.csv', foreign='odd'" in expression(own.subject.origin)
+    own.batch.field.remove()
+    assert own.batch.values == {"new": None, "foreign": ""}
+    own.button.click()
+    settle(own)
+    assert own.subject.X_new is None
+
+
+def test_what_is_wrong_with_a_batch_stands_beside_it(own: OwnModel, model_bytes: bytes) -> None:
+    give(own.model, "tree.skops", model_bytes)
+    give(own.data, "test.csv", FRAME)
+    settle(own)
+    give(own.batch.field, "new.csv", FRAME[["age"]])
+    settle(own)
+    assert "It must have the features of the held-out samples; missing: income." in own.batch.field.error
+    own.roles.ignore.value = ("income",)
+    assert own.batch.field.error == "", "what is ignored need not be there"
+    own.roles.ignore.value = ()
+    give(own.batch.field, "new.csv", "a;b\n")
+    settle(own)
+    assert "the table new.csv must hold at least one row" in own.batch.field.error
+    assert Browser(own.batch.field).begin("new.pkl", 9)["kind"] == "refused"
+    give(own.batch.field, "new.png", "no picture")
+    assert own.batch.field.note == "a picture"
+    own.button.click()
+    settle(own)
+    assert "new.png holds pictures, and this model takes tables" in own.message.value
+    assert own.data.error == ""
+
+
 def test_one_table_is_split(own: OwnModel, model_bytes: bytes) -> None:
     give(own.model, "tree.skops", model_bytes)
     give(own.data, "all.csv", FRAME)
@@ -404,7 +456,7 @@ def test_the_picker_takes_the_subject_of_the_page(own: OwnModel, monkeypatch: py
     picker = SubjectPicker()
     assert "upload" not in picker._pages, "the page is made when it is first looked at"
     picker._source.value = "upload"
-    picker.own.subject = forest
+    picker.upload.subject = forest
     assert picker.subject is forest
 
 

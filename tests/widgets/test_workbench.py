@@ -62,18 +62,18 @@ def test_nobody_runs_the_model_before_while_another_one_is_read(
     bench.picker._example.value = "diabetes_tree"
     assert bench.runner.button.disabled
     assert "Another model is being read" in bench.runner.status.value
-    bench.picker.own.reading = True
-    bench.picker.own.reading = False
+    bench.picker.upload.reading = True
+    bench.picker.upload.reading = False
     assert bench.runner.button.disabled, "the example is still being fitted"
     go.set()
     assert bench.picker._job is not None
     assert bench.picker._job.wait(60)
     assert bench.runner.subject is regression
     assert not bench.picker.loading
-    bench.picker.own.reading = True
+    bench.picker.upload.reading = True
     assert bench.runner.button.disabled
     assert "Another model is being read" in bench.runner.status.value
-    bench.picker.own.reading = False
+    bench.picker.upload.reading = False
     bench.session.subject = forest
     assert not bench.runner.button.disabled
 

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 from xrai_widgets.core.finding import Finding
 
 CONTROLS = "controls"  # the table of a finding in which they stand
-OWN_MODEL = "your model"  # its first row
+MODEL_ROW = "your model"  # its first row
 BLIND = "no model, the data alone"  # its row of what tells members from others without any model
 SPLIT_LEAKS = "the split leaks by itself"  # begins the reason why a number that this explains is not judged
 ControlKind = Literal["constant", "memorising", "chance", "shuffled", "blind", "dealt"]

@@ -51,6 +51,8 @@ class Chart:
         Histograms only: where the draggable per-sample cut starts. The share of samples beyond it is shown.
     beyond : {"above", "below"}
         Histograms only: on which side of the cut a sample stands out and is flagged.
+    part : {"", "X", "X_train", "X_new"}
+        Histograms only: whose samples are listed as those that stand out; by default the training samples, if any.
     """
 
     table: str
@@ -69,6 +71,7 @@ class Chart:
     value: str = ""
     array: str = ""
     band: tuple[float, float] | None = None
+    part: Literal["", "X", "X_train", "X_new"] = ""
 
     def __post_init__(self) -> None:
         if self.kind not in CHART_KINDS:
@@ -79,6 +82,10 @@ class Chart:
             raise ValueError(f"the chart {self.title!r} of kind {self.kind!r} needs {', '.join(missing)}")
         if self.beyond not in ("above", "below"):
             raise ValueError(f"beyond of the chart {self.title!r} must be above or below, got {self.beyond!r}")
+        if self.part not in ("", "X", "X_train", "X_new"):
+            raise ValueError(
+                f"part of the chart {self.title!r} must be one of X, X_train, X_new or empty, got {self.part!r}"
+            )
 
     @property
     def columns(self) -> tuple[str, ...]:

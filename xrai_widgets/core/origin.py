@@ -9,14 +9,18 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Example:
-    """A built-in example, by its name."""
+    """A built-in example, by its name; ``roles`` say which file new samples come from, as `load_with` takes them."""
 
     name: str
+    roles: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "roles", _words(self.roles, "roles of new samples"))
 
 
 @dataclass(frozen=True)
 class Files:
-    """Files of the user's own, by their names, and the roles of columns: words of `read_subject`, those that were said.
+    """Files of the user's own, by name, and the roles of columns: words of `read_subject`, those that were given.
 
     ``roles`` maps each word to its value: text, number, truth, or a tuple of these.
     """
@@ -86,14 +90,14 @@ class Origin:
 
     @property
     def constraints(self) -> dict[str, dict[str, Any]]:
-        """What was said of each column since the last defence, all changes together; the later word holds."""
-        said: dict[str, dict[str, Any]] = {}
+        """What was declared of each column since the last defence, all changes together; the later word holds."""
+        tables: dict[str, dict[str, Any]] = {}
         for change in self.changes:
             if isinstance(change, DefendedBy):
-                said = {}
+                tables = {}
             else:
-                said |= {name: said.get(name, {}) | dict(table) for name, table in change.columns.items()}
-        return said
+                tables |= {name: tables.get(name, {}) | dict(table) for name, table in change.columns.items()}
+        return tables
 
 
 def _words(given: Mapping[str, Any], what: str) -> dict[str, Any]:

@@ -50,7 +50,7 @@ class Outcome:
     origin : Origin
         How the subject was made, as far as that is known.
     recalled : bool
-        Whether a store gave this answer; it was computed at ``started``.
+        Whether it comes from a store; it was computed at ``started``.
     unsaved : str
         Why the store that was to keep it could not; empty if it did, or if there was none.
     inputs : str
@@ -87,7 +87,7 @@ class Outcome:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What makes two outcomes answers to the same question: subject, assessment, parameters."""
+        """What makes two outcomes runs of the same kind: subject, assessment, parameters."""
         return self.subject, self.assessment, repr(sorted(self.params.items()))
 
     def table(self, name: str = "values") -> pd.DataFrame:

@@ -46,24 +46,22 @@ class Subject(Identified):
         Names of the samples.
     X_train, y_train, train_ids : array, optional
         What the model was trained on.
-    X_new, y_new, new_ids : array, optional
-        A batch to be judged.
+    X_new, y_new, new_ids, foreign : array, optional
+        A batch to be judged; foreign: bool per row. Codes after the last category are words that only X_new holds.
     gradient : callable, optional
         (X, y) → derivative with respect to X, in its shape: of the cross-entropy, or of a regression's prediction.
-    logits : callable, optional
-        (n, …) → (n, k) before the softmax.
-    embed : callable, optional
-        (n, …) → (n, e) features of the last hidden layer.
+    logits, embed : callable, optional
+        (n, …) → (n, k) before the softmax; (n, …) → (n, e) features of the last hidden layer.
     regions : array (2, leaves, d), optional
-        Closed boxes with one answer each: leaves of a tree. (3, …) where numbers are missing: 1 if that leads there.
+        Closed boxes with one prediction each: leaves of a tree. (3, …) where numbers are missing: 1 if that leads
+        there.
     linear : (array (k, d), array (k,)), optional
-        Weights and intercepts of scores, linear in the flattened columns of X, whose largest one is the answer; a
+        Weights and intercepts of scores, linear in the flattened columns of X, whose largest one is the label; a
         regression has one row, which is the prediction. They speak of rows without missing numbers.
     thresholds : tuple of arrays, optional
-        For each column of X the values at which a model made of trees splits, rising; between two neighbours the
-        outputs do not change. Categories are their codes.
+        For each column of X the values, or codes, at which a model made of trees splits, rising.
     decide : callable, optional
-        (n, …) → int (n,): the classes that the model itself answers with; None: the most probable ones.
+        (n, …) → int (n,): the classes that the model itself decides for; None: the most probable ones.
     fit : callable, optional
         ``fit(X, y, *, seed, sample_weight=None, rows=None)`` → predict function of a fresh clone; ``rows`` are places
         in X_train, −1 for other samples, and a seed of None is the model's own.
@@ -77,14 +75,14 @@ class Subject(Identified):
     image_shape : tuple of int, optional
         (channels, height, width) of image inputs.
     groups, train_groups, outputs
-        Subgroup of each row of X and of X_train; "probabilities", "labels" or "values".
+        Subgroup of each row of X, of X_train; "probabilities", "labels" or "values".
     state, origin : str, Origin
         Digest of the model's parameters, and how the subject was made, where they are known.
     trained_with, frozen, seeded : tuple of str, tuple of str, bool
         What ``fit`` hands on beside samples and labels ("fit": it is the user's own), the parts that it leaves as
         they are, and whether the model's own random state settles all chance.
     unstable : float
-        Largest difference between answers for the same sample, asked twice, in another order and alone.
+        Largest difference between predictions for the same sample, asked twice, in another order and alone.
     notes : tuple of str
         What the reader must know about how model and data were understood.
     """
@@ -102,6 +100,7 @@ class Subject(Identified):
     X_new: Array | None = says("new samples: pass X_new= to Subject.of")
     y_new: Array | None = says("labels of the new samples: pass y_new= to Subject.of")
     new_ids: Array | None = None
+    foreign: Array | None = says("which new samples are foreign: pass foreign= to Subject.of")
     gradient: Gradient | None = sees_inside(
         "gradients: a torch module, or a linear model or MLP of scikit-learn on numeric columns, has them"
     )
@@ -110,12 +109,12 @@ class Subject(Identified):
     regions: Array | None = sees_inside("the leaves of a single tree on numeric columns")
     linear: tuple[Array, Array] | None = sees_inside("the weights of a linear model on numeric columns")
     thresholds: tuple[Array, ...] | None = sees_inside("the split values of a model made of trees")
-    decide: Predict | None = sees_inside("an answer of the model's own that is not its most probable class")
+    decide: Predict | None = sees_inside("a decision of the model's own that is not its most probable class")
     fit: Callable[..., Predict] | None = says(
         "refitting (a scikit-learn estimator can be cloned and refitted; for other models pass fit= to Subject.of)"
     )
     bounds: Array | None = says(
-        "a model that answers for changed inputs: a table of probabilities cannot be asked anything new"
+        "a model that predicts for changed inputs: a table of probabilities cannot be asked anything new"
     )
     feature_names: tuple[str, ...] = ()
     classes: tuple[Any, ...] = ()
@@ -151,6 +150,7 @@ class Subject(Identified):
         ids: Any = None,
         train_ids: Any = None,
         new_ids: Any = None,
+        foreign: Any = None,
         bounds: Any = None,
         constraints: Mapping[str, Constraint | Mapping[str, Any]] | None = None,
         feature_names: Sequence[str] | None = None,
@@ -174,11 +174,11 @@ class Subject(Identified):
             or list of models on the same data gives a dict of subjects, by their keys or kinds.
         X, y : DataFrame, Series or array
             Held-out samples, NaN where a number is missing, and their true labels (or values). An outlier detector
-            needs no labels: without them its own answers (1: inlier, -1: outlier) stand for the truth.
-        X_train, y_train, X_new, y_new : optional
-            The training samples; a batch to be judged.
+            needs no labels: without them its own labels (1: inlier, -1: outlier) stand for the truth.
+        X_train, y_train, X_new, y_new, foreign : optional
+            The training samples; a batch to be judged, and True for each of its rows that is of another kind.
         name, task : optional
-            What the model is called, by default its class name; and its task, told from it where that is possible.
+            What the model is called, by default its class name; and its task, guessed where that is possible.
         classes : sequence, optional
             Original labels in the order of the model's outputs, where the model does not say.
         ids, train_ids, new_ids : optional
@@ -234,7 +234,7 @@ class Subject(Identified):
         outputs: Outputs | None = None,
         **passed: Any,
     ) -> Self:
-        """Return a copy that answers by another predict function: a defence before the model, a control.
+        """Return a copy with another predict function: a defence before the model, a control.
 
         Whatever sees inside the model (gradient, leaves, state …) speaks of the old function: dropped unless passed.
 
@@ -251,10 +251,10 @@ class Subject(Identified):
         TypeError
             naming a field that a Subject does not have.
         """
-        known = [f.name for f in fields(self)]
-        unknown = [key for key in passed if key not in known]
+        names = [f.name for f in fields(self)]
+        unknown = [key for key in passed if key not in names]
         if unknown:
-            raise TypeError(f"a Subject has no fields {unknown}; it has {known}")
+            raise TypeError(f"a Subject has no fields {unknown}; it has {names}")
         new: dict[str, Any] = {f.name: None for f in fields(self) if f.metadata.get("sees_inside")}
         new |= {"model": predict if model is None else model, "predict": predict, "fit": fit, "origin": Origin()}
         new |= {"name": name or self.name, "outputs": outputs or self.outputs}
@@ -283,7 +283,8 @@ class Subject(Identified):
         kind = getattr(self.model, "kind", None) or type(self.model).__name__  # what lives in a cell says its kind
         parts = [f"{self.name} ({kind})" if self.model is not None else self.name]
         train = f"{len(self.X_train)} train / " if self.X_train is not None else ""
-        parts.append(f"{train}{len(self.X)} test samples")
+        new = f" / {len(self.X_new)} new" if self.X_new is not None else ""
+        parts.append(f"{train}{len(self.X)} test{new} samples")
         size = "×".join(map(str, self.image_shape or ()))
         parts.append(f"images {size}" if size else f"{self.X.shape[1]} features")
         parts.append(f"{self.n_classes} classes" if self.task == "classification" else "regression")

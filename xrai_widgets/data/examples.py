@@ -1,9 +1,10 @@
 """Built-in subjects: fitted when asked for, in seconds, offline."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,52 +12,66 @@ import numpy as np
 from xrai_widgets.core import Origin, Subject, closest
 from xrai_widgets.core.origin import Example
 from xrai_widgets.data.german_credit import FIXED, german_credit
+from xrai_widgets.data.new_samples import digits_and_letters, shifted
+from xrai_widgets.io.batches import BatchFile
+from xrai_widgets.io.csv_format import CsvFormat
 
-__all__ = ["german_credit", "load", "names", "summary"]
+__all__ = ["german_credit", "load", "load_with", "names", "summary"]
+
+_KEPT_DIGITS, _KEPT_APPLICANTS = 600, 250  # held out; the rest of them is the batch
+# gets X, and the shape of pictures that are flat rows; returns X_new, y_new, foreign, new_ids for Subject.of
+Batch = Callable[..., dict[str, Any]]
 
 
-def breast_cancer_forest() -> Subject:
+def no_batch(*_: Any) -> dict[str, Any]:
+    """Return nothing: no new samples."""
+    return {}
+
+
+def breast_cancer_forest(batch: Batch = no_batch) -> Subject:
     """Random forest on measurements of breast tumours, scaled to [0, 1]."""
     from sklearn.ensemble import RandomForestClassifier
 
     X_train, X, y_train, y = _breast_cancer()
     model = RandomForestClassifier(100, random_state=0).fit(X_train, y_train)
-    return Subject.of(model, X, y, X_train=X_train, y_train=y_train, bounds=(0.0, 1.0))
+    return Subject.of(model, X, y, X_train=X_train, y_train=y_train, bounds=(0.0, 1.0), **batch(X))
 
 
-def breast_cancer_logistic() -> Subject:
+def breast_cancer_logistic(batch: Batch = no_batch) -> Subject:
     """Logistic regression on measurements of breast tumours: small, smooth and differentiable."""
     from sklearn.linear_model import LogisticRegression
 
     X_train, X, y_train, y = _breast_cancer()
     model = LogisticRegression(max_iter=1000).fit(X_train, y_train)
-    return Subject.of(model, X, y, X_train=X_train, y_train=y_train, bounds=(0.0, 1.0))
+    return Subject.of(model, X, y, X_train=X_train, y_train=y_train, bounds=(0.0, 1.0), **batch(X))
 
 
-def german_credit_forest() -> Subject:
+def german_credit_forest(batch: Batch = no_batch) -> Subject:
     """Random forest on a table of credit applicants with text columns; it memorises its training data."""
     from sklearn.ensemble import RandomForestClassifier
 
-    return _german_credit(RandomForestClassifier(random_state=0))
+    return _german_credit(RandomForestClassifier(random_state=0), batch)
 
 
-def german_credit_pruned() -> Subject:
+def german_credit_pruned(batch: Batch = no_batch) -> Subject:
     """The credit forest with small trees: it memorises less, and calls hardly any applicant bad."""
     from sklearn.ensemble import RandomForestClassifier
 
-    return _german_credit(RandomForestClassifier(max_depth=4, min_samples_leaf=10, random_state=0))
+    return _german_credit(RandomForestClassifier(max_depth=4, min_samples_leaf=10, random_state=0), batch)
 
 
-def digits_network() -> Subject:
+def digits_network(batch: Batch = no_batch) -> Subject:
     """Neural network (scikit-learn) on pictures of handwritten digits, 8 × 8."""
     from sklearn.neural_network import MLPClassifier
 
     X_train, X, y_train, y = _digits()
     model = MLPClassifier((64, 32), max_iter=60, early_stopping=True, random_state=0).fit(X_train, y_train)
-    return Subject.of(model, X, y, X_train=X_train, y_train=y_train, image_shape=(8, 8), bounds=(0.0, 1.0))
+    shape = (8, 8)
+    batched = batch(X, shape)
+    return Subject.of(model, X, y, X_train=X_train, y_train=y_train, image_shape=shape, bounds=(0.0, 1.0), **batched)
 
 
-def digits_convolution() -> Subject:
+def digits_convolution(batch: Batch = no_batch) -> Subject:
     """Convolutional network (torch) on pictures of handwritten digits, 8 × 8."""
     import torch
     from torch import nn
@@ -76,29 +91,48 @@ def digits_convolution() -> Subject:
         optimizer = torch.optim.Adam(model.parameters(), 2e-3)
         images, labels = torch.as_tensor(X_train, dtype=torch.float32), torch.as_tensor(y_train)
         for _ in range(12):
-            for batch in torch.split(torch.randperm(len(images)), 64):
+            for rows in torch.split(torch.randperm(len(images)), 64):
                 optimizer.zero_grad()
-                loss = nn.functional.cross_entropy(model(images[batch]), labels[batch])
+                loss = nn.functional.cross_entropy(model(images[rows]), labels[rows])
                 torch.autograd.backward(loss)
                 optimizer.step()
-    return Subject.of(model, X, y, X_train=X_train, y_train=y_train, bounds=(0.0, 1.0))
+    return Subject.of(model, X, y, X_train=X_train, y_train=y_train, bounds=(0.0, 1.0), **batch(X))
 
 
-def diabetes_tree() -> Subject:
+def digits_with_letters(batch: Batch = no_batch) -> Subject:
+    """The digits network with a batch to be judged: unseen digits, mirrored ones and letters, which are foreign."""
+    from sklearn.neural_network import MLPClassifier
+
+    X_train, X, y_train, y = _digits()
+    model = MLPClassifier((64, 32), max_iter=60, early_stopping=True, random_state=0).fit(X_train, y_train)
+    shape = (8, 8)
+    given = batch(X, shape) or digits_and_letters(X[_KEPT_DIGITS:], y[_KEPT_DIGITS:])
+    X, y = X[:_KEPT_DIGITS], y[:_KEPT_DIGITS]
+    return Subject.of(model, X, y, X_train=X_train, y_train=y_train, image_shape=shape, bounds=(0.0, 1.0), **given)
+
+
+def german_credit_shifted(batch: Batch = no_batch) -> Subject:
+    """The credit forest with a batch to be judged: younger applicants, larger credits, a purpose never seen."""
+    from sklearn.ensemble import RandomForestClassifier
+
+    return _german_credit(RandomForestClassifier(random_state=0), batch, _KEPT_APPLICANTS)
+
+
+def diabetes_tree(batch: Batch = no_batch) -> Subject:
     """Deep regression tree on the progression of diabetes: it memorises its training data."""
     from sklearn.tree import DecisionTreeRegressor
 
-    return _diabetes(DecisionTreeRegressor(min_samples_leaf=2, random_state=0))
+    return _diabetes(DecisionTreeRegressor(min_samples_leaf=2, random_state=0), batch)
 
 
-def diabetes_ridge() -> Subject:
+def diabetes_ridge(batch: Batch = no_batch) -> Subject:
     """Ridge regression on the progression of diabetes."""
     from sklearn.linear_model import Ridge
 
-    return _diabetes(Ridge())
+    return _diabetes(Ridge(), batch)
 
 
-_MAKERS: dict[str, Callable[[], Subject]] = {
+_MAKERS: dict[str, Callable[..., Subject]] = {
     maker.__name__: maker
     for maker in (
         breast_cancer_forest,
@@ -107,6 +141,8 @@ _MAKERS: dict[str, Callable[[], Subject]] = {
         german_credit_pruned,
         digits_network,
         digits_convolution,
+        digits_with_letters,
+        german_credit_shifted,
         diabetes_tree,
         diabetes_ridge,
     )
@@ -133,13 +169,62 @@ def load(name: str) -> Subject:
     ValueError
         for an unknown name, or where a library it needs is not installed.
     """
+    return replace(_available(name)(), name=name, origin=Origin(Example(name)))
+
+
+def load_with(
+    name: str,
+    new: str | Path,
+    *,
+    foreign: str = "",
+    target: str = "",
+    ids: str = "",
+    ignore: Sequence[str] = (),
+    text: Sequence[str] = (),
+    delimiter: str | None = None,
+    decimal: str | None = None,
+    encoding: str | None = None,
+) -> Subject:
+    """Fit and return a built-in subject with a batch of new samples from a file.
+
+    Parameters
+    ----------
+    name : str
+    new : str or Path
+        Table (``.csv``, ``.csv.gz``, ``.parquet``, ``.npz``) with the columns of the example; for pictures also a PNG
+        or JPEG, or a folder of them.
+    foreign : str
+        Column that says True for samples of another kind than the model was made for; of a folder of pictures, the
+        subfolder of those.
+    target, ids : str
+        Columns of the true labels and of the samples' names, where the table has them.
+    ignore, text : sequence of str
+        Columns that the model does not take; that are read as text.
+    delimiter, decimal, encoding : str, optional
+        How a CSV is written, where that cannot be detected.
+
+    Raises
+    ------
+    ValueError, TypeError
+        for an unknown name, and naming what in the file does not fit.
+    """
+    maker = _available(name)
+    style = CsvFormat(delimiter, decimal, encoding)
+    file = BatchFile(Path(new), foreign, target, ids, "", tuple(ignore), tuple(text), style)
+    options = {"foreign": foreign, "target": target, "ids": ids, "ignore": tuple(ignore), "text": tuple(text)}
+    options |= {"delimiter": delimiter, "decimal": decimal, "encoding": encoding}
+    roles = {"new": file.path.name, **{word: value for word, value in options.items() if value}}
+    return replace(maker(file.read), name=name, origin=Origin(Example(name, roles)))
+
+
+def _available(name: str) -> Callable[..., Subject]:
     maker = _maker(name)
     if name not in names():
         raise ValueError(f"{name} needs {_NEEDS[name]}: pip install 'xrai-widgets[{_NEEDS[name]}]'")
-    return replace(maker(), name=name, origin=Origin(Example(name)))
+    return maker
 
 
-def _maker(name: str) -> Callable[[], Subject]:
+def _maker(name: str) -> Callable[..., Subject]:
     if name not in _MAKERS:
         raise ValueError(f"there is no example {name!r}; allowed: {', '.join(names())}{closest(name, _MAKERS)}")
     return _MAKERS[name]
@@ -156,7 +241,7 @@ def _breast_cancer() -> Any:
     return (X_train - low) / (high - low), ((X_test - low) / (high - low)).clip(0, 1), y_train, y_test
 
 
-def _german_credit(forest: Any) -> Subject:
+def _german_credit(forest: Any, batch: Batch, kept: int = 0) -> Subject:
     from sklearn.compose import make_column_selector, make_column_transformer
     from sklearn.model_selection import train_test_split
     from sklearn.pipeline import make_pipeline
@@ -169,7 +254,11 @@ def _german_credit(forest: Any) -> Subject:
         (OneHotEncoder(handle_unknown="ignore"), words), remainder="passthrough", sparse_threshold=0
     )
     model = make_pipeline(encoder, forest).fit(X_train, y_train)
-    return Subject.of(model, X_test, y_test, X_train=X_train, y_train=y_train, constraints=FIXED)
+    given = batch(X_test)
+    if kept:
+        given = given or shifted(X_test[kept:], y_test[kept:])
+        X_test, y_test = X_test[:kept], y_test[:kept]
+    return Subject.of(model, X_test, y_test, X_train=X_train, y_train=y_train, constraints=FIXED, **given)
 
 
 def _digits() -> Any:
@@ -180,10 +269,11 @@ def _digits() -> Any:
     return train_test_split(X / 16.0, y.astype(np.int64), test_size=0.4, random_state=0, stratify=y)
 
 
-def _diabetes(model: Any) -> Subject:
+def _diabetes(model: Any, batch: Batch) -> Subject:
     from sklearn.datasets import load_diabetes
     from sklearn.model_selection import train_test_split
 
     X, y = load_diabetes(return_X_y=True, as_frame=True, scaled=False)
     X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.5, random_state=0)
-    return Subject.of(model.fit(X_train, y_train), X_test, y_test, X_train=X_train, y_train=y_train)
+    fitted = model.fit(X_train, y_train)
+    return Subject.of(fitted, X_test, y_test, X_train=X_train, y_train=y_train, **batch(X_test))

@@ -39,8 +39,8 @@ def migrated(data: Any, current: str, steps: Sequence[Migration], what: str) -> 
         except (TypeError, AttributeError) as error:
             raise ValueError(f"{what} is no report of the schema {name!r}: {error}") from None
     data["schema"] = current
-    found: dict[str, Any] = data
-    return found
+    current_data: dict[str, Any] = data
+    return current_data
 
 
 def _one_to_two(report: dict[str, Any]) -> None:

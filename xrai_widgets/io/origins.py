@@ -16,7 +16,7 @@ def origin_to_dict(origin: Origin) -> dict[str, Any]:
     """Return an origin as JSON-ready types."""
     made: dict[str, Any] | None = None
     if isinstance(origin.made, Example):
-        made = {"example": origin.made.name}
+        made = {"example": origin.made.name, "roles": _listed(origin.made.roles)}
     elif isinstance(origin.made, Files):
         made = {"model": origin.made.model, "data": origin.made.data, "roles": _listed(origin.made.roles)}
     changes = [
@@ -32,12 +32,14 @@ def origin_from_dict(data: object) -> Origin:
     """Return the origin that `origin_to_dict` wrote; an unknown one for what cannot be read, which costs no number."""
     try:
         made: Made | None = None
-        told = _mapping(data)
-        if told["made"] is not None:
-            files = _mapping(told["made"])
-            example = files.get("example")
-            made = _files(files["model"], files["data"], files["roles"]) if example is None else Example(_text(example))
-        return Origin(made, tuple(map(_change, told["changes"])))
+        entries = _mapping(data)
+        if entries["made"] is not None:
+            files = _mapping(entries["made"])
+            if "example" in files:
+                made = Example(_text(files["example"]), _roles(files.get("roles", {})))
+            else:
+                made = Files(_text(files["model"]), _text(files["data"]), _roles(files["roles"]))
+        return Origin(made, tuple(map(_change, entries["changes"])))
     except _BROKEN:
         return Origin()
 
@@ -55,11 +57,11 @@ def origin_from_text(text: object) -> Origin:
         while (name := _called(node)) in ("xw.constrained", "xw.defended"):
             assert isinstance(node, ast.Call)
             before, second = node.args
-            said, words = ast.literal_eval(second), _keywords(node)
+            argument, words = ast.literal_eval(second), _keywords(node)
             defended = name == "xw.defended"
             if words and not defended:
                 return Origin()
-            changes.append(_change({"defence": said, "params": words} if defended else {"constraints": said}))
+            changes.append(_change({"defence": argument, "params": words} if defended else {"constraints": argument}))
             node = before
         return Origin(_made(node, name), tuple(reversed(changes)))
     except _BROKEN:
@@ -71,13 +73,13 @@ def _made(node: ast.expr, name: str) -> Made | None:
         if isinstance(node, ast.Name) and node.id == "subject":
             return None
         raise ValueError(f"{ast.dump(node)} makes no subject")
-    said = [ast.literal_eval(argument) for argument in node.args]
+    literals = [ast.literal_eval(argument) for argument in node.args]
     if name == "xw.examples.load" and not node.keywords:
-        (example,) = said
+        (example,) = literals
         return Example(_text(example))
     if name == "xw.read_subject":
-        model, data = said
-        return _files(model, data, _keywords(node))
+        model, data = literals
+        return Files(_text(model), _text(data), _roles(_keywords(node)))
     raise ValueError(f"{name} makes no subject")
 
 
@@ -89,15 +91,15 @@ def _keywords(node: ast.Call) -> dict[str, Any]:
     return {_text(keyword.arg): ast.literal_eval(keyword.value) for keyword in node.keywords}
 
 
-def _files(model: object, data: object, roles: object) -> Files:
-    return Files(_text(model), _text(data), {word: _plain(value) for word, value in _mapping(roles).items()})
+def _roles(roles: object) -> dict[str, object]:
+    return {word: _plain(value) for word, value in _mapping(roles).items()}
 
 
 def _change(data: object) -> Change:
-    told = _mapping(data)
-    if "defence" in told:
-        return DefendedBy(_text(told["defence"]), {k: _plain(v) for k, v in _mapping(told["params"]).items()})
-    columns = _mapping(told["constraints"])
+    entries = _mapping(data)
+    if "defence" in entries:
+        return DefendedBy(_text(entries["defence"]), {k: _plain(v) for k, v in _mapping(entries["params"]).items()})
+    columns = _mapping(entries["constraints"])
     return ConstrainedBy(
         {_text(name): {k: _plain(v) for k, v in _mapping(table).items()} for name, table in columns.items()}
     )

@@ -51,20 +51,20 @@ def outcome_from_dict(data: Mapping[str, Any]) -> Outcome:
         if something is missing or of the wrong kind.
     """
     try:
-        known = {f.name for f in fields(Outcome)} - {
+        names = {f.name for f in fields(Outcome)} - {
             "finding",
             "origin",
             "params",
         }  # what a newer program adds is left out
-        rest = {key: value for key, value in data.items() if key in known}
+        rest = {key: value for key, value in data.items() if key in names}
         params = {key: tuple(value) if isinstance(value, list) else value for key, value in data["params"].items()}
         finding = None if data["finding"] is None else finding_from_dict(data["finding"])
         return Outcome(
             **{**rest, "seconds": float(data["seconds"])}, params=params, finding=finding, origin=_origin(data)
         )
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
-        said = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
-        raise ValueError(f"this is no outcome as xrai-widgets writes it: {said}") from None
+        reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise ValueError(f"this is no outcome as xrai-widgets writes it: {reason}") from None
 
 
 def _origin(data: Mapping[str, Any]) -> Origin:
@@ -109,8 +109,8 @@ def finding_from_dict(data: Mapping[str, Any]) -> Finding:
 
 def _chart_from_dict(data: Mapping[str, Any]) -> Chart:
     cut = data.get("cut")
-    known = {f.name for f in fields(Chart)}
-    rest = {key: value for key, value in data.items() if key in known}
+    names = {f.name for f in fields(Chart)}
+    rest = {key: value for key, value in data.items() if key in names}
     return Chart(**{**rest, "cut": None if cut is None else float(cut)})
 
 

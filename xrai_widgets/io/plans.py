@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 _RESERVED = ("subject", "policy")
+_KEYS = ("example", "new", "foreign")
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,18 @@ class PlanFile:
         What its columns may become, as `constrained` takes it.
     policy : mapping, optional
         The tables of a policy.
+    new : Path, optional
+        File or folder of a batch to be judged; in the plan it is relative to the plan's folder.
+    foreign : str
+        Column of that table which says which samples are foreign.
     """
 
     entries: list[tuple[str, dict[str, Any]]]
     example: str = ""
     constraints: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     policy: Mapping[str, Any] | None = None
+    new: Path | None = None
+    foreign: str = ""
 
 
 def read_plan(path: str | Path) -> list[tuple[str, dict[str, Any]]]:
@@ -40,11 +47,12 @@ def read_plan_file(path: str | Path) -> PlanFile:
     """Read a plan.
 
     The file has one table per assessment, in the order in which they run; with double brackets the same one may run
-    several times. It may also name a built-in example, say what the subject's columns may become, and hold a policy, so
-    that it describes a whole run::
+    several times. It may also name a built-in example and a batch of new samples, say what the subject's columns may
+    become, and hold a policy, so that it describes a whole run::
 
         [subject]
         example = "german_credit_forest"
+        new = "applicants-2026.csv"      # beside the plan; with foreign = "column" where that is known
 
         [subject.constraints]
         age = { immutable = true }
@@ -80,8 +88,12 @@ def read_plan_file(path: str | Path) -> PlanFile:
         entries += [(key, one) for one in several]
     if not entries:
         raise ValueError(f'the plan {file.name} must hold at least one table such as ["privacy.shapr"], got none')
-    example, constraints = _subject(tables.get("subject", {}), file.name)
-    return PlanFile(entries, example, constraints, _policy(tables.get("policy"), file.name))
+    subject = tables.get("subject", {})
+    example, constraints = _subject(subject, file.name)
+    new = file.parent / subject["new"] if subject.get("new") else None
+    return PlanFile(
+        entries, example, constraints, _policy(tables.get("policy"), file.name), new, subject.get("foreign", "")
+    )
 
 
 def read_constraint(text: str) -> dict[str, dict[str, Any]]:
@@ -94,12 +106,12 @@ def read_constraint(text: str) -> dict[str, dict[str, Any]]:
     """
     wanted = "a constraint must be a line such as age = { immutable = true, range = [18, 75] }"
     try:
-        found = tomllib.loads(text)
+        tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{wanted}, with names of other signs than A-Z a-z 0-9 _ - in quotes: {error}") from None
-    if len(found) != 1 or not all(_is_flat(table) for table in found.values()):
+    if len(tables) != 1 or not all(_is_flat(table) for table in tables.values()):
         raise ValueError(f"{wanted}, got {text!r}")
-    return found
+    return tables
 
 
 def _is_flat(table: object) -> bool:
@@ -107,9 +119,16 @@ def _is_flat(table: object) -> bool:
 
 
 def _subject(subject: object, name: str) -> tuple[str, dict[str, dict[str, Any]]]:
-    known = isinstance(subject, dict) and not set(subject) - {"example", "constraints"}
-    if not isinstance(subject, dict) or not known or not isinstance(subject.get("example", ""), str):
-        raise ValueError(f'[subject] of the plan {name} must hold example = "…" and constraints, got {subject!r}')
+    if not isinstance(subject, dict) or set(subject) - {*_KEYS, "constraints"}:
+        raise ValueError(
+            f'[subject] of the plan {name} must hold example = "…", new = "…", foreign = "…" and constraints, got '
+            f"{subject!r}"
+        )
+    for key in _KEYS:
+        if not isinstance(subject.get(key, ""), str):
+            raise ValueError(f'[subject] of the plan {name} must say {key} = "…", text, got {subject[key]!r}')
+    if subject.get("foreign") and not subject.get("new"):
+        raise ValueError(f'[subject] of the plan {name} says foreign, a column of a batch: say new = "file", too')
     constraints = subject.get("constraints", {})
     if not isinstance(constraints, dict) or not all(map(_is_flat, constraints.values())):
         raise ValueError(

@@ -24,7 +24,7 @@ def chosen_store(environ: Mapping[str, str] | None = None) -> str | None:
     setting = given.get(SETTING, "").strip()
     if setting:
         return None if setting.lower() == NONE else setting
-    return None if served(given) else str(own_store(given))
+    return None if served(given) else str(user_store(given))
 
 
 def served(environ: Mapping[str, str] | None = None) -> bool:
@@ -40,7 +40,7 @@ def gallery_store(setting: str, host: str) -> str:
     """
     named = setting.strip()
     if not named:
-        return str(own_store()) if host in _LOOPBACK else NONE
+        return str(user_store()) if host in _LOOPBACK else NONE
     if named.lower() == NONE:
         return NONE
     prefix, file = ("sqlite:///", named[10:]) if named.startswith("sqlite:///") else ("", named)
@@ -49,7 +49,7 @@ def gallery_store(setting: str, host: str) -> str:
     return f"{prefix}{Path(file).expanduser().absolute()}"
 
 
-def own_store(environ: Mapping[str, str] | None = None) -> Path:
+def user_store(environ: Mapping[str, str] | None = None) -> Path:
     """Return the store file in the user's data folder, by the custom of the system."""
     given = os.environ if environ is None else environ
     home = Path.home()

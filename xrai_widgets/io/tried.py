@@ -1,4 +1,4 @@
-"""What a cell is told to do with files of strangers; in a module that imports little, for its process starts anew."""
+"""What a cell does with files of strangers; in a module that imports little, for its process starts anew."""
 
 from pathlib import Path
 

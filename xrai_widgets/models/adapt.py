@@ -24,7 +24,15 @@ from xrai_widgets.models.decisions import rule_of
 from xrai_widgets.models.estimator import adapt_estimator, is_detector, is_estimator
 from xrai_widgets.models.estimator_check import check_estimator
 from xrai_widgets.models.function import Call, adapt_function, adapt_table
-from xrai_widgets.models.given import check_constraints, check_given, check_words, groups_of, named_models
+from xrai_widgets.models.given import (
+    check_constraints,
+    check_given,
+    check_words,
+    foreign_of,
+    groups_of,
+    ids_of,
+    named_models,
+)
 from xrai_widgets.models.inputs import Inputs, constrain, learn, with_holes
 from xrai_widgets.models.keras_model import adapt_keras
 from xrai_widgets.models.keras_state import is_keras
@@ -36,8 +44,9 @@ from xrai_widgets.models.state import digest
 from xrai_widgets.models.steadiness import Steadiness, steadiness
 from xrai_widgets.models.telling import telling_rows
 from xrai_widgets.models.torch_module import adapt_torch, is_torch_module
+from xrai_widgets.models.unseen import check_batch, one_of_each, taught, with_batch
 
-_LOOK = 256  # samples whose answers are checked, at least
+_LOOK = 256  # samples whose predictions are checked, at least
 _FIELDS = {"X": "y", "X_train": "y_train", "X_new": "y_new"}
 
 
@@ -56,6 +65,7 @@ def describe(
     ids: Any,
     train_ids: Any,
     new_ids: Any,
+    foreign: Any = None,
     bounds: Any,
     constraints: Mapping[str, Any] | None,
     feature_names: Sequence[str] | None,
@@ -70,17 +80,18 @@ def describe(
     """Return the fields of a subject; see `Subject.of` for the arguments."""
     if model is None:
         X, X_train, X_new = (_as_column(part) for part in (X, X_train, X_new))
-    y, y_train, own = _labelled(model, (X, y), (X_train, y_train))
+    y, y_train, labelling_notes = _labelled(model, (X, y), (X_train, y_train))
     given = {"X": X, "X_train": X_train, "X_new": X_new}
-    check_given(given, {"X": y, "X_train": y_train, "X_new": y_new}, {"X_train": train_ids, "X_new": new_ids})
+    check_given(given, {"X": y, "X_train": y_train, "X_new": y_new}, {"X_train": train_ids, "X_new": new_ids}, foreign)
     check_words(task, classes, outputs)
     samples = {role: part for role, part in given.items() if part is not None or role == "X"}
-    inputs = learn(samples, feature_names=feature_names, image_shape=image_shape, preprocess=preprocess)
-    inputs = held(model, aligned(model, inputs, X, feature_names is None))
-    said, limits = declared(inputs.names, inputs.constraints, constraints or {})
+    inputs = learn(taught(samples), feature_names=feature_names, image_shape=image_shape, preprocess=preprocess)
+    inputs = held(model, aligned(model, with_batch(inputs, samples), X, feature_names is None))
+    codes_declared, limits = declared(inputs.names, inputs.constraints, constraints or {})
     inputs = constrain(inputs, limits)
     arrays = {role: _read_only(inputs.encode(part, role)) for role, part in samples.items()}
-    check_constraints(inputs := with_holes(inputs, arrays), arrays, limits)
+    learned = taught(arrays)
+    check_constraints(inputs := with_holes(inputs, learned), learned, limits)
     subgroups = groups_of(groups, train_groups, given, arrays)
     vectors = {
         _FIELDS[role]: labels.vector(part, _FIELDS[role], len(arrays[role]))
@@ -91,14 +102,15 @@ def describe(
     adapted = _adapt(model, inputs, arrays, vectors["y"], task, classes, box, outputs)
     if model is None and isinstance(X, pd.DataFrame) and adapted.task == "classification" and classes is None:
         adapted = replace(adapted, classes=_column_classes(list(X.columns), vectors))
-    rows = _telling_rows(arrays, inputs)
+    rows = _telling_rows(learned, inputs)
     looked = ask(lambda: np.asarray(adapted.predict(rows)), inputs)
     if looked.shape[:1] != (len(rows),):
         raise ValueError(f"the model must give one row per sample, got shape {looked.shape} for {len(rows)} samples")
+    check_batch(adapted.predict, arrays, inputs, (box, bounds is not None))
     fields = in_classes(adapted, looked, vectors, classes)
     asked = adapted.queryable
     steady = ask(lambda: steadiness(fields["predict"], arrays["X"]), inputs) if asked else Steadiness(0.0, 0.0, 0)
-    rule, said_of_it = ask(lambda: rule_of(decide, model, adapted, fields, arrays, inputs), inputs)
+    rule, rule_notes = ask(lambda: rule_of(decide, model, adapted, fields, arrays, inputs), inputs)
     state = adapted.state if not steady.twice else digest(model, chance=False)
     made = {
         "name": str(name) if name else _name(model),
@@ -106,14 +118,12 @@ def describe(
         "model": model,
         **arrays,
         **{key: _read_only(value) if key in vectors else value for key, value in fields.items()},
-        "ids": _ids(ids, X, len(arrays["X"]), "ids"),
-        "train_ids": None if X_train is None else _ids(train_ids, X_train, len(arrays["X_train"]), "train_ids"),
-        "new_ids": None if X_new is None else _ids(new_ids, X_new, len(arrays["X_new"]), "new_ids"),
+        **_rows({"X": (ids, X), "X_train": (train_ids, X_train), "X_new": (new_ids, X_new)}, foreign, arrays),
         "logits": adapted.logits,
         "gradient": adapted.gradient,
         "embed": adapted.embed,
         "regions": None if adapted.regions is None else _read_only(adapted.regions),
-        **{key: told and tuple(map(_read_only, told)) for key, told in _inside(adapted).items()},
+        **{key: (read := getattr(adapted, key)) and tuple(map(_read_only, read)) for key in ("linear", "thresholds")},
         **rule,
         "bounds": box,
         "feature_names": inputs.names,
@@ -123,15 +133,15 @@ def describe(
         **{role: part if part is None else _read_only(part) for role, part in subgroups.items()},
         "outputs": adapted.outputs,
         "unstable": steady.largest,
-        "notes": (*own, *inputs.notes, *adapted.notes, *said_of_it, *steady.notes),
+        "notes": (*labelling_notes, *inputs.notes, *adapted.notes, *rule_notes, *steady.notes),
         **trained_anew(training, model, adapted, inputs, fields["classes"], state, arrays.get("X_train")),
     }
-    codes = _codes(model, inputs, arrays, said, limits)
+    codes = _codes(model, inputs, arrays, codes_declared, limits)
     return recoded(made, codes) if codes else made
 
 
 def _labelled(model: Any, held: tuple[Any, Any], trained: tuple[Any, Any]) -> tuple[Any, Any, tuple[str, ...]]:
-    """Return y and y_train; of a detector without labels its own answers stand for them, and a note says so."""
+    """Return y and y_train; of a detector without labels its own labels stand for them, and a note says so."""
     (X, y), (X_train, y_train) = held, trained
     if X is None or not is_detector(model):
         return y, y_train, ()
@@ -141,56 +151,52 @@ def _labelled(model: Any, held: tuple[Any, Any], trained: tuple[Any, Any]) -> tu
     check_estimator(model)
     if not hasattr(model, "predict"):
         raise Refused(
-            f"a {type(model).__name__} like this answers for its training samples only: pass novelty=True, fit again"
+            f"a {type(model).__name__} like this predicts for its training samples only: pass novelty=True, fit again"
         )
     y = model.predict(X)
     if X_train is not None and y_train is None:
         y_train = model.predict(X_train)
-    return y, y_train, ("labels: the detector's own answers, of which it gets all right",)
+    return y, y_train, ("labels: those of the detector itself, of which it gets all right",)
 
 
 def each(given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the fields of one subject for each of several models on the same data; see `named_models`."""
-    found = {}
+    described = {}
     for key, model in named_models(given["model"]).items():
         name = f"{given['name']} {key}" if given["name"] else key
         try:
-            found[key] = describe(**{**given, "model": model, "name": name})
+            described[key] = describe(**{**given, "model": model, "name": name})
         except (ValueError, TypeError) as error:
             raise type(error)(f"the model {key!r}: {error}") from error
-    return found
+    return described
 
 
 def _codes(
     model: Any,
     inputs: Inputs,
     arrays: Mapping[str, Array],
-    said: Mapping[int, Sequence[Any] | None],
+    codes_declared: Mapping[int, Sequence[Any] | None],
     limits: Mapping[str, Any],
 ) -> dict[int, Array]:
     """Return the columns of codes, which the user declares or the model treats so, and the numbers they may hold."""
-    own = coded_columns(model, inputs) if is_estimator(model) else {}
+    of_model = coded_columns(model, inputs) if is_estimator(model) else {}
     for name, given in limits.items():  # the user's word goes before the model's
         kind = given.get("kind") if isinstance(given, Mapping) else given.kind
         if kind is not None and isinstance(given, Mapping):
-            own.pop(inputs.names.index(name), None)
-        if isinstance(given, Mapping) and "range" in given and inputs.names.index(name) in said:
+            of_model.pop(inputs.names.index(name), None)
+        if isinstance(given, Mapping) and "range" in given and inputs.names.index(name) in codes_declared:
             read_range(name, Constraint("category"), given["range"])  # raises: it has none
-    if inputs.image_shape is not None and said:
+    if inputs.image_shape is not None and codes_declared:
         raise ValueError("the pixels of images are no categories")
     return {
         column: values_of(
             inputs.names[column],
             {role: part[:, column] for role, part in arrays.items()},
-            said.get(column),
-            None if column in said else own[column],
+            codes_declared.get(column),
+            None if column in codes_declared else of_model[column],
         )
-        for column in sorted({*said, *own})
+        for column in sorted({*codes_declared, *of_model})
     }
-
-
-def _inside(adapted: Adapted) -> dict[str, tuple[Array, ...] | None]:
-    return {"linear": adapted.linear, "thresholds": adapted.thresholds}
 
 
 def _adapt(
@@ -211,7 +217,7 @@ def _adapt(
         if task is not None and task != adapted.task:
             raise ValueError(f"task must be {adapted.task!r} for a {type(model).__name__}, got {task!r}")
         return adapted
-    parts = telling_rows(arrays, inputs, bounds)
+    parts = telling_rows(taught(arrays), inputs, bounds)
     if is_onnx(model):
         return ask(lambda: adapt_onnx(model, inputs, parts, y, task, classes, outputs), inputs)
     if is_torch_module(model):
@@ -220,9 +226,9 @@ def _adapt(
         return ask(lambda: adapt_keras(_kept(model), inputs, parts, y, task, classes, outputs), inputs)
     if callable(model) and not isinstance(model, type):
         adapted = ask(lambda: adapt_function(model, inputs, parts, y, task, classes, outputs), inputs)
-        own = model.decide if isinstance(model, BoosterFile) else None
+        decide = model.decide if isinstance(model, BoosterFile) else None
         names: tuple[Any, ...] = tuple(classes or getattr(model, "labels", None) or ())
-        return adapted if own is None else replace(adapted, decide=Highest(Call(own, inputs), names))
+        return adapted if decide is None else replace(adapted, decide=Highest(Call(decide, inputs), names))
     raise TypeError(
         "the model must be a fitted scikit-learn classifier or regressor, a torch module or Keras model, an ONNX model "
         f"or session, a function of the inputs, or None for a table of probabilities, got {_kind(model)}"
@@ -231,12 +237,7 @@ def _adapt(
 
 def _telling_rows(arrays: Mapping[str, Array], inputs: Inputs) -> Array:
     """Return the first samples, and for every category one that has it: a word that the model does not take shows."""
-    words = [column for column, constraint in enumerate(inputs.constraints) if constraint.kind == "category"]
-    found = [arrays["X"][:_LOOK]]
-    for array in arrays.values() if inputs.codec is not None else ():
-        first = [np.unique(array[:, column], return_index=True)[1] for column in words]
-        found.append(array[np.unique(np.concatenate(first)).astype(int)] if first else array[:0])
-    return np.concatenate(found)
+    return np.concatenate([arrays["X"][:_LOOK], *(one_of_each(part, inputs) for part in arrays.values())])
 
 
 def _kept(model: Any) -> Any:
@@ -249,7 +250,7 @@ def _kept(model: Any) -> Any:
 
 def _column_classes(columns: list[Any], vectors: Mapping[str, Array]) -> tuple[Any, ...]:
     """Return the labels that name the columns of a table: equal to them, or the same as text."""
-    seen = {label for y in vectors.values() for label in y.tolist()}
+    seen = {label for role, y in vectors.items() if role != "y_new" for label in y.tolist()}
     by_text = {str(label): label for label in seen}
     classes = tuple(column if column in seen else by_text.get(str(column), column) for column in columns)
     if not seen <= set(classes):
@@ -261,16 +262,14 @@ def _column_classes(columns: list[Any], vectors: Mapping[str, Array]) -> tuple[A
     return classes
 
 
-def _ids(given: Any, X: Any, rows: int, role: str) -> Array:
-    advice = ""
-    if given is None:
-        given = X.index if isinstance(X, pd.DataFrame) else np.arange(rows)
-        advice = f": they are the index of the DataFrame; pass {role}=, or reset_index(drop=True)"
-    found = labels.entries(given, role, rows, "name")
-    repeated = rows - len(set(found.tolist()))
-    if repeated:
-        raise ValueError(f"{role} must differ from each other, got {repeated} repeated{advice}")
-    return _read_only(found)
+def _rows(named: Mapping[str, tuple[Any, Any]], foreign: Any, arrays: Mapping[str, Array]) -> dict[str, Array | None]:
+    """Return what the rows of each part are called, and which new ones are foreign."""
+    made: dict[str, Array | None] = {}
+    for role, (given, X) in named.items():
+        field = f"{role.removeprefix('X').removeprefix('_')}_ids".removeprefix("_")
+        made[field] = None if X is None else _read_only(ids_of(given, X, len(arrays[role]), field))
+    made["foreign"] = None if foreign is None else _read_only(foreign_of(foreign, len(arrays["X_new"])))
+    return made
 
 
 def _read_only(array: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Questions to the user's model, and what it says when it cannot answer."""
+"""Calls of the user's model, and what is said when it cannot predict."""
 
 import re
 from collections.abc import Callable
@@ -7,27 +7,28 @@ from typing import Any, TypeVar
 from xrai_widgets.models.adapted import Refused
 from xrai_widgets.models.inputs import Inputs
 
-Answer = TypeVar("Answer")
+Output = TypeVar("Output")
 # where a library written in C++ begins to list its own calls
 _TRACE = re.compile(r"\s*(Stack trace:|Exception raised from |Backtrace|frame #0|\[bt\] |C\+\+ CapturedTraceback)")
 _SCRIPT = "Traceback of TorchScript"
 
 
-def ask(question: Callable[[], Answer], inputs: Inputs) -> Answer:
-    """Return the model's answer; whatever it raises becomes a message about the model and X."""
+def ask(call: Callable[[], Output], inputs: Inputs, role: str = "X") -> Output:
+    """Return the model's output; whatever it raises becomes a message about the model and its samples."""
     try:
-        return question()
+        return call()
     except Refused:
         raise
     except Exception as error:
-        said = f"{type(error).__name__}: {first_line(str(error))}"
-        if inputs.holes and "NaN" in said:  # scikit-learn goes on with advice for training
-            told = next((note for note in inputs.notes if note.startswith("empty cells")), "some are missing")
+        message = f"{type(error).__name__}: {first_line(str(error))}"
+        if (inputs.holes or role != "X") and "NaN" in message:  # scikit-learn goes on with advice for training
+            empty = next((note for note in inputs.notes if note.startswith("empty cells")), "some are missing")
             raise ValueError(
-                f"the model could not answer for X, in which numbers are missing ({told}): {said.partition('. ')[0]}; "
-                "pass the whole pipeline, with the imputer that it was trained behind, or fill the cells"
+                f"the model cannot predict for {role}, in which numbers are missing ({empty}): "
+                f"{message.partition('. ')[0]}; pass the whole pipeline, with the imputer it was trained behind, or "
+                "fill the cells"
             ) from error
-        raise ValueError(f"the model could not answer for X: {said}{_hint(str(error), inputs)}") from error
+        raise ValueError(f"the model cannot predict for {role}: {message}{_hint(str(error), inputs)}") from error
 
 
 def refuse_words(kind: str, inputs: Inputs) -> None:
@@ -42,12 +43,12 @@ def refuse_words(kind: str, inputs: Inputs) -> None:
             )
 
 
-def first_line(said: str) -> str:
+def first_line(message: str) -> str:
     """Return a message on one line, without the list of calls that C++ libraries put behind or around it."""
-    if _SCRIPT in said:  # the reason stands last
-        said = said.strip().splitlines()[-1]
-    found = _TRACE.search(said)
-    return " ".join((said if found is None else said[: found.start()]).split())
+    if _SCRIPT in message:  # the reason stands last
+        message = message.strip().splitlines()[-1]
+    match = _TRACE.search(message)
+    return " ".join((message if match is None else message[: match.start()]).split())
 
 
 def one_tensor(module: str, out: Any, dtype: Any) -> str:
@@ -65,16 +66,32 @@ def one_tensor(module: str, out: Any, dtype: Any) -> str:
     )
 
 
-def _hint(said: str, inputs: Inputs) -> str:
+def _hint(message: str, inputs: Inputs) -> str:
     kinds = list(zip(inputs.names, inputs.constraints, strict=True))
-    for cell in re.findall(r"'([^']*)'", said):
-        found = [name for name, constraint in kinds if cell in constraint.categories]
-        if found:
-            return f" (the column {found[0]!r} holds {cell!r})"
+    hint = _unseen(message, inputs)
+    if hint:
+        return hint
+    for cell in re.findall(r"'([^']*)'", message):
+        holding = [name for name, constraint in kinds if cell in constraint.categories]
+        if holding:
+            return f" (the column {holding[0]!r} holds {cell!r})"
     if inputs.codec is None:
         return ""
     held = [name for name, column in zip(inputs.names, inputs.codec.columns, strict=True) if column.carried]
     words, numbers = ([n for n, c in kinds if (c.kind == "category") == wanted] for wanted in (True, False))
     words = [name for name in words if name not in held]
-    said = f"columns of text: {', '.join(words[:8]) or 'none'}; of numbers: {', '.join(numbers[:8]) or 'none'}"
-    return f" ({said}; held as they are: {', '.join(held[:8])})" if held else f" ({said})"
+    message = f"columns of text: {', '.join(words[:8]) or 'none'}; of numbers: {', '.join(numbers[:8]) or 'none'}"
+    return f" ({message}; held as they are: {', '.join(held[:8])})" if held else f" ({message})"
+
+
+def _unseen(message: str, inputs: Inputs) -> str:
+    """Return which words are new to the model, where it speaks of words that only a batch holds."""
+    for name, column in zip(inputs.names, inputs.codec.columns if inputs.codec else (), strict=False):
+        words = [str(word) for word in column.unseen if f"'{word}'" in message or f'"{word}"' in message]
+        if words and column.kind == "category":
+            return (
+                f" (the column {name!r} holds {', '.join(map(repr, words[:5]))}, which no other samples do: leave "
+                "those rows out, or pass a model that takes unknown words, as with "
+                "OneHotEncoder(handle_unknown='ignore'))"
+            )
+    return ""

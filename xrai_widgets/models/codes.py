@@ -10,7 +10,7 @@ from xrai_widgets.core.subject import Array
 from xrai_widgets.models.inputs import Inputs
 
 _ENCODERS = ("OneHotEncoder", "OrdinalEncoder", "TargetEncoder")
-Found = Iterator[tuple[int, Array]]
+CodedColumns = Iterator[tuple[int, Array]]
 
 
 def coded_columns(model: Any, inputs: Inputs) -> dict[int, Array]:
@@ -22,23 +22,25 @@ def coded_columns(model: Any, inputs: Inputs) -> dict[int, Array]:
     """
     if inputs.image_shape is not None or inputs.preprocess is not None:
         return {}
-    found: dict[int, Array] = {}
-    for column, known in _coded(model, [int(place) for place in inputs.places]):
-        values = _numbers(known)
+    values_by_column: dict[int, Array] = {}
+    for column, categories in _coded(model, [int(place) for place in inputs.places]):
+        values = _numbers(categories)
         if inputs.constraints[column].kind != "category" and not _is_truth(inputs, column):
-            found[column] = np.union1d(found.get(column, values), values)
-    return found
+            values_by_column[column] = np.union1d(values_by_column.get(column, values), values)
+    return values_by_column
 
 
-def known_words(model: Any) -> dict[str, frozenset[str]]:
+def category_words(model: Any) -> dict[str, frozenset[str]]:
     """Return the words that the model knows in each of its named columns, where it knows nothing but words."""
     names = list(map(str, getattr(model, "feature_names_in_", ())))
-    found: dict[str, set[Any]] = {}
-    for column, known in _coded(model, range(len(names))) if names else ():
-        found.setdefault(names[column], set()).update(
-            cell for cell in np.asarray(known, dtype=object) if pd.notna(cell)
+    by_name: dict[str, set[Any]] = {}
+    for column, categories in _coded(model, range(len(names))) if names else ():
+        by_name.setdefault(names[column], set()).update(
+            cell for cell in np.asarray(categories, dtype=object) if pd.notna(cell)
         )
-    return {name: frozenset(cells) for name, cells in found.items() if cells and all(isinstance(c, str) for c in cells)}
+    return {
+        name: frozenset(cells) for name, cells in by_name.items() if cells and all(isinstance(c, str) for c in cells)
+    }
 
 
 def _is_truth(inputs: Inputs, column: int) -> bool:
@@ -48,7 +50,7 @@ def _is_truth(inputs: Inputs, column: int) -> bool:
     return dtype is not None and dtype.kind == "b"
 
 
-def _coded(part: Any, columns: Sequence[int]) -> Found:
+def _coded(part: Any, columns: Sequence[int]) -> CodedColumns:
     """Yield the columns that a fitted part treats as categories; ``columns`` are those that it takes, in its order."""
     if part is None or isinstance(part, str) or not columns:  # without columns it may not even be fitted
         return
@@ -63,19 +65,19 @@ def _coded(part: Any, columns: Sequence[int]) -> Found:
         yield from _coded(inner, columns)
     if type(part).__name__ in _ENCODERS and hasattr(part, "categories_"):
         yield from zip(columns, part.categories_, strict=False)
-    for place, values in _own(part, len(columns)):
+    for place, values in _of_booster(part, len(columns)):
         yield columns[place], values
     yield from _of_members(part, columns)
 
 
-def _of_steps(steps: Sequence[Any], columns: Sequence[int]) -> Found:
+def _of_steps(steps: Sequence[Any], columns: Sequence[int]) -> CodedColumns:
     for step in steps:
         yield from _coded(step, columns)
         if not _keeps_columns(step, len(columns)):
             return
 
 
-def _of_members(part: Any, columns: Sequence[int]) -> Found:
+def _of_members(part: Any, columns: Sequence[int]) -> CodedColumns:
     names = ("best_estimator_", "estimator_", "regressor_")
     members = [(getattr(part, name, None), columns) for name in names]
     if type(part).__name__ == "FrozenEstimator":
@@ -84,10 +86,10 @@ def _of_members(part: Any, columns: Sequence[int]) -> Found:
     several = getattr(part, "estimators_", None)
     drawn = getattr(part, "estimators_features_", None)
     for number, member in enumerate(several if isinstance(several, list) else []):
-        own = columns if drawn is None else [columns[place] for place in drawn[number]]
-        members.append((member, own))
-    for member, own in members:
-        yield from _coded(member, own)
+        columns_of_member = columns if drawn is None else [columns[place] for place in drawn[number]]
+        members.append((member, columns_of_member))
+    for member, columns_of_member in members:
+        yield from _coded(member, columns_of_member)
 
 
 def _keeps_columns(step: Any, count: int) -> bool:
@@ -121,7 +123,7 @@ def _places(part: Any, asked: Any, count: int) -> list[int]:
     return [names.index(entry) if isinstance(entry, str) else int(entry) % count for entry in entries]
 
 
-def _own(part: Any, count: int) -> Found:
+def _of_booster(part: Any, count: int) -> CodedColumns:
     """Yield the places of the columns that a booster itself treats as categories."""
     mask = getattr(part, "is_categorical_", None)  # HistGradientBoosting
     if mask is not None:
@@ -133,9 +135,9 @@ def _own(part: Any, count: int) -> Found:
         kinds = part.get_booster().feature_types or []
         yield from ((place, np.empty(0)) for place, kind in enumerate(kinds) if kind == "c")
     if home == "lightgbm" and hasattr(part, "booster_"):
-        told = part.booster_.dump_model(num_iteration=1)["feature_infos"]
+        infos = part.booster_.dump_model(num_iteration=1)["feature_infos"]
         for place, name in enumerate(part.booster_.feature_name()[:count]):
-            if told.get(name, {}).get("values"):
+            if infos.get(name, {}).get("values"):
                 yield place, np.empty(0)
 
 

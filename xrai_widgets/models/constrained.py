@@ -46,8 +46,8 @@ def constrained(subject: Subject, columns: Tables) -> Subject:
     >>> xw.constrained(subject, {"age": {"immutable": True}, "income": {"monotone": 1, "range": (0, 90_000)}})
     """
     made, wrong = try_constraints(subject, columns)
-    for said in wrong.values():
-        raise ValueError(said)
+    for problem in wrong.values():
+        raise ValueError(problem)
     return made
 
 
@@ -60,14 +60,14 @@ def try_constraints(subject: Subject, columns: Tables) -> tuple[Subject, dict[st
     if not columns:
         return subject, {}
     if subject.bounds is None:
-        raise ValueError(f"{subject.name} cannot be asked about changed samples: it is a table of answers")
+        raise ValueError(f"{subject.name} cannot be asked about changed samples: it is a table of outputs")
     if subject.image_shape is not None:
         try:
             return _pixels(subject, subject.bounds, columns), {}
         except ValueError as error:
             return subject, {PIXELS: str(error)}
     wrong = dict[str, str]()
-    before, said = subject, columns
+    before, wanted = subject, columns
     subject, columns = _recoded(subject, columns, wrong)
     assert subject.bounds is not None
     constraints, bounds = list(subject.constraints), subject.bounds.copy()
@@ -87,18 +87,18 @@ def try_constraints(subject: Subject, columns: Tables) -> tuple[Subject, dict[st
     same = tuple(constraints) == subject.constraints and np.array_equal(bounds, subject.bounds)
     if wrong or (same and subject is before):
         return before, wrong
-    return _copy(subject, said, tuple(constraints), bounds), {}
+    return _copy(subject, wanted, tuple(constraints), bounds), {}
 
 
 def _recoded(subject: Subject, columns: Tables, wrong: dict[str, str]) -> tuple[Subject, Tables]:
-    """Return a copy in which columns that are declared to be codes are categories, and what else was said."""
+    """Return a copy in which columns that are declared to be codes are categories, and what else was declared."""
     codes, rest = declared(subject.feature_names, subject.constraints, columns)
     roles = ("X", "X_train", "X_new")
     chosen: dict[int, Array] = {}
-    for column, said in codes.items():
+    for column, declared_codes in codes.items():
         parts = {role: part[:, column] for role in roles if (part := getattr(subject, role)) is not None}
         try:
-            chosen[column] = values_of(subject.feature_names[column], parts, said)
+            chosen[column] = values_of(subject.feature_names[column], parts, declared_codes)
         except ValueError as error:
             wrong[subject.feature_names[column]] = str(error)
     return (recoded_subject(subject, chosen) if chosen else subject), rest
@@ -108,8 +108,8 @@ def _one(subject: Subject, column: int, table: Mapping[str, Any]) -> Constraint:
     name, old = subject.feature_names[column], subject.constraints[column]
     made = changed(name, old, table)
     if old.kind == made.kind == "category" and made.categories != old.categories:
-        told = ", ".join(old.categories[:8]) + (", …" if len(old.categories) > 8 else "")
-        raise ValueError(f"categories of {name!r} are {told}, by the data and the model, got {table['categories']!r}")
+        listed = ", ".join(old.categories[:8]) + (", …" if len(old.categories) > 8 else "")
+        raise ValueError(f"categories of {name!r} are {listed}, by the data and the model, got {table['categories']!r}")
     if made.kind != old.kind and made.kind not in (allowed := kinds(subject)[column]):
         why = "is a column of whole numbers" if "integer" in allowed else "holds words"
         why = "holds codes" if subject.feature_names[column] in _codes(subject) else why

@@ -118,7 +118,7 @@ def defended(subject: Subject, defence: str, **params: Any) -> Subject:
     Subject
         Without logits and gradients, which an outsider no longer sees. Its refits are defended, too, so that attacks
         that train models of their own attack the whole pipeline. After ``class labels`` it is a label-only model. A
-        model's own rule, by which it answers, goes on as it is.
+        model's own rule, by which it decides, goes on as it is.
 
     Raises
     ------
@@ -134,13 +134,15 @@ def defended(subject: Subject, defence: str, **params: Any) -> Subject:
     if gap is not None:
         raise ValueError(f"{subject.name} cannot be defended: {gap.reason}")
     labels_only = name == "class labels"
-    told = shown(subject.predict, subject.decide, subject.n_classes) if labels_only else subject.predict
-    predict = Defended(told, name, checked)
+    undefended = shown(subject.predict, subject.decide, subject.n_classes) if labels_only else subject.predict
+    predict = Defended(undefended, name, checked)
     return subject.answering(
         predict,
         name=f"{subject.name} · {chosen.phrase(checked)}",
         # a model trained anew says how sure it is, and not what its own rule makes of that
-        fit=None if subject.fit is None or told is not subject.predict else DefendedFit(subject.fit, name, checked),
+        fit=None
+        if subject.fit is None or undefended is not subject.predict
+        else DefendedFit(subject.fit, name, checked),
         decide=None if labels_only else subject.decide,
         outputs="labels" if labels_only else "probabilities",
         state=digest((subject.state, name, checked)),
@@ -148,7 +150,7 @@ def defended(subject: Subject, defence: str, **params: Any) -> Subject:
     )
 
 
-def changed_answers(before: Subject, after: Subject) -> int:
-    """Return for how many of the held-out samples a defence changes the answer itself."""
+def changed_predictions(before: Subject, after: Subject) -> int:
+    """Return for how many of the held-out samples a defence changes the label itself."""
     was, now = (labels(one.predict, one.decide, before.X) for one in (before, after))
     return int((was != now).sum())

@@ -11,6 +11,7 @@ import pandas as pd
 from xrai_widgets.core.constraint import Constraint
 from xrai_widgets.core.missing import one_nan
 from xrai_widgets.core.subject import Array
+from xrai_widgets.models.number_types import beyond, widened
 
 _LARGEST = 2**53  # float64 holds every integer up to here
 _LABELS = (str, int, float, bool, np.generic)
@@ -22,8 +23,9 @@ class Column:
 
     ``dtype`` is what `decode` makes. An object column that holds nothing but numbers is treated as numbers
     (``numbers``, their type) and turned back into objects. ``whole``: only because some are missing,
-    whole numbers came as fractions. ``carried``: points in time, decimals, intervals and the like, of which nobody
-    knows what else they could be: categories that stay as they are.
+    whole numbers came as fractions. ``carried``: points in time, decimals, intervals and the like, of which no one
+    knows what else they could be: categories that stay as they are. ``unseen`` is what X_new alone holds: words with
+    the codes after the last category, or numbers that the type does not hold.
     """
 
     name: Any
@@ -33,12 +35,13 @@ class Column:
     numbers: Any = None
     whole: bool = False
     carried: bool = False
+    unseen: tuple[Any, ...] = ()
 
     def encode(self, series: pd.Series, role: str) -> Array:
         """Return float64 numbers, NaN where one is missing; ordinal codes for categories."""
         if self.kind == "category":
-            place = {label: code for code, label in enumerate(self.categories)}
-            return np.array([place[cell] for cell in _cells(series, self.dtype)], dtype=np.float64)
+            place = {label: code for code, label in enumerate((*self.categories, *self.unseen))}
+            return np.array([place[cell] for cell in cells_of(series, self.dtype)], dtype=np.float64)
         values: Array = series.to_numpy(dtype=np.float64, na_value=np.nan)
         values = one_nan(values)
         bad = np.isinf(values)
@@ -59,15 +62,20 @@ class Column:
     def decode(self, values: Array) -> Any:
         """Return the cells in the original type: a Series, or an array of pandas or NumPy that makes the same one."""
         if self.kind == "category":
-            codes = np.clip(np.rint(values), 0, len(self.categories) - 1).astype(np.intp)
-            cells = self._labels.take(codes)
+            codes = np.clip(np.rint(values), 0, len(self.categories) + len(self.unseen) - 1).astype(np.intp)
+            cells = (self._wide if (codes >= len(self.categories)).any() else self._labels).take(codes)
             # an array of objects would be taken for text where it holds nothing else
             return pd.Series(cells, dtype=self.dtype) if self.dtype == object else cells
         numbers = np.rint(values) if self.kind == "integer" else values
         if self.dtype == self.numbers == np.float64:
             return numbers
-        if self.dtype == self.numbers == np.int64 and np.isfinite(numbers).all():
+        if self.dtype == self.numbers == np.int64 and not self.unseen and np.isfinite(numbers).all():
             return numbers.astype(np.int64)
+        gone = np.isnan(values)
+        if self.unseen or gone.any():
+            odd = np.isin(values, self.unseen) | (gone & beyond(values, self.numbers))
+            if odd.any():
+                return widened(np.where(odd, values, numbers), self.numbers, self.dtype == object)
         return pd.Series(numbers, dtype=np.float64).astype(self.numbers).astype(self.dtype)
 
     @cached_property
@@ -76,6 +84,17 @@ class Column:
         labels = np.empty(len(self.categories), dtype=object)
         labels[:] = self.categories
         return pd.Series(labels, dtype=self.dtype).array
+
+    @cached_property
+    def _wide(self) -> Any:
+        """The same with what only X_new holds; a type that lists its categories gets them after the others."""
+        labels = np.empty(len(self.categories) + len(self.unseen), dtype=object)
+        labels[:] = (*self.categories, *self.unseen)
+        dtype = self.dtype
+        if isinstance(dtype, pd.CategoricalDtype):
+            more = [label for label in self.unseen if not is_missing(label)]
+            dtype = pd.CategoricalDtype([*dtype.categories, *more], ordered=dtype.ordered)
+        return pd.Series(labels, dtype=dtype).array
 
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
@@ -152,7 +171,7 @@ def same_columns(frame: pd.DataFrame, expected: list[Any], role: str, why: str) 
 
 
 def _learn(name: Any, given: Mapping[str, pd.Series]) -> Column:
-    parts = {role: _as_numbers(part) for role, part in given.items()}
+    parts = {role: as_numbers(part) for role, part in given.items()}
     carried = [_is_carried(name, role, part) for role, part in parts.items()]
     if any(part.dtype.kind not in "iufb" for part in parts.values()):
         parts = dict(given)
@@ -160,7 +179,7 @@ def _learn(name: Any, given: Mapping[str, pd.Series]) -> Column:
     if words and _belong_together(parts, words):
         return replace(_learn_category(name, given), carried=any(carried))
     if words:
-        kinds = ", ".join(f"{part.dtype} such as {_telling(part)!r} in {role}" for role, part in parts.items())
+        kinds = ", ".join(f"{part.dtype} such as {telling_cell(part)!r} in {role}" for role, part in parts.items())
         raise TypeError(f"column {name!r} must hold either numbers or text in all samples, got {kinds}")
     dtypes = [part.dtype for part in parts.values()]
     numbers = dtypes[0] if all(dtype == dtypes[0] for dtype in dtypes) else np.result_type(*map(_as_numpy, dtypes))
@@ -187,13 +206,13 @@ def _learn_category(name: Any, parts: Mapping[str, pd.Series]) -> Column:
     else:
         kept = _is_of_times(first) or all(isinstance(label, str) for label in labels)
         dtype = first if kept else np.dtype(object)
-        labels = dict.fromkeys(sorted(labels, key=_place))
-    empty = dict.fromkeys(cell for part in parts.values() for cell in _cells(part[part.isna()], dtype))
+        labels = dict.fromkeys(sorted(labels, key=place_of))
+    empty = dict.fromkeys(cell for part in parts.values() for cell in cells_of(part[part.isna()], dtype))
     return Column(name, dtype, "category", (*labels, *empty))
 
 
 def _is_carried(name: Any, role: str, part: pd.Series) -> bool:
-    """Whether the cells are neither numbers nor labels; refuse those that cannot be told apart."""
+    """Whether the cells are neither numbers nor labels; refuse those that cannot be distinguished."""
     if part.dtype.kind in "iufb" or isinstance(part.dtype, pd.CategoricalDtype):
         return False
     if _is_of_times(part.dtype):
@@ -213,7 +232,7 @@ def _is_of_times(dtype: Any) -> bool:
     return dtype.kind in "mM" or isinstance(dtype, pd.PeriodDtype | pd.IntervalDtype)
 
 
-def _place(label: Any) -> tuple[str, Any]:
+def place_of(label: Any) -> tuple[str, Any]:
     """Order labels by type, then by themselves, or as text where they have no order."""
     try:
         label < label  # noqa: B015 - whether it can be asked
@@ -231,13 +250,18 @@ def _belong_together(parts: Mapping[str, pd.Series], words: Mapping[str, pd.Seri
     )
 
 
-def _telling(part: pd.Series) -> Any:
+def is_missing(cell: Any) -> bool:
+    """Whether a cell is None, NaN, NaT or NA."""
+    return cell is None or bool(pd.api.types.is_scalar(cell) and pd.isna(cell))
+
+
+def telling_cell(part: pd.Series) -> Any:
     """Return a cell that shows why the column is of its type: in an object column one that is no number."""
     cells = part.tolist()
     return next((cell for cell in cells if not isinstance(cell, int | float)), cells[0])
 
 
-def _as_numbers(part: pd.Series) -> pd.Series:
+def as_numbers(part: pd.Series) -> pd.Series:
     """Return an object column that holds nothing but numbers, or times, in their type."""
     if part.dtype != object or part.isna().any():
         return part
@@ -257,7 +281,7 @@ def _labels(part: pd.Series) -> Iterable[Any]:
     return list(filled) if part.dtype == object else filled.unique().tolist()
 
 
-def _cells(series: pd.Series, dtype: Any) -> list[Any]:
+def cells_of(series: pd.Series, dtype: Any) -> list[Any]:
     """Return the cells; an empty one is None, in an object column the user's own None, NaN or NA."""
     cells = series.astype(object)
     if not pd.api.types.is_object_dtype(dtype):

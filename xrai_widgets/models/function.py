@@ -118,7 +118,7 @@ def adapt_function(
     outputs : optional
         What the user says they are; logits and one-vs-rest shares are taken where they are declared.
     scores : bool
-        What a classifier gives beyond shares are logits, said or not.
+        What a classifier gives beyond shares are logits, declared or not.
 
     Raises
     ------
@@ -275,7 +275,7 @@ def adapt_table(
         raise Refused(f"a table of predicted values must have one column, got {len(inputs.names)}")
     predict = Itself(task, outputs)
     for role, array in arrays.items():
-        if inputs.holes and (missing := int(np.isnan(array).sum())):
+        if missing := int(np.isnan(array).sum()):
             raise Refused(
                 f"{role} must hold finite numbers, got {missing} NaN: without a model it is the table of outputs"
             )

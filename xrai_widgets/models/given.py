@@ -3,6 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
+import numpy as np
+import pandas as pd
+
 from xrai_widgets.core.subject import Array, Task
 from xrai_widgets.models import labels
 from xrai_widgets.models.adapted import Declared
@@ -10,8 +13,10 @@ from xrai_widgets.models.constraints import problems
 from xrai_widgets.models.inputs import Inputs
 
 
-def check_given(samples: Mapping[str, Any], targets: Mapping[str, Any], ids: Mapping[str, Any]) -> None:
-    """Refuse samples without labels, and names without samples."""
+def check_given(
+    samples: Mapping[str, Any], targets: Mapping[str, Any], ids: Mapping[str, Any], foreign: Any = None
+) -> None:
+    """Refuse samples without labels, and labels or names without samples."""
     if samples["X"] is None:
         raise ValueError("X must be a DataFrame or an array, got None")
     if (samples["X_train"] is None) != (targets["X_train"] is None):
@@ -19,6 +24,8 @@ def check_given(samples: Mapping[str, Any], targets: Mapping[str, Any], ids: Map
         raise ValueError(f"{given} needs {missing}: pass both or neither")
     if samples["X_new"] is None and targets["X_new"] is not None:
         raise ValueError("y_new needs X_new: pass both, or X_new alone")
+    if samples["X_new"] is None and foreign is not None:
+        raise ValueError("foreign needs X_new, the batch of which it says a truth value per row: pass both, or neither")
     for role, given in ids.items():
         if given is not None and samples[role] is None:
             raise ValueError(f"{role.replace('X_', '')}_ids needs {role}: pass both or neither")
@@ -30,8 +37,8 @@ def check_constraints(inputs: Inputs, arrays: Mapping[str, Array], constraints: 
     looked = [column for column, name in enumerate(inputs.names) if name in constraints]
     # cells that are no codes of a category are refused with its bounds
     looked = [column for column in looked if inputs.constraints[column].kind == "integer"]
-    for said in problems(inputs.names, inputs.constraints, parts, looked).values():
-        raise ValueError(said)
+    for problem in problems(inputs.names, inputs.constraints, parts, looked).values():
+        raise ValueError(problem)
 
 
 def check_words(task: object, classes: object, outputs: object) -> None:
@@ -60,10 +67,10 @@ def groups_of(
         groups = given["X"][groups]
     if train is not None and (groups is None or given["X_train"] is None):
         raise ValueError("train_groups needs groups and X_train: pass all three")
-    found = {"groups": (groups, "X"), "train_groups": (train, "X_train")}
+    pairs = {"groups": (groups, "X"), "train_groups": (train, "X_train")}
     return {
         role: None if values is None else labels.entries(values, role, len(arrays[part]), "group")
-        for role, (values, part) in found.items()
+        for role, (values, part) in pairs.items()
     }
 
 
@@ -87,7 +94,7 @@ def named_models(models: Any) -> dict[str, Any]:
         raise ValueError(f"the models must be at least one, got an empty {type(models).__name__}")
     kinds = [type(model).__name__ for name, model in pairs if name is None]
     seen: dict[str, int] = {}
-    found: dict[str, Any] = {}
+    by_name: dict[str, Any] = {}
     for given, model in pairs:
         if isinstance(model, str | int | float | Mapping | list | tuple | None):
             raise TypeError(f"each of several models must be a fitted model, got {model!r}")
@@ -95,12 +102,37 @@ def named_models(models: Any) -> dict[str, Any]:
         if given is None and kinds.count(name) > 1:
             seen[name] = seen.get(name, 0) + 1
             name = f"{name} {seen[name]}"
-        if name in found:
+        if name in by_name:
             raise ValueError(f"the models must have different names, got {name!r} twice")
-        found[name] = model
-    return found
+        by_name[name] = model
+    return by_name
 
 
 def _named(entry: Any) -> tuple[Any, Any]:
     pair = isinstance(entry, tuple) and len(entry) == 2 and isinstance(entry[0], str)
     return (entry[0], entry[1]) if pair else (None, entry)
+
+
+def ids_of(given: Any, X: Any, rows: int, role: str) -> Array:
+    """Return the names of samples: those that were given, else the index of a DataFrame, else 0…n−1."""
+    advice = ""
+    if given is None:
+        given = X.index if isinstance(X, pd.DataFrame) else np.arange(rows)
+        advice = f": they are the index of the DataFrame; pass {role}=, or reset_index(drop=True)"
+    names = labels.entries(given, role, rows, "name")
+    repeated = rows - len(set(names.tolist()))
+    if repeated:
+        raise ValueError(f"{role} must differ from each other, got {repeated} repeated{advice}")
+    return names
+
+
+def foreign_of(given: Any, rows: int) -> Array:
+    """Return whether each row of X_new is foreign to what the model was made for."""
+    cells = labels.entries(given, "foreign", rows, "truth value")
+    wrong = [cell for cell in cells.tolist() if not isinstance(cell, bool)]
+    if wrong:
+        raise TypeError(
+            f"foreign must hold True or False, one per row of X_new, got {cells.dtype} such as {wrong[0]!r}: pass a "
+            "comparison, such as labels == 'other'"
+        )
+    return cells.astype(bool)

@@ -13,7 +13,7 @@ from xrai_widgets.core.subject import Array
 from xrai_widgets.models.adapted import Refused
 from xrai_widgets.models.constraints import changed, unknown_column
 from xrai_widgets.models.frame import FrameCodec
-from xrai_widgets.models.number_types import as_frame, as_type, common_type
+from xrai_widgets.models.number_types import Wider, as_frame, as_type, common_type, text_type
 
 _CHANNELS = (1, 3, 4)
 
@@ -48,6 +48,8 @@ class Inputs:
         What the reader must know about how the samples were understood.
     holes : bool
         Numbers are missing: then nothing is known of the model from inside but where its trees split.
+    wider : Wider, optional
+        What type the numbers need that only a batch to be judged holds.
     """
 
     names: tuple[str, ...]
@@ -63,6 +65,7 @@ class Inputs:
     preprocess: Callable[[Any], Any] | None = None
     notes: tuple[str, ...] = ()
     holes: bool = False
+    wider: Wider | None = None
 
     def encode(self, X: Any, role: str) -> Array:
         """Return float64 (n, d), or float32 (n, channels, height, width)."""
@@ -70,10 +73,8 @@ class Inputs:
             frame = X if isinstance(X, pd.DataFrame) else as_frame(X, role, self.codec.names)
             return self.codec.encode(frame, role)
         array = _numeric(X, role)
-        if self.image_shape is not None and np.isnan(array).any():
-            raise ValueError(
-                f"pixels of {role} must be finite numbers, got {int(np.isnan(array).sum())} NaN: fill them"
-            )
+        if self.image_shape is not None and (gone := int(np.isnan(array).sum())):
+            raise ValueError(f"pixels of {role} must be finite numbers, got {gone} NaN: fill them")
         if array.shape[1:] != self.sample_shape:
             raise ValueError(
                 f"each sample of {role} must have shape {self.sample_shape}, as in X, got {array.shape[1:]}"
@@ -105,7 +106,9 @@ class Inputs:
             if not self.bare:
                 return frame
             return frame.to_numpy() if self.dtype is None else frame.to_numpy(dtype=self.dtype)
-        array = np.asarray(X) if self.dtype is None else as_type(np.asarray(X), self.dtype)
+        array = np.asarray(X)
+        dtype = self.dtype if self.wider is None else self.wider.type_for(array, self.dtype)
+        array = array if dtype is None else as_type(array, dtype)
         if self.order is not None:
             return pd.DataFrame(np.array(array).reshape(len(X), -1), columns=list(self.order))
         if self.channels_last:
@@ -149,24 +152,24 @@ def learn(
             kind = "a DataFrame" if isinstance(first, pd.DataFrame) else "an array"
             raise TypeError(f"{role} must be {kind}, as X is, got {type(part).__name__}")
     if isinstance(first, pd.DataFrame):
-        found = _learn_frame(samples, image_shape)
+        inputs = _learn_frame(samples, image_shape)
     elif _is_mixed(first):
         frames = {role: as_frame(part, role) for role, part in samples.items()}
-        found = replace(_learn_frame(frames, image_shape), bare=True, dtype=np.asarray(first).dtype)
+        inputs = replace(_learn_frame(frames, image_shape), bare=True, dtype=text_type(samples.values()))
     else:
-        found = _learn_array(_numeric(first, "X"), image_shape, common_type(samples.values()))
+        inputs = _learn_array(_numeric(first, "X"), image_shape, common_type(samples.values()))
     if preprocess is not None and not callable(preprocess):
         raise TypeError(f"preprocess must be a function of the samples, got {preprocess!r}")
-    found = replace(found, preprocess=preprocess)
+    inputs = replace(inputs, preprocess=preprocess)
     if feature_names is not None:
         if isinstance(feature_names, str) or not hasattr(feature_names, "__len__"):
-            raise TypeError(f"feature_names must be a list of {len(found.names)} names, got {feature_names!r}")
-        if len(feature_names) != len(found.names):
-            raise ValueError(f"feature_names must name {len(found.names)} features, got {len(feature_names)}")
-        found = replace(found, names=tuple(map(str, feature_names)))
-        if len(set(found.names)) < len(found.names):
-            raise ValueError(f"feature_names must differ from each other, got {list(found.names)[:8]}")
-    return found
+            raise TypeError(f"feature_names must be a list of {len(inputs.names)} names, got {feature_names!r}")
+        if len(feature_names) != len(inputs.names):
+            raise ValueError(f"feature_names must name {len(inputs.names)} features, got {len(feature_names)}")
+        inputs = replace(inputs, names=tuple(map(str, feature_names)))
+        if len(set(inputs.names)) < len(inputs.names):
+            raise ValueError(f"feature_names must differ from each other, got {list(inputs.names)[:8]}")
+    return inputs
 
 
 def _learn_frame(samples: Mapping[str, Any], image_shape: Sequence[int] | None) -> Inputs:
@@ -182,13 +185,13 @@ def _learn_frame(samples: Mapping[str, Any], image_shape: Sequence[int] | None) 
 
 def _empty_cells(frames: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
     """Return how many cells are empty, by column."""
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for frame in frames.values():
         for name, count in zip(map(str, frame.columns), frame.isna().sum().tolist(), strict=True):
             if count:
-                found[name] = found.get(name, 0) + count
-    told = ", ".join(f"{name} {count:,}" for name, count in list(found.items())[:5])
-    return (f"empty cells: {told}{', …' if len(found) > 5 else ''}",) if found else ()
+                counts[name] = counts.get(name, 0) + count
+    listed = ", ".join(f"{name} {count:,}" for name, count in list(counts.items())[:5])
+    return (f"empty cells: {listed}{', …' if len(counts) > 5 else ''}",) if counts else ()
 
 
 def _learn_array(X: Array, image_shape: Sequence[int] | None, dtype: Any) -> Inputs:
@@ -225,25 +228,25 @@ def _image_shape(X: Array, wanted: Sequence[int] | None) -> tuple[tuple[int, int
     return (int(full[0]), int(full[1]), int(full[2])), False
 
 
-def constrain(found: Inputs, wanted: Mapping[str, Constraint | Mapping[str, Any]]) -> Inputs:
+def constrain(inputs: Inputs, wanted: Mapping[str, Constraint | Mapping[str, Any]]) -> Inputs:
     """Add what the user says about columns to what was read off them."""
     tables = isinstance(wanted, Mapping) and all(isinstance(value, Constraint | Mapping) for value in wanted.values())
     if not tables:
         raise TypeError(f"constraints must map column names to Constraint(…), got {wanted!r}")
-    merged = dict(zip(found.names, found.constraints, strict=True))
+    merged = dict(zip(inputs.names, inputs.constraints, strict=True))
     for name, given in wanted.items():
         if name not in merged:
-            raise unknown_column(name, found.names)
+            raise unknown_column(name, inputs.names)
         learned = merged[name]
         constraint = changed(name, learned, given) if isinstance(given, Mapping) else given
         if learned.kind == "category":
             constraint = replace(constraint, kind="category", categories=learned.categories)
-        elif learned.kind == "integer" and constraint.kind == "continuous" and not found.only_seems_whole(name):
+        elif learned.kind == "integer" and constraint.kind == "continuous" and not inputs.only_seems_whole(name):
             constraint = replace(constraint, kind="integer")
         elif constraint.kind == "category" and not constraint.categories:
             raise ValueError(f"the category {name!r} must have categories=(…), the words for 0, 1, …, got none")
         merged[name] = constraint
-    return replace(found, constraints=tuple(merged.values()))
+    return replace(inputs, constraints=tuple(merged.values()))
 
 
 def _refuse_text(X: Any) -> None:
@@ -289,10 +292,9 @@ def _numeric(X: Any, role: str) -> Array:
     return one_nan(array)
 
 
-def with_holes(found: Inputs, arrays: Mapping[str, Array]) -> Inputs:
+def with_holes(inputs: Inputs, arrays: Mapping[str, Array]) -> Inputs:
     """Return what was learned with whether numbers are missing, and how many: a DataFrame's cells are counted there."""
     missing = sum(int(np.isnan(part).sum()) for part in arrays.values())
     if not missing:
-        return found
-    said = () if found.codec is not None else (f"empty cells: {missing:,}",)
-    return replace(found, holes=True, notes=(*found.notes, *said))
+        return inputs
+    return replace(inputs, holes=True, notes=(*inputs.notes, *(() if inputs.codec else (f"empty cells: {missing:,}",))))

@@ -78,7 +78,7 @@ def targets(y: Array, role: str) -> Array:
 def infer_classes(labels: Sequence[Any], width: int) -> tuple[Any, ...]:
     """Name the columns of a model that does not name them itself.
 
-    Integers 0…k−1 are taken as column numbers; anything else must be said.
+    Integers 0…k−1 are taken as column numbers; anything else must be declared.
     """
     if all(isinstance(label, int | float) and label in range(width) for label in labels):
         return tuple(range(width))

@@ -11,8 +11,9 @@ from xrai_widgets.core import Constraint, Subject
 from xrai_widgets.core.refit import accepted
 from xrai_widgets.core.subject import Array, Predict
 
-_SAMPLES = ("X", "X_train", "X_new")
-_ANSWERS = ("predict", "logits", "embed", "decide")
+_BATCH = "X_new"
+_SAMPLES = ("X", "X_train", _BATCH)
+_OUTPUT_FIELDS = ("predict", "logits", "embed", "decide")
 _BLIND = ("gradient", "regions", "linear", "thresholds")  # what a category has not
 EMPTY = "missing"  # what the category of missing numbers is called
 _MOST = 200  # different numbers that a column may hold to be called a category without naming them
@@ -21,7 +22,7 @@ _FEW = 5
 
 @dataclass(frozen=True, eq=False)
 class Codebook:
-    """For some columns the numbers that stand for the codes 0, 1, …, in rising order."""
+    """For some columns the numbers that stand for the codes 0, 1, …: rising, then those that only X_new holds."""
 
     columns: tuple[int, ...]
     values: tuple[Array, ...]
@@ -37,7 +38,8 @@ class Codebook:
         """Return a copy in which the numbers are codes."""
         made = np.array(X, dtype=np.float64)
         for column, values in zip(self.columns, self.values, strict=True):
-            made[:, column] = np.searchsorted(values, made[:, column])
+            order = np.argsort(values, kind="stable")  # missing ones stand last, for both
+            made[:, column] = order[np.searchsorted(values[order], made[:, column])]
         return made
 
 
@@ -76,8 +78,10 @@ class Named:
         return pd.DataFrame(np.array(X, dtype=np.float64), columns=list(self.names))
 
 
-def values_of(name: str, parts: Mapping[str, Array], said: Sequence[Any] | None, known: Array | None = None) -> Array:
-    """Return the numbers that a column of codes may hold: those that were said, else those that there are.
+def values_of(
+    name: str, parts: Mapping[str, Array], codes: Sequence[Any] | None, model_codes: Array | None = None
+) -> Array:
+    """Return the numbers that a column of codes may hold: those that were declared, else those that there are.
 
     A missing number is a category of its own, the last one, where one is missing.
 
@@ -85,10 +89,10 @@ def values_of(name: str, parts: Mapping[str, Array], said: Sequence[Any] | None,
     ----------
     name : str
     parts : mapping of role to (n,)
-        The column in each part of the data.
-    said : sequence, optional
+        The column in each part of the data; what only a batch to be judged holds is no category.
+    codes : sequence, optional
         The codes, as the user declares them.
-    known : array, optional
+    model_codes : array, optional
         Codes that the model knows beside those in the data.
 
     Raises
@@ -96,24 +100,25 @@ def values_of(name: str, parts: Mapping[str, Array], said: Sequence[Any] | None,
     ValueError
         for data that hold other numbers than those declared, or too many different ones to be codes.
     """
+    parts = {role: part for role, part in parts.items() if role != _BATCH}
     there = np.unique(np.concatenate(list(parts.values())))
-    if said is None:
-        if known is not None:
-            return np.union1d(there, known)
+    if codes is None:
+        if model_codes is not None:
+            return np.union1d(there, model_codes)
         odd = there[(there != np.rint(there)) & ~np.isnan(there)]
         if len(odd) or len(there) > _MOST:
             got = f"{odd[0]:g}" if len(odd) else f"{len(there)} different ones"
             raise ValueError(f"{name!r} can only be a category if it holds at most {_MOST} whole numbers, got {got}")
         return there
-    declared = np.asarray(said, dtype=np.float64)
+    declared = np.asarray(codes, dtype=np.float64)
     if not np.isfinite(declared).all() or len(np.unique(declared)) < max(len(declared), 2):
-        raise ValueError(f"categories of {name!r} must be at least two numbers that differ, got {list(said)[:8]}")
+        raise ValueError(f"categories of {name!r} must be at least two numbers that differ, got {list(codes)[:8]}")
     for role, part in parts.items():
         strange = np.setdiff1d(part[~np.isnan(part)], declared)
         if len(strange):
-            told = ", ".join(f"{value:g}" for value in declared[:8]) + (", …" if len(declared) > 8 else "")
+            few = ", ".join(f"{value:g}" for value in declared[:8]) + (", …" if len(declared) > 8 else "")
             raise ValueError(
-                f"{name!r} must hold the categories {told}, got {', '.join(f'{v:g}' for v in strange[:_FEW])} in {role}"
+                f"{name!r} must hold the categories {few}, got {', '.join(f'{v:g}' for v in strange[:_FEW])} in {role}"
             )
     return np.unique(np.r_[declared, there[np.isnan(there)]])
 
@@ -145,7 +150,8 @@ def recoded(given: Mapping[str, Any], columns: Mapping[int, Array]) -> dict[str,
     columns : mapping of column to rising array of numbers
         Every number that it may hold.
     """
-    other = {column: values for column, values in columns.items() if not _are_codes(values)}
+    complete = {column: np.r_[values, _unseen(given, column, values)] for column, values in columns.items()}
+    other = {column: values for column, values in complete.items() if not _are_codes(values)}
     book = Codebook(tuple(other), tuple(other.values()))
     made = dict(given) | {name: None for name in _BLIND if name in given}
     if other:
@@ -162,6 +168,13 @@ def recoded(given: Mapping[str, Any], columns: Mapping[int, Array]) -> dict[str,
         bounds.setflags(write=False)
         made["bounds"] = bounds
     return made
+
+
+def _unseen(given: Mapping[str, Any], column: int, values: Array) -> Array:
+    """Return the numbers that only the batch to be judged holds, rising: their codes stand after the last one."""
+    batch = given.get(_BATCH)
+    there: Array = np.unique([] if batch is None else batch[:, column])
+    return there[~np.isin(there, values) & ~(np.isnan(there) & np.isnan(values).any())]
 
 
 def _word(value: float) -> str:
@@ -181,7 +194,7 @@ def _turn(made: dict[str, Any], book: Codebook) -> None:
         if made.get(role) is not None:
             made[role] = book.codes(made[role])
             made[role].setflags(write=False)
-    for name in _ANSWERS:
+    for name in _OUTPUT_FIELDS:
         if made.get(name) is not None:
             made[name] = Coded(made[name], book)
     if made.get("fit") is not None:
@@ -198,7 +211,7 @@ def recoded_subject(subject: Subject, columns: Mapping[int, Array]) -> Subject:
 def declared(
     names: Sequence[str], constraints: Sequence[Constraint], wanted: Any
 ) -> tuple[dict[int, Sequence[Any] | None], dict[str, Any]]:
-    """Return the columns that are declared to be codes, and what else was said about the columns.
+    """Return the columns that are declared to be codes, and what else was declared about the columns.
 
     Codes are declared by ``categories`` that are numbers, or by ``kind="category"`` for a column of numbers without
     words for 0, 1, …
@@ -212,13 +225,13 @@ def declared(
         column = place.get(name)
         table = given if isinstance(given, Mapping) else None
         kind = table.get("kind") if table is not None else getattr(given, "kind", None)
-        said = table.get("categories", ()) if table is not None else getattr(given, "categories", ())
-        numbers = are_numbers(said) and kind in (None, "category")
-        bare = kind == "category" and len(said) == 0 if hasattr(said, "__len__") else False
+        categories = table.get("categories", ()) if table is not None else getattr(given, "categories", ())
+        numbers = are_numbers(categories) and kind in (None, "category")
+        bare = kind == "category" and len(categories) == 0 if hasattr(categories, "__len__") else False
         if column is None or constraints[column].kind == "category" or not (numbers or bare):
             rest[name] = given
             continue
-        codes[column] = list(said) if numbers else None
+        codes[column] = list(categories) if numbers else None
         if table is not None:
             rest[name] = {key: value for key, value in table.items() if key not in ("kind", "categories")}
         else:

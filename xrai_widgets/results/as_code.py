@@ -32,7 +32,7 @@ def as_command(outcome: Outcome) -> str:
     origin = outcome.origin
     if origin.is_defended:
         return NO_COMMAND
-    sets = "".join(f" --set {key}={shlex.quote(said(value))}" for key, value in changed(outcome).items())
+    sets = "".join(f" --set {key}={shlex.quote(shell_text(value))}" for key, value in changed(outcome).items())
     return f"xrai-widgets assess {model_words(origin)}{constraint_words(origin)} --run {outcome.assessment}{sets}"
 
 
@@ -49,7 +49,9 @@ def expression(origin: Origin) -> str:
     """Return the Python expression that makes the subject; ``subject`` stands for what is not known."""
     made = origin.made
     if isinstance(made, Example):
-        written = f"xw.examples.load({_quoted(made.name)})"
+        words = {word: value for word, value in made.roles.items() if word != "new"}
+        new = f", {_listed(made.roles['new'])}{_keywords(words)}" if "new" in made.roles else ""
+        written = f"xw.examples.load{'_with' if new else ''}({_quoted(made.name)}{new})"
     elif isinstance(made, Files):
         written = f"xw.read_subject({_listed(made.model)}, {_listed(made.data)}{_keywords(made.roles)})"
     else:
@@ -79,8 +81,8 @@ def _quoted(text: str) -> str:
 
 def constraint_words(origin: Origin) -> str:
     """Return the options of the command line for the constraints of the columns."""
-    said = origin.constraints.items()
-    return "".join(f" --constraint {shlex.quote(toml_entry(name, table))}" for name, table in said)
+    tables = origin.constraints.items()
+    return "".join(f" --constraint {shlex.quote(toml_entry(name, table))}" for name, table in tables)
 
 
 def toml_entry(name: str, table: Mapping[str, Any]) -> str:
@@ -102,24 +104,27 @@ def model_words(origin: Origin) -> str:
     """Return the model and its data as the command line takes them; a place for them where they are not known."""
     made = origin.made
     if isinstance(made, Example):
-        return shlex.quote(made.name)
-    return _MODEL if made is None else _file_words(made)
+        return shlex.join([made.name, *_role_words(made.roles)])
+    return _MODEL if made is None else shlex.join([made.model, "--data", made.data, *_role_words(made.roles)])
 
 
-def example_of(origin: Origin) -> str:
-    """Return the name of the built-in example that is not defended; empty for another model."""
-    return origin.made.name if isinstance(origin.made, Example) and not origin.is_defended else ""
+def example_of(origin: Origin) -> dict[str, str]:
+    """Return the built-in example as the table of a plan names it; nothing for a model that a plan cannot name."""
+    made = origin.made
+    if not isinstance(made, Example) or origin.is_defended or not {*made.roles} <= {"new", "foreign"}:
+        return {}
+    return {"example": made.name, **made.roles}
 
 
-def _file_words(files: Files) -> str:
-    """Return the arguments of the command line for files of the user's own."""
-    words = [files.model, "--data", files.data]
-    for role, value in files.roles.items():
+def _role_words(roles: Mapping[str, Any]) -> list[str]:
+    """Return the options of the command line for files and the roles of their columns."""
+    words = []
+    for role, value in roles.items():
         for item in value if isinstance(value, tuple) else [value]:
             words += [f"--{role}"] if item is True else [f"--{role}", str(item)]
-    return shlex.join(words)
+    return words
 
 
-def said(value: Any) -> str:
+def shell_text(value: Any) -> str:
     """Return a value as the command line takes it."""
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

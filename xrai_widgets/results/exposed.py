@@ -24,14 +24,15 @@ class Contents:
     note: str = ""
 
 
-def most_exposed(chart: Chart, finding: Finding, most: int = MOST) -> pd.DataFrame:
+def top_samples(chart: Chart, finding: Finding, most: int = MOST) -> pd.DataFrame:
     """Return the samples that stand out most in a histogram, the furthest first: part, id, class, score and interval.
 
-    Of training and other samples, the training samples: they are what a leak exposes. Its index is that of the table.
+    They are those of the part that the chart names. Where it names none, of training and other samples the training
+    samples: they are what a leak exposes. Its index is that of the table.
     """
     frame = finding.tables[chart.table].dropna(subset=[chart.x])
-    if (frame["part"] == "X_train").any():
-        frame = frame[frame["part"] == "X_train"]
+    part = chart.part or ("X_train" if (frame["part"] == "X_train").any() else "")
+    frame = frame[frame["part"] == part] if part else frame
     frame = frame.sort_values(chart.x, ascending=chart.beyond == "below", kind="stable").head(most)
     shown = frame[[name for name in ("part", "id", "class", chart.x) if name in frame.columns]].copy()
     if {"low", "high"} <= set(frame.columns) and (frame["high"] > frame["low"]).any():
@@ -49,31 +50,46 @@ def contents(subject: Subject, samples: pd.DataFrame) -> Contents:
     subject : Subject
         The one that was measured.
     samples : DataFrame
-        Of one part.
+        Of any parts: a name is looked up among those of its own part.
     """
     if samples.empty:
         return Contents(pd.DataFrame())
-    part = str(samples["part"].iloc[0])
-    X, ids = getattr(subject, part), getattr(subject, _IDS[part][0])
-    names = np.arange(len(X)) if ids is None else ids
-    place = {str(name): row for row, name in enumerate(names)}
-    if len(place) < len(names):
-        return Contents(
-            pd.DataFrame(), note="Several samples have the same id: their contents cannot be distinguished."
-        )
-    if any(str(name) not in place for name in samples["id"]):
-        return Contents(pd.DataFrame(), note="Some of these samples are not among those of the model.")
-    rows = np.array([place[str(name)] for name in samples["id"]], dtype=np.intp)
+    parts, names = samples["part"].astype(str).to_numpy(), samples["id"].astype(str).to_numpy()
+    X = np.empty((len(samples), *subject.X.shape[1:]), dtype=subject.X.dtype)
+    truth = np.full(len(samples), np.nan)
+    for part in dict.fromkeys(parts.tolist()):
+        mine = parts == part
+        place = _places(subject, part)
+        if place is None:
+            return Contents(
+                pd.DataFrame(), note="Several samples have the same id: their contents cannot be distinguished."
+            )
+        if not place.keys() >= set(names[mine]):
+            return Contents(pd.DataFrame(), note="Some of these samples are not among those of the model.")
+        rows = np.array([place[name] for name in names[mine]], dtype=np.intp)
+        X[mine] = getattr(subject, part)[rows]
+        targets = getattr(subject, _IDS[part][1])
+        truth[mine] = np.nan if targets is None else targets[rows]
     if subject.inputs == "image":
-        return Contents(pd.DataFrame(), tuple(png(image) for image in X[rows]))
-    table = subject.decode(X[rows]) if subject.decode is not None else _numbers(X[rows], subject.feature_names)
+        return Contents(pd.DataFrame(), tuple(png(image) for image in X))
+    table = subject.decode(X) if subject.decode is not None else _numbers(X, subject.feature_names)
     table = table.reset_index(drop=True)
     note = "" if table.shape[1] <= _COLUMNS else f"The first {_COLUMNS} of {table.shape[1]} columns are shown."
     table = table.iloc[:, :_COLUMNS]
-    truth = getattr(subject, _IDS[part][1])
-    if subject.task == "regression" and truth is not None:
-        table.insert(0, "true value", np.asarray(truth)[rows], allow_duplicates=True)
+    if subject.task == "regression" and not np.isnan(truth).all():
+        table.insert(0, "true value", truth, allow_duplicates=True)
     return Contents(table, note=note)
+
+
+def _places(subject: Subject, part: str) -> dict[str, int] | None:
+    """Return the row of each sample of a part by its name; None where two have the same."""
+    X = getattr(subject, part) if part in _IDS else None
+    if X is None:
+        return {}
+    ids = getattr(subject, _IDS[part][0])
+    names = np.arange(len(X)) if ids is None else ids
+    rows = {str(name): row for row, name in enumerate(names)}
+    return rows if len(rows) == len(names) else None
 
 
 def _numbers(X: Array, names: tuple[str, ...]) -> pd.DataFrame:

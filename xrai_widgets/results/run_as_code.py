@@ -10,7 +10,7 @@ from xrai_widgets.results.as_code import (
     constraint_words,
     example_of,
     model_words,
-    said,
+    shell_text,
     subject_line,
     toml_entry,
     toml_value,
@@ -39,7 +39,7 @@ def run_as_plan(outcomes: Sequence[Outcome], policy: Policy) -> str:
     """Return a plan as TOML: the example, its constraints, every assessment with its parameters, and the policy."""
     names = [outcome.assessment for outcome in outcomes]
     example, constraints = example_of(outcomes[0].origin), outcomes[0].origin.constraints
-    lines = ["[subject]", f"example = {toml_text(example)}", ""] if example else []
+    lines = ["[subject]", *(f"{key} = {toml_text(value)}" for key, value in example.items()), ""] if example else []
     if constraints:
         lines += ["[subject.constraints]", *(toml_entry(name, table) for name, table in constraints.items()), ""]
     for outcome in outcomes:
@@ -61,7 +61,7 @@ def run_as_command(outcomes: Sequence[Outcome], policy: Policy) -> str:
         return f"xrai-widgets assess {model}--plan run.toml --out report.html"
     runs = "".join(f" --run {name}" for name in names)
     sets = "".join(
-        f" --set {outcome.assessment}.{key}={shlex.quote(said(value))}"
+        f" --set {outcome.assessment}.{key}={shlex.quote(shell_text(value))}"
         for outcome in outcomes
         for key, value in changed(outcome).items()
     )

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from xrai_widgets.core import Outcome, registered
-from xrai_widgets.core.control import CONTROLS, OWN_MODEL
+from xrai_widgets.core.control import CONTROLS, MODEL_ROW
 from xrai_widgets.results.policy import Check, Verdict
 from xrai_widgets.results.verdict_words import sentence
 from xrai_widgets.results.words import label
@@ -73,7 +73,7 @@ def controls_of(outcome: Outcome, key: str) -> Iterable[Row]:
     frame = outcome.finding.tables.get(CONTROLS) if outcome.finding is not None else None
     if frame is None or not {"control", "measure", "value"} <= set(frame.columns):
         return
-    mine = (frame["measure"].astype(str) == key) & (frame["control"] != OWN_MODEL)
+    mine = (frame["measure"].astype(str) == key) & (frame["control"] != MODEL_ROW)
     for record in frame[mine].to_dict("records"):
         value = float(record["value"])
         low, high = (_bound(record.get(name), value) for name in ("low", "high"))

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from xrai_widgets.core import Assessment, Cancelled, Chart, Control, Finding, Subject
-from xrai_widgets.core.control import CONTROLS, OWN_MODEL, SPLIT_LEAKS
+from xrai_widgets.core.control import CONTROLS, MODEL_ROW, SPLIT_LEAKS
 from xrai_widgets.core.decision import shown
 from xrai_widgets.runtime.control_subjects import control_subject, fewer, name_of
 from xrai_widgets.runtime.control_warnings import ControlRun, Wrong, overlap_of, unjudged_by, wrong_of
@@ -82,7 +82,7 @@ def _add(
         runs.append((control, ended.finding, ended.failure))
     measures = [measure for measure in entry.measures if measure.key in finding.values]
     keys = [measure.key for measure in measures] or list(finding.values)
-    rows = _rows(OWN_MODEL, finding, keys, {})
+    rows = _rows(MODEL_ROW, finding, keys, {})
     for control, its, failure in runs:
         about = [key for key in keys if not control.about or key in control.about]
         says = {key: failure or _says(control, key, entry) for key in about}

@@ -33,21 +33,21 @@ def named_store(store: Store | str | Path | None, visitor: str = "") -> Store | 
 
 
 def recall(store: Store | None, subject: Subject, assessment: str, params: Mapping[str, Any]) -> Outcome | None:
-    """Return the store's answer to a question, if it has one; a store that cannot be read has none."""
+    """Return the store's outcome of a run, if it has one; a store that cannot be read has none."""
     if store is None:
         return None
     try:
-        found = store.answer(subject.fingerprint, assessment, params, inputs_of(subject, find(assessment)))
+        stored = store.answer(subject.fingerprint, assessment, params, inputs_of(subject, find(assessment)))
     except OSError as error:
         logger.warning("%s is run: %s", assessment, error)
         return None
-    return found and as_of(found, subject)
+    return stored and as_of(stored, subject)
 
 
 def unfinished(
-    store: Store | None, known: Iterable[Outcome], subject: Subject, assessment: str, params: Mapping[str, Any]
+    store: Store | None, at_hand: Iterable[Outcome], subject: Subject, assessment: str, params: Mapping[str, Any]
 ) -> Finding | None:
-    """Return what a cancelled run of the same question had found, from outcomes that are at hand or from the store.
+    """Return what a cancelled run of the same kind had found, from outcomes that are at hand or from the store.
 
     Parameters
     ----------
@@ -57,17 +57,17 @@ def unfinished(
     if assessment.startswith("custom."):
         return None  # the engine's code is the user's own and may have changed under the same name
     key = (subject.fingerprint, assessment, repr(sorted(params.items())))
-    own = (one for outcome in known if (one := adopted(outcome, subject)) is not None)
-    mine = [outcome for outcome in own if outcome.key == key and outcome.finding is not None]
-    found = mine[-1] if mine else None
+    adopted_ones = (one for outcome in at_hand if (one := adopted(outcome, subject)) is not None)
+    mine = [outcome for outcome in adopted_ones if outcome.key == key and outcome.finding is not None]
+    latest = mine[-1] if mine else None
     try:
-        if found is None and store is not None:
-            found = store.unfinished(subject.fingerprint, assessment, params, inputs_of(subject, find(assessment)))
+        if latest is None and store is not None:
+            latest = store.unfinished(subject.fingerprint, assessment, params, inputs_of(subject, find(assessment)))
     except OSError as error:
         logger.warning("%s starts anew: %s", assessment, error)
     # what other versions of the libraries have computed is no part of this run
-    usable = found is not None and found.status == "cancelled" and found.versions == versions()
-    return found.finding if found is not None and usable else None
+    usable = latest is not None and latest.status == "cancelled" and latest.versions == versions()
+    return latest.finding if latest is not None and usable else None
 
 
 def keep(store: Store | None, outcome: Outcome) -> Outcome:

@@ -13,7 +13,7 @@ import pandas as pd
 import xrai_widgets.engines  # noqa: F401 - fills the catalog
 from xrai_widgets.core import Assessment, Outcome, Subject, find, registered
 from xrai_widgets.core.subjects import several
-from xrai_widgets.io.plans import read_plan, read_plan_file
+from xrai_widgets.io.plans import PlanFile, read_plan, read_plan_file
 from xrai_widgets.models.constrained import constrained
 from xrai_widgets.runtime.guard import Meter
 from xrai_widgets.runtime.keep import keep, recall, unfinished
@@ -180,6 +180,7 @@ def run_plan(
     subjects = several(subject)
     if isinstance(plan, str | Path):
         file = read_plan_file(plan)
+        _check_batch(file, subjects)
         plan, subjects = file.entries, {name: constrained(one, file.constraints) for name, one in subjects.items()}
     work = check_plan(plan)
     stop, at_hand, outcomes = cancel or threading.Event(), tuple(earlier), dict[str, list[Outcome]]()
@@ -196,6 +197,16 @@ def run_plan(
         outcomes.setdefault(name, []).append(outcome)
         (each or _warned)(outcome)
     return outcomes[subject.name] if isinstance(subject, Subject) else outcomes
+
+
+def _check_batch(file: PlanFile, subjects: Mapping[str, Subject]) -> None:
+    """Refuse a plan for a batch of new samples where the subjects have none: it is read when a subject is made."""
+    lacking = [name for name, one in subjects.items() if one.X_new is None]
+    if file.new is not None and lacking:
+        raise ValueError(
+            f"the plan names a batch of new samples ({file.new.name}), and {lacking[0]} was made without one: pass "
+            "new= to xw.read_subject or xw.examples.load_with, or X_new= to Subject.of"
+        )
 
 
 def _warned(outcome: Outcome) -> Outcome:

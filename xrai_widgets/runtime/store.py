@@ -1,4 +1,4 @@
-"""Outcomes in a database: written the moment each one ends, and asked before the same question is run again."""
+"""Outcomes in a database: written the moment each one ends, and looked up before the same is run again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from xrai_widgets.core import Outcome
 from xrai_widgets.io.outcomes import outcome_from_dict, outcome_to_dict, params_to_dict
-from xrai_widgets.io.store_place import StoreError, own_store
+from xrai_widgets.io.store_place import StoreError, user_store
 from xrai_widgets.runtime.versions import CODE, versions
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Store:
         A file (SQLite), or any URL of SQLAlchemy, such as ``postgresql://user:password@host/name``. By default a file
         in the user's own data folder. A new file is readable by its owner only: it holds the contents of samples.
     owner : str
-        Whose history this is, where one store serves several people: nobody sees or is answered from another's.
+        Whose history this is, where one store serves several people: no one sees or gets another's.
     patience : float
         Seconds to wait while another program holds the store's lock.
     lazily : bool
@@ -69,7 +69,7 @@ class Store:
     def __init__(
         self, place: str | Path | None = None, *, owner: str = "", patience: float = PATIENCE, lazily: bool = False
     ) -> None:
-        self._place = str(own_store() if place is None else place)
+        self._place = str(user_store() if place is None else place)
         self._owner, self._patience = owner, patience
         self._lock = threading.Lock()
         self._opened: Database | None = None
@@ -84,7 +84,7 @@ class Store:
         """Write an outcome in one transaction and return its number."""
         whole = outcome_to_dict(replace(outcome, recalled=False, unsaved=""), include_rows=True)
         row = {
-            "question": _question(
+            "question": _run_key(
                 outcome.inputs or outcome.subject, outcome.assessment, outcome.params, outcome.versions
             ),
             "subject": outcome.subject,
@@ -102,7 +102,7 @@ class Store:
         return self._database().write(row)
 
     def answer(self, subject: str, assessment: str, params: Mapping[str, Any], inputs: str = "") -> Outcome | None:
-        """Return the newest finished answer to a question, if there is one.
+        """Return the newest finished outcome of a run, if there is one.
 
         Parameters
         ----------
@@ -110,15 +110,15 @@ class Store:
             Fingerprint.
         assessment : str
         params : mapping
-            All parameters, checked. An answer counts only if this version of the package and its code gave it.
+            All parameters, checked. An outcome counts only if this version of the package and its code gave it.
         inputs : str
-            Digest of what the assessment uses of the subject: then answers that were given about other subjects with
+            Digest of what the assessment uses of the subject: then outcomes on other subjects with
             the same digest count, too.
         """
         return self._newest((inputs, subject), assessment, params, partial=False)
 
     def unfinished(self, subject: str, assessment: str, params: Mapping[str, Any], inputs: str = "") -> Outcome | None:
-        """Return the newest run of a question that was cancelled with something done, if there is one."""
+        """Return the newest run that was cancelled with something done, if there is one."""
         return self._newest((inputs, subject), assessment, params, partial=True)
 
     def _newest(
@@ -126,9 +126,9 @@ class Store:
     ) -> Outcome | None:
         if assessment.startswith("custom."):
             return None  # the engine's code is the user's own and may have changed under the same name
-        asked = [_question(digest, assessment, params, versions()) for digest in about if digest]
-        content = self._database().newest_answer(asked, partial=partial)
-        return None if content is None else _read(content, "that answers this")
+        asked = [_run_key(digest, assessment, params, versions()) for digest in about if digest]
+        content = self._database().newest_content(asked, partial=partial)
+        return None if content is None else _read(content, "of this run")
 
     def load(self, number: int) -> Outcome:
         """Return one outcome in full."""
@@ -142,11 +142,11 @@ class Store:
         return self._history(subject, most)
 
     def _history(self, subject: str | None, most: int = _MOST, inputs: Mapping[str, str] | None = None) -> list[Kept]:
-        found = [_kept(*row) for row in self._database().newest(subject, most, inputs)]
-        return [kept for kept in found if kept is not None]
+        kept_runs = [_kept(*row) for row in self._database().newest(subject, most, inputs)]
+        return [kept for kept in kept_runs if kept is not None]
 
     def outcomes(self, subject: str, inputs: Mapping[str, str] | None = None) -> list[Outcome]:
-        """Return one answer to every question about a subject, oldest first: the newest finished, else the newest.
+        """Return one outcome for every kind of run on a subject, oldest first: the newest finished, else the newest.
 
         Parameters
         ----------
@@ -164,14 +164,14 @@ class Store:
             best = chosen.setdefault((assessment, params), kept)
             if best.outcome.status != "ok" and kept.outcome.status == "ok":
                 chosen[assessment, params] = kept
-        found = []
+        outcomes = []
         for number in sorted(kept.number for kept in chosen.values()):
             content = self._database().content(number)
             try:
-                found += [] if content is None else [_read(content, f"number {number}")]
+                outcomes += [] if content is None else [_read(content, f"number {number}")]
             except StoreError as error:  # one that is damaged hides no other
                 logger.warning("%s", error)
-        return found
+        return outcomes
 
     def __len__(self) -> int:
         return self._database().count()
@@ -187,8 +187,8 @@ class Store:
                 self._opened = None
 
     def __repr__(self) -> str:
-        said = "not connected" if self._opened is None else repr(self._opened.place)
-        return f"Store({said})"
+        state = "not connected" if self._opened is None else repr(self._opened.place)
+        return f"Store({state})"
 
     def _database(self) -> Database:
         with self._lock:
@@ -199,7 +199,7 @@ class Store:
             return self._opened
 
 
-def _question(about: str, assessment: str, params: Mapping[str, Any], made_by: Mapping[str, str]) -> str:
+def _run_key(about: str, assessment: str, params: Mapping[str, Any], made_by: Mapping[str, str]) -> str:
     code = [made_by.get("xrai-widgets", ""), made_by.get(CODE, "")]
     asked = json.dumps([about, assessment, params_to_dict(params), *code], sort_keys=True)
     return hashlib.sha256(asked.encode()).hexdigest()

@@ -53,10 +53,10 @@ class Database:
         with writing(self.engine).begin() as connection:
             return connection.execute(insert(RUNS).values(owner=self._owner, **row)).inserted_primary_key
 
-    def newest_answer(self, questions: Sequence[str], *, partial: bool = False) -> bytes | None:
-        """Return the content of the newest finished answer to any question, or of the newest that was cancelled."""
+    def newest_content(self, run_keys: Sequence[str], *, partial: bool = False) -> bytes | None:
+        """Return the content of the newest finished outcome of any of the runs, or of the newest that was cancelled."""
         wanted = RUNS.c.partial.is_(True) if partial else RUNS.c.status == "ok"
-        mine = (RUNS.c.owner == self._owner, RUNS.c.question.in_(questions), wanted)
+        mine = (RUNS.c.owner == self._owner, RUNS.c.question.in_(run_keys), wanted)
         newest = select(func.max(RUNS.c.number)).where(*mine).scalar_subquery()
         with self._reading() as connection:
             return connection.execute(select(RUNS.c.content).where(RUNS.c.number == newest)).scalar()

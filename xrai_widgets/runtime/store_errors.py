@@ -39,9 +39,9 @@ def explain(error: "SQLAlchemyError | ImportError") -> str:
         return (
             "has a URL of an unknown kind: it must begin with sqlite:///, postgresql:// or what else SQLAlchemy knows"
         )
-    said = getattr(error, "orig", None) if isinstance(error, DBAPIError) else None
-    code = str(getattr(said, "sqlite_errorname", "")).split("_")[1:2]
-    words = _WORDS.get(code[0]) if code else _STATES.get(str(getattr(said, "sqlstate", "")))
-    first = str(said or error).strip().splitlines()
-    told = first[0] if first else type(error).__name__
-    return f"{words} ({told})" if words else f"failed: {told}"
+    driver_error = getattr(error, "orig", None) if isinstance(error, DBAPIError) else None
+    code = str(getattr(driver_error, "sqlite_errorname", "")).split("_")[1:2]
+    words = _WORDS.get(code[0]) if code else _STATES.get(str(getattr(driver_error, "sqlstate", "")))
+    first = str(driver_error or error).strip().splitlines()
+    reason = first[0] if first else type(error).__name__
+    return f"{words} ({reason})" if words else f"failed: {reason}"

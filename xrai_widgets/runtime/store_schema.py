@@ -28,9 +28,9 @@ _LOCK = 0x78726169  # PostgreSQL: held while the tables are made
 def prepare(engine: Engine, patience: float) -> int:
     """Check the schema version, or make the tables; return the version that the store has now."""
     with engine.connect() as connection:
-        known = inspect(connection).has_table(ABOUT.name)
-        version = _version(connection) if known else 0
-    if known:
+        has_tables = inspect(connection).has_table(ABOUT.name)
+        version = _version(connection) if has_tables else 0
+    if has_tables:
         return _migrate(engine) if version < SCHEMA else version
     sqlite = engine.dialect.name == "sqlite"
     if sqlite and not in_memory(engine.url):
@@ -46,7 +46,7 @@ def prepare(engine: Engine, patience: float) -> int:
 
 
 def _migrate(engine: Engine) -> int:
-    """Bring an older store to the schema of today; one that nobody may write to stays as it is and can be read."""
+    """Bring an older store to the schema of today; one that cannot be written to stays as it is and can be read."""
     try:
         with writing(engine).begin() as connection:
             if engine.dialect.name == "postgresql":
@@ -75,7 +75,7 @@ def _write_ahead(engine: Engine, patience: float) -> None:
             return
         except engine.dialect.loaded_dbapi.OperationalError as error:
             if time.monotonic() > deadline or getattr(error, "sqlite_errorname", "") != "SQLITE_BUSY":
-                return  # without it the store works too, only slower; what else is wrong is said by the next step
+                return  # without it the store works too, only slower; what else is wrong shows in the next step
             time.sleep(0.05)
         finally:
             raw.close()

@@ -29,7 +29,7 @@ from sqlalchemy.pool import NullPool, StaticPool
 from xrai_widgets.io.store_place import StoreError
 
 SCHEMA = 3
-INPUTS_SINCE = 3  # one that nobody may write to may be older
+INPUTS_SINCE = 3  # one that cannot be written to may be older
 
 META = MetaData()
 ABOUT = Table(

@@ -22,7 +22,7 @@ from xrai_widgets.io.tried import make as _make
 from xrai_widgets.runtime.guard import Meter
 
 _MOST_SECONDS = 300.0
-_TABLES = ("pandas", "pyarrow.parquet")
+_TABLES = ("pandas", "pyarrow.parquet", "PIL.Image")
 _SKLEARN = ("sklearn.ensemble", "sklearn.pipeline", "sklearn.compose", "sklearn.neighbors", "skops.io")
 # what a cell imports before its memory is limited, by the ending of the model's file
 _NEEDED = {
@@ -34,7 +34,7 @@ _NEEDED = {
     ".cbm": (*_TABLES, "catboost"),
     ".safetensors": (*_TABLES, "torch", "safetensors.torch"),
 }
-_OWN = (".safetensors",)  # numbers for networks of this package: no code of a stranger's
+_NETWORK_FILES = (".safetensors",)  # numbers for networks of this package: no code of a stranger's
 
 
 def read_subject(
@@ -57,6 +57,8 @@ def read_subject(
     text: tuple[str, ...] | list[str] = (),
     weights: str = "",
     name: str = "",
+    new: str | Path | None = None,
+    foreign: str = "",
 ) -> Subject:
     """Make a subject from files, as the app and the command line do.
 
@@ -82,7 +84,7 @@ def read_subject(
     stratify : bool
         Of the split.
     delimiter, decimal, encoding : str, optional
-        How CSV tables are written, where that cannot be told.
+        How CSV tables are written, where that cannot be detected.
     groups : str
         Column of subgroups, in which every judged number is measured, too; it may be one that is ignored.
     classes : sequence of str
@@ -92,6 +94,12 @@ def read_subject(
     weights : str
         Column of the weights that the training samples had (``sample_weight``), for training anew as it was.
     name : str
+    new : str or Path, optional
+        A batch to be judged: a table of the same columns, which need not have target, ids and ignored ones; a picture
+        (PNG, JPEG) or a folder of them for a model of pictures.
+    foreign : str
+        Column of the batch that says True for samples of another kind than the model was made for; of a folder of
+        pictures, the subfolder of those.
 
     Raises
     ------
@@ -116,6 +124,8 @@ def read_subject(
         tuple(text),
         name,
         weights,
+        None if new is None else Path(new),
+        foreign,
     )
     return load(files)
 
@@ -125,9 +135,9 @@ def load(files: OwnFiles, cancel: threading.Event | None = None) -> Subject:
 
     A network of this package is numbers and no code: once that went well, it is read here.
     """
-    paths: dict[str, Any] = {name: _absolute(getattr(files, name)) for name in ("model", "data", "train")}
+    paths: dict[str, Any] = {name: _absolute(getattr(files, name)) for name in ("model", "data", "train", "new")}
     files = replace(files, **paths)
-    if files.model.suffix.lower() in _OWN:
+    if files.model.suffix.lower() in _NETWORK_FILES:
         _in_cell(files.model, cancel, lambda modules: _called(_ask, (files,), modules))
         return files.subject()
     made: Subject = _in_cell(files.model, cancel, lambda modules: made_in_cell(_make, (files,), modules))
@@ -136,14 +146,14 @@ def load(files: OwnFiles, cancel: threading.Event | None = None) -> Subject:
 
 def try_model(path: Path, cancel: threading.Event | None = None) -> ModelSummary:
     """Tell what model stands in a file."""
-    found: ModelSummary = _in_cell(path, cancel, lambda modules: _called(_model, (path.absolute(),), modules))
-    return found
+    summary: ModelSummary = _in_cell(path, cancel, lambda modules: _called(_model, (path.absolute(),), modules))
+    return summary
 
 
 def try_table(path: Path, style: CsvFormat, cancel: threading.Event | None = None) -> TableSummary:
     """Tell what columns stand in a table."""
-    found: TableSummary = _in_cell(path, cancel, lambda modules: _called(_table, (path.absolute(), style), modules))
-    return found
+    summary: TableSummary = _in_cell(path, cancel, lambda modules: _called(_table, (path.absolute(), style), modules))
+    return summary
 
 
 def _absolute(path: Path | None) -> Path | None:

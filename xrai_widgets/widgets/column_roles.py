@@ -93,6 +93,11 @@ class ColumnRoles(w.VBox):  # type: ignore[misc]
         }
 
     @property
+    def choices(self) -> tuple[w.Widget, ...]:
+        """The controls by which a column stops being a feature."""
+        return self.target, self.ids, self.weights, self.ignore
+
+    @property
     def features(self) -> list[str]:
         """The columns without another role."""
         taken = {self.target.value, self.ids.value, self.weights.value, *self.ignore.value}

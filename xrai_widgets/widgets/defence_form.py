@@ -6,7 +6,7 @@ import ipywidgets as w
 import traitlets
 
 from xrai_widgets.core import Subject
-from xrai_widgets.models.defences import DEFENCES, changed_answers, defended
+from xrai_widgets.models.defences import DEFENCES, changed_predictions, defended
 from xrai_widgets.runtime import Job
 from xrai_widgets.widgets.parameter_form import ParameterForm
 from xrai_widgets.widgets.parts import LABELS, Html, guarded, wide
@@ -76,7 +76,7 @@ class DefenceForm(w.VBox):  # type: ignore[misc]
         def work(_: Job[tuple[Subject, int]]) -> tuple[Subject, int]:
             made = defended(subject, defence, **params)
             assert made.fingerprint  # asks the model, so it is taken here and not when the page needs it
-            return made, changed_answers(subject, made)
+            return made, changed_predictions(subject, made)
 
         self._job = Job(work, self._ended).start()
 

@@ -154,8 +154,8 @@ class History(w.VBox):  # type: ignore[misc]
 def _earlier(store: Store, subject: Subject) -> list[Outcome]:
     """Return what was found about a subject, and about others that are equal in what an assessment uses."""
     used = {name: inputs_of(subject, entry) for name, entry in registered().items()}
-    found = store.outcomes(subject.fingerprint, used)
-    return [mine for outcome in found if (mine := adopted(outcome, subject)) is not None]
+    earlier = store.outcomes(subject.fingerprint, used)
+    return [mine for outcome in earlier if (mine := adopted(outcome, subject)) is not None]
 
 
 def _title(outcome: Outcome) -> str:

@@ -7,7 +7,7 @@ import ipywidgets as w
 import traitlets
 
 from xrai_widgets.core import Chart, Finding, Subject
-from xrai_widgets.results.exposed import contents, most_exposed
+from xrai_widgets.results.exposed import contents, top_samples
 from xrai_widgets.widgets.sample_histogram import SampleHistogram
 from xrai_widgets.widgets.sample_table import SampleTable, keys
 from xrai_widgets.widgets.session import Change
@@ -61,9 +61,10 @@ class LinkedSamples(traitlets.HasTraits):
         self._mark()
 
     def _add_table(self, finding: Finding, subject: Subject | None) -> None:
-        self._shown = most_exposed(self.chart, finding)
+        self._shown = top_samples(self.chart, finding)
         part = set(self._shown["part"])
-        caption = f"Most exposed {'training ' if part == {'X_train'} else ''}samples"
+        said = {"X_train": "training ", "X_new": "new "}.get(next(iter(part)), "") if len(part) == 1 else ""
+        caption = f"Most exposed {said}samples"
         self.table = SampleTable(
             self._shown.head(0),
             caption,

@@ -14,6 +14,7 @@ from xrai_widgets.models.torch_module import is_torch_module
 _TEST = (("X_test", "y_test"), ("X_val", "y_val"), ("X_valid", "y_valid"), ("x_test", "y_test"), ("X", "y"))
 _RESERVED = ("In", "Out")  # what IPython keeps of the cells
 _MOST_INSIDE = 200  # entries of a dict or list that are looked at
+_NEW = ("X_new", "y_new", "foreign")
 _TRAIN = (("X_train", "y_train"), ("x_train", "y_train"))
 
 
@@ -25,6 +26,9 @@ class Guess:
     y: str = ""
     X_train: str = ""
     y_train: str = ""
+    X_new: str = ""
+    y_new: str = ""
+    foreign: str = ""
 
 
 def notebook_namespace() -> Mapping[str, Any]:
@@ -65,18 +69,31 @@ def guess(model: Any, namespace: Mapping[str, Any]) -> Guess:
     """Guess by the customary names and the number of columns which data belong to a model."""
     test = _pair(model, namespace, _TEST)
     train = _pair(model, namespace, _TRAIN)
-    return Guess(*test, *train)
+    return Guess(*test, *train, *_batch(model, tables(namespace)))
+
+
+def _batch(model: Any, arrays: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return the variables of a batch of new samples, which need have neither labels nor a mark of the foreign ones."""
+    if _NEW[0] not in arrays or not _fits(model, arrays[_NEW[0]]):
+        return "", "", ""
+    rows = len(arrays[_NEW[0]])
+    y_new, foreign = (name if name in arrays and len(arrays[name]) == rows else "" for name in _NEW[1:])
+    return _NEW[0], y_new, foreign
 
 
 def _pair(model: Any, namespace: Mapping[str, Any], names: tuple[tuple[str, str], ...]) -> tuple[str, str]:
-    width = getattr(model, "n_features_in_", None)
     arrays = tables(namespace)
     for first, second in names:
-        if first in arrays and second in arrays and len(arrays[first]) == len(arrays[second]):
-            shape = np.shape(arrays[first])
-            if len(shape) > 1 and (width is None or int(np.prod(shape[1:])) == width):
-                return first, second
+        there = first in arrays and second in arrays and len(arrays[first]) == len(arrays[second])
+        if there and _fits(model, arrays[first]):
+            return first, second
     return "", ""
+
+
+def _fits(model: Any, samples: Any) -> bool:
+    """Whether samples have the features that a model takes, as far as it says."""
+    width, shape = getattr(model, "n_features_in_", None), np.shape(samples)
+    return len(shape) > 1 and (width is None or int(np.prod(shape[1:])) == width)
 
 
 def _is_fitted(model: Any) -> bool:

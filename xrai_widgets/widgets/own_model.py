@@ -15,6 +15,7 @@ from xrai_widgets.io.table_files import TABLES, check_table_name
 from xrai_widgets.runtime import Job, trial
 from xrai_widgets.widgets.column_roles import ColumnRoles
 from xrai_widgets.widgets.csv_style import CsvStyle
+from xrai_widgets.widgets.new_batch import NewBatch
 from xrai_widgets.widgets.parts import LABELS, Html, guarded, wide
 from xrai_widgets.widgets.session import Change
 from xrai_widgets.widgets.split_form import SplitForm
@@ -55,6 +56,7 @@ class OwnModel(w.VBox):  # type: ignore[misc]
             style=LABELS,
             layout=wide(),
         )
+        self.batch = NewBatch()
         self.split, self.style_form, self.roles = SplitForm(), CsvStyle(), ColumnRoles()
         self.button = w.Button(description="Use this model", tooltip="audit this model on this table", disabled=True)
         self.button.button_style = "primary"
@@ -68,7 +70,7 @@ class OwnModel(w.VBox):  # type: ignore[misc]
         self._trained: TableSummary | None = None
         super().__init__(
             [
-                *(self.model, self.data, self._style, self.training, self._training, self._columns),
+                *(self.model, self.data, self._style, self.training, self._training, self.batch, self._columns),
                 *(self.button, self.status, self.message),
             ],
             **kwargs,
@@ -76,6 +78,9 @@ class OwnModel(w.VBox):  # type: ignore[misc]
         self.model.observe(self._model_came, "upload")
         self.data.observe(self._data_came, "upload")
         self.train.observe(self._train_came, "upload")
+        self.batch.field.observe(self._batch_came, "upload")
+        for control in (self.batch.foreign, *self.roles.choices):
+            control.observe(self._compare_batch, "value")
         self.style_form.observe(self._style_changed, "style")
         self.training.observe(self._turn, "value")
         self.button.on_click(lambda _: self._cancel() if "use" in self._jobs else self.use())
@@ -100,7 +105,8 @@ class OwnModel(w.VBox):  # type: ignore[misc]
         if self.training.value == "table":
             train = self._path(self.train)
         split = self.split.values if self.training.value == "split" else {}
-        return OwnFiles(model, data, train=train, style=self.style_form.style, **self.roles.values, **split)
+        given = {**self.roles.values, **self.batch.values, **split}
+        return OwnFiles(model, data, train=train, style=self.style_form.style, **given)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for what is being read, in scripts and tests; return whether it ended."""
@@ -129,27 +135,52 @@ class OwnModel(w.VBox):  # type: ignore[misc]
         style = self.style_form.style
         self._look(self.train, lambda path, job: trial.try_table(path, style, job.cancel_event), self._train_is)
 
+    @guarded
+    def _batch_came(self, _: Change | None = None) -> None:
+        style = self.style_form.style
+        self.batch.ask(None)
+        if self.batch.pictured:
+            self._stop("use")
+            self.batch.field.note = "a picture"
+            return
+        self._look(self.batch.field, lambda path, job: trial.try_table(path, style, job.cancel_event), self._batch_is)
+
     def _style_changed(self, _: Change) -> None:
-        for uploader, came in ((self.data, self._data_came), (self.train, self._train_came)):
+        fields = ((self.data, self._data_came), (self.train, self._train_came), (self.batch.field, self._batch_came))
+        for uploader, came in fields:
             if uploader.upload is not None:
                 came()
 
-    def _model_is(self, found: ModelSummary) -> None:
-        self._model = found
-        takes = f"takes {len(found.features)} columns by name" if found.features else ""
-        self.model.note = ", ".join(filter(None, [found.kind, takes]))
+    def _model_is(self, summary: ModelSummary) -> None:
+        self._model = summary
+        takes = f"takes {len(summary.features)} columns by name" if summary.features else ""
+        self.model.note = ", ".join(filter(None, [summary.kind, takes]))
         self._ask_roles()
 
-    def _data_is(self, found: TableSummary) -> None:
-        self._table = found
-        self.data.note = f"{found.rows:,} rows, {len(found.columns)} columns"
+    def _data_is(self, summary: TableSummary) -> None:
+        self._table = summary
+        self.data.note = f"{summary.rows:,} rows, {len(summary.columns)} columns"
         self._ask_roles()
-        self._compare()
+        self._compare_tables()
 
-    def _train_is(self, found: TableSummary) -> None:
-        self._trained = found
-        self.train.note = f"{found.rows:,} rows, {len(found.columns)} columns"
-        self._compare()
+    def _train_is(self, summary: TableSummary) -> None:
+        self._trained = summary
+        self.train.note = f"{summary.rows:,} rows, {len(summary.columns)} columns"
+        self._compare_tables()
+
+    def _batch_is(self, summary: TableSummary) -> None:
+        self.batch.field.note = f"{summary.rows:,} rows, {len(summary.columns)} columns"
+        self.batch.ask(summary, self._held())
+        self._compare_batch()
+
+    def _held(self) -> list[str]:
+        """Return the columns of the held-out samples."""
+        return [column.name for column in self._table.columns] if self._table else []
+
+    @guarded
+    def _compare_batch(self, _: Change | None = None) -> None:
+        if self._table is not None:
+            self.batch.compare(self.roles.features, self._held())
 
     def _ask_roles(self) -> None:
         if self._table is not None:
@@ -157,6 +188,8 @@ class OwnModel(w.VBox):  # type: ignore[misc]
             self.roles.ask(self._table, model.features, model.classes)
             self._columns.children = [self.roles]
             self.data.error = self._misfit()
+            self.batch.ask(self.batch.table, self._held())
+            self._compare_batch()
 
     def _misfit(self) -> str:
         wanted = self._model.features if self._model else ()
@@ -164,21 +197,21 @@ class OwnModel(w.VBox):  # type: ignore[misc]
         missing = [name for name in wanted if name not in names]
         return f"The table must have the columns that the model takes; missing: {_few(missing)}." if missing else ""
 
-    def _compare(self) -> None:
+    def _compare_tables(self) -> None:
         if self._table is None or self._trained is None:
             return
         test, train = ({column.name for column in table.columns} for table in (self._table, self._trained))
         ignored = set(self.roles.ignore.value)
         missing, extra = sorted(test - train - ignored), sorted(train - test)
-        said = [f"missing: {_few(missing)}"] * bool(missing) + [f"more than there: {_few(extra)}"] * bool(extra)
-        self.train.error = f"It must have the columns of the other table; {'; '.join(said)}." if said else ""
+        problems = [f"missing: {_few(missing)}"] * bool(missing) + [f"more than there: {_few(extra)}"] * bool(extra)
+        self.train.error = f"It must have the columns of the other table; {'; '.join(problems)}." if problems else ""
 
     @guarded
     def _turn(self, _: Change) -> None:
         self._training.children = {"none": [], "table": [self.train], "split": [self.split]}[self.training.value]
         self._ready()
 
-    def _look(self, uploader: Uploader, read: Callable[[Path, Job[Any]], Any], found: Callable[[Any], None]) -> None:
+    def _look(self, uploader: Uploader, read: Callable[[Path, Job[Any]], Any], then: Callable[[Any], None]) -> None:
         self._stop("use")  # it reads a file that has just gone
         uploader.error, upload = "", uploader.upload
         if upload is None:
@@ -190,7 +223,7 @@ class OwnModel(w.VBox):  # type: ignore[misc]
         def ended(job: Job[Any]) -> None:
             uploader.note = ""
             if job.error is None:
-                found(job.result)
+                then(job.result)
             else:
                 uploader.error = str(job.error)
                 if "set the option" in uploader.error:

@@ -89,9 +89,9 @@ class SampleTable(anywidget.AnyWidget):
         super().__init__(selected=marked if named else [], **_state(frame, self._label), **fixed, **shape, **kwargs)
 
     def show(self, frame: pd.DataFrame, contents: pd.DataFrame, pictures: Sequence[str] = (), note: str = "") -> None:
-        """Show other samples, all of one part, and beside each its contents or its picture."""
+        """Show other samples, and beside each its contents or its picture; the part is said where there are several."""
         with self.hold_sync():
-            state = _state(frame.drop(columns="part"), self._label)
+            state = _state(frame if frame["part"].nunique() > 1 else frame.drop(columns="part"), self._label)
             state["samples"] = keys(frame)
             if len(contents.columns):
                 inside = _state(contents, label)

@@ -49,22 +49,22 @@ class Session(traitlets.HasTraits):
         if self.subject is None:
             return ()
         measured = {outcome.key for outcome in self.outcomes if outcome.subject == self.subject.fingerprint}
-        found: dict[tuple[str, str, str], Outcome] = {}
+        current: dict[tuple[str, str, str], Outcome] = {}
         for outcome in self.outcomes:
             mine = self._as_current(outcome, self.subject)
             if mine is not None and (mine is outcome or mine.key not in measured):
-                found.pop(mine.key, None)  # the newest one stays, in its own place
-                found[mine.key] = mine
-        return tuple(found.values())
+                current.pop(mine.key, None)  # the newest one stays, in its own place
+                current[mine.key] = mine
+        return tuple(current.values())
 
     def _as_current(self, outcome: Outcome, subject: Subject) -> Outcome | None:
         """Return an outcome as one of the subject's; the same object each time, so that views keep what they drew."""
         if outcome.subject == subject.fingerprint:
             return outcome
-        known = self._adopted.setdefault(outcome, {})
-        if subject.fingerprint not in known:
-            known[subject.fingerprint] = adopted(outcome, subject)
-        return known[subject.fingerprint]
+        adopted_by = self._adopted.setdefault(outcome, {})
+        if subject.fingerprint not in adopted_by:
+            adopted_by[subject.fingerprint] = adopted(outcome, subject)
+        return adopted_by[subject.fingerprint]
 
     def link(self, component: traitlets.HasTraits, **names: str) -> None:
         """Link traits of a component to traits of the session: ``session.link(runner, subject="subject")``."""

@@ -17,12 +17,15 @@ from xrai_widgets.widgets.parts import LABELS, Html, guarded, wide
 from xrai_widgets.widgets.session import Change
 
 _GIVEN = "these models"
-_ROLES = ("X", "y", "X_train", "y_train")
-_SAID = {
+_ROLES = ("X", "y", "X_train", "y_train", "X_new", "y_new", "foreign")
+_ROLE_LABELS = {
     "X": "held-out samples",
     "y": "their true labels",
     "X_train": "training samples",
     "y_train": "their labels",
+    "X_new": "new samples to be judged",
+    "y_new": "labels of the new samples",
+    "foreign": "which of them are foreign",
 }
 
 
@@ -49,7 +52,7 @@ class SubjectPicker(w.VBox):  # type: ignore[misc]
         self, subject: Subject | Mapping[str, Subject] | Sequence[Subject] | None = None, **kwargs: Any
     ) -> None:
         self.message = Html()
-        self._said = Html()
+        self._summary = Html()
         self._job: Job[Subject] | None = None
         self._fitting = False
         self._source = w.ToggleButtons(
@@ -69,18 +72,20 @@ class SubjectPicker(w.VBox):  # type: ignore[misc]
         )
         self._model = w.Dropdown(description="model", tooltip="fitted models found here", style=LABELS, layout=wide())
         self._data = {
-            role: w.Dropdown(description=_SAID[role], tooltip=f"{role}: {_SAID[role]}", style=LABELS, layout=wide())
+            role: w.Dropdown(
+                description=_ROLE_LABELS[role], tooltip=f"{role}: {_ROLE_LABELS[role]}", style=LABELS, layout=wide()
+            )
             for role in _ROLES
         }
         self._again = w.Button(description="Look again", tooltip="search this notebook's variables once more")
         self._use = w.Button(
             description="Use this model", tooltip="audit this model on these data", button_style="primary"
         )
-        own = w.VBox([self._model, *self._data.values(), w.HBox([self._use, self._again])])
-        self._pages: dict[str, w.Widget] = {"example": self._example, "this notebook": own}
+        notebook_page = w.VBox([self._model, *self._data.values(), w.HBox([self._use, self._again])])
+        self._pages: dict[str, w.Widget] = {"example": self._example, "this notebook": notebook_page}
         self._given = self._offer({} if subject is None else several(subject))
         self._page = w.VBox([self._pages[self._source.value]])
-        super().__init__([self._source, self._page, self.message, self._said], **kwargs)
+        super().__init__([self._source, self._page, self.message, self._summary], **kwargs)
         self._source.observe(self._turn, "value")
         self._example.observe(self._load, "value")
         self._model.observe(self._guess, "value")
@@ -105,31 +110,31 @@ class SubjectPicker(w.VBox):  # type: ignore[misc]
     @guarded
     def look(self) -> None:
         """Search the notebook's variables for models and data."""
-        found = namespace.notebook_namespace()
-        models, tables = namespace.models(found), ["", *namespace.tables(found)]
+        variables = namespace.notebook_namespace()
+        models, tables = namespace.models(variables), ["", *namespace.tables(variables)]
         for control in self._data.values():
             control.options = tables
         self._model.options = list(models)
         self._model.value = next(iter(models), None)
-        said = "" if models else "No fitted model was found among this notebook's variables."
-        self.message.say(said, "info")
+        message = "" if models else "No fitted model was found among this notebook's variables."
+        self.message.say(message, "info")
         self._guess()
 
     @property
-    def own(self) -> OwnModel:
+    def upload(self) -> OwnModel:
         """The page for files; made when it is first looked at."""
         if "upload" not in self._pages:
             page = OwnModel()
             page.observe(lambda change: setattr(self, "subject", change["new"]), "subject")
             page.observe(self._look_out, "reading")
             self._pages["upload"] = page
-        own: OwnModel = self._pages["upload"]
-        return own
+        page_of_files: OwnModel = self._pages["upload"]
+        return page_of_files
 
     @guarded
     def _turn(self, _: Change) -> None:
         if self._source.value == "upload":
-            assert self.own
+            assert self.upload
         self._page.children = [self._pages[self._source.value]]
         self.message.say("")
         if self._source.value == "this notebook":
@@ -137,10 +142,10 @@ class SubjectPicker(w.VBox):  # type: ignore[misc]
 
     @guarded
     def _guess(self, _: Change | None = None) -> None:
-        found = namespace.notebook_namespace()
-        model = namespace.models(found).get(self._model.value or "")
+        variables = namespace.notebook_namespace()
+        model = namespace.models(variables).get(self._model.value or "")
         ready = isinstance(model, Subject)
-        guess = namespace.guess(model, found)
+        guess = namespace.guess(model, variables)
         for role, control in self._data.items():
             control.layout.display = "none" if ready else ""
             control.value = "" if ready else getattr(guess, role)
@@ -153,13 +158,13 @@ class SubjectPicker(w.VBox):  # type: ignore[misc]
 
     @guarded
     def _take(self) -> None:
-        found = namespace.notebook_namespace()
-        model, name = namespace.models(found).get(self._model.value or ""), self._model.value
+        variables = namespace.notebook_namespace()
+        model, name = namespace.models(variables).get(self._model.value or ""), self._model.value
         if model is None or isinstance(model, Subject):
             self.subject = model or self.subject
             return
-        data = {role: found[control.value] for role, control in self._data.items() if control.value}
-        missing = [f"{role} ({_SAID[role]})" for role in ("X", "y") if role not in data]
+        data = {role: variables[control.value] for role, control in self._data.items() if control.value}
+        missing = [f"{role} ({_ROLE_LABELS[role]})" for role in ("X", "y") if role not in data]
         if missing:
             self.message.say(f"Choose {' and '.join(missing)}: name them X_test and y_test to have them found.")
             return
@@ -167,7 +172,7 @@ class SubjectPicker(w.VBox):  # type: ignore[misc]
 
     def _start(self, make: Any, doing: str) -> None:
         self.message.say("")
-        self._said.say(doing, "status")
+        self._summary.say(doing, "status")
 
         def work(_: Job[Subject]) -> Subject:
             subject: Subject = make()
@@ -181,14 +186,14 @@ class SubjectPicker(w.VBox):  # type: ignore[misc]
 
     def _look_out(self, _: Change | None = None) -> None:
         """Say whether another subject comes from anywhere: a model may be read while an example is fitted."""
-        self.loading = self._fitting or ("upload" in self._pages and self.own.reading)
+        self.loading = self._fitting or ("upload" in self._pages and self.upload.reading)
 
     def _ended(self, job: Job[Subject]) -> None:
         if job is not self._job:
             return  # something else was picked meanwhile
         self._fitting = False
         self._look_out()
-        self._said.say("")
+        self._summary.say("")
         if job.error is not None:
             self.message.say(str(job.error))
             self._describe()
@@ -196,7 +201,7 @@ class SubjectPicker(w.VBox):  # type: ignore[misc]
             self.subject = job.result
 
     def _describe(self, _: Change | None = None) -> None:
-        self._said.say("" if self.subject is None else self.subject.describe(), "status")
+        self._summary.say("" if self.subject is None else self.subject.describe(), "status")
         made = None if self.subject is None else self.subject.origin
         for _, name in self._example.options:
             if made == Origin(Example(name)):
