@@ -128,7 +128,8 @@ def _from_products(products: Array) -> Array:
     size = inner[:, 0, 0] * inner[:, 1, 1]
     whole = products[:, 0, 0] * products[:, 1, 1]
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(size > _SPENT**2 * whole, np.clip(inner[:, 0, 1] / np.sqrt(np.abs(size)), -1, 1), np.nan)
+        rho = np.clip(inner[:, 0, 1] / np.sqrt(np.abs(size)), -1, 1)
+    return np.where(size > _SPENT**2 * whole, rho, np.nan)
 
 
 def _bias_corrected(value: float, resampled: Array) -> tuple[float, float]:
