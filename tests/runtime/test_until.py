@@ -29,7 +29,7 @@ def stopped(items: Array, width: float) -> Finding:
     for done in range(1, len(items) + 1):
         if until.reached(done, lambda done=done: mean_of(items[:done])):  # type: ignore[misc]  # bound in the loop
             break
-    return until.told(mean_of(items[:done]))
+    return until.with_note(mean_of(items[:done]))
 
 
 def test_it_stops_at_the_first_look_that_is_narrow_enough(rng: np.random.Generator) -> None:
