@@ -8,7 +8,7 @@ import pandas as pd
 
 from xrai_widgets.core import Outcome, registered
 
-_EVERYWHERE = {  # what means the same everywhere; what an engine alone says belongs to the engine
+_LABELS = {  # what means the same everywhere; what an engine alone says belongs to the engine
     "auc": "AUC",
     "auroc": "AUROC",
     "average_precision": "average precision of the rare class (AUPR)",
@@ -36,8 +36,8 @@ def label(key: str, assessment: str = "") -> str:
         Whose it is; one that is not registered here has no words of its own.
     """
     entry = registered().get(assessment)
-    text = entry.label(key) if entry is not None else ""
-    return text or _EVERYWHERE.get(key, key.replace("_", " "))
+    of_engine = entry.label(key) if entry is not None else ""
+    return of_engine or _LABELS.get(key, key.replace("_", " "))
 
 
 def labels_of(assessment: str) -> Labels:

@@ -145,7 +145,8 @@ function render({ model, el }) {
     const image = document.createElement("img");
     const of = (name) => row[columns.findIndex((column) => column.label === name)];
     image.src = source;
-    image.alt = `sample ${of("id")}` + (of("class") === undefined ? "" : `, class ${of("class")}`);
+    const more = ["part", "class"].filter((name) => of(name) !== undefined).map((name) => `, ${name} ${of(name)}`);
+    image.alt = `sample ${of("id")}${more.join("")}`;
     image.className = "xrai-picture";
     return image;
   }
