@@ -58,9 +58,10 @@ def _set(chosen: dict[str, dict[str, Any]], setting: str) -> None:
     name = prefix or next(iter(chosen))
     entry = find(name)
     by_name = {p.name: p for p in entry.parameters}
-    if parameter not in by_name:
-        entry.check({parameter: text})  # raises with the allowed names
-    chosen[name][parameter] = by_name[parameter].called(by_name[parameter].both).parse(text)
+    if parameter not in by_name:  # one that the runtime knows; else this raises with the allowed names
+        chosen[name][parameter] = entry.check({parameter: text})[parameter]
+    else:
+        chosen[name][parameter] = by_name[parameter].called(by_name[parameter].both).parse(text)
 
 
 def subject_of(model: str, models: list[str], data: Path | None, **roles: Any) -> Subject:
@@ -75,8 +76,8 @@ def subject_of(model: str, models: list[str], data: Path | None, **roles: Any) -
                 raise typer.BadParameter(f"--{option} is for a model from a file; a built-in example has none")
         if roles["new"] is None:
             return examples.load(model)
-        said = ("new", "foreign", "target", "ids", "ignore", "text")
-        return examples.load_with(model, **{name: roles[name] for name in said})
+        words = ("new", "foreign", "target", "ids", "ignore", "text")
+        return examples.load_with(model, **{name: roles[name] for name in words})
     if data is None or not roles["target"]:
         raise typer.BadParameter("a model from a file needs --data and --target")
     try:

@@ -82,8 +82,8 @@ def list_(name: Annotated[str, typer.Argument(help="an assessment, to see its pa
         entry = find(name)
         table = Table("parameter", "called", "allowed", "default", "meaning", title=f"{entry.name}: {entry.title}")
         for parameter in entry.parameters:
-            told = (plain(text) for text in (parameter.label, parameter.allowed, repr(parameter.default)))
-            table.add_row(parameter.name, *told, plain(parameter.help))
+            cells = (plain(text) for text in (parameter.label, parameter.allowed, repr(parameter.default)))
+            table.add_row(parameter.name, *cells, plain(parameter.help))
         console.print(entry.summary, table)
         return
     table = Table("family", "assessment", "title", "needs", title="assessments")
@@ -107,7 +107,7 @@ def assess(
     train: Annotated[Path | None, typer.Option(help="table of the training samples")] = None,
     ids: Annotated[str, typer.Option(help="column that names the samples")] = "",
     ignore: Annotated[list[str] | None, typer.Option(help="column that is no feature; may be repeated")] = None,
-    immutable: Annotated[list[str] | None, typer.Option(help="feature nobody can change; may be repeated")] = None,
+    immutable: Annotated[list[str] | None, typer.Option(help="feature that no one can change; may be repeated")] = None,
     constraint: Annotated[
         list[str] | None,
         typer.Option(help="what a feature may become: 'age = { monotone = 1, range = [18, 75] }'; may be repeated"),
@@ -115,7 +115,7 @@ def assess(
     split: Annotated[float | None, typer.Option(help="share of --data held out; trained on the rest")] = None,
     seed: Annotated[int, typer.Option(help="random_state of scikit-learn's train_test_split")] = 0,
     stratify: Annotated[bool, typer.Option("--stratify", help="the split keeps the shares of the classes")] = False,
-    delimiter: Annotated[str | None, typer.Option(help="of a CSV, where it cannot be told: , ; | or tab")] = None,
+    delimiter: Annotated[str | None, typer.Option(help="of a CSV, where it cannot be detected: , ; | or tab")] = None,
     decimal: Annotated[str | None, typer.Option(help="of a CSV: . or ,")] = None,
     encoding: Annotated[str | None, typer.Option(help="of a CSV, such as cp1252")] = None,
     run: Annotated[list[str] | None, typer.Option(help="an assessment to run; may be repeated; default: all")] = None,
@@ -142,7 +142,7 @@ def assess(
         str, typer.Option(help="column of --new that says True for samples of another kind (or a folder's subfolder)")
     ] = "",
     include_rows: Annotated[bool, typer.Option(help="write the samples' own contents into the report, too")] = False,
-    store: Annotated[str, typer.Option(help="file or database URL that answers what it knows and keeps the rest")] = "",
+    store: Annotated[str, typer.Option(help="file or database URL that keeps what is run and returns what was")] = "",
     fresh: Annotated[bool, typer.Option(help="run again even what the store knows")] = False,
     allow_unjudged: Annotated[bool, typer.Option("--allow-unjudged", help=_ALLOW)] = False,
 ) -> None:
@@ -156,11 +156,11 @@ def assess(
     from xrai_widgets.runtime.store import Store
     from xrai_widgets.terminal import quality_of, run_here, show, show_side_by_side
 
-    said = read_plan_file(plan) if plan else None
+    plan_file = read_plan_file(plan) if plan else None
     judged_by = Policy.load(policy) if policy else Policy.default()
-    if said and said.policy is not None and not policy:
-        judged_by = Policy.of(said.policy, f"the policy in {Path(plan or '').name}")
-    models = model or ([said.example] if said and said.example else [])
+    if plan_file and plan_file.policy is not None and not policy:
+        judged_by = Policy.of(plan_file.policy, f"the policy in {Path(plan or '').name}")
+    models = model or ([plan_file.example] if plan_file and plan_file.example else [])
     if not models:
         raise typer.BadParameter("name a model or a built-in example, or a --plan with [subject]")
     work = arguments.plan_of(plan, run or [], set_ or [])
@@ -176,8 +176,8 @@ def assess(
         "immutable": immutable or [],
     }
     roles |= {"classes": classes or [], "text": text or [], "weights": weights}
-    limits = arguments.limits_of(said.constraints if said else {}, constraint or [])
-    roles |= arguments.batch_of(said, new, foreign)
+    limits = arguments.limits_of(plan_file.constraints if plan_file else {}, constraint or [])
+    roles |= arguments.batch_of(plan_file, new, foreign)
     roles |= {"split": split, "seed": seed, "stratify": stratify, "groups": groups, **style}
     subjects = [constrained(arguments.subject_of(one, models, data, **roles), limits) for one in models]
     outcomes, interrupted = run_here(subjects, work, store=keeper, fresh=fresh)

@@ -63,6 +63,7 @@ def test_from_the_slider_to_a_new_verdict_within_100_ms(start_here: Page) -> Non
 def test_clicks_within_200_ms_and_cancel_within_a_second_while_a_job_runs(start_here: Page) -> None:  # noqa: F811
     start_here.get_by_role("checkbox", name="Evasion attack and security curve").check()
     start_here.get_by_text("Parameters: Evasion attack").click()
+    start_here.get_by_text("Search", exact=True).first.click()
     start_here.get_by_role("checkbox", name="automatic").first.uncheck()
     start_here.get_by_label("iterations").fill("1000")
     start_here.get_by_label("iterations").press("Enter")

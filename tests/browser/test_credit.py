@@ -44,7 +44,7 @@ def test_the_board_of_the_models_tells_distances_in_pairs_and_judges_by_the_poli
     expect(row).to_contain_text("higher, better 30 pairs")
     expect(row).to_contain_text("no difference shown 30 pairs")
     board = story.locator(".xrai-scoreboard").first
-    expect(board.get_by_text("How far the typical sample is from another answer")).to_have_count(1)
+    expect(board.get_by_text("How far the typical sample is from another prediction")).to_have_count(1)
     expect(board.locator(".xrai-badge.xrai-not-refuted").first).to_be_visible()  # a search shows an upper bound
     story.set_viewport_size({"width": 600, "height": 900})
     cells = story.locator(".xrai-comparison tbody tr").nth(1).get_by_role("cell")

@@ -190,6 +190,7 @@ def test_run_slide_and_cancel_in_jupyterlab(lab: Page) -> None:
     expect(row).to_contain_text("pass")
     area.get_by_role("checkbox", name="Evasion attack").check()
     area.get_by_text("Parameters: Evasion attack").click()
+    area.get_by_text("Search", exact=True).first.click()
     area.locator(".widget-hbox", has=area.page.get_by_label("iterations")).get_by_role("checkbox").last.uncheck()
     area.get_by_label("iterations").fill("1000")
     area.get_by_label("iterations").press("Enter")

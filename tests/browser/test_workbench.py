@@ -92,6 +92,7 @@ def test_the_slider_rejudges_at_once(start_here: Page) -> None:
 def test_cancel_lands_within_a_second_and_the_page_answers_meanwhile(start_here: Page) -> None:
     tick(start_here, "Evasion attack and security curve")
     start_here.get_by_text("Parameters: Evasion attack").click()
+    start_here.get_by_text("Search", exact=True).first.click()
     start_here.locator(".widget-hbox", has=start_here.get_by_label("iterations")).get_by_role("checkbox").last.uncheck()
     start_here.get_by_label("iterations").fill("500")
     start_here.get_by_label("iterations").press("Enter")
@@ -130,7 +131,7 @@ def test_a_parameter_out_of_range_is_said_in_place_and_the_page_lives_on(start_h
     field = start_here.get_by_label("samples to attack")
     field.fill("1")
     field.press("Enter")
-    expect(start_here.get_by_text("n_samples must lie in [2, 100000], got 1").first).to_be_visible()
+    expect(start_here.get_by_text("samples to attack must lie in [2, 100000], got 1").first).to_be_visible()
     expect(start_here.get_by_role("button", name=re.compile("^Run"))).to_be_disabled()
     field.fill("10")
     field.press("Enter")

@@ -11,7 +11,7 @@ from xrai_widgets.core.assessment import _registry, family_title
 from xrai_widgets.models.defences import DEFENCES
 from xrai_widgets.results import html, words
 from xrai_widgets.results.charts.figure import draw
-from xrai_widgets.results.words import _KNOWN, asked, label
+from xrai_widgets.results.words import _LABELS, asked, label
 from xrai_widgets.widgets import ParameterForm
 
 FAMILIES = sorted({entry.family for entry in CATALOG})
@@ -75,7 +75,7 @@ def test_every_family_has_a_title(family: str) -> None:
 
 def test_what_means_the_same_everywhere_names_no_parameter() -> None:
     parameters = {parameter.name for entry in CATALOG for parameter in entry.parameters}
-    assert not parameters & {*_KNOWN}
+    assert not parameters & {*_LABELS}
 
 
 def test_the_same_key_is_called_otherwise_by_another_engine() -> None:

@@ -58,7 +58,7 @@ def test_text_and_json_give_the_same_origin(text: str, origin: Origin) -> None:
             "",
             "subject.model",
             "xw",
-            "x" * 2_000_000,
+            f"xw.examples.load('{'x' * 1_000_000}')",
             "(" * 5000,
             "-" * 100_000 + "1",
             "a" + ".b" * 100_000,

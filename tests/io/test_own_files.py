@@ -131,7 +131,7 @@ def test_weights_of_the_training_samples_are_what_it_is_trained_anew_with(tmp_pa
 
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
-    "no target": ({"target": ""}, "the target must be said"),
+    "no target": ({"target": ""}, "the target must be given"),
     "another target": ({"target": "rsik"}, "test.csv must have the column 'rsik', got .* did you mean"),
     "another id": ({"ids": "number"}, "test.csv must have the column 'number', got 'row', 'age'"),
     "another ignored": ({"ignore": ("x",)}, "test.csv must have the column 'x'"),

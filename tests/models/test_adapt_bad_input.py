@@ -205,7 +205,7 @@ SEVERAL_CASES: list[Case] = [
     (
         "a linear model for two values",
         lambda: Subject.of(LinearRegression().fit(X, X[:, :2]), X, X[:, 0]),
-        SEVERAL + "the model gives 2 answers per sample; allowed: one",
+        SEVERAL + "the model gives 2 outputs per sample; allowed: one",
     ),
     (
         "a function for two values",

@@ -35,7 +35,7 @@ def test_a_detector_is_a_model_of_two_classes_whose_own_answers_stand_for_labels
     assert subject.outputs == "labels"
     assert np.array_equal(np.array(subject.classes)[subject.y], outputs)
     assert np.array_equal(subject.predict(subject.X).argmax(axis=1), subject.y)
-    assert "the detector's own answers" in subject.describe()
+    assert "those of the detector itself" in subject.describe()
     outcome = assess(subject, "robustness.evasion", n_samples=10, max_iter=3, strict=True)
     assert outcome.finding is not None
     table, nearest = outcome.finding.tables["samples"], outcome.finding.arrays["nearest"]

@@ -74,7 +74,7 @@ def test_a_single_test_sample_is_enough_for_what_asks_about_it() -> None:
         assert outcome.status in ("ok", "not applicable"), outcome.reason
     with pytest.raises(ValueError, match="y must hold at least two classes"):
         Subject.of(LINE, X[:2], [0, 0])
-    with pytest.raises(ValueError, match=r"the model answers 0 alone: pass classes="):
+    with pytest.raises(ValueError, match=r"the model gives 0 alone: pass classes="):
         Subject.of(lambda rows: np.zeros(len(rows), int), X[:1], [0])
 
 

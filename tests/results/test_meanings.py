@@ -25,9 +25,9 @@ def outcome(median: float = 0.4) -> Outcome:
 def test_distance_as_a_proxy_for_robustness_stands_on_the_board_with_its_meaning_and_a_way_to_judge_it() -> None:
     said = html.scoreboard([outcome()], Policy.default())
     assert "median distance to another prediction" in said
-    assert "How far the typical sample is from another answer" in said
+    assert "How far the typical sample is from another prediction" in said
     assert "attack with robustness.evasion" in said
-    assert "Samples whose answer some allowed change turns over" in said
+    assert "Samples whose prediction some allowed change alters" in said
     assert said.count("no threshold: set one") == 2, "validity is no measure: nothing can be set for it"
     assert "median_pn_distance = { min = … }</code>" in said
     assert "pn_share = { max = … }</code>" in said
@@ -37,7 +37,7 @@ def test_distance_as_a_proxy_for_robustness_stands_on_the_board_with_its_meaning
 def test_a_meaning_is_told_once_for_all_models() -> None:
     others = [replace(outcome(), subject=letter * 64, subject_name=letter) for letter in "ab"]
     said = html.scoreboard(others, Policy.default())
-    assert said.count("How far the typical sample is from another answer") == 1
+    assert said.count("How far the typical sample is from another prediction") == 1
     assert said.count("no threshold: set one") == 4
 
 

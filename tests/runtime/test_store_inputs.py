@@ -143,7 +143,10 @@ def test_what_was_measured_on_the_subject_stands_for_what_was_adopted(subject: S
     first, own, later = assess(subject, SHAPR), assess(other, SHAPR), assess(subject, SHAPR)
     session.add(first)
     session.subject = other
-    assert [outcome.started for outcome in session.current] == [first.started]
+    shown = session.current
+    assert [outcome.started for outcome in shown] == [first.started]
+    session.recall([replace(first, subject=other.fingerprint, recalled=True)])  # the same, from the store
+    assert session.current == shown
     session.add(own)
     assert session.current == (own,)
     session.add(later)

@@ -16,6 +16,7 @@ from xrai_widgets.core.names import names_read
 from xrai_widgets.core.parameter import Parameter, check_parameters, closest, parameters_of
 from xrai_widgets.core.score import Score
 from xrai_widgets.core.subject import Subject
+from xrai_widgets.core.until import UNTIL, check_until
 
 Engine = TypeVar("Engine", bound=Callable[..., Finding])
 _PACKAGE = "xrai_widgets.engines."
@@ -56,6 +57,7 @@ class Assessment:
     stronger: str = ""
     words: Mapping[str, str] = field(default_factory=dict)
     score: Score | None = None
+    narrowing: tuple[str, ...] = ()
 
     @property
     def family(self) -> str:
@@ -97,7 +99,11 @@ class Assessment:
 
     def check(self, params: Mapping[str, object]) -> dict[str, Any]:
         """Return all parameters, defaults filled in and values checked."""
-        return check_parameters(self.name, self.parameters, params)
+        own = {key: value for key, value in params.items() if key != UNTIL}
+        checked = check_parameters(self.name, self.parameters, own)
+        return (
+            checked if UNTIL not in params else checked | {UNTIL: check_until(self.name, self.narrowing, params[UNTIL])}
+        )
 
     def gap(self, subject: Subject, params: Mapping[str, object] | None = None, *, labels: bool = False) -> Gap | None:
         """Say why the assessment does not fit the subject; None if it does. ``labels``: of parameters, not names."""
@@ -153,6 +159,7 @@ def assessment(
     stronger: str = "",
     words: Mapping[str, str] | None = None,
     score: Score | None = None,
+    narrowing: Iterable[str] = (),
 ) -> Callable[[Engine], Engine]:
     """Register the decorated function as an assessment; the function itself is returned unchanged.
 
@@ -182,6 +189,9 @@ def assessment(
         where nothing is said, the key with its spaces.
     score : Score, optional
         Which column of the table ``samples`` says how a sample fares; `joint` reads it beside those of other methods.
+    narrowing : iterable of str
+        Values whose intervals narrow from item to item: the engine asks `Step.enough` after each, and a user may say
+        ``until={value: width}``.
     """
 
     def register(engine: Engine) -> Engine:
@@ -203,6 +213,7 @@ def assessment(
             stronger=stronger,
             words=dict(words or {}),
             score=score,
+            narrowing=tuple(narrowing),
         )
         check(entry)
         _registry[entry.name] = entry
@@ -236,15 +247,15 @@ def explain(name: str) -> str:
 
 
 def _sections(doc: str) -> dict[str, str]:
-    lines, found, heading = doc.splitlines(), {}, ""
+    lines, sections, heading = doc.splitlines(), {}, ""
     text: list[str] = []
     for line, below in zip(lines, [*lines[1:], ""], strict=True):
         if line and below and set(below) == {"-"} and len(below) == len(line):
-            found[heading], heading, text = text, line, []
+            sections[heading], heading, text = text, line, []
         elif not (set(line) == {"-"} and line):
             text.append(line)
-    found[heading] = text
-    return {key: _paragraphs(value) for key, value in found.items()}
+    sections[heading] = text
+    return {key: _paragraphs(value) for key, value in sections.items()}
 
 
 def _paragraphs(lines: list[str]) -> str:

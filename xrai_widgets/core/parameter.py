@@ -68,10 +68,10 @@ class Parameter:
     def allowed(self) -> str:
         """The allowed values in words."""
         if self.choices:
-            said = "one of " + ", ".join(repr(choice) for choice in self.choices)
+            text = "one of " + ", ".join(repr(choice) for choice in self.choices)
         else:
-            said = _NOUNS[self.kind] + (f" in {self.range}" if self.range else "")
-        return said + (" or None" if self.optional else "")
+            text = _NOUNS[self.kind] + (f" in {self.range}" if self.range else "")
+        return text + (" or None" if self.optional else "")
 
     def check(self, value: object) -> Any:
         """Return the value in its declared type.
@@ -159,12 +159,12 @@ def parameters_of(engine: Callable[..., Any]) -> tuple[Parameter, ...]:
 
 def check_parameters(name: str, parameters: Iterable[Parameter], given: Mapping[str, object]) -> dict[str, Any]:
     """Fill in defaults and check every given value against the parameters of the assessment ``name``."""
-    known = {parameter.name: parameter for parameter in parameters}
+    by_name = {parameter.name: parameter for parameter in parameters}
     for key in given:
-        if key not in known:
-            allowed = ", ".join(known) or "none"
-            raise ValueError(f"{name} has no parameter {key!r}; allowed: {allowed}{closest(key, known)}")
-    return {key: p.check(given[key]) if key in given else p.default for key, p in known.items()}
+        if key not in by_name:
+            allowed = ", ".join(by_name) or "none"
+            raise ValueError(f"{name} has no parameter {key!r}; allowed: {allowed}{closest(key, by_name)}")
+    return {key: p.check(given[key]) if key in given else p.default for key, p in by_name.items()}
 
 
 def _read(argument: inspect.Parameter, hint: Any) -> Parameter:

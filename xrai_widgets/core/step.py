@@ -41,6 +41,13 @@ class Step:
             The result so far, or a function that makes it; kept if the run is cancelled.
         """
 
+    def enough(self, items: int, make: Callable[[], Finding]) -> bool:  # noqa: ARG002 - the runtime's step looks
+        """Whether the engine may stop: the user asked for an interval, and ``make`` gives one that is narrow enough.
+
+        An engine that asks goes through its items in random order, and says with ``narrowing`` which values narrow.
+        """
+        return False
+
     def spread(self, function: Callable[[Item], Result], work: Collection[Item]) -> Iterable[Result]:
         """Apply ``function`` to every item, in order and without a word; the runtime does it on workers."""
         return map(function, work)
@@ -74,6 +81,9 @@ class _Part(Step):
 
     def __call__(self, done: float, note: str = "", partial: Partial = None) -> None:
         self._whole(self._start + done * (self._stop - self._start), note, partial)
+
+    def enough(self, items: int, make: Callable[[], Finding]) -> bool:
+        return self._whole.enough(items, make)
 
     def spread(self, function: Callable[[Item], Result], work: Collection[Item]) -> Iterable[Result]:
         return self._whole.spread(function, work)

@@ -211,7 +211,7 @@ def load_with(
     maker = _available(name)
     style = CsvFormat(delimiter, decimal, encoding)
     file = BatchFile(Path(new), foreign, target, ids, "", tuple(ignore), tuple(text), style)
-    options: dict[str, Any] = {
+    options: dict[str, object] = {
         "foreign": foreign,
         "target": target,
         "ids": ids,

@@ -1,7 +1,7 @@
 """What a defence makes of class probabilities.
 
 The formulas are those of the postprocessors of the Adversarial Robustness Toolbox, to which tests hold them; loading it
-would load torch into every worker. Where its answers are no probabilities or wrong, ours differ, and each says how.
+would load torch into every worker. Where its outputs are no probabilities or wrong, ours differ, and each says how.
 """
 
 import hashlib
@@ -35,21 +35,21 @@ def reverse_sigmoid(
         float,
         Range(0.01, 10),
         Label("β (magnitude)"),
-        "magnitude; the answer may change where it, or it times gamma, exceeds 1",
+        "magnitude; the label may change where it, or it times gamma, exceeds 1",
     ] = 1.0,
     gamma: Annotated[float, Range(0.001, 10), Label("γ (onset)"), "how soon the disturbance sets in"] = 0.1,
 ) -> Array:
     """Take a sigmoid of the logit from every probability, so that different ones look alike.
 
     y − β (σ(γ logit y) − ½), clipped to [0, 1] and divided by the sum of the row (Lee, Edwards, Molloy, Su 2018,
-    arXiv:1806.00054). With more than two classes the answer itself may change: what is impossible is raised most.
+    arXiv:1806.00054). With more than two classes the label itself may change: what is impossible is raised most.
     """
     inside = np.clip(outputs, _NEVER, 1 - _NEVER)
     return _shares(np.clip(outputs - beta * (expit(gamma * logit(inside)) - 0.5), 0.0, 1.0))
 
 
 def high_confidence(
-    outputs: Array, _: Array, *, cutoff: Annotated[float, Range(0.01, 1), "smallest probability that is told"] = 0.25
+    outputs: Array, _: Array, *, cutoff: Annotated[float, Range(0.01, 1), "smallest probability that is shown"] = 0.25
 ) -> Array:
     """Set small probabilities to 0.
 
@@ -67,22 +67,22 @@ def gaussian_noise(
 ) -> Array:
     """Add noise to every probability, always the same for the same sample.
 
-    ART draws it anew for every question, so that asking often and taking the mean undoes it. Rows are clipped at 0 and
+    ART draws it anew for every query, so that asking often and taking the mean undoes it. Rows are clipped at 0 and
     divided by their sum.
     """
     key = seed.to_bytes(8, "little")
     rows = np.ascontiguousarray(X, dtype=np.float64)
     noise = np.empty_like(outputs)
     for place, row in enumerate(rows):
-        own = hashlib.blake2b(row.tobytes(), digest_size=16, key=key).digest()
-        noise[place] = np.random.default_rng(int.from_bytes(own, "little")).normal(0.0, scale, outputs.shape[1])
+        digest = hashlib.blake2b(row.tobytes(), digest_size=16, key=key).digest()
+        noise[place] = np.random.default_rng(int.from_bytes(digest, "little")).normal(0.0, scale, outputs.shape[1])
     return _shares(outputs + noise)
 
 
 def class_labels(outputs: Array, _: Array) -> Array:
     """Give the class alone, without probabilities.
 
-    ART's marks in every row all classes that any row of the same question has.
+    ART's marks in every row all classes that any row of the same call has.
     """
     labels: Array = np.eye(outputs.shape[1])[outputs.argmax(axis=1)]
     return labels

@@ -8,7 +8,7 @@ import pandas as pd
 
 from xrai_widgets.core import Outcome, registered
 
-_KNOWN = {  # what means the same everywhere; what an engine alone says belongs to the engine
+_LABELS = {  # what means the same everywhere; what an engine alone says belongs to the engine
     "auc": "AUC",
     "auroc": "AUROC",
     "average_precision": "average precision of the rare class (AUPR)",
@@ -36,8 +36,8 @@ def label(key: str, assessment: str = "") -> str:
         Whose it is; one that is not registered here has no words of its own.
     """
     entry = registered().get(assessment)
-    own = entry.label(key) if entry is not None else ""
-    return own or _KNOWN.get(key, key.replace("_", " "))
+    of_engine = entry.label(key) if entry is not None else ""
+    return of_engine or _LABELS.get(key, key.replace("_", " "))
 
 
 def labels_of(assessment: str) -> Labels:
@@ -48,8 +48,8 @@ def labels_of(assessment: str) -> Labels:
 def asked(parameter: str, assessment: str) -> str:
     """Return what people call a parameter of an assessment."""
     entry = registered().get(assessment)
-    known = {one.name: one.label for one in entry.parameters} if entry is not None else {}
-    return known.get(parameter, parameter.replace("_", " "))
+    labels = {one.name: one.label for one in entry.parameters} if entry is not None else {}
+    return labels.get(parameter, parameter.replace("_", " "))
 
 
 def readable(frame: pd.DataFrame, label: Labels) -> pd.DataFrame:

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from xrai_widgets.core import Assessment, Finding, Subject
+from xrai_widgets.core.until import UNTIL
 from xrai_widgets.runtime.guard import Guard
 from xrai_widgets.runtime.output_check import OutputCheck
 from xrai_widgets.runtime.run_step import RunStep
+from xrai_widgets.runtime.until import Until
 
 _GUARDED = ("predict", "decide", "logits", "gradient", "embed")
 
@@ -20,6 +22,9 @@ def call_engine(subject: Subject, entry: Assessment, params: Mapping[str, Any], 
         **{key: OutputCheck(f"the model's {key}") for key in ("logits", "gradient", "embed")},
     }
     guarded = {key: Guard(fields[key], step.meter, checks.get(key)) for key in _GUARDED if fields.get(key) is not None}
-    finding: Finding = entry.engine(**(fields | guarded), **params, step=step)
+    own = dict(params)
+    widths = own.pop(UNTIL, None)
+    step.until = None if widths is None else Until(widths, entry.narrowing)
+    finding: Finding = entry.engine(**(fields | guarded), **own, step=step)
     step(1.0, "done")
-    return finding
+    return finding if step.until is None else step.until.told(finding)

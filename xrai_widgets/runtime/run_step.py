@@ -17,6 +17,7 @@ import joblib
 from xrai_widgets.core import Finding, Step
 from xrai_widgets.core.step import Item, Partial, Result
 from xrai_widgets.runtime.guard import Counted, Meter, messages
+from xrai_widgets.runtime.until import Until
 
 FEEDER = "xrai-map"  # name of the threads that do or hand out the items of a map
 _PERIOD = 0.1  # seconds between two pieces of news
@@ -117,6 +118,11 @@ class RunStep(Step):
         self._partial: Partial = None
         self._period = _PERIOD
         self.done = 0.0
+        self.until: Until | None = None
+
+    def enough(self, items: int, make: Callable[[], Finding]) -> bool:
+        """Whether the interval that the user asked for is narrow enough."""
+        return self.until is not None and self.until.reached(items, make)
 
     def __call__(self, done: float, note: str = "", partial: Partial = None) -> None:
         """Report progress; raise `Cancelled` if the run is to stop."""

@@ -10,7 +10,7 @@ from ipywidgets.widgets.widget import _instances
 
 from xrai_widgets.runtime.job import last_news
 
-_LOADING = 120.0  # seconds that a page may take, from its questions to its answers
+_LOADING = 120.0  # seconds that a page may take, from its requests to its replies
 _TOGETHER = 0.2  # seconds in which several arrivals count as one
 
 

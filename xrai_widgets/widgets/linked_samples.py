@@ -63,8 +63,8 @@ class LinkedSamples(traitlets.HasTraits):
     def _add_table(self, finding: Finding, subject: Subject | None) -> None:
         self._shown = top_samples(self.chart, finding)
         part = set(self._shown["part"])
-        said = {"X_train": "training ", "X_new": "new "}.get(next(iter(part)), "") if len(part) == 1 else ""
-        caption = f"Most exposed {said}samples"
+        kind = {"X_train": "training ", "X_new": "new "}.get(next(iter(part)), "") if len(part) == 1 else ""
+        caption = f"Most exposed {kind}samples"
         self.table = SampleTable(
             self._shown.head(0),
             caption,

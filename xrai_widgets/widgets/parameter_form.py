@@ -77,21 +77,21 @@ class ParameterForm(w.VBox):  # type: ignore[misc]
         return w.HBox([control, box])
 
     def _read(self, _: Change | None = None) -> None:
-        said: dict[str, Any] = {}
+        params: dict[str, Any] = {}
         for parameter in self.assessment.parameters:
             try:
-                said[parameter.name] = self._value(parameter)
+                params[parameter.name] = self._value(parameter)
             except (ValueError, TypeError) as error:
                 self._refuse(str(error))
                 return
-        self._grey(said)
-        gap = self.assessment.gap(self.subject, said, labels=True) if self.subject is not None else None
+        self._grey(params)
+        gap = self.assessment.gap(self.subject, params, labels=True) if self.subject is not None else None
         if gap is not None:
             self._refuse(f"{gap.reason}." + (f" Instead: {gap.instead}." if gap.instead else ""))
             return
         self.message.say("")
         self.error = ""
-        self.params = said
+        self.params = params
 
     def _value(self, parameter: Parameter) -> Any:
         if parameter.name in self._automatic and self._automatic[parameter.name].value:
@@ -103,9 +103,9 @@ class ParameterForm(w.VBox):  # type: ignore[misc]
         self.message.say(reason)
         self.error = reason
 
-    def _grey(self, said: dict[str, Any]) -> None:
+    def _grey(self, params: dict[str, Any]) -> None:
         for parameter in self.assessment.parameters:
-            out = parameter.when is not None and said[parameter.when.parameter] != parameter.when.value
+            out = parameter.when is not None and params[parameter.when.parameter] != parameter.when.value
             automatic = parameter.name in self._automatic and self._automatic[parameter.name].value
             self._controls[parameter.name].disabled = out or automatic
 

@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 import xrai_widgets as xw
-from xrai_widgets.core import Array, Constraint, Predict, Subject
+from xrai_widgets.core import Array, Constraint, Names, Predict, Subject
 from xrai_widgets.engines._statistics import Estimate
 from xrai_widgets.engines.privacy import attribute_inference
 from xrai_widgets.engines.privacy.attribute_inference.gain import Guessed, minus
@@ -40,7 +40,7 @@ def people(n: int, seed: int = 0) -> tuple[Array, Array]:
 def measured(predict: Predict, X: Array, y: Array, **params: Any) -> xw.Finding:
     n = len(X) // 2
     task = "classification" if np.issubdtype(y.dtype, np.integer) else "regression"
-    return attribute_inference(predict, X[:n], y[:n], X[n:], y[n:], task, KINDS, NAMES, **params)
+    return attribute_inference(predict, X[:n], y[:n], X[n:], y[n:], task, KINDS, Names(feature_names=NAMES), **params)
 
 
 def copies_sex(X: Array) -> Array:
@@ -171,7 +171,7 @@ def test_a_one_hot_group_is_one_feature_and_its_columns_mean_the_group() -> None
     def predict(rows: Array) -> Array:
         return rows[:, 1:]
 
-    arguments = (predict, X[:150], y[:150], X[150:], y[150:], "classification", kinds, names)
+    arguments = (predict, X[:150], y[:150], X[150:], y[150:], "classification", kinds, Names(feature_names=names))
     group, member = (attribute_inference(*arguments, feature=name, **FAST) for name in ("colour", "green"))
     assert group.values == member.values
     assert group.values["with_model"] == 1

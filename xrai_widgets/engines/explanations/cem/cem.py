@@ -10,8 +10,9 @@ from xrai_widgets.core import UNNAMED, Array, Constraint, Finding, Gradient, Nam
 from xrai_widgets.core.marks import Advanced, Label, MemoryLimit, Range, Requires, Section, Seed, When
 from xrai_widgets.core.step import Step, quiet
 from xrai_widgets.core.subject import Task
-from xrai_widgets.engines._arguments import SampleIds, Scale
+from xrai_widgets.engines._arguments import Part, SampleIds, Scale
 from xrai_widgets.engines._missing import Blanks
+from xrai_widgets.engines._rows import drawn_rows, rows_at_once, samples_of
 from xrai_widgets.engines._search.contrast import Mode
 from xrai_widgets.engines._search.coordinates import Budget
 from xrai_widgets.engines._search.levels import Levels
@@ -25,11 +26,9 @@ from xrai_widgets.engines.explanations.cem.autoencoder import Penalty, train_aut
 from xrai_widgets.engines.explanations.cem.finding import Explained, cem_finding
 from xrai_widgets.engines.explanations.cem.fista import Settings
 from xrai_widgets.engines.explanations.cem.instances import (
-    chosen,
-    class_notes,
     difference_notes,
     empty_notes,
-    rule_notes,
+    opening_notes,
 )
 from xrai_widgets.engines.explanations.cem.measures import MEASURES, WORDS
 from xrai_widgets.engines.explanations.cem.objective import Objective, least_lead, of_marks, typical
@@ -62,12 +61,13 @@ def cem(
     bounds: Array,
     constraints: tuple[Constraint, ...] = (),
     X_train: Array | None = None,
+    y_train: Array | None = None,
     logits: Predict | None = None,
     gradient: Gradient | None = None,
     linear: tuple[Array, Array] | None = None,
     regions: Array | None = None,
     thresholds: tuple[Array, ...] | None = None,
-    naming: Annotated[Names, "ids", "feature_names", "classes", "decode"] = UNNAMED,
+    naming: Annotated[Names, "ids", "train_ids", "feature_names", "classes", "decode"] = UNNAMED,
     decide: Predict | None = None,
     task: Task = "classification",
     *,
@@ -75,8 +75,9 @@ def cem(
         Literal["both", "PN", "PP"], Label("explanations"), "PN: what would change the prediction; PP: what keeps it"
     ] = "both",
     n_samples: Annotated[
-        int, Range(1, 100_000), Label("samples to explain"), "how many of the test samples are explained"
+        int, Range(1, 100_000), Label("samples to explain"), "how many of the samples are explained"
     ] = 20,
+    part: Part = "X",
     above: Annotated[
         float | None, "regressions only: what would bring the prediction above this, in the unit of y, or end that?"
     ] = None,
@@ -218,15 +219,14 @@ def cem(
     clients.
     """
     rng = np.random.default_rng(seed)
-    names, classes = naming.of("X", len(X)), naming.classes
-    index = chosen(instances, names, rng, n_samples)
+    X, y, names = samples_of(part, X, y, X_train, y_train, naming)
+    classes, index = naming.classes, drawn_rows(instances, names, n_samples, rng, "instances")
     zones = zones_of(task, above, below, predict, X)
     samples, background = (flat(part) for part in (X[index], X if X_train is None else X_train))
     if (blanks := Blanks.of(bounds, samples, background)) is not None:
         samples, background = blanks.fill(samples), blanks.fill(background)
     space, images = Space(bounds, constraints, scale, blanks), X.ndim > 2
-    width = samples.shape[1] + sum(len(kind.categories) for kind in constraints)
-    rows = max(64, int(memory_limit * 1e9 / 8 / (16 * width)))
+    rows = rows_at_once(memory_limit, 16, samples.shape[1], constraints)
     pool = background[rng.permutation(len(background))[:_POOL]]
     scorer = of_marks(Scorer(predict, logits, gradient, X.shape[1:], rows, decide=decide), blanks)
     if zones is not None:
@@ -256,9 +256,10 @@ def cem(
         decode=naming.decode,
         error=None if penalty is None else penalty.autoencoder.error,
         zones=zones,
+        part=part,
+        named=instances,
     )
-    explained.notes += [objective.criterion, *rule_notes(scorer, fits), *class_notes(explained, pool)]
-    explained.notes += space.notes(samples)
+    explained.notes += [objective.criterion, *opening_notes(explained, scorer, fits, pool), *space.notes(samples)]
     exact, levels = search == "automatic", None if thresholds is None else Levels.of(thresholds, space)
     means = Means(
         plane=planes(next(iter(explained.parts.values()))[0], seed) if exact and fits else None,

@@ -10,6 +10,7 @@ import pandas as pd
 from xrai_widgets.core import Array, Bound, Chart, Finding
 from xrai_widgets.core.names import Decode
 from xrai_widgets.engines import _statistics as statistics
+from xrai_widgets.engines._rows import SEEN, not_judged
 from xrai_widgets.engines._search.contrast import Contrast
 from xrai_widgets.engines._search.incumbents import Incumbents
 from xrai_widgets.engines._statistics import Estimate
@@ -36,6 +37,8 @@ class Explained:
         Filled once the noisy copies have been explained.
     zones : Zones, optional
         The classes of a regression.
+    part, named : str
+        Which part of the data the samples are from, and the ids of those that were asked for.
     """
 
     index: Array
@@ -51,6 +54,8 @@ class Explained:
     notes: list[str] = field(default_factory=list)
     bounds: Mapping[str, Bound] = field(default_factory=dict)
     zones: Zones | None = None
+    part: str = "X"
+    named: str = ""
 
     @property
     def unit(self) -> float:
@@ -92,6 +97,9 @@ def cem_finding(explained: Explained, *, finished: bool = True) -> Finding:
     if explained.stability is not None:
         overlap = explained.stability["overlap"].dropna().to_numpy()
         estimates["stability"] = (statistics.wilson(float(overlap.sum()), len(overlap)), len(overlap))
+    if explained.part == "X_train":
+        notes.append(SEEN)
+    flatter = "exact" if explained.part == "X_train" else None
     estimates = {key: pair for key, pair in estimates.items() if pair[1]}  # an estimate over no sample is left out
     tables = {
         "samples": _samples(explained, finished),
@@ -111,7 +119,10 @@ def cem_finding(explained: Explained, *, finished: bool = True) -> Finding:
         arrays=_arrays(explained),
         shareable=("index", *(f"{mode.lower()}_found" for mode in explained.parts)),
         notes=tuple(notes),
-        bounds={key: bound for key, bound in explained.bounds.items() if key in estimates} if finished else {},
+        bounds={key: bound for key, bound in explained.bounds.items() if key in estimates and bound != flatter}
+        if finished
+        else {},
+        unjudged=not_judged(explained.named, estimates),
     )
 
 
@@ -165,7 +176,7 @@ def _samples(explained: Explained, finished: bool) -> pd.DataFrame:
     names = np.array(explained.classes, dtype=object)
     contrast = next(iter(explained.parts.values()))[0]
     table: dict[str, Any] = {
-        "part": "X",
+        "part": explained.part,
         "id": explained.ids[explained.index],
         "class": names[explained.y[explained.index]],
         "answer": names[contrast.labels],
@@ -193,7 +204,7 @@ def _samples(explained: Explained, finished: bool) -> pd.DataFrame:
 
 
 def _contributions(explained: Explained) -> pd.DataFrame:
-    table: dict[str, Any] = {"part": "X", "id": explained.ids[explained.index]}
+    table: dict[str, Any] = {"part": explained.part, "id": explained.ids[explained.index]}
     for mode, (_, incumbents) in explained.parts.items():
         looked = np.isfinite(incumbents.margin)
         table[f"{mode.lower()}_share"] = np.where(looked, incumbents.done.astype(float), np.nan)
@@ -201,7 +212,7 @@ def _contributions(explained: Explained) -> pd.DataFrame:
 
 
 def _distances(explained: Explained) -> pd.DataFrame:
-    table: dict[str, Any] = {"part": "X", "id": explained.ids[explained.index]}
+    table: dict[str, Any] = {"part": explained.part, "id": explained.ids[explained.index]}
     if "PN" in explained.parts:
         contrast, incumbents = explained.parts["PN"]
         size = np.where(incumbents.done, _distance(contrast, incumbents), np.inf)

@@ -17,24 +17,9 @@ def lead(scores: Array) -> float:
     return float(min(10.0, np.median(best[:, 1] - best[:, 0]) / 2))
 
 
-def chosen(instances: str, names: Array, rng: np.random.Generator, n_samples: int) -> Array:
-    """Return the rows of the named samples, or of ``n_samples`` drawn ones.
-
-    Raises
-    ------
-    ValueError
-        for a name that no sample has.
-    """
-    drawn = np.sort(rng.permutation(len(names))[:n_samples])
-    wanted = [word.strip() for word in instances.split(",") if word.strip()]
-    if not wanted:
-        return drawn
-    place = {str(name): number for number, name in enumerate(names.tolist())}
-    unknown = [word for word in wanted if word not in place]
-    if unknown:
-        few = ", ".join(list(place)[:5])
-        raise ValueError(f"instances must be ids of the samples, such as {few}, got {unknown[0]!r}")
-    return np.array([place[word] for word in dict.fromkeys(wanted)])
+def opening_notes(explained: Explained, scorer: Scorer, fits: bool, pool: Array) -> list[str]:
+    """Say whose rule is explained, and which classes it can be about."""
+    return [*rule_notes(scorer, fits), *class_notes(explained, pool)]
 
 
 def class_notes(explained: Explained, pool: Array) -> list[str]:

@@ -6,7 +6,7 @@ MEASURES = (
     Measure(
         "pn_share",
         "lower",
-        meaning="Samples whose answer some allowed change turns over: the fewer, the firmer the model. Where there "
+        meaning="Samples whose prediction some allowed change alters: the fewer, the firmer the model. Where there "
         "are many, look at the features that they hang on.",
         bound="lower",
         label="share with a pertinent negative",
@@ -16,7 +16,7 @@ MEASURES = (
     Measure(
         "median_pn_distance",
         "higher",
-        meaning="How far the typical sample is from another answer (L2, in shares of the columns' ranges unless "
+        meaning="How far the typical sample is from another prediction (L2, in shares of the columns' ranges unless "
         "scale is raw). Where it is short, attack with robustness.evasion, and smooth the model.",
         bound="upper",
         label="median distance to another prediction",

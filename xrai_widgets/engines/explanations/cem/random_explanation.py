@@ -18,9 +18,11 @@ def random_explanation(
     X: Array,
     bounds: Array,
     constraints: tuple[Constraint, ...] = (),
+    X_train: Array | None = None,
     decide: Predict | None = None,
     task: Task = "classification",
     *,
+    part: str,
     above: float | None = None,
     below: float | None = None,
     scale: Literal["range", "raw"],
@@ -32,6 +34,7 @@ def random_explanation(
     ``turned_share`` is the share of random changes that change a prediction, of instances with a pertinent negative
     (Wilson).
     """
+    X = X if part == "X" or X_train is None else X_train
     zones = zones_of(task, above, below, predict, X)
     predict = predict if zones is None else zones.asking(predict)
     done = finding.arrays["pn_found"]

@@ -126,14 +126,14 @@ def groups(
     given += [f"{key}={value!r}" for key, value in (("only_class", only_class), ("sample", sample)) if value.strip()]
     if len(given) > 1:
         raise ValueError(f"only one of per_class, only_class and sample can be given, got {' and '.join(given)}")
-    everybody = np.arange(len(info.train_ids))
+    all_rows = np.arange(len(info.train_ids))
     if sample.strip():
         return [_one_sample(info, sample.strip(), pool)], []
     if per_class or only_class.strip():
         return _classes(info, only_class.strip(), pool, given[0])
     if pool == "other classes":
         raise ValueError("choose_from='other classes' needs per_class, only_class or sample, got none of them")
-    return [Group("all", np.arange(len(info.ids)), everybody)], []
+    return [Group("all", np.arange(len(info.ids)), all_rows)], []
 
 
 def _one_sample(info: SampleInfo, sample: str, pool: Pool) -> Group:

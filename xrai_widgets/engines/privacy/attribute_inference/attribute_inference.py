@@ -20,6 +20,8 @@ from xrai_widgets.core import (
 from xrai_widgets.core.marks import Label, Range, Requires, Seed
 from xrai_widgets.core.score import Score
 from xrai_widgets.core.step import Step, quiet
+from xrai_widgets.engines._arguments import Part, SampleIds
+from xrai_widgets.engines._rows import named_of
 from xrai_widgets.engines.privacy.attacks.arguments import Repeats
 from xrai_widgets.engines.privacy.attacks.threshold import split_masks
 from xrai_widgets.engines.privacy.attribute_inference import attack as attacker
@@ -111,6 +113,8 @@ def attribute_inference(
     n_samples: Annotated[
         int, Range(20, 100_000), Label("members at most"), "members that take part at most, and non-members"
     ] = 1000,
+    part: Part = "X_train",
+    samples: SampleIds = "",
     attack_train_ratio: Annotated[
         float,
         Range(0.1, 0.9),
@@ -184,7 +188,13 @@ def attribute_inference(
     names = features_of(naming.feature_names, constraints, X.shape[1])
     chosen = check_feature(feature, names, naming.feature_names) if feature else ""
     info = SampleInfo.drawn(
-        (X_train, y_train, naming.train_ids), (X, y, naming.ids), n_samples, naming.classes, task, seed
+        (X_train, y_train, naming.train_ids),
+        (X, y, naming.ids),
+        n_samples,
+        named_of(samples, part, X_train, X, naming, 2 * FEWEST),
+        naming.classes,
+        task,
+        seed,
     )
     if implementation == "art" and attack != "output":
         raise NotApplicable("ART's attribute inference looks at the output alone", "attack='output'")
@@ -194,14 +204,14 @@ def attribute_inference(
     outputs = predict(info.samples)
     targets, notes = _to_guess(info, names, chosen, constraints, seed)
     whole: list[tuple[Withheld, Guessed, Guessed]] = []
-    finish = partial(attribute_finding, info, whole, len(targets), tolerance, tuple(notes))
+    finish = partial(attribute_finding, info, whole, len(targets), tolerance, tuple(notes), samples)
     for number, one in enumerate(targets):
-        part = step.part(0.05 + 0.95 * number / len(targets), 0.05 + 0.95 * (number + 1) / len(targets))
-        part(0.0, one.name, finish if whole else None)
+        within = step.part(0.05 + 0.95 * number / len(targets), 0.05 + 0.95 * (number + 1) / len(targets))
+        within(0.0, one.name, finish if whole else None)
         labels = info.labels if with_label else None
         if implementation == "art":
             trials = _splits(info, one, attack_train_ratio, repeats, seed)
-            results = art_guesses((predict, decide), info, outputs, one, labels, trials, attack_model, seed, part)
+            results = art_guesses((predict, decide), info, outputs, one, labels, trials, attack_model, seed, within)
         else:
             background = attacker.background_knowledge(info.samples, one, constraints, labels)
             if attack == "output":
@@ -212,7 +222,7 @@ def attribute_inference(
             work = [
                 attacker.Trial(background, evidence, one.target, held, one.kind, attack_model, seed) for held in trials
             ]
-            results = part.map(attacker.guesses, work, one.name)
+            results = within.map(attacker.guesses, work, one.name)
         whole.append((one, *info.scored(one, trials, results)))
     return finish()
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from xrai_widgets.core import Array, Chart, Finding
 from xrai_widgets.engines import _statistics as statistics
+from xrai_widgets.engines._rows import not_judged
 from xrai_widgets.engines._statistics import Estimate
 from xrai_widgets.engines.privacy.attribute_inference.gain import Guessed, minus
 from xrai_widgets.engines.privacy.attribute_inference.withheld import Withheld
@@ -42,11 +43,20 @@ class SampleInfo:
 
     @classmethod
     def drawn(
-        cls, members: Part, others: Part, n_samples: int, classes: tuple[Any, ...], task: str, seed: int
+        cls,
+        members: Part,
+        others: Part,
+        n_samples: int,
+        chosen: tuple[Array | None, Array | None],
+        classes: tuple[Any, ...],
+        task: str,
+        seed: int,
     ) -> "SampleInfo":
-        """Draw at most so many of each."""
+        """Draw at most so many of each, or as many as there are named ones, which take part in any case."""
         rng = np.random.default_rng(seed)
-        rows = [np.sort(rng.permutation(len(X))[:n_samples]) for X, _, _ in (members, others)]
+        most = next((len(rows) for rows in chosen if rows is not None), n_samples)
+        drawn = [np.sort(rng.permutation(len(X))[:most]) for X, _, _ in (members, others)]
+        rows = [one if named is None else named for one, named in zip(drawn, chosen, strict=True)]
         pairs = list(zip((members, others), rows, strict=True))
         samples = np.concatenate([part[0][chosen] for part, chosen in pairs])
         labels = np.concatenate([part[1][chosen] for part, chosen in pairs])
@@ -74,7 +84,9 @@ class SampleInfo:
         return members, others
 
 
-def attribute_finding(info: SampleInfo, whole: Whole, meant: int, tolerance: float, notes: tuple[str, ...]) -> Finding:
+def attribute_finding(
+    info: SampleInfo, whole: Whole, meant: int, tolerance: float, notes: tuple[str, ...], named: str = ""
+) -> Finding:
     """Return the finding for the features that are done.
 
     Parameters
@@ -82,6 +94,8 @@ def attribute_finding(info: SampleInfo, whole: Whole, meant: int, tolerance: flo
     whole : sequence of (feature, members, non-members)
     meant : int
         How many features are to be tried in all: the intervals hold for all of them at once.
+    named : str
+        The ids of samples that were asked for.
     """
     level = 1.0 - (1.0 - statistics.LEVEL) / meant
     gains = [members.gain(level) for _, members, _ in whole]
@@ -122,6 +136,7 @@ def attribute_finding(info: SampleInfo, whole: Whole, meant: int, tolerance: flo
             Chart("samples", "histogram", "gain", by="is", title=f"Gain by the model in guessing {one.name}", cut=0.5),
         ),
         notes=(*headlines, *notes),
+        unjudged=not_judged(named, estimates),
     )
 
 

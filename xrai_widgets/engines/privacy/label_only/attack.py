@@ -17,6 +17,7 @@ from xrai_widgets.engines._art_space import classifier, global_seed
 from xrai_widgets.engines._hop_skip_jump import Settings, hop_skip_jump
 from xrai_widgets.engines._missing import Blanks
 from xrai_widgets.engines._problem import Best, Problem
+from xrai_widgets.engines._rows import not_judged
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.privacy.attacks.report import Scored, attack_report
 from xrai_widgets.engines.privacy.attacks.threshold import threshold_attack
@@ -117,6 +118,7 @@ def ask(
     bounds: Array,
     constraints: tuple[Constraint, ...],
     n_samples: int,
+    chosen: tuple[Array | None, Array | None],
     scale: Literal["range", "raw"],
     at_once: int,
     seed: int,
@@ -126,11 +128,15 @@ def ask(
     Parameters
     ----------
     model : (predict, decide)
+    chosen : (array or None, array or None)
+        Rows of the members or of the non-members that were asked for by name, and as many of the others are drawn.
     """
     rng = np.random.default_rng(seed)
-    n = min(n_samples, len(members[0]), len(others[0]))
+    wanted = next((len(rows) for rows in chosen if rows is not None), n_samples)
+    n = min(wanted, len(members[0]), len(others[0]))
     drawn = [rng.permutation(len(X)) for X, _ in (members, others)]
-    rows = (np.sort(drawn[0][:n]), np.sort(drawn[1][:n]))
+    first, second = (np.sort(d[:n]) if named is None else named for d, named in zip(drawn, chosen, strict=True))
+    rows = first, second
     X = np.concatenate([members[0][rows[0]], others[0][rows[1]]])
     y = np.concatenate([members[1][rows[0]], others[1][rows[1]]])
     numbers = np.concatenate([rows[0], len(members[0]) + rows[1]])
@@ -175,6 +181,7 @@ def label_finding(
     ids: tuple[Array | None, Array | None],
     classes: tuple[Any, ...],
     *,
+    named: str = "",
     tried: int = 0,
     allowed: bool = False,
     notes: tuple[str, ...] = (),
@@ -183,6 +190,8 @@ def label_finding(
 
     Parameters
     ----------
+    named : str
+        The ids that were asked for.
     tried : int
         How many noisy copies of each sample were asked about; 0 for the boundary distance.
     allowed : bool
@@ -226,6 +235,7 @@ def label_finding(
         tables={**finding.tables, "samples": samples, "contributions": _with_gap(finding, asked, n)},
         charts=_charts(finding, name, samples),
         arrays={**finding.arrays, **(_nearest(asked) if allowed else {})},
+        unjudged=not_judged(named, {**finding.values, "accuracy_gap": gap.value}),
     )
 
 

@@ -8,10 +8,11 @@ from xrai_widgets.core import UNNAMED, Array, Constraint, Control, Finding, Name
 from xrai_widgets.core.marks import Label, MemoryLimit, Range, Section, Seed, When
 from xrai_widgets.core.score import Score
 from xrai_widgets.core.step import Step, quiet
-from xrai_widgets.engines._arguments import Scale
+from xrai_widgets.engines._arguments import Part, SampleIds, Scale
 from xrai_widgets.engines._hop_skip_jump import Settings
+from xrai_widgets.engines._rows import named_of, rows_at_once
 from xrai_widgets.engines.privacy.attacks.arguments import Repeats, Thresholds, TrainRatio
-from xrai_widgets.engines.privacy.attacks.report import MEASURES, WORDS, check_enough
+from xrai_widgets.engines.privacy.attacks.report import FEWEST, MEASURES, WORDS, check_enough
 from xrai_widgets.engines.privacy.label_only.attack import (
     Asked,
     SplitSettings,
@@ -67,6 +68,8 @@ def label_only(
     n_samples: Annotated[
         int, Range(10, 100_000), Label("members to attack"), "members to attack, and as many non-members"
     ] = 500,
+    part: Part = "X_train",
+    samples: SampleIds = "",
     noise: Annotated[
         tuple[float, ...],
         Range(0.001, 100),
@@ -159,12 +162,15 @@ def label_only(
     check_enough(len(X_train), len(X))
     if implementation == "art" and attack != "boundary distance":
         raise NotApplicable("ART's label-only attack measures the boundary distance", "attack='boundary distance'")
+    chosen = named_of(samples, part, X_train, X, naming, FEWEST)
     step(0.0, "which labels are right")
-    rows = max(64, int(memory_limit * 1e9 / 8 / (12 * (X[0].size + sum(len(kind.categories) for kind in constraints)))))
+    rows = rows_at_once(memory_limit, 12, X[0].size, constraints)
     free = tuple(Constraint(kind.kind, kind.categories, kind.group) for kind in constraints)
-    asked: Asked = ask((predict, decide), (X_train, y_train), (X, y), bounds, free, n_samples, scale, rows, seed)
+    asked: Asked = ask(
+        (predict, decide), (X_train, y_train), (X, y), bounds, free, n_samples, chosen, scale, rows, seed
+    )
     split = SplitSettings(thresholds == "per class", attack_train_ratio, repeats, seed)
-    finish = partial(label_finding, asked, split, (naming.train_ids, naming.ids), naming.classes)
+    finish = partial(label_finding, asked, split, (naming.train_ids, naming.ids), naming.classes, named=samples)
     if attack == "noise":
         return finish(tried=by_noise(asked, noise, copies, seed, step.part(0.02, 0.95), finish))
     settings = Settings(max_iter, max(init_eval, 10_000), init_eval)

@@ -76,7 +76,7 @@ def lira(
         Range(1e-12, 0.1),
         _SCORE,
         Label("smallest probability"),
-        "smallest probability that is told apart from 0; automatic: 0.005, in a regression 0.0001",
+        "smallest probability that counts; automatic: 0.005, in a regression 0.0001",
     ] = None,
     attack_train_ratio: TrainRatio = 0.5,
     repeats: Repeats = 10,

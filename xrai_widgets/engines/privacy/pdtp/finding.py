@@ -9,6 +9,7 @@ from scipy import stats
 
 from xrai_widgets.core import Array, Chart, Finding, Measure
 from xrai_widgets.engines import _statistics as statistics
+from xrai_widgets.engines._rows import not_judged
 from xrai_widgets.engines._statistics import Estimate
 
 MEASURES = (
@@ -166,9 +167,19 @@ def done_by(earlier: Finding) -> int:
 
 
 def pdtp_finding(
-    leak: Leakage, y: Array, ids: Array, classes: tuple[Any, ...], regression: bool, *, unfinished: bool = False
+    leak: Leakage,
+    y: Array,
+    ids: Array,
+    classes: tuple[Any, ...],
+    regression: bool,
+    *,
+    named: str = "",
+    unfinished: bool = False,
 ) -> Finding:
-    """Return the finding for the samples looked at so far; an unfinished one holds what a later run needs to go on."""
+    """Return the finding for the samples looked at so far; an unfinished one holds what a later run needs to go on.
+
+    Of samples that were asked for by name (``named``) the largest excess may be judged: of all it is no smaller.
+    """
     total, m = len(y), leak.done
     unit = _unit(leak) if regression else 1.0
     table = leak.table(unit)
@@ -199,6 +210,7 @@ def pdtp_finding(
         charts=_charts(regression, float(estimates["excess_p95"].value)),
         arrays=leak.state() if unfinished else {},
         notes=(*leak.notes, *_losses(leak), *(going if unfinished else ())),
+        unjudged=not_judged(named, {*estimates} & {"mean_excess", "excess_p95", "share_significant"}),
     )
 
 

@@ -16,7 +16,7 @@ from xrai_widgets.engines.privacy.pdtp.art import by_art
 from xrai_widgets.engines.privacy.pdtp.finding import MEASURES, WORDS, Leakage, carried, done_by, pdtp_finding
 from xrai_widgets.engines.privacy.pdtp.leave_one_out import LeaveOneOut, closed_form, everywhere
 from xrai_widgets.engines.privacy.pdtp.paired_forest import Bootstraps, Pairs, bootstraps_of
-from xrai_widgets.engines.privacy.pdtp.refits import Fit, Refits, is_deterministic, with_everything
+from xrai_widgets.engines.privacy.pdtp.refits import Fit, Refits, check_trained_with, is_deterministic, with_everything
 from xrai_widgets.engines.privacy.pdtp.statistic import Scale, add, choose, plain, scale, vanishing
 
 _PROBES = 1000
@@ -38,6 +38,7 @@ _NATIVE, _MORE = When("implementation", "native"), Section("statistic")
         Control("memorising", "leak", params={"samples": ""}),
     ),
     score=Score(("excess",), worse="higher"),
+    narrowing=("mean_excess", "share_significant"),
 )
 def pdtp(
     predict: Predict,
@@ -71,7 +72,12 @@ def pdtp(
         bool, _NATIVE, _MORE, Label("rounded probabilities"), "to the centres of 100 bins, as ART does"
     ] = False,
     floor: Annotated[
-        float, Range(1e-6, 0.1), _NATIVE, _MORE, Label("smallest probability"), "that is told apart from 0"
+        float,
+        Range(1e-6, 0.1),
+        _NATIVE,
+        _MORE,
+        Label("smallest probability"),
+        "that counts; smaller ones are set to it",
     ] = 0.005,
     implementation: Annotated[Literal["native", "art"], "whose code computes it; art shows no null"] = "native",
     seed: Seed = 0,
@@ -135,11 +141,11 @@ def pdtp(
     of the leak.
     """
     ids, classes = naming.of("X_train", len(X_train)), naming.classes
-    chosen = choose(samples, n_samples, naming.train_ids, len(X_train), seed)
+    chosen = choose(samples, n_samples, ids, seed)
     before = carried(step.earlier, chosen, ids)
     step(0.0, "choosing samples" if before is None else f"continues: {done_by(before)} of {len(chosen)} done")
     k = 0 if task == "regression" else predict(X_train[:1]).shape[1]
-    _check_trained_with(trained_with, implementation, forest)
+    check_trained_with(trained_with, implementation, forest)
     if implementation == "art":
         return by_art(X_train, y_train, model, chosen, ids, classes, repeats, step)
     if at == "all":
@@ -168,7 +174,7 @@ def pdtp(
         leak.skipped[place] = "only one class would be left"
     left = np.arange(leak.done, len(chosen))
     draws = np.random.default_rng((seed, 1)).random(len(chosen))
-    finish = partial(pdtp_finding, leak, y_train, ids, classes, not k)
+    finish = partial(pdtp_finding, leak, y_train, ids, classes, not k, named=samples)
     rest, whole, earlier = step.part(0.3, 1.0), len(chosen), leak.done
     continued = f" (continues: {earlier} were done)" if earlier else ""
     keep = partial(finish, unfinished=True)
@@ -180,16 +186,10 @@ def pdtp(
             add(leak, scaled, places, without, y_train, draws)
         leak.done = int(places[-1]) + 1
         rest(leak.done / whole, f"{leak.done} of {whole} left out{continued}", keep if leak.some else None)
+        if leak.some and rest.enough(leak.done, finish):
+            return finish()
     leak.done = whole
     return finish()
-
-
-def _check_trained_with(names: tuple[str, ...], implementation: str, forest: str) -> None:
-    """Refuse what clones the model by itself where its training was given more than samples and labels."""
-    extras = "fit=" if "fit" in names else " and ".join(names)
-    for chosen, other in ((implementation, "implementation='native'"), (forest, "forest='honest refits'")):
-        if names and chosen in ("art", "paired bootstraps"):
-            raise NotApplicable(f"{chosen} would train the model without the {extras} that it was trained with", other)
 
 
 def _check_memory(what: str, numbers: int, memory_limit: float) -> None:

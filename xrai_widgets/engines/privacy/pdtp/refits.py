@@ -123,3 +123,11 @@ def with_everything(refits: Refits, chosen: Array, draws: int, scaled: Scale, st
         failed = f"{draws - len(noise)} of {draws} refits on everything failed, which were to show the noise: {message}"
         raise NotApplicable(failed, "privacy.membership_inference")
     return reference, np.array(noise).T if noise else np.empty((len(chosen), 0))
+
+
+def check_trained_with(names: tuple[str, ...], implementation: str, forest: str) -> None:
+    """Refuse what clones the model by itself where its training was given more than samples and labels."""
+    extras = "fit=" if "fit" in names else " and ".join(names)
+    for chosen, other in ((implementation, "implementation='native'"), (forest, "forest='honest refits'")):
+        if names and chosen in ("art", "paired bootstraps"):
+            raise NotApplicable(f"{chosen} would train the model without the {extras} that it was trained with", other)

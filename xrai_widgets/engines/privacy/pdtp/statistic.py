@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from xrai_widgets.core import Array
+from xrai_widgets.engines._rows import named_rows
 from xrai_widgets.engines.privacy.pdtp.finding import Leakage
 
 Scale = Callable[[Array], Array]
@@ -26,20 +27,11 @@ def plain(values: Array) -> Array:
     return values
 
 
-def choose(samples: str, n_samples: int, ids: Array | None, n: int, seed: int) -> Array:
+def choose(samples: str, n_samples: int, ids: Array, seed: int) -> Array:
     """Return the rows to leave out: those with the given ids, else a draw without replacement in random order."""
     rng = np.random.default_rng((seed, 0))
-    if not samples.strip():
-        return rng.permutation(n)[:n_samples]
-    names = [str(name) for name in (range(n) if ids is None else ids.tolist())]
-    place = {name: index for index, name in enumerate(names)}
-    wanted = list(dict.fromkeys(part.strip() for part in samples.split(",") if part.strip()))
-    unknown = [name for name in wanted if name not in place]
-    if unknown:
-        raise ValueError(
-            f"samples must name training samples by id, such as {', '.join(names[:3])}, got {', '.join(unknown[:5])}"
-        )
-    return rng.permutation([place[name] for name in wanted])
+    rows = named_rows(samples, ids)
+    return rng.permutation(len(ids))[:n_samples] if rows is None else rng.permutation(rows)
 
 
 def vanishing(y: Array, chosen: Array, classes: int) -> Array:

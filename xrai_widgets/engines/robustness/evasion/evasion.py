@@ -9,9 +9,10 @@ from xrai_widgets.core.marks import Label, MemoryLimit, Range, Requires, Section
 from xrai_widgets.core.step import Step, quiet
 from xrai_widgets.core.subject import Task
 from xrai_widgets.engines import _hop_skip_jump as hsj
-from xrai_widgets.engines._arguments import Scale
+from xrai_widgets.engines._arguments import Part, SampleIds, Scale
 from xrai_widgets.engines._missing import Blanks
 from xrai_widgets.engines._problem import Best, Problem
+from xrai_widgets.engines._rows import drawn_rows, rows_at_once, samples_of
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.robustness.evasion import gradient_descent as pgd
 from xrai_widgets.engines.robustness.evasion.asked import asked_of_classes, asked_of_values, check_tolerance
@@ -82,11 +83,12 @@ def evasion(
     bounds: Array,
     constraints: tuple[Constraint, ...] = (),
     X_train: Array | None = None,
+    y_train: Array | None = None,
     gradient: Gradient | None = None,
     linear: tuple[Array, Array] | None = None,
     regions: Array | None = None,
     thresholds: tuple[Array, ...] | None = None,
-    naming: Annotated[Names, "ids", "feature_names", "classes", "decode"] = UNNAMED,
+    naming: Annotated[Names, "ids", "train_ids", "feature_names", "classes", "decode"] = UNNAMED,
     unstable: float = 0.0,
     decide: Predict | None = None,
     task: Task = "classification",
@@ -108,8 +110,10 @@ def evasion(
         "regressions need it: by how much, in the unit of y, the prediction must change for it to count",
     ] = None,
     n_samples: Annotated[
-        int, Range(2, 100_000), Label("samples to attack"), "how many of the test samples are attacked"
+        int, Range(2, 100_000), Label("samples to attack"), "how many of the samples are attacked"
     ] = 50,
+    part: Part = "X",
+    samples: SampleIds = "",
     scale: Scale = "range",
     max_iter: Annotated[
         int | None,
@@ -227,7 +231,8 @@ def evasion(
     if init_eval > max_eval:
         raise ValueError(f"init_eval must be at most max_eval = {max_eval}, got {init_eval}")
     rng = np.random.default_rng(seed)
-    index = np.sort(rng.permutation(len(X))[:n_samples])
+    X, y, ids = samples_of(part, X, y, X_train, y_train, naming)
+    index = drawn_rows(samples, ids, n_samples, rng)
     flat = X.reshape(len(X), -1).astype(np.float64)
     others = flat if X_train is None else X_train.reshape(len(X_train), -1).astype(np.float64)
     if (blanks := Blanks.of(bounds, flat, others)) is not None:
@@ -235,7 +240,7 @@ def evasion(
         predict, gradient = blanks.asking(predict), blanks.slopes(gradient)
         decide = blanks.ruling(decide)
     space = Space(bounds, constraints, scale, blanks)
-    rows = max(64, int(memory_limit * 1e9 / 8 / (12 * (flat.shape[1] + sum(len(c.categories) for c in constraints)))))
+    rows = rows_at_once(memory_limit, 12, flat.shape[1], constraints)
     shaped = flat.reshape(X.shape)
     check_tolerance(task, tolerance, predict, shaped, y, unstable)
     if tolerance is None:
@@ -263,10 +268,12 @@ def evasion(
         y=y,
         epsilon=epsilon,
         feature_names=naming.feature_names,
-        ids=naming.of("X", len(X)),
+        ids=ids,
         classes=naming.of_classes(asked.n_classes),
         decode=naming.decode,
         band=asked.band,
+        part=part,
+        named=samples,
     )
     search = hsj.Settings(ITERATIONS, max_eval, init_eval, init_size)
     budget = Budget(max_iter, search, pgd.Settings(epsilons, steps, restarts), seed, asked.n_classes)

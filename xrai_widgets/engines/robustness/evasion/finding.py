@@ -35,7 +35,7 @@ def _predicted_samples(attacked: Attacked, band: Band, finished: bool) -> pd.Dat
     if len(place) and finished:
         becomes[place] = _predictions(band, changed, attacked.problem.shape, attacked.problem.rows)
     columns: dict[str, Any] = {
-        "part": "X",
+        "part": attacked.part,
         "id": attacked.ids[attacked.index],
         "prediction": band.centre,
         "status": np.where(best.success, "found", "not found"),
@@ -111,7 +111,7 @@ def _samples(attacked: Attacked, finished: bool) -> pd.DataFrame:
         becomes[place] = names[problem.classes(changed)]
     return pd.DataFrame(
         {
-            "part": "X",
+            "part": attacked.part,
             "id": attacked.ids[attacked.index],
             "class": names[attacked.y[attacked.index]],
             "status": status,

@@ -10,6 +10,7 @@ from xrai_widgets.core.names import Decode
 from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.engines._band import Band
 from xrai_widgets.engines._problem import Best, Problem
+from xrai_widgets.engines._rows import SEEN, not_judged
 from xrai_widgets.engines.robustness.evasion.search import Search
 
 _SHOWN_ROWS = 200
@@ -30,6 +31,8 @@ class Attacked:
         Which of them the model classifies correctly.
     search : Search, optional
         What was tried beside the attack; says which distances are exact.
+    part, named : str
+        Which part of the data the samples are from, and the ids of those that were asked for.
     band : Band, optional
         The tolerance of a regression: all samples are attacked, whatever their residuals.
     """
@@ -46,6 +49,8 @@ class Attacked:
     decode: Decode | None
     search: Search | None = None
     band: Band | None = None
+    part: str = "X"
+    named: str = ""
 
     @property
     def exact(self) -> bool:
@@ -104,9 +109,11 @@ def assembled(attacked: Attacked, summary: AttackSummary, notes: list[str], *, f
     else:
         why = "nothing was found for half of the samples or more" if len(best.success) else "no sample was attacked"
         notes = [*notes, f"No median distance: {why}."]
+    if attacked.part == "X_train":
+        notes = [*notes, SEEN]
     if not attacked.exact:
         notes = [*notes, "The intervals cover the choice of the samples only, not what a stronger search would find."]
-    contributions = pd.DataFrame({"part": "X", "id": attacked.ids[attacked.index], **summary.shares})
+    contributions = pd.DataFrame({"part": attacked.part, "id": attacked.ids[attacked.index], **summary.shares})
     curve = Chart("curve", "line", "epsilon", y=summary.height, low="low", high="high", title=summary.title)
     bounded = [key for key in (summary.key, "median_distance") if key in estimates]
     return Finding(
@@ -122,7 +129,8 @@ def assembled(attacked: Attacked, summary: AttackSummary, notes: list[str], *, f
         charts=(curve, summary.histogram) if best.success.any() else (curve,),
         arrays={**_images(attacked), "index": attacked.index, "nearest": _nearest(attacked)},
         notes=tuple(notes),
-        bounds=dict.fromkeys(bounded, "exact") if attacked.exact and finished else {},
+        bounds=dict.fromkeys(bounded, "exact") if attacked.exact and finished and attacked.part == "X" else {},
+        unjudged=not_judged(attacked.named, estimates),
     )
 
 

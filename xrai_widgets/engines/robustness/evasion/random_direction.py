@@ -17,9 +17,11 @@ def random_direction(
     X: Array,
     bounds: Array,
     constraints: tuple[Constraint, ...] = (),
+    X_train: Array | None = None,
     decide: Predict | None = None,
     task: Task = "classification",
     *,
+    part: str,
     norm: Norm,
     epsilon: float,
     tolerance: float | None = None,
@@ -36,6 +38,7 @@ def random_direction(
     table = finding.tables["samples"]
     success = (table["status"] == "found").to_numpy()
     right = int((table["status"] != "answered wrongly before").sum())
+    X = X if part == "X" or X_train is None else X_train
     samples = X.reshape(len(X), -1)[finding.arrays["index"][success]].astype(np.float64)
     changed = finding.arrays["nearest"][success].reshape(samples.shape).astype(np.float64)
     change = RandomChange(Space(bounds, constraints, scale), norm, sparse=False)
@@ -57,6 +60,7 @@ CONTROLS = (
         {"found_share": (0.0, 0.0)},
         "no change can alter a label: robust accuracy is accuracy (a regression's predictions all stay), and there "
         "is no distance",
+        params={"samples": ""},
         at_most={"n_samples": 20, "max_iter": 5, "steps": 10, "restarts": 1},
         wrong="No change alters the prediction of a constant model, so the attack counts what is none.",
     ),

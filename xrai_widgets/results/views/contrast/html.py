@@ -120,7 +120,7 @@ def reported(finding: Finding, include_rows: bool) -> Markup:
 
 _MEASURES = (
     ("share", "found"),
-    ("answer", "answer"),
+    ("prediction", "prediction"),
     ("margin", "lead of that prediction"),
     ("sparsity", "features changed (PN) or needed (PP); of all: their share"),
     ("distance", "distance (L2, shares of the ranges)"),
@@ -133,7 +133,7 @@ _MEASURES = (
 def _one(side: Side, key: str, total: int) -> str:
     if key == "share":
         return side.status
-    if key == "answer":
+    if key == "prediction":
         return side.prediction
     if key == "sparsity":
         return f"{side.measures['changed']:.0f} of {total}" if side.is_explanation else "–"
