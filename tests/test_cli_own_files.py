@@ -144,7 +144,7 @@ def test_a_built_in_example_takes_a_batch_and_what_is_wrong_with_it_is_said_in_o
     subject = xw.examples.load_with("german_credit_pruned", folder / "applicants.csv", **said_of_it)  # type: ignore[arg-type]
     assert values(folder / "e.json")["subject"] == subject.fingerprint
     written = json.loads((folder / "e.json").read_text(encoding="utf-8"))["outcomes"][0]["origin"]["made"]
-    assert written == {"example": "german_credit_pruned", "batch": {"new": "applicants.csv", **said_of_it}}
+    assert written == {"example": "german_credit_pruned", "roles": {"new": "applicants.csv", **said_of_it}}
     for options, message in (
         ("--foreign odd", "--foreign is a column of a batch of new samples"),
         ("--new nowhere.csv", "which does not exist"),
