@@ -30,7 +30,7 @@ class Score:
     instead: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not self.columns or isinstance(self.columns, str):
+        if not self.columns or not isinstance(self.columns, tuple):
             raise ValueError(f"columns of a Score must be a tuple of names, got {self.columns!r}")
         if self.worse not in {"lower", "higher"}:
             raise ValueError(f"worse of the score {self.columns[0]!r} must be 'lower' or 'higher', got {self.worse!r}")

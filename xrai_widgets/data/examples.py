@@ -211,7 +211,13 @@ def load_with(
     maker = _available(name)
     style = CsvFormat(delimiter, decimal, encoding)
     file = BatchFile(Path(new), foreign, target, ids, "", tuple(ignore), tuple(text), style)
-    options = {"foreign": foreign, "target": target, "ids": ids, "ignore": tuple(ignore), "text": tuple(text)}
+    options: dict[str, object] = {
+        "foreign": foreign,
+        "target": target,
+        "ids": ids,
+        "ignore": tuple(ignore),
+        "text": tuple(text),
+    }
     options |= {"delimiter": delimiter, "decimal": decimal, "encoding": encoding}
     roles = {"new": file.path.name, **{word: value for word, value in options.items() if value}}
     return replace(maker(file.read), name=name, origin=Origin(Example(name, roles)))

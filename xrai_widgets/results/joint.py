@@ -1,8 +1,9 @@
 """Several methods on the same samples: who fares badly in more than one, beyond what the model itself doubts?"""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, field
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -225,7 +226,7 @@ def _pairs(
     return pairs, few
 
 
-def _reading(row: dict[str, float]) -> str:
+def _reading(row: Mapping[Any, Any]) -> str:
     if np.isnan(row["rho"]):
         return "nothing to compare: one of the scores is the same for all samples"
     if row["p"] > _ALPHA:

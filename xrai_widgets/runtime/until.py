@@ -49,7 +49,7 @@ class Until:
             intervals[key] = (value - WIDER * (value - low), value + WIDER * (high - value))
         return replace(finding, intervals=intervals)
 
-    def told(self, finding: Finding) -> Finding:
+    def with_note(self, finding: Finding) -> Finding:
         """Return the finding of a whole run, widened, with a note of why it ended."""
         wanted = " and ".join(f"{key} to {width:g}" for key, width in self.widths.items())
         ended = f"Stopped after {self.stopped_at} items" if self.stopped_at else "Went through all items"
