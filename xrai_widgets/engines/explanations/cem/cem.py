@@ -95,6 +95,7 @@ def cem(
     kappa: Annotated[
         float | None,
         Range(0, 1000),
+        _SEARCH,
         Label("κ (lead of the prediction)"),
         "in logits, or in y's unit; automatic: 0.2, for images' logits up to 10, for regressions 0",
     ] = None,
