@@ -180,15 +180,15 @@ def batch_names(path: Path) -> list[str]:
 
 def _entries(path: Path) -> list[tuple[str, Any]]:
     """Return the name of each picture of a batch and where it is, sorted by name; hidden ones are none."""
-    found: list[tuple[str, Any]]
+    files: list[tuple[str, Any]]
     if path.is_dir():
-        found = [(file.relative_to(path).as_posix(), file) for file in path.rglob("*") if file.is_file()]
+        files = [(file.relative_to(path).as_posix(), file) for file in path.rglob("*") if file.is_file()]
     elif path.suffix.lower() == ARCHIVE:
         with _archive(path) as archive:
-            found = [(entry.filename, entry) for entry in archive.infolist() if not entry.is_dir()]
+            files = [(entry.filename, entry) for entry in archive.infolist() if not entry.is_dir()]
     else:
         return [(path.name, path)]
-    pictured = [one for one in found if one[0].lower().endswith(BATCH_ENDINGS)]
+    pictured = [one for one in files if one[0].lower().endswith(BATCH_ENDINGS)]
     return sorted((one for one in pictured if not _HIDDEN.search(one[0])), key=itemgetter(0))
 
 
