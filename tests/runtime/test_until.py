@@ -66,6 +66,7 @@ def test_pdtp_stops_when_its_mean_is_known(logistic: Subject, without_controls: 
     low, high = got.finding.intervals["mean_excess"]
     assert low <= whole.finding.values["mean_excess"] <= high
     assert got.params["until"] == {"mean_excess": width}
+    assert "mean excess log-ratio to" in got.finding.notes[-1]
 
 
 def test_a_run_that_was_cancelled_stops_where_a_run_in_one_go_does(rng: np.random.Generator) -> None:

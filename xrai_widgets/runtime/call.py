@@ -24,7 +24,9 @@ def call_engine(subject: Subject, entry: Assessment, params: Mapping[str, Any], 
     guarded = {key: Guard(fields[key], step.meter, checks.get(key)) for key in _GUARDED if fields.get(key) is not None}
     of_engine = dict(params)
     widths = of_engine.pop(UNTIL, None)
-    step.until = None if widths is None else Until(widths, entry.narrowing)
+    step.until = (
+        None if widths is None else Until(widths, entry.narrowing, {key: entry.label(key) or key for key in widths})
+    )
     finding: Finding = entry.engine(**(fields | guarded), **of_engine, step=step)
     step(1.0, "done")
     return finding if step.until is None else step.until.with_note(finding)
