@@ -604,7 +604,7 @@ def test_an_example_is_fitted_in_the_background() -> None:
     picker._example.value = "diabetes_ridge"
     until(lambda: picker.subject, picker._job)
     assert picker.subject is not None
-    assert "221 train / 221 test samples" in picker._said.value
+    assert "221 train / 221 test samples" in picker._summary.value
 
 
 def test_only_an_example_itself_is_shown_as_one(forest: Subject) -> None:
