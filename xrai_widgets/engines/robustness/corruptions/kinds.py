@@ -42,7 +42,8 @@ def draws_of(rows: Array, width: int, kind: int, seed: int, round_: int = 0) -> 
 
 
 def _noise(X: Array, draws: Draws, columns: Columns, level: int) -> Array:
-    return X + np.where(columns.numeric, NOISE[level] * columns.iqr * draws.normal, 0.0)
+    made: Array = X + np.where(columns.numeric, NOISE[level] * columns.iqr * draws.normal, 0.0)
+    return made
 
 
 def _missing(X: Array, draws: Draws, columns: Columns, level: int) -> Array:
