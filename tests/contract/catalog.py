@@ -27,6 +27,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "privacy.pdtp": {"n_samples": 4, "repeats": 1, "null_draws": 5},
     "robustness.corruptions": {"n_samples": 60},
     "robustness.evasion": {"n_samples": 12, "max_iter": 3},
+    "robustness.expectations": {"n_samples": 60},
 }
 REGRESSION: dict[str, dict[str, Any]] = {  # what a regression must be asked
     "explanations.cem": {"above": 200.0},

@@ -59,7 +59,8 @@ class Corrupted:
         """Return for each sample how much confidence less rightness rises, on average over the runs."""
         before = self.clean.confidence - (self.clean.labels == self.y)
         rise: Array = np.mean([run.confidence - (run.labels == self.y) for run in map(self.runs.get, keys) if run], 0)
-        return rise - before
+        more: Array = rise - before
+        return more
 
 
 def fall_of(lost: Array, gained: Array, level: float = LEVEL) -> Estimate:

@@ -60,7 +60,7 @@ class Corrupting:
 
     def probe(self) -> Array:
         """Return the mask of the columns (d,) that may be empty: some sample is, or the model takes it."""
-        takes = self.columns.may_miss & ~np.isnan(self.columns.empty)
+        takes: Array = self.columns.may_miss & ~np.isnan(self.columns.empty)
         for column in np.flatnonzero(self.columns.may_miss & np.isnan(self.columns.empty)):
             rows = self.X[:_PROBED].copy()
             rows[:, column] = np.nan
@@ -134,7 +134,8 @@ def falls_by_column(
             times[number] += 1
             if outputs is not None:
                 falls[hit, number] += right[hit].astype(float) - (outputs.labels == work.y[hit])
-    return falls / np.maximum(times, 1)
+    mean: Array = falls / np.maximum(times, 1)
+    return mean
 
 
 def kinds_of(asked: str, columns: Columns) -> tuple[list[str], dict[str, str]]:

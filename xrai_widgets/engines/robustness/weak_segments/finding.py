@@ -32,7 +32,7 @@ class Written:
         d = X.shape[1]
         names = list(naming.feature_names) or [f"x{place}" for place in range(d)]
         categories = [kind.categories for kind in constraints or (Constraint(),) * d]
-        return cls(X, errors, ids, task, names, categories, np.isnan(X).any(axis=0))
+        return cls(X, errors, ids, task, names, categories, np.asarray(np.isnan(X).any(axis=0)))
 
     def text(self, segment: Segment) -> str:
         """Return the segment's rule in words."""

@@ -20,7 +20,7 @@ def _errors(predict: Predict, decide: Predict | None, X: Array, y: Array, task: 
     if task == "regression":
         sizes: Array = np.abs(predict(X) - y)
         return sizes
-    return (labels(predict, decide, X) != y).astype(float)
+    return np.asarray(labels(predict, decide, X) != y, dtype=np.float64)
 
 
 def _rows(n: int, n_samples: int, seed: int) -> Array:
