@@ -80,6 +80,16 @@ def test_swapped_cells_stay_in_their_sample_and_stale_ones_in_their_column(colum
     assert all(np.isin(stale[:, column], X[:, column]).all() for column in range(5))
 
 
+def test_no_error_but_missing_puts_an_empty_cell_where_the_column_has_none() -> None:
+    gaps = X.copy()
+    gaps[::3, 1] = np.nan
+    kept = Columns.of(gaps, gaps, (), None)
+    for number, kind in enumerate(KINDS):
+        changed = np.isnan(corrupted(kind, 5, gaps, draws_of(ROWS, 5, number, 0), kept))
+        assert changed[:, [0, 2, 3, 4]].any() == (kind == "missing"), kind
+        assert kind in ("missing", "stale values") or np.array_equal(changed[:, 1], np.isnan(gaps[:, 1])), kind
+
+
 def test_units_are_times_ten_times_a_thousand_and_degrees(columns: Columns) -> None:
     changed = version("shifted units", 5, columns)
     hit = changed != X
@@ -124,7 +134,7 @@ def test_the_fall_is_the_mean_over_the_kinds_of_what_the_model_loses(columns: Co
     assert finding.tables["contributions"]["accuracy_fall"].mean() == pytest.approx(finding.values["accuracy_fall"])
     low, high = finding.intervals["worst_fall"]
     assert low < finding.values["worst_fall"] < high
-    assert low > table["fall_low"].max() - 0.05
+    assert table["fall_low"].max() - 0.05 < low < table["fall_low"].max(), "for all kinds together, so wider"
 
 
 def test_the_one_column_that_the_model_reads_is_named_and_measured_again() -> None:
@@ -133,7 +143,7 @@ def test_the_one_column_that_the_model_reads_is_named_and_measured_again() -> No
     assert table[table["worst"]]["column"].tolist() == ["c"]
     named, others = table.iloc[0], table.iloc[1:]
     assert named["low"] > 0
-    assert named["fall"] != named["first_fall"], "fresh draws"
+    assert abs(named["fall"] - named["first_fall"]) > 1e-6, "fresh draws"
     assert (others["first_fall"] == 0).all()
     assert others["fall"].isna().all()
 

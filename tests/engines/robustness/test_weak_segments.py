@@ -124,6 +124,18 @@ def test_the_leaves_part_the_samples_on_which_they_are_grown_and_are_those_of_th
     assert "town is d" in texts
 
 
+def test_an_empty_cell_is_in_one_leaf_where_it_fares_as_small_numbers_do() -> None:
+    rng = np.random.default_rng(4)
+    X = rng.normal(size=(400, 1))
+    X[rng.random(400) < 0.3, 0] = np.nan
+    leaves = leaves_of(X, (X[:, 0] > 0).astype(float), (), 1, 20, 0)
+    masks = np.array([rule.holds(X) for rule in leaves])
+    assert (masks.sum(axis=0) == 1).all()
+    texts = [rule.text(["z"], [()], np.array([True])) for rule in leaves]
+    assert sum("or missing" in text for text in texts) == 1
+    assert sum(text.startswith("z > ") for text in texts) == 1
+
+
 @pytest.mark.parametrize(
     ("low", "high"), [(3.0, 5.0), (0.1234, 0.1239), (1e9, 1e9 + 1), (-2.0, -1.0), (1.0, 1.0000001)]
 )

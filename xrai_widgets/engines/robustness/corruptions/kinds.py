@@ -58,7 +58,7 @@ def _rounding(X: Array, _draws: Draws, columns: Columns, level: int) -> Array:
 
 def _outliers(X: Array, draws: Draws, columns: Columns, level: int) -> Array:
     far = columns.median + np.where(draws.pick < 0.5, -1.0, 1.0) * OUTLIERS[level] * columns.span
-    return np.where((draws.chance < _OUTLYING) & columns.numeric, far, X)
+    return np.where((draws.chance < _OUTLYING) & columns.numeric & ~np.isnan(X), far, X)
 
 
 def _swapped(X: Array, draws: Draws, columns: Columns, level: int) -> Array:
@@ -67,7 +67,8 @@ def _swapped(X: Array, draws: Draws, columns: Columns, level: int) -> Array:
     order = places[np.argsort(draws.pick[:, places], axis=1)]
     first, second = order[:, 0 : 2 * (len(places) // 2) : 2], order[:, 1::2]
     rows = np.arange(len(X))[:, None]
-    hit = draws.chance[rows, first] < SHARES[level]
+    whole = ~np.isnan(X[rows, first]) & ~np.isnan(X[rows, second])  # no empty cell goes where there was none
+    hit = (draws.chance[rows, first] < SHARES[level]) & whole
     made[rows, first] = np.where(hit, X[rows, second], X[rows, first])
     made[rows, second] = np.where(hit, X[rows, first], X[rows, second])
     return made
