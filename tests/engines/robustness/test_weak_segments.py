@@ -47,7 +47,7 @@ def test_a_planted_segment_is_found_in_both_halves_and_written_as_a_rule() -> No
     held = (finding.tables["samples"]["weak_segment"] != "").to_numpy()
     assert weak[held].mean() > 0.9
     assert held[weak].mean() > 0.8
-    low, high = finding.intervals["worst_excess"]
+    low, high = finding.intervals["segment_excess"]
     assert low <= 0.6 <= high
     assert low > 0.2
 
@@ -179,7 +179,7 @@ def test_what_cannot_be_subgroups_is_refused_with_the_way_out() -> None:
 def test_a_model_without_errors_has_no_segments_and_says_so() -> None:
     X, _, _ = planted()
     finding = weak_segments(one, X, np.ones(len(X), dtype=int))
-    assert "worst_excess" not in finding.values
+    assert "segment_excess" not in finding.values
     assert any("does not show that there are no weak segments" in note for note in finding.notes)
 
 

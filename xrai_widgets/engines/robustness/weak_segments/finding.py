@@ -39,7 +39,7 @@ class Written:
         return segment.rule.text(self.names, self.categories, self.gaps)
 
 
-def worst_excess(segments: list[Segment]) -> Estimate:
+def segment_excess(segments: list[Segment]) -> Estimate:
     """Return the largest excess, whose interval holds as those of all segments hold together."""
     return Estimate(*(max(numbers) for numbers in zip(*(one.excess for one in segments), strict=True)))
 
@@ -55,7 +55,7 @@ def segments_finding(written: Written, segments: list[Segment], alpha: float, se
         "weak_share": statistics.wilson(int((samples["weak_segment"] != "").sum()), n),
     }
     if segments:
-        estimates["worst_excess"] = worst_excess(segments)
+        estimates["segment_excess"] = segment_excess(segments)
     rows = [
         {
             "segment": text,

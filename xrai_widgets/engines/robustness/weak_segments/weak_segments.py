@@ -9,7 +9,7 @@ from xrai_widgets.core.decision import labels
 from xrai_widgets.core.marks import Label, Range, Seed
 from xrai_widgets.core.step import Step, quiet
 from xrai_widgets.core.subject import Task
-from xrai_widgets.engines.robustness.weak_segments.finding import Written, segments_finding, worst_excess
+from xrai_widgets.engines.robustness.weak_segments.finding import Written, segment_excess, segments_finding
 from xrai_widgets.engines.robustness.weak_segments.measured import segments_of
 
 _SURE = 0.999  # level of the control: it must hardly ever come out wrong by chance
@@ -39,16 +39,16 @@ def shuffled_errors(
     seed: int,
     step: Step,
 ) -> Finding:
-    """Return ``worst_excess`` if the same errors befell samples at random: no segment is weak."""
+    """Return ``segment_excess`` if the same errors befell samples at random: no segment is weak."""
     step(0.0, "errors shuffled")
     rows = _rows(len(X), n_samples, seed)
     errors = np.random.default_rng([seed, 11]).permutation(finding.tables["samples"]["error"].to_numpy(dtype=float))
     made = segments_of(X[rows], errors, constraints, task, depth=depth, fewest=min_samples, seed=seed, level=_SURE)
     if not made:
         return Finding({})
-    excess = worst_excess(made)
+    excess = segment_excess(made)
     return Finding(
-        {"worst_excess": excess.value}, {"worst_excess": (excess.low, excess.high)}, {"worst_excess": len(rows)}
+        {"segment_excess": excess.value}, {"segment_excess": (excess.low, excess.high)}, {"segment_excess": len(rows)}
     )
 
 
@@ -56,7 +56,7 @@ def shuffled_errors(
     title="Weak segments",
     measures=(
         Measure(
-            "worst_excess",
+            "segment_excess",
             "lower",
             chance=0.0,
             label="excess error of the worst segment",
@@ -84,9 +84,9 @@ def shuffled_errors(
     controls=(
         Control(
             "errors shuffled among the samples",
-            {"worst_excess": (-np.inf, 0.0)},
+            {"segment_excess": (-np.inf, 0.0)},
             "the same errors befall samples at random: no segment should be worse than the rest",
-            about=("worst_excess",),
+            about=("segment_excess",),
             measured=shuffled_errors,
             wrong="Errors that befall samples at random make a weak segment, so what is called weak may be chance.",
         ),
@@ -132,8 +132,8 @@ def weak_segments(
     Returns
     -------
     Finding
-        ``worst_excess``: the largest mean error of a segment less that of the rest, with an interval that holds for all
-        segments together (Newcombe–Wilson, of a regression Welch, at 1 − 0.05 / segments). ``mean_error`` (Wilson;
+        ``segment_excess``: the largest mean error of a segment less that of the rest, with an interval that holds for
+        all segments together (Newcombe–Wilson, of a regression Welch, at 1 − 0.05 / segments). ``mean_error`` (Wilson;
         Student). ``weak_share``: samples in weak segments (Wilson). Tables: ``segments`` and ``samples``.
 
     Notes
