@@ -115,13 +115,13 @@ def test_a_model_without_an_output_for_zeros_violates_for_certain() -> None:
 def test_named_samples_must_be_right_and_one_that_is_wrong_cannot_be_hidden() -> None:
     wrong = int(np.flatnonzero(fair(X).argmax(axis=1) != Y)[0])
     right = np.flatnonzero(fair(X).argmax(axis=1) == Y)[:3].tolist()
-    finding, share = shares(fair, must_answer=",".join(map(str, [wrong, *right])), n_samples=100)
+    finding, share = shares(fair, required_samples=",".join(map(str, [wrong, *right])), n_samples=100)
     assert share["must be predicted rightly"] == 0.25
     assert finding.values["violations"] == 0.25
     assert finding.intervals["violations"][0] == 0.25
-    assert shares(fair, must_answer=",".join(map(str, right)))[0].values["violations"] == 0
-    with pytest.raises(ValueError, match="must_answer must be ids of the samples"):
-        shares(fair, must_answer="nobody")
+    assert shares(fair, required_samples=",".join(map(str, right)))[0].values["violations"] == 0
+    with pytest.raises(ValueError, match="required_samples must be ids of the samples"):
+        shares(fair, required_samples="nobody")
 
 
 def test_an_empty_cell_is_tried_where_columns_have_some() -> None:

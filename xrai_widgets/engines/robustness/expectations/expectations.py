@@ -57,7 +57,7 @@ _MEANT = Section("what must hold")
             "constant",
             {"violations": (0.0, 0.0)},
             "it predicts whatever it is asked, and nothing moves it: no expectation is violated",
-            params={"must_answer": ""},
+            params={"required_samples": ""},
             at_most={"n_samples": 50},
             wrong="Nothing moves a constant model, so violations are counted that are none.",
         ),
@@ -75,7 +75,7 @@ def expectations(
     task: Task = "classification",
     naming: Annotated[Names, "ids", "feature_names", "classes", "decode"] = UNNAMED,
     *,
-    must_answer: Annotated[
+    required_samples: Annotated[
         str, _MEANT, Label("must be predicted rightly"), "ids of samples of X, separated by commas"
     ] = "",
     invariant: Annotated[
@@ -155,7 +155,7 @@ def expectations(
     """
     step(0.0, "samples as they are")
     ids = naming.of("X", len(X))
-    named = named_rows(must_answer, ids, "must_answer")
+    named = named_rows(required_samples, ids, "required_samples")
     drawn = np.sort(np.random.default_rng(seed).permutation(len(X))[:n_samples])
     rows = drawn if named is None else np.concatenate([drawn, named])
     samples = X[rows].astype(np.float64)
