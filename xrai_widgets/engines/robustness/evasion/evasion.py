@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 import numpy as np
 
 from xrai_widgets.core import UNNAMED, Array, Constraint, Finding, Gradient, Measure, Names, Predict, Score, assessment
-from xrai_widgets.core.marks import Label, MemoryLimit, Range, Requires, Section, Seed, When
+from xrai_widgets.core.marks import Label, MemoryLimit, Range, Section, Seed, When
 from xrai_widgets.core.step import Step, quiet
-from xrai_widgets.core.subject import Task
+from xrai_widgets.core.subject import Outputs, Task
 from xrai_widgets.engines import _hop_skip_jump as hsj
 from xrai_widgets.engines._arguments import EitherPart, SampleIds, Scale
 from xrai_widgets.engines._missing import Blanks
@@ -16,11 +16,14 @@ from xrai_widgets.engines._rows import drawn_rows, rows_at_once, samples_of
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.robustness.evasion import gradient_descent as pgd
 from xrai_widgets.engines.robustness.evasion.asked import asked_of_classes, asked_of_values, check_tolerance
+from xrai_widgets.engines.robustness.evasion.attacks import AttackName
 from xrai_widgets.engines.robustness.evasion.finding import evasion_finding, unsteady_finding
+from xrai_widgets.engines.robustness.evasion.ground import GRADIENT_STEP, Budget, Counter
+from xrai_widgets.engines.robustness.evasion.knowledge import Knowledge
+from xrai_widgets.engines.robustness.evasion.native import AMONG_TREES, DEFAULT_QUERIES, ITERATIONS, ON_TABLES
 from xrai_widgets.engines.robustness.evasion.parts import Attacked
 from xrai_widgets.engines.robustness.evasion.random_direction import CONTROLS
-from xrai_widgets.engines.robustness.evasion.run import AMONG_TREES, ITERATIONS, ON_TABLES, Budget, attack_all
-from xrai_widgets.engines.robustness.evasion.search import Knowledge
+from xrai_widgets.engines.robustness.evasion.run import attack_all
 
 _POOL = 1000  # real samples among which starting points are looked for
 _HSJ, _PGD, _SEARCH = When("attack", "hop_skip_jump"), When("attack", "pgd"), Section("search")
@@ -92,12 +95,16 @@ def evasion(
     unstable: float = 0.0,
     decide: Predict | None = None,
     task: Task = "classification",
+    outputs: Outputs = "probabilities",
     *,
-    attack: Annotated[
-        Literal["hop_skip_jump", "pgd"],
-        Requires("pgd", "gradient"),
-        "hop_skip_jump asks for labels only and fits every model; pgd follows gradients",
-    ] = "hop_skip_jump",
+    attack: AttackName = "strongest",
+    queries: Annotated[
+        int,
+        Range(0, 10_000_000),
+        When("attack", "strongest"),
+        Label("budget (queries per sample)"),
+        "most queries per sample of all attacks together; a gradient step counts as three",
+    ] = DEFAULT_QUERIES,
     norm: Annotated[
         Literal["l2", "linf"], "how the size of a change is measured: all features together, or the largest"
     ] = "l2",
@@ -247,9 +254,10 @@ def evasion(
         asked = asked_of_classes(predict, decide, gradient, linear, X[index], y[index])
     else:
         asked = asked_of_values(predict, gradient, linear, shaped, index, tolerance)
+    counter = Counter()
     right, offsets = asked.right, None if asked.band is None else asked.band.offsets
     problem = Problem(
-        predict=asked.predict,
+        predict=counter.of(asked.predict),
         space=space,
         samples=flat[index[right]],
         labels=asked.labels[right],
@@ -257,7 +265,7 @@ def evasion(
         shape=X.shape[1:],
         norm=norm,
         rows=rows,
-        decide=decide,
+        decide=counter.of(decide),
         offsets=offsets,
     )
     attacked = Attacked(
@@ -276,13 +284,17 @@ def evasion(
         named=samples,
     )
     search = hsj.Settings(ITERATIONS, max_eval, init_eval, init_size)
-    budget = Budget(max_iter, search, pgd.Settings(epsilons, steps, restarts), seed, asked.n_classes)
+    budget = Budget(queries, max_iter, search, pgd.Settings(epsilons, steps, restarts), seed, asked.n_classes)
     instability = f"The same rows get different predictions: they differ by up to {unstable:.3g}."
     if tolerance is None and unstable >= _UNSTEADY:
         return unsteady_finding(attacked, f"{instability} Nothing was attacked: a label would change by chance alone.")
     notes = [f"{instability} Distances are no surer than that."] if unstable else []
     notes += space.notes(flat[index])
     pool = others[rng.permutation(len(others))[:_POOL]]
-    knowledge = Knowledge(asked.gradient, asked.linear, regions, thresholds, pool)
-    notes += attack_all(attacked, budget, attack, implementation, knowledge, step.part(0.02, 0.97), evasion_finding)
+    slopes = counter.of(asked.gradient, GRADIENT_STEP)
+    knowledge, here = Knowledge(slopes, asked.linear, regions, thresholds, pool), step.part(0.02, 0.97)
+    labels_only, made = outputs == "labels", evasion_finding
+    notes += attack_all(
+        attacked, budget, attack, implementation, knowledge, counter, here, made, labels_only=labels_only
+    )
     return evasion_finding(attacked, notes)

@@ -1,0 +1,157 @@
+"""The gate of the attacks: what each one needs, which norms it knows, and what it costs."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from xrai_widgets.core import NotApplicable, Step
+from xrai_widgets.core.marks import Requires
+from xrai_widgets.core.step import Partial
+from xrai_widgets.engines._problem import Best
+from xrai_widgets.engines._space import Norm
+from xrai_widgets.engines.robustness.evasion import native
+from xrai_widgets.engines.robustness.evasion.ground import Ground, Kind
+
+Run = Callable[[Ground, Best, int | None, Step, Partial], list[str]]
+Need = Literal["gradient", "images", "scores", "four classes", "classes", "thresholds"]
+AttackName = Annotated[
+    Literal["strongest", "hop_skip_jump", "fgsm", "bim", "pgd"],
+    Requires("fgsm", "gradient"),
+    Requires("bim", "gradient"),
+    Requires("pgd", "gradient"),
+    "strongest runs all attacks that fit, within the budget; hop_skip_jump asks for labels only and fits every model",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Attack:
+    """One attack of the gate.
+
+    Parameters
+    ----------
+    name, title : str
+        As in the signature's choices; and as the reader sees it.
+    run : callable
+        (ground, best, queries per sample or None for the user's own settings, step, partial) → notes. Fills ``best`` in
+        place.
+    norms : tuple of str
+        The norms that it knows, the one first in which it runs where another is asked for.
+    needs : tuple of str
+    number : int
+        Of its random stream.
+    rank : int
+        From cheap to dear.
+    shares : mapping of kind of model to share
+        Of the budget of ``strongest``; the list of a kind has those attacks that say one for it.
+    least : int
+        Queries per sample with which it can do anything.
+    instead : str
+        What to use where it does not fit.
+    """
+
+    name: str
+    title: str
+    run: Run
+    norms: tuple[Norm, ...]
+    needs: tuple[Need, ...] = ()
+    number: int = 0
+    rank: int = 0
+    shares: Mapping[Kind, float] = field(default_factory=dict)
+    least: int = 1
+    instead: str = "attack='strongest'"
+
+    def lacks(self, ground: Ground) -> str:
+        """Say why the attack does not fit, whatever the norm; empty where it does."""
+        k, met = ground.budget.n_classes, _met(ground)
+        words = {
+            "gradient": "needs gradients, and this model has none",
+            "images": "needs images, and these samples are rows of a table",
+            "scores": "needs scores of the classes, and this model gives labels only",
+            "four classes": f"needs four classes or more, and there are {k}",
+            "classes": "is made for classifiers",
+            "thresholds": "needs a model made of trees, whose split values are known",
+        }
+        return next((words[need] for need in self.needs if not met[need]), "")
+
+    def why_not(self, ground: Ground, queries: float) -> str:
+        """Say why ``strongest`` leaves the attack out; empty where it takes it."""
+        if reason := self.lacks(ground):
+            return reason
+        norm = ground.problem.norm
+        if norm not in self.norms:
+            return f"does not know the norm {norm} ({', '.join(self.norms)} only)"
+        if queries < self.least:
+            return f"its share of the budget is {queries:.0f} queries per sample, and it needs {self.least}"
+        return ""
+
+
+def _met(ground: Ground) -> dict[Need, bool]:
+    return {
+        "gradient": ground.knowledge.gradient is not None,
+        "images": ground.image,
+        "scores": not ground.labels_only,
+        "four classes": ground.budget.n_classes >= 4,
+        "classes": ground.problem.offsets is None,
+        "thresholds": ground.knowledge.thresholds is not None,
+    }
+
+
+_STEEP: tuple[Need, ...] = ("gradient",)
+_LABELS = "attack='hop_skip_jump'"
+ATTACKS: tuple[Attack, ...] = (
+    Attack("fgsm", "fast gradient sign", native.in_one_step, ("linf", "l2"), _STEEP, instead=_LABELS),
+    Attack("bim", "basic iterative method", native.step_by_step, ("linf", "l2"), _STEEP, instead=_LABELS),
+    Attack(
+        "pgd",
+        "projected gradient descent",
+        native.by_steps,
+        ("l2", "linf"),
+        _STEEP,
+        number=0,
+        rank=10,
+        shares={"gradients": 0.15},
+        least=4 * 6,
+        instead=_LABELS,
+    ),
+    Attack(
+        "searches",
+        "searches near the sample",
+        native.by_searches,
+        ("l2", "linf"),
+        rank=60,
+        shares={"gradients": 0.15, "trees": 0.5, "scores": 0.4, "labels": 0.4},
+        least=100,
+    ),
+    Attack(
+        "hop_skip_jump",
+        "HopSkipJump",
+        native.by_labels,
+        ("l2", "linf"),
+        rank=70,
+        shares={"gradients": 0.05, "trees": 0.1, "scores": 0.5, "labels": 0.5},
+        least=250,
+    ),
+)
+
+
+def fixed_list(kind: Kind) -> list[Attack]:
+    """Return the attacks that ``strongest`` tries on a kind of model, from cheap to dear."""
+    return sorted((attack for attack in ATTACKS if kind in attack.shares), key=lambda attack: attack.rank)
+
+
+def by_name(name: str, ground: Ground) -> Attack:
+    """Return the attack of that name.
+
+    Raises
+    ------
+    ValueError
+        for one that needs gradients where none are given.
+    NotApplicable
+        for one that does not fit the model, with what to use instead.
+    """
+    attack = next(attack for attack in ATTACKS if attack.name == name)
+    if "gradient" in attack.needs and ground.knowledge.gradient is None:
+        raise ValueError(f"attack={name!r} needs gradient=, got None")
+    if reason := attack.lacks(ground):
+        raise NotApplicable(f"attack={name!r} {reason}", attack.instead)
+    return attack
