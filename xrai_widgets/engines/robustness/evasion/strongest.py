@@ -15,7 +15,7 @@ from xrai_widgets.engines.robustness.evasion.parts import Attacked
 
 _TIE = 1e-6  # relative: what is nearer by less was found by the cheaper attack already
 _GAIN = 1e-3  # relative: by how much what goes on from a find must come nearer to count
-_COLUMNS = ("attack", "status", "share", "queries", "found", "broken", "nearest", "alone", "median", "reason")
+_COLUMNS = ("attack", "status", "share", "queries", "found", "broken", "won", "alone", "median", "reason")
 
 
 @dataclass(eq=False)
@@ -50,7 +50,7 @@ class Tally:
 
     def after(self, title: str, queries: int, distance: Array, before: Array) -> None:
         """Add what went on from what attacks have found: it competes with none of them."""
-        made = {"queries": queries / max(1, self.size), "nearest": int((distance < before * (1 - _GAIN)).sum())}
+        made = {"queries": queries / max(1, self.size), "won": int((distance < before * (1 - _GAIN)).sum())}
         self.rows.append({"attack": title, "status": "run", **made, **self._counts(distance)})
 
     def _counts(self, distance: Array) -> dict[str, object]:
@@ -78,7 +78,7 @@ class Tally:
                 distance = self.distances[title]
                 row = row | self._counts(distance)
                 row |= {
-                    "nearest": int((winner == names.index(title)).sum()),
+                    "won": int((winner == names.index(title)).sum()),
                     "alone": int((hits[title] & (by == 1)).sum()),
                 }
             rows.append(row)
