@@ -13,10 +13,10 @@ from xrai_widgets.engines._band import Band
 from xrai_widgets.engines._problem import Best, Problem
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.robustness.evasion import gradient_descent as pgd
-from xrai_widgets.engines.robustness.evasion.auto_attack.apgd import Loss, Ran, Settings, apgd
+from xrai_widgets.engines.robustness.evasion.auto_attack.apgd import Loss, Settings, apgd
 from xrai_widgets.engines.robustness.evasion.auto_attack.losses import cross_entropy, logits_ratio, margin
 from xrai_widgets.engines.robustness.evasion.auto_attack.room import Room, size
-from xrai_widgets.engines.robustness.evasion.auto_attack.slopes import Slopes
+from xrai_widgets.engines.robustness.evasion.auto_attack.slopes import Ran, Slopes
 
 both_norms = pytest.mark.parametrize("norm", ["l2", "linf"])
 every_loss = pytest.mark.parametrize("loss", ["ce", "dlr", "targeted"])

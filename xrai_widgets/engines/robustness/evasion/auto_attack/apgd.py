@@ -2,7 +2,7 @@
 
 import functools
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 
@@ -12,20 +12,19 @@ from xrai_widgets.engines._problem import Best, Problem
 from xrai_widgets.engines.robustness.evasion.auto_attack.climbing import Climbing
 from xrai_widgets.engines.robustness.evasion.auto_attack.losses import cross_entropy, logits_ratio, margin
 from xrai_widgets.engines.robustness.evasion.auto_attack.room import Room, unit
-from xrai_widgets.engines.robustness.evasion.auto_attack.slopes import Slopes, standing, within
+from xrai_widgets.engines.robustness.evasion.auto_attack.slopes import (
+    Ran,
+    Slopes,
+    rivals_of,
+    standing,
+    within,
+)
 
 Loss = Literal["ce", "dlr", "targeted"]
 STREAM = {"ce": 11, "dlr": 12, "targeted": 13}
 _FIRST, _SHORTER, _SHORTEST = 0.22, 0.03, 0.06  # shares of the steps between two checkpoints
 _SPARSE = 0.2  # share of the coordinates along which the first steps in l1 go
 _FEWEST = 20  # steps below which another rival is not worth it
-
-
-class Ran(NamedTuple):
-    """What an attack spent on each sample of the problem (n,), in queries, and what the reader must know."""
-
-    spent: Array
-    notes: list[str]
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,8 @@ def apgd(
     left = standing(best, settings.radius)
     if not len(left) or settings.radius <= 0:
         return Ran(slopes.spent - before, [])
-    rivals, k = _rivals(problem, slopes, settings, left)
+    rivals = rivals_of(slopes, left, settings.rivals if settings.loss == "targeted" else 1)
+    k = slopes.classes
     notes = _notes(settings.loss, k, problem.offsets is not None)
     runs = [(restart, rank) for restart in range(settings.restarts) for rank in range(rivals.shape[1])]
     for number, (restart, rank) in enumerate(runs):
@@ -111,18 +111,6 @@ def _notes(loss: Loss, k: int, band: bool) -> list[str]:
     if loss == "dlr" and (band or k < 3):
         return ["APGD climbed the margin: the ratio of logits needs three classes."]
     return []
-
-
-def _rivals(problem: Problem, slopes: Slopes, settings: Settings, left: Array) -> tuple[Array, int]:
-    """Return for each sample the classes to climb to (n, r), likeliest first, and the number of classes."""
-    scores = slopes.scores(problem.origins[left], left)
-    k = scores.shape[1]
-    if settings.loss != "targeted":
-        return np.zeros((len(problem.samples), 1), dtype=np.intp), k
-    scores[np.arange(len(left)), problem.labels[left]] = -np.inf
-    rivals = np.zeros((len(problem.samples), min(settings.rivals, k - 1)), dtype=np.intp)
-    rivals[left] = np.argsort(-scores, axis=1, kind="stable")[:, : rivals.shape[1]]
-    return rivals, k
 
 
 def _start(problem: Problem, owner: Array, radius: float, streams: list[np.random.Generator]) -> Climbing:

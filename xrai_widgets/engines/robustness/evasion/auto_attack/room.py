@@ -107,7 +107,7 @@ def _within_sum(change: Array, low: Array, high: Array, radius: Array) -> Array:
     full = np.minimum(weight, room)
     over = full.sum(axis=1) > radius
     if not over.any():
-        return np.copysign(full, change)
+        return _signed(full, change)
     weight, room, target = weight[over], room[over], radius[over]
     starts = np.maximum(weight - room, 0.0)  # up to here λ costs nothing, from here on 1 until |u_i|
     events = np.hstack([starts, weight])
@@ -121,7 +121,12 @@ def _within_sum(change: Array, low: Array, high: Array, radius: Array) -> Array:
     ahead = np.divide(need - lost[row, place], rate[row, place], out=np.zeros(len(at)), where=rate[row, place] > 0)
     cut = at[row, place] + ahead
     full[over] = np.clip(weight - cut[:, None], 0.0, room)
-    return np.copysign(full, change)
+    return _signed(full, change)
+
+
+def _signed(size: Array, sign: Array) -> Array:
+    signed: Array = np.copysign(size, sign)
+    return signed
 
 
 def _largest(change: Array, count: Array) -> Array:

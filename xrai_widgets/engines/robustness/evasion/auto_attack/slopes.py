@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +17,13 @@ _WITHIN = 1 + 1e-9
 
 def _nothing() -> None:
     pass
+
+
+class Ran(NamedTuple):
+    """What an attack spent on each sample of the problem (n,), in queries, and what the reader must know."""
+
+    spent: Array
+    notes: list[str]
 
 
 @dataclass(eq=False)
@@ -38,6 +46,8 @@ class Slopes:
     ----------
     spent : int array (n,)
         Queries asked for each sample of the problem: a prediction counts as one, a backward pass as two.
+    classes : int
+        How many scores there are; 0 before the first are asked.
     """
 
     problem: Problem
@@ -46,6 +56,7 @@ class Slopes:
     logit_gradient: Callable[[Array, Array], Array] | None = None
     pause: Callable[[], None] = _nothing
     spent: Array = field(init=False)
+    classes: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         self.spent = np.zeros(len(self.problem.samples), dtype=np.int64)
@@ -70,6 +81,7 @@ class Slopes:
                 parts.append(np.log(np.maximum(problem.predict(samples), _TINY)))
         self._count(owner, 1)
         together: Array = np.concatenate(parts)
+        self.classes = together.shape[1]
         return together
 
     def slope(self, points: Array, owner: Array, weights: Array) -> Array:
@@ -150,6 +162,16 @@ class Slopes:
 
     def _count(self, owner: Array, queries: int) -> None:
         self.spent += queries * np.bincount(owner, minlength=len(self.spent))
+
+
+def rivals_of(slopes: Slopes, owner: Array, count: int) -> Array:
+    """Return for each sample of the problem other classes (n, r), likeliest first; zeros but for those of ``owner``."""
+    problem = slopes.problem
+    scores = slopes.scores(problem.origins[owner], owner)
+    scores[np.arange(len(owner)), problem.labels[owner]] = -np.inf
+    rivals = np.zeros((len(problem.samples), min(count, slopes.classes - 1)), dtype=np.intp)
+    rivals[owner] = np.argsort(-scores, axis=1, kind="stable")[:, : rivals.shape[1]]
+    return rivals
 
 
 def standing(best: Best, radius: float) -> Array:
