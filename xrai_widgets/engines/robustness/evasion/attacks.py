@@ -2,25 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Literal
 
 from xrai_widgets.core import NotApplicable, Step
-from xrai_widgets.core.marks import Requires
 from xrai_widgets.core.step import Partial
 from xrai_widgets.engines._problem import Best
 from xrai_widgets.engines._space import Norm
-from xrai_widgets.engines.robustness.evasion import native
+from xrai_widgets.engines.robustness.evasion import auto_attacks, native
 from xrai_widgets.engines.robustness.evasion.ground import Ground, Kind
 
 Run = Callable[[Ground, Best, int | None, Step, Partial], list[str]]
 Need = Literal["gradient", "images", "scores", "four classes", "classes", "thresholds"]
-AttackName = Annotated[
-    Literal["strongest", "hop_skip_jump", "fgsm", "bim", "pgd"],
-    Requires("fgsm", "gradient"),
-    Requires("bim", "gradient"),
-    Requires("pgd", "gradient"),
-    "strongest runs all attacks that fit, within the budget; hop_skip_jump asks for labels only and fits every model",
-]
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,10 +106,34 @@ ATTACKS: tuple[Attack, ...] = (
         instead=_LABELS,
     ),
     Attack(
+        "apgd_ce",
+        "APGD on the cross-entropy",
+        auto_attacks.by_cross_entropy,
+        ("linf", "l2", "l1"),
+        _STEEP,
+        number=11,
+        rank=20,
+        shares={"gradients": 0.05},
+        least=3 * 10,
+        instead=_LABELS,
+    ),
+    Attack(
+        "apgd_t",
+        "APGD towards each rival",
+        auto_attacks.towards_rivals,
+        ("linf", "l2", "l1"),
+        (*_STEEP, "four classes"),
+        number=13,
+        rank=30,
+        shares={"gradients": 0.1},
+        least=3 * 20,
+        instead="attack='apgd_ce'",
+    ),
+    Attack(
         "searches",
         "searches near the sample",
         native.by_searches,
-        ("l2", "linf"),
+        ("l2", "linf", "l1", "l0"),
         rank=60,
         shares={"gradients": 0.15, "trees": 0.5, "scores": 0.4, "labels": 0.4},
         least=100,

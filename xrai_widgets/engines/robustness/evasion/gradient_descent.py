@@ -8,7 +8,8 @@ from xrai_widgets.core import Array, Gradient
 from xrai_widgets.core.step import Partial, Step
 from xrai_widgets.engines._band import ABOVE, BELOW
 from xrai_widgets.engines._problem import Best, Problem, settle
-from xrai_widgets.engines._search.planes import smallest_change, smallest_cube
+from xrai_widgets.engines._search.planes import nearest_crossing
+from xrai_widgets.engines._space import length
 
 _FINAL = 1e-5
 _TINY = 1e-12
@@ -159,13 +160,8 @@ def _tangents(problem: Problem, gradient: Gradient, n_classes: int) -> Array:
         slope = here[some] - there
         lead = np.maximum(scores[some, problem.labels[some]] - scores[some, rival], 0.0)
         corners = (slope, lead, low[some] - problem.origins[some], high[some] - problem.origins[some])
-        if problem.norm == "linf":
-            change, reached = smallest_cube(*corners)
-            size = np.abs(change).max(axis=1)
-        else:
-            change, reached = smallest_change(*corners, beta=0.0)
-            size = np.linalg.norm(change, axis=1)
-        reach[some, rival] = np.where(reached, size, np.inf)
+        change, reached = nearest_crossing("elastic" if problem.norm == "l2" else problem.norm, *corners)
+        reach[some, rival] = np.where(reached, length(change, problem.norm), np.inf)
     return reach
 
 

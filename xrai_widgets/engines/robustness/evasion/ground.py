@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from xrai_widgets.engines.robustness.evasion.search import Search
 
 Kind = Literal["gradients", "trees", "scores", "labels"]
-GRADIENT_STEP = 3  # queries: once forwards, and about twice that backwards
+GRADIENT = 2  # queries of going backwards once; a gradient step asks for a prediction, too
 
 
 @dataclass(eq=False)
 class Counter:
-    """Counts the rows that a model is asked for, a row of a gradient as three."""
+    """Counts the rows that a model is asked for, a row of a gradient as two."""
 
     queries: int = 0
 
@@ -83,6 +83,8 @@ class Ground:
         Its functions, and those of the problem, are counted by ``counter``.
     search : Search
         The searches, which have looked for exact distances already.
+    epsilon : float
+        Size at which those attacks work that work at one size.
     labels_only : bool
         The model gives labels and no scores.
     """
@@ -92,6 +94,7 @@ class Ground:
     search: "Search"
     budget: Budget
     counter: Counter
+    epsilon: float
     labels_only: bool = False
 
     @property

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from xrai_widgets.core import Array, Gradient
+from xrai_widgets.core import Array, Gradient, Predict
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Knowledge:
 
     Parameters
     ----------
-    gradient, linear, regions, thresholds : optional
+    gradient, logits, logit_gradient, linear, regions, thresholds : optional
         As in a Subject.
     pool, classes : array (r, d), array
         Real samples and what the model returns for them (`Problem.outputs`).
@@ -34,3 +34,5 @@ class Knowledge:
     thresholds: tuple[Array, ...] | None
     pool: Array
     classes: Array = field(init=False)
+    logits: Predict | None = field(default=None, kw_only=True)
+    logit_gradient: Gradient | None = field(default=None, kw_only=True)

@@ -10,7 +10,7 @@ from xrai_widgets.core.step import Partial
 from xrai_widgets.engines import _hop_skip_jump as hsj
 from xrai_widgets.engines._problem import Best
 from xrai_widgets.engines.robustness.evasion import gradient_descent as gradient_loop
-from xrai_widgets.engines.robustness.evasion.ground import GRADIENT_STEP, Found, Ground
+from xrai_widgets.engines.robustness.evasion.ground import GRADIENT, Found, Ground
 from xrai_widgets.engines.robustness.evasion.knowledge import Effort
 from xrai_widgets.engines.robustness.evasion.lint import blind, still_falling
 
@@ -59,7 +59,7 @@ def by_steps(ground: Ground, best: Best, queries: int | None, step: Step, partia
     """Run projected gradient descent."""
     settings = ground.budget.pgd
     if queries is not None:
-        each = (GRADIENT_STEP + 1) * max(1, len(settings.epsilons)) * _GOALS
+        each = (GRADIENT + 1) * max(1, len(settings.epsilons)) * _GOALS
         steps = min(max(1, queries // each), max(_STEPS, _STEPS * ground.budget.queries // DEFAULT_QUERIES))
         settings = replace(settings, steps=steps, restarts=min(_GOALS, settings.restarts))
     return _loop(ground, best, settings, step, partial)

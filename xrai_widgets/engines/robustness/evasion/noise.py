@@ -4,6 +4,7 @@ import numpy as np
 
 from xrai_widgets.core import Array
 from xrai_widgets.engines._problem import Best, Problem, settle
+from xrai_widgets.engines._space import length
 from xrai_widgets.engines.robustness.evasion.parts import Attacked
 
 _FINAL = 1e-5
@@ -31,7 +32,11 @@ def near_hits(problem: Problem, best: Best, epsilon: float, draws: int, seed: in
 def _noisy(problem: Problem, owner: Array, epsilon: float, noise: Array) -> Array:
     """Return a change of size ε of each sample in the direction of the noise, cut at the ranges."""
     noise = noise * problem.space.free
-    size = np.abs(noise).max(axis=1) if problem.norm == "linf" else np.linalg.norm(noise, axis=1)
+    if problem.norm == "l0":  # so many columns, each across its range
+        rank = np.abs(noise).argsort(axis=1).argsort(axis=1)
+        noise = np.where(rank >= noise.shape[1] - int(epsilon), noise, 0.0)
+        epsilon = float(np.abs(noise).max(initial=0.0))
+    size = length(noise, "linf" if problem.norm == "l0" else problem.norm)
     low, high = problem.space.box_around(problem.origins[owner])
     moved: Array = np.clip(problem.origins[owner] + epsilon * noise / np.maximum(size[:, None], 1e-12), low, high)
     return moved

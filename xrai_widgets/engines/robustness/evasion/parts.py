@@ -39,6 +39,8 @@ class Attacked:
         Which part of the data the samples are from, and the ids of those that were asked for.
     band : Band, optional
         The tolerance of a regression: all samples are attacked, whatever their residuals.
+    target : int, optional
+        The class that every change aims at.
     tally : Tally, optional
         What each attack has spent and found.
     """
@@ -58,6 +60,7 @@ class Attacked:
     part: str = "X"
     named: str = ""
     tally: "Tally | None" = None
+    target: int | None = None
 
     @property
     def exact(self) -> bool:

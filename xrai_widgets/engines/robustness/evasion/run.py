@@ -6,18 +6,22 @@ And what the reader must know about how it went.
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
+
 from xrai_widgets.core import Finding, NotApplicable, Step
 from xrai_widgets.core.step import Partial
+from xrai_widgets.engines._problem import Best, settle
 from xrai_widgets.engines.robustness.evasion.attacks import Attack, by_name
-from xrai_widgets.engines.robustness.evasion.ground import Budget, Counter, Ground
-from xrai_widgets.engines.robustness.evasion.knowledge import Knowledge
+from xrai_widgets.engines.robustness.evasion.ground import Budget, Found, Ground
 from xrai_widgets.engines.robustness.evasion.lint import beaten
 from xrai_widgets.engines.robustness.evasion.native import ITERATIONS, LIGHT, effort_of
 from xrai_widgets.engines.robustness.evasion.noise import near_hits, noise_note
 from xrai_widgets.engines.robustness.evasion.parts import Attacked
+from xrai_widgets.engines.robustness.evasion.prepared import Prepared
 from xrai_widgets.engines.robustness.evasion.search import REFINED, Search
 from xrai_widgets.engines.robustness.evasion.strongest import Tally, run_strongest
 
+_FINAL = 1e-5
 _NOISE = 20  # draws of plain noise per sample that was not broken
 _ROUNDS = 30  # of refining what the union holds
 _BESIDE = "searches beside it, from what it found"
@@ -25,27 +29,25 @@ UNFINISHED = "The attack was not finished: distances are larger than they would 
 
 
 def attack_all(
-    attacked: Attacked,
+    made: Prepared,
     budget: Budget,
     attack: str,
     implementation: str,
-    knowledge: Knowledge,
-    counter: Counter,
-    step: Step,
-    made: Callable[..., Finding],
-    *,
     labels_only: bool,
+    step: Step,
+    finding: Callable[..., Finding],
 ) -> list[str]:
     """Attack, fill ``attacked.best`` in place, and return what the reader must know about how it went."""
+    attacked, knowledge = made.attacked, made.knowledge
     problem, best = attacked.problem, attacked.best
     if not len(problem.samples):
         return ["The model classifies none of the drawn samples correctly: there is nothing to attack."]
 
     def partial() -> Finding:
-        return made(attacked, [UNFINISHED], finished=False)
+        return finding(attacked, [UNFINISHED], finished=False)
 
     search = Search(problem, best, knowledge, budget.seed, step.part(0.6, 0.97), partial)
-    ground = Ground(problem, knowledge, search, budget, counter, labels_only)
+    ground = Ground(problem, knowledge, search, budget, made.counter, attacked.epsilon, labels_only)
     chosen = None if attack == "strongest" else by_name(attack, ground)
     if implementation == "art":
         return _art(ground, attacked, attack, step, partial)
@@ -56,7 +58,7 @@ def attack_all(
     knowledge.classes = problem.outputs(knowledge.pool)
     search.learn_rule()
     if chosen is None:
-        notes = _all_that_fit(ground, attacked, step, made)
+        notes = _all_that_fit(ground, attacked, step, finding)
     else:
         notes = _named(chosen, ground, attacked, step, partial)
     search.finish()
@@ -65,10 +67,10 @@ def attack_all(
     return notes + noise_note(attacked, near_hits(problem, best, attacked.epsilon, _NOISE, budget.seed))
 
 
-def _all_that_fit(ground: Ground, attacked: Attacked, step: Step, made: Callable[..., Finding]) -> list[str]:
+def _all_that_fit(ground: Ground, attacked: Attacked, step: Step, finding: Callable[..., Finding]) -> list[str]:
     """Run the list of ``strongest``, and make what its attacks found a little smaller."""
     notes: list[str] = []
-    starts = run_strongest(ground, attacked, step.part(0.02, 0.9), made, notes)
+    starts = run_strongest(ground, attacked, step.part(0.02, 0.9), finding, notes)
     search, tally, best = ground.search, attacked.tally, attacked.best
     assert tally is not None
     first, before = ground.counter.queries, best.distance.copy()
@@ -82,7 +84,10 @@ def _named(chosen: Attack, ground: Ground, attacked: Attacked, step: Step, parti
     best, search, problem = attacked.best, ground.search, ground.problem
     tally = attacked.tally = Tally(attacked.epsilon, len(problem.samples))
     first = ground.counter.queries
-    notes = chosen.run(ground, best, None, step.part(0.02, 0.6), partial)
+    if problem.norm in chosen.norms:
+        notes = chosen.run(ground, best, None, step.part(0.02, 0.6), partial)
+    else:
+        notes = _in_another_norm(chosen, ground, best, step.part(0.02, 0.6), partial)
     search.attacked(chosen.title)
     after = best.distance.copy()
     tally.ran(chosen.title, 1.0, ground.counter.queries - first, after)
@@ -90,6 +95,21 @@ def _named(chosen: Attack, ground: Ground, attacked: Attacked, step: Step, parti
     search.run(LIGHT if "gradient" in chosen.needs else effort_of(ground))
     tally.after(_BESIDE, ground.counter.queries - second, best.distance, after)
     return notes + beaten(after, best, chosen.title)
+
+
+def _in_another_norm(chosen: Attack, ground: Ground, best: Best, step: Step, partial: Partial) -> list[str]:
+    """Run an attack in a norm that it knows, and count what it finds in the one that is asked for."""
+    problem, norm = ground.problem, chosen.norms[0]
+    other = replace(problem, norm=norm)
+    own = Found.nothing(other)
+    notes = chosen.run(replace(ground, problem=other), own, None, step, partial)
+    reached = np.flatnonzero(own.success)
+    settle(problem, best, own.points[reached], reached, _FINAL)
+    return [
+        *notes,
+        f"The attack {chosen.title} does not know the norm {problem.norm}: it ran in {norm}, and what it found counts "
+        f"by its size in {problem.norm}.",
+    ]
 
 
 def _art(ground: Ground, attacked: Attacked, attack: str, step: Step, partial: Partial) -> list[str]:

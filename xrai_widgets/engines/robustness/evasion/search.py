@@ -83,7 +83,7 @@ class Search:
             high=high,
             kappa=0.0,
             beta=0.0,
-            price="linf" if problem.norm == "linf" else "elastic",
+            price="elastic" if problem.norm == "l2" else problem.norm,
             offsets=problem.offsets,
         )
         self.incumbents = Incumbents.untouched(self.contrast)
@@ -214,7 +214,7 @@ class Search:
 
     def _feature_by_feature(self, levels: Levels | None, step: Step) -> None:
         contrast, incumbents = self.contrast, self.incumbents
-        if contrast.price == "elastic":
+        if contrast.price != "linf":
             fresh = Incumbents.untouched(contrast)  # it begins at the samples, whatever was found before
             fresh.begin(contrast)
             coordinate_search(
