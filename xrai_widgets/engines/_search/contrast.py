@@ -109,10 +109,15 @@ class Contrast:
     def cost(self, flat: Array, owner: Array) -> Array:
         """Return β‖δ‖₁ + ‖δ‖₂² + γ‖AE error‖²: the paper's objective but for the term that a success has at its end."""
         size = self.space.share(flat, self.origins[owner])
+        total = self.priced(size)
+        return total if self.penalty is None else total + self.penalty(flat)
+
+    def priced(self, size: Array) -> Array:
+        """Return what changes of the sizes (r, d) cost by themselves."""
         if self.price != "elastic":
             return length(size, self.price)
         total: Array = self.beta * size.sum(axis=1) + (size**2).sum(axis=1)
-        return total if self.penalty is None else total + self.penalty(flat)
+        return total
 
     def stretch(self, change: Array, cost: Array) -> Array:
         """Return the factors (r,) by which changes (r, d), in shares of the ranges, cost just ``cost``."""

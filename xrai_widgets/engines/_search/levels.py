@@ -8,7 +8,7 @@ import numpy as np
 from xrai_widgets.core import Array
 from xrai_widgets.engines._search.contrast import Contrast
 from xrai_widgets.engines._search.incumbents import Incumbents
-from xrai_widgets.engines._space import Space, length
+from xrai_widgets.engines._space import Space
 
 _BEYOND = 2.5e-7  # of the size of a value: scikit-learn and others compare in float32, behind a scaler
 _CELLS, _FIRST = 4000, 64  # combinations of levels that are looked at for one instance, and so many at first
@@ -135,8 +135,7 @@ def _cells(contrast: Contrast, number: int, levels: Levels, most: float) -> Arra
             values = np.unique(values[(values >= low[column]) & (values <= high[column])])
             change = (values - origin[column]) / contrast.span[column]
             size = np.full(len(change), contrast.room[column]) if gap else np.abs(change)
-            elastic = contrast.price == "elastic"
-            near = contrast.beta * size + size**2 if elastic else length(size[:, None], contrast.price)
+            near = contrast.priced(size[:, None])
             room, size = np.r_[0.0, change[near < most]], np.r_[0.0, size[near < most]]
         if len(room) > 1:
             active.append(column)
@@ -150,8 +149,7 @@ def _cells(contrast: Contrast, number: int, levels: Levels, most: float) -> Arra
     grid, size = (
         np.stack([part.ravel() for part in np.meshgrid(*axes, indexing="ij")], axis=1) for axes in (sides, sizes)
     )
-    elastic = contrast.price == "elastic"
-    cost = contrast.beta * size.sum(axis=1) + (size**2).sum(axis=1) if elastic else length(size, contrast.price)
+    cost = contrast.priced(size)
     order = np.argsort(cost, kind="stable")
     order = order[(cost[order] > 0) & (cost[order] < most)]
     if len(order) > _CELLS:

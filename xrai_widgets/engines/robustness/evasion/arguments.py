@@ -8,13 +8,31 @@ from xrai_widgets.engines.robustness.evasion.native import AMONG_TREES, ITERATIO
 _HSJ, _PGD, _SEARCH = When("attack", "hop_skip_jump"), When("attack", "pgd"), Section("search")
 
 AttackName = Annotated[
-    Literal["strongest", "hop_skip_jump", "fgsm", "bim", "pgd", "apgd_ce", "apgd_t"],
+    Literal[
+        "strongest",
+        "hop_skip_jump",
+        "fgsm",
+        "bim",
+        "pgd",
+        "apgd_ce",
+        "apgd_t",
+        "deepfool",
+        "carlini_wagner",
+        "jsma",
+        "boundary",
+        "zoo",
+        "sign_opt",
+    ],
     Requires("fgsm", "gradient"),
     Requires("bim", "gradient"),
     Requires("pgd", "gradient"),
     Requires("apgd_ce", "gradient"),
     Requires("apgd_t", "gradient"),
-    "strongest runs all attacks that fit, within the budget; hop_skip_jump asks for labels only and fits every model",
+    Requires("deepfool", "gradient"),
+    Requires("carlini_wagner", "gradient"),
+    Requires("jsma", "gradient"),
+    "strongest: all of this project's that fit, within the budget; hop_skip_jump asks for labels only and fits every "
+    "model; from deepfool on they run through ART, slowly and alone",
 ]
 Queries = Annotated[
     int,

@@ -8,6 +8,7 @@ from xrai_widgets.core import NotApplicable, Step
 from xrai_widgets.core.step import Partial
 from xrai_widgets.engines._problem import Best
 from xrai_widgets.engines._space import Norm
+from xrai_widgets.engines.robustness.evasion import art_by_name as art
 from xrai_widgets.engines.robustness.evasion import auto_attacks, native
 from xrai_widgets.engines.robustness.evasion.ground import Ground, Kind
 
@@ -39,6 +40,8 @@ class Attack:
         Queries per sample with which it can do anything.
     instead : str
         What to use where it does not fit.
+    through_art : bool
+        It is ART's, and run when it is asked for by its name only.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Attack:
     shares: Mapping[Kind, float] = field(default_factory=dict)
     least: int = 1
     instead: str = "attack='strongest'"
+    through_art: bool = False
 
     def lacks(self, ground: Ground) -> str:
         """Say why the attack does not fit, whatever the norm; empty where it does."""
@@ -89,6 +93,7 @@ def _met(ground: Ground) -> dict[Need, bool]:
 
 
 _STEEP: tuple[Need, ...] = ("gradient",)
+_STEEP_CLASSES: tuple[Need, ...] = ("gradient", "classes")
 _LABELS = "attack='hop_skip_jump'"
 ATTACKS: tuple[Attack, ...] = (
     Attack("fgsm", "fast gradient sign", native.in_one_step, ("linf", "l2"), _STEEP, instead=_LABELS),
@@ -147,6 +152,12 @@ ATTACKS: tuple[Attack, ...] = (
         shares={"gradients": 0.05, "trees": 0.1, "scores": 0.5, "labels": 0.5},
         least=250,
     ),
+    Attack("deepfool", "DeepFool (ART)", art.deepfool, ("l2",), _STEEP_CLASSES, through_art=True),
+    Attack("carlini_wagner", "Carlini and Wagner (ART)", art.carlini_wagner, ("l2",), _STEEP_CLASSES, through_art=True),
+    Attack("jsma", "saliency map (ART)", art.jsma, ("l0",), _STEEP_CLASSES, through_art=True),
+    Attack("boundary", "boundary attack (ART)", art.boundary, ("l2",), ("classes",), through_art=True),
+    Attack("zoo", "ZOO (ART)", art.zoo, ("l2",), ("classes", "scores"), instead=_LABELS, through_art=True),
+    Attack("sign_opt", "SignOPT (ART)", art.sign_opt, ("l2",), ("classes",), through_art=True),
 )
 
 

@@ -49,6 +49,8 @@ def attack_all(
     search = Search(problem, best, knowledge, budget.seed, step.part(0.6, 0.97), partial)
     ground = Ground(problem, knowledge, search, budget, made.counter, attacked.epsilon, labels_only)
     chosen = None if attack == "strongest" else by_name(attack, ground)
+    if chosen is not None and chosen.through_art:
+        return _alone(chosen, ground, attacked, step, partial)[1]
     if implementation == "art":
         return _art(ground, attacked, attack, step, partial)
     attacked.search = search
@@ -81,20 +83,25 @@ def _all_that_fit(ground: Ground, attacked: Attacked, step: Step, finding: Calla
 
 def _named(chosen: Attack, ground: Ground, attacked: Attacked, step: Step, partial: Partial) -> list[str]:
     """Run one attack, then the searches from what it has found."""
-    best, search, problem = attacked.best, ground.search, ground.problem
-    tally = attacked.tally = Tally(attacked.epsilon, len(problem.samples))
-    first = ground.counter.queries
-    if problem.norm in chosen.norms:
-        notes = chosen.run(ground, best, None, step.part(0.02, 0.6), partial)
-    else:
-        notes = _in_another_norm(chosen, ground, best, step.part(0.02, 0.6), partial)
+    best, search = attacked.best, ground.search
+    tally, notes = _alone(chosen, ground, attacked, step.part(0.02, 0.6), partial)
     search.attacked(chosen.title)
-    after = best.distance.copy()
-    tally.ran(chosen.title, 1.0, ground.counter.queries - first, after)
-    second = ground.counter.queries
+    after, first = best.distance.copy(), ground.counter.queries
     search.run(LIGHT if "gradient" in chosen.needs else effort_of(ground))
-    tally.after(_BESIDE, ground.counter.queries - second, best.distance, after)
+    tally.after(_BESIDE, ground.counter.queries - first, best.distance, after)
     return notes + beaten(after, best, chosen.title)
+
+
+def _alone(chosen: Attack, ground: Ground, attacked: Attacked, step: Step, partial: Partial) -> tuple[Tally, list[str]]:
+    """Run one attack and nothing beside it; in a norm that it knows."""
+    best, problem, first = attacked.best, ground.problem, ground.counter.queries
+    tally = attacked.tally = Tally(attacked.epsilon, len(problem.samples))
+    if problem.norm in chosen.norms:
+        notes = chosen.run(ground, best, None, step, partial)
+    else:
+        notes = _in_another_norm(chosen, ground, best, step, partial)
+    tally.ran(chosen.title, 1.0, ground.counter.queries - first, best.distance.copy())
+    return tally, notes
 
 
 def _in_another_norm(chosen: Attack, ground: Ground, best: Best, step: Step, partial: Partial) -> list[str]:
