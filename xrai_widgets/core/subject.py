@@ -12,6 +12,7 @@ import numpy.typing as npt
 from xrai_widgets.core.capability import says, sees_inside
 from xrai_widgets.core.constraint import Constraint
 from xrai_widgets.core.fingerprint import Identified
+from xrai_widgets.core.inside import Layers, Trees
 from xrai_widgets.core.missing import holes
 from xrai_widgets.core.names import Decode, names_of
 from xrai_widgets.core.origin import Origin
@@ -60,6 +61,8 @@ class Subject(Identified):
         regression has one row, which is the prediction. They speak of rows without missing numbers.
     thresholds : tuple of arrays, optional
         For each column of X the values, or codes, at which a model made of trees splits, rising.
+    trees, layers : Trees, Layers, optional
+        All trees of a classifier, its splits in the columns of X; weights and activations of a network on numbers.
     decide : callable, optional
         (n, …) → int (n,): the classes that the model itself decides for; None: the most probable ones.
     fit : callable, optional
@@ -109,6 +112,8 @@ class Subject(Identified):
     regions: Array | None = sees_inside("the leaves of a single tree on numeric columns")
     linear: tuple[Array, Array] | None = sees_inside("the weights of a linear model on numeric columns")
     thresholds: tuple[Array, ...] | None = sees_inside("the split values of a model made of trees")
+    trees: Trees | None = sees_inside("the trees of a single tree, forest or boosting classifier")
+    layers: Layers | None = sees_inside("the weights of a small network of linear layers on numeric columns")
     decide: Predict | None = sees_inside("a decision of the model's own that is not its most probable class")
     fit: Callable[..., Predict] | None = says(
         "refitting (a scikit-learn estimator can be cloned and refitted; for other models pass fit= to Subject.of)"

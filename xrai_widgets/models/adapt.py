@@ -124,6 +124,8 @@ def describe(
         "embed": adapted.embed,
         "regions": None if adapted.regions is None else _read_only(adapted.regions),
         **{key: (read := getattr(adapted, key)) and tuple(map(_read_only, read)) for key in ("linear", "thresholds")},
+        "trees": adapted.trees,
+        "layers": adapted.layers,
         **rule,
         "bounds": box,
         "feature_names": inputs.names,

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from xrai_widgets.core.inside import Layers
 from xrai_widgets.core.subject import Array, Task
 from xrai_widgets.models import labels
 from xrai_widgets.models.adapted import (
@@ -25,6 +26,7 @@ from xrai_widgets.models.inputs import Inputs
 from xrai_widgets.models.number_types import as_type
 from xrai_widgets.models.state import digest
 from xrai_widgets.models.telling import outputs_of
+from xrai_widgets.models.torch_layers import layers_of_sequential
 from xrai_widgets.models.torch_script import frozen, packed, unpacked
 
 _BATCH = 512
@@ -219,6 +221,10 @@ class TorchModel:
             handle.remove()
         return np.concatenate(caught)
 
+    def layers(self, X: Array) -> Layers | None:
+        """Return the layers, if they are a Sequential of linear ones with ReLU on complete columns of numbers."""
+        return layers_of_sequential(self._module, self.predict, X) if self._inputs.numeric else None
+
     @property
     def changes_samples(self) -> bool:
         """Whether a function of the user's stands before the module, through which nothing can be differentiated."""
@@ -296,5 +302,6 @@ def adapt_torch(
         logits=model.logits,
         gradient=gradient_if_any(model.differentiable, model.gradient, parts[0][:2]),
         embed=model.embed if model.has_linear else None,
+        layers=model.layers(parts[0][:64]),
         state=digest(module),
     )

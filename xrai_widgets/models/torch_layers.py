@@ -1,0 +1,90 @@
+"""The linear layers of a torch Sequential as arrays."""
+
+from typing import Any
+
+import numpy as np
+
+from xrai_widgets.core.inside import Layers
+from xrai_widgets.core.subject import Array, Predict
+from xrai_widgets.models.adapted import softmax
+
+_PASSED = ("Flatten", "Dropout", "Identity", "Softmax", "LogSoftmax", "Sigmoid")
+_ROUNDING = 1e-5  # of float32, over all layers
+_LARGEST = 4096  # outputs of a layer
+
+
+def layers_of_sequential(module: Any, predict: Predict, X: Array) -> Layers | None:
+    """Return the layers of a Sequential of Linear, BatchNorm1d and ReLU, else None.
+
+    A softmax or sigmoid may stand at the end. The form is compared with the module's probabilities on ``X`` and on
+    random points of its range.
+    """
+    steps = _steps(module)
+    if steps is None:
+        return None
+    weights, biases = [np.eye(int(np.prod(X.shape[1:])))], [np.zeros(int(np.prod(X.shape[1:])))]
+    fresh = False  # a ReLU stands before the next affine map
+    for number, step in enumerate(steps):
+        kind = type(step).__name__
+        last = all(type(later).__name__ in _PASSED for later in steps[number:])
+        if kind in ("Flatten", "Dropout", "Identity") or (last and number):
+            continue
+        if kind == "ReLU":
+            fresh = True
+            continue
+        read = _affine(step)
+        if read is None or read[0].shape[0] != weights[-1].shape[1]:
+            return None
+        weight, bias = read
+        if fresh:
+            weights.append(weight)
+            biases.append(bias)
+        else:
+            weights[-1], biases[-1] = weights[-1] @ weight, biases[-1] @ weight + bias
+        fresh = False
+    if fresh or len(weights) < 2 or max(weight.shape[1] for weight in weights) > _LARGEST:
+        return None
+    if weights[-1].shape[1] == 1:  # one logit for two classes: the other one is 0
+        weights[-1] = np.hstack([np.zeros_like(weights[-1]), weights[-1]])
+        biases[-1] = np.r_[0.0, biases[-1]]
+    layers = Layers(tuple(weights), tuple(biases), "relu", _ROUNDING)
+    return layers if _agrees(layers, predict, X) else None
+
+
+def _steps(module: Any) -> list[Any] | None:
+    if type(module).__name__ != "Sequential":
+        return None
+    steps: list[Any] = []
+    for step in module.children():
+        inner = _steps(step) if type(step).__name__ == "Sequential" else [step]
+        if inner is None:
+            return None
+        steps += inner
+    return steps
+
+
+def _affine(step: Any) -> tuple[Array, Array] | None:
+    def numbers(tensor: Any) -> Array:
+        return np.asarray(tensor.detach().double().cpu().numpy())
+
+    if type(step).__name__ == "Linear":
+        weight = numbers(step.weight).T
+        return weight, np.zeros(weight.shape[1]) if step.bias is None else numbers(step.bias)
+    if type(step).__name__ == "BatchNorm1d" and step.running_var is not None:
+        slope = 1.0 / np.sqrt(numbers(step.running_var) + step.eps)
+        slope = slope if step.weight is None else slope * numbers(step.weight)
+        offset = -numbers(step.running_mean) * slope
+        return np.diag(slope), offset if step.bias is None else offset + numbers(step.bias)
+    return None
+
+
+def _agrees(layers: Layers, predict: Predict, X: Array) -> bool:
+    flat, rng = X.reshape(len(X), -1), np.random.default_rng(0)
+    low, high = flat.min(axis=0), flat.max(axis=0)
+    rows = np.vstack([flat, low + rng.random((len(flat), len(low))) * (high - low)])
+    state = rows.astype(np.float64)
+    for number, (weight, bias) in enumerate(zip(layers.weights, layers.biases, strict=True)):
+        state = np.maximum(state, 0.0) if number else state
+        state = state @ weight + bias
+    given = predict(rows.reshape(-1, *X.shape[1:]).astype(X.dtype))
+    return given.shape == state.shape and bool(np.allclose(softmax(state), given, rtol=0, atol=1e-4))
