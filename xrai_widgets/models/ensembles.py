@@ -145,7 +145,7 @@ def _of_xgboost(model: Any, rows: Any) -> Ensemble | None:
         if np.any(tree["split_type"]):  # sets of categories
             return None
         left, right = (np.array(tree[f"{side}_children"], dtype=np.intp) for side in ("left", "right"))
-        threshold = np.array(tree["split_conditions"], dtype=np.float64)
+        threshold = np.array(tree["split_conditions"], dtype=np.float32).astype(np.float64)  # decimals of float32
         value = np.where(left < 0, threshold, 0.0)[:, None]
         trees.append(
             _in_column(
