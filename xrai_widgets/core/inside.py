@@ -36,7 +36,7 @@ class Trees:
         Row of ``words`` of a split among categories; −1 of a split of numbers.
     words : bool array (sets, codes)
     rounding : float
-        By how much the model's own arithmetic may differ from the scores here.
+        By how much the model's own arithmetic may differ from the scores here; 0: votes are counted, ties included.
     """
 
     roots: Places

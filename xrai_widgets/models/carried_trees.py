@@ -13,6 +13,7 @@ from xrai_widgets.models.linear import probes
 
 _LARGEST = 3_000_000  # nodes
 _WIDE = 1e-5  # relative: where the last number that goes left is looked for around where the slope says
+_OF_SHARES = 1e-9  # votes that are counted and divided by their number
 _PROVED = 400  # points at splits
 
 
@@ -81,12 +82,16 @@ def _carried(read: Ensemble, before: list[Any], X: Array, inputs: Inputs) -> Tre
         base=read.base,
         word_set=which,
         words=sets,
-        rounding=read.rounding * (1.0 + _largest(read)),
+        rounding=_rounding(read),
     )
 
 
-def _largest(read: Ensemble) -> float:
-    return float(np.abs(read.base).max() + sum(np.abs(tree.value).max() for tree in read.trees))
+def _rounding(read: Ensemble) -> float:
+    """Return the largest error of the library's sums: none where only whole votes are counted."""
+    if all(np.array_equal(part, np.rint(part)) for part in (read.base, *(tree.value for tree in read.trees))):
+        return 0.0
+    largest = np.abs(read.base).max() + sum(np.abs(tree.value).max() for tree in read.trees)
+    return float(read.rounding * (1.0 + largest))
 
 
 def _joined(trees: list[Tree]) -> tuple[Array, ...]:
@@ -179,10 +184,10 @@ def _agrees(trees: Trees, read: Ensemble, asked: tuple[Any, list[Any]], X: Array
     expected = np.asarray(read.scores(entered), dtype=np.float64).reshape(len(rows), -1)
     expected = np.hstack([np.zeros((len(rows), 1)), expected]) if expected.shape[1] == 1 else expected
     scores = trees.scores(rows)
-    if scores.shape != expected.shape or not np.abs(scores - expected).max() <= trees.rounding:
+    if scores.shape != expected.shape or not np.abs(scores - expected).max() <= max(trees.rounding, _OF_SHARES):
         return False
     best = np.sort(scores, axis=1)
-    clear = best[:, -1] - best[:, -2] > 2 * trees.rounding
+    clear = (best[:, -1] - best[:, -2] > 2 * trees.rounding) | (trees.rounding == 0)  # votes: ties, too
     labels = np.asarray(model.classes_)[scores.argmax(axis=1)]
     return bool(np.array_equal(np.asarray(model.predict(inputs.to_user(shaped)))[clear], labels[clear]))
 

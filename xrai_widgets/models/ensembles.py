@@ -44,7 +44,7 @@ class Ensemble:
     single : bool
         Numbers are rounded to float32 before they are compared.
     rounding : float
-        Relative error of the library's own sums.
+        Relative error of the library's own sums; sums of whole numbers have none.
     """
 
     trees: list[Tree]
@@ -75,8 +75,8 @@ def ensemble_of(model: Any, rows: Any) -> Ensemble | None:
     elif name in ("DecisionTreeClassifier", "ExtraTreeClassifier"):
         read = Ensemble([_of_tree(model.tree_, 1.0)], np.zeros(len(model.classes_)), model.predict_proba)
     elif name in ("RandomForestClassifier", "ExtraTreesClassifier"):
-        trees = [_of_tree(member.tree_, 1.0 / len(model.estimators_)) for member in model.estimators_]
-        read = Ensemble(trees, np.zeros(len(model.classes_)), model.predict_proba)
+        n, trees = len(model.estimators_), [_of_tree(member.tree_, 1.0) for member in model.estimators_]
+        read = Ensemble(trees, np.zeros(len(model.classes_)), lambda part: n * model.predict_proba(part))
     elif name == "GradientBoostingClassifier":
         read = _of_gradient_boosting(model, rows)
     elif name == "HistGradientBoostingClassifier":

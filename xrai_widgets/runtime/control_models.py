@@ -35,7 +35,7 @@ class Constant:
             "linear": (np.zeros((len(scores), columns)), scores),
             "thresholds": tuple(np.zeros(0) for _ in range(columns)),
             "trees": stump(scores),
-            "layers": Layers((np.zeros((columns, len(scores))),), (scores,)),
+            "layers": Layers((np.zeros((columns, len(scores))),), (scores,), "relu"),
         }
         return {name: value for name, value in fields.items() if getattr(like, name) is not None}
 
