@@ -10,6 +10,8 @@ import numpy as np
 
 from xrai_widgets.core.subject import Array
 
+_ZERO = float(np.float32(1e-35))  # LightGBM takes whatever is no larger for 0
+
 
 @dataclass(frozen=True, eq=False)
 class Tree:
@@ -173,6 +175,8 @@ def _of_lightgbm(model: Any) -> Ensemble | None:
         children = [np.array(fields.get(f"{side}_child", "").split(), dtype=np.intp) for side in ("left", "right")]
         placed = [np.r_[np.where(child < 0, n + ~child, child), none] for child in children]
         threshold = np.r_[np.array(fields.get("threshold", "").split(), dtype=np.float64), np.zeros(len(leaf))]
+        inside = np.abs(threshold) <= _ZERO
+        threshold = np.where(inside, np.where(threshold >= 0, _ZERO, np.nextafter(-_ZERO, -np.inf)), threshold)
         tree = Tree(np.r_[inner, none], threshold, *placed, np.r_[np.zeros(n), leaf][:, None])
         trees.append(_in_column(tree, number % k, k))
 

@@ -55,7 +55,9 @@ class Form:
         else:
             raise NotApplicable(f"no certificate reads this model: {_READ}", _INSTEAD)
         if norm == "l2":
-            raise NotApplicable(f"distances of a {name} are certified in the largest change of a feature", "norm='linf'")
+            raise NotApplicable(
+                f"distances of a {name} are certified in the largest change of a feature", "norm='linf'"
+            )
         return name
 
 

@@ -71,9 +71,7 @@ _ATTACK = When("attack", True)
             wrong="No change alters the prediction of a constant model, so the certificate counts what is none.",
         ),
     ),
-    score=Score(
-        ("distance_lower",), worse="lower", status="status", instead={"answered wrongly before": 0.0}
-    ),
+    score=Score(("distance_lower",), worse="lower", status="status", instead={"answered wrongly before": 0.0}),
 )
 def certified(
     predict: Predict,

@@ -47,10 +47,9 @@ class Asked:
         low, high = self.result.low, np.where(self.result.exact, self.result.low, self.result.high)
         never = self.result.settled & np.isinf(low)
         low = np.minimum(low, high)
-        exact = self.result.settled & (
-            self.result.exact | never | (np.isfinite(high) & (high - low <= _CLOSE * np.maximum(high, 1e-12)))
-        )
-        return low, high, exact
+        both = np.isfinite(high)
+        close = both & (np.where(both, high, 0.0) <= (1 + _CLOSE) * np.where(both, low, 0.0))
+        return low, high, self.result.settled & (self.result.exact | never | close)
 
 
 def certified_finding(asked: Asked) -> Finding:
@@ -79,8 +78,7 @@ def certified_finding(asked: Asked) -> Finding:
     done = bool(asked.result.settled.all())
     curve = _curve(asked, n, low, high, both, bool(exact.all()) and done)
     shares = {
-        key: (right & mask).astype(float)
-        for key, mask in (("certified_accuracy", standing), ("accuracy", right))
+        key: (right & mask).astype(float) for key, mask in (("certified_accuracy", standing), ("accuracy", right))
     }
     bounded = [key for key in ("certified_accuracy", "median_distance") if key in estimates]
     return Finding(
@@ -95,7 +93,13 @@ def certified_finding(asked: Asked) -> Finding:
         },
         charts=(
             Chart(
-                "curve", "line", "epsilon", y="share", by="bound", low="low", high="high",
+                "curve",
+                "line",
+                "epsilon",
+                y="share",
+                by="bound",
+                low="low",
+                high="high",
                 title="Accuracy that is proved, and that an attack leaves",
             ),  # fmt: skip
         ),
@@ -116,15 +120,14 @@ def _samples(asked: Asked, low: Array, high: Array, exact: Array) -> pd.DataFram
         columns[key] = np.full(n, np.nan)
         columns[key][asked.right] = values if key != "distance_upper" else np.where(np.isinf(values), np.nan, values)
     names = np.array([str(name) for name in asked.classes] or [str(c) for c in range(int(asked.truth.max()) + 1)])
-    return pd.DataFrame(
-        {"part": asked.part, "id": asked.ids, "class": names[asked.truth], "status": status, **columns}
-    )
+    return pd.DataFrame({"part": asked.part, "id": asked.ids, "class": names[asked.truth], "status": status, **columns})
 
 
 def _gap(low: Array, high: Array) -> Array:
     """Return 1 − lower / upper: 0 where both are one, NaN where no upper end is known."""
     known = np.isfinite(high)
-    gap = np.where(known & (high > 0), 1.0 - low / np.where(high > 0, high, 1.0), 0.0)
+    above = known & (high > 0)
+    gap = np.where(above, 1.0 - np.where(above, low, 0.0) / np.where(above, high, 1.0), 0.0)
     return np.where(known, gap, np.where(np.isinf(low), 0.0, np.nan))
 
 
