@@ -32,6 +32,7 @@ REGRESSION: dict[str, dict[str, Any]] = {  # what a regression must be asked
     "explanations.cem": {"above": 200.0},
     "robustness.evasion": {"tolerance": 50.0},
 }
+BARE = {"robustness.certified": ("linear",)}  # of several fields that see inside the model it needs one
 GAPS = "boosting_with_missing_cells"
 SUBJECTS = ("breast_cancer_logistic", "small_credit_forest", "small_digits_network", "diabetes_tree", GAPS)
 

@@ -27,6 +27,8 @@ def trees_of(model: Any, X: Array, inputs: Inputs) -> Trees | None:
     before, final = [step for _, step in steps[:-1]], steps[-1][1]
     if inputs.preprocess is not None or not (hasattr(final, "tree_") or _has_trees(final)):
         return None
+    whole = np.array([kind.kind != "continuous" for kind in inputs.constraints]).reshape(X.shape[1:])
+    X = np.where(whole, np.rint(X), X)  # what stands for a missing number may be a fraction
     try:
         read = ensemble_of(final, passed_on(before, X[:1], inputs))
         if read is None or not read.trees or sum(len(tree.left) for tree in read.trees) > _LARGEST:
@@ -120,6 +122,13 @@ def _cuts(pairs: Array, read: Ensemble, driven: Any, seen: tuple[list[Any], Arra
 
     With a falling slope that is the side that goes right. The numbers between are halved until neighbours remain.
     """
+    ends = np.isfinite(pairs[:, 1])
+    if not ends.all():  # whether a number is missing: every number goes left
+        rest = _cuts(pairs[ends], read, driven, seen)
+        cuts = np.where(driven.slope[pairs[:, 0].astype(np.intp)] > 0, np.inf, -np.inf)
+        if rest is not None:
+            cuts[ends] = rest
+        return None if rest is None else cuts
     if not len(pairs):
         return np.zeros(0)
     place, threshold = pairs[:, 0].astype(np.intp), pairs[:, 1]

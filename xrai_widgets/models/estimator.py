@@ -9,9 +9,9 @@ import numpy as np
 from xrai_widgets.core.subject import Array, Predict, Task
 from xrai_widgets.models.adapted import Adapted, Declared, Refused, normalised
 from xrai_widgets.models.bounds import filled
+from xrai_widgets.models.carried_trees import trees_of
 from xrai_widgets.models.differentiable import layers_of
 from xrai_widgets.models.inputs import Inputs
-from xrai_widgets.models.carried_trees import trees_of
 from xrai_widgets.models.linear import linear_of
 from xrai_widgets.models.splits import thresholds_of
 from xrai_widgets.models.state import digest

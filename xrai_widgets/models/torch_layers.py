@@ -7,20 +7,21 @@ import numpy as np
 from xrai_widgets.core.inside import Layers
 from xrai_widgets.core.subject import Array, Predict
 from xrai_widgets.models.adapted import softmax
+from xrai_widgets.models.inputs import Inputs
 
 _PASSED = ("Flatten", "Dropout", "Identity", "Softmax", "LogSoftmax", "Sigmoid")
 _ROUNDING = 1e-5  # of float32, over all layers
 _LARGEST = 4096  # outputs of a layer
 
 
-def layers_of_sequential(module: Any, predict: Predict, X: Array) -> Layers | None:
-    """Return the layers of a Sequential of Linear, BatchNorm1d and ReLU, else None.
+def layers_of_sequential(model: Any, X: Array, inputs: Inputs) -> Layers | None:
+    """Return the layers of a `TorchModel` that is a Sequential of Linear, BatchNorm1d and ReLU, else None.
 
     A softmax or sigmoid may stand at the end. The form is compared with the module's probabilities on ``X`` and on
     random points of its range.
     """
-    steps = _steps(module)
-    if steps is None:
+    steps = _steps(model.module)
+    if steps is None or not inputs.numeric:
         return None
     weights, biases = [np.eye(int(np.prod(X.shape[1:])))], [np.zeros(int(np.prod(X.shape[1:])))]
     fresh = False  # a ReLU stands before the next affine map
@@ -48,7 +49,7 @@ def layers_of_sequential(module: Any, predict: Predict, X: Array) -> Layers | No
         weights[-1] = np.hstack([np.zeros_like(weights[-1]), weights[-1]])
         biases[-1] = np.r_[0.0, biases[-1]]
     layers = Layers(tuple(weights), tuple(biases), "relu", _ROUNDING)
-    return layers if _agrees(layers, predict, X) else None
+    return layers if _agrees(layers, model.predict, X) else None
 
 
 def _steps(module: Any) -> list[Any] | None:

@@ -10,10 +10,9 @@ from xrai_widgets.core.inside import Layers, Trees
 from xrai_widgets.engines._space import Norm
 from xrai_widgets.engines.robustness.certified.cliques import nearest_combination
 from xrai_widgets.engines.robustness.certified.crown import certified_radius
-from xrai_widgets.engines.robustness.certified.leaves import Leaves
+from xrai_widgets.engines.robustness.certified.leaves import Leaves, nearest_other_leaf
 from xrai_widgets.engines.robustness.certified.planes import distance_to_planes
 from xrai_widgets.engines.robustness.certified.reach import Reach
-from xrai_widgets.engines.robustness.certified.single import nearest_other_leaf
 
 _READ = (
     "read are linear models; single trees, random forests and extra trees, gradient boosting of scikit-learn (with or "
@@ -122,4 +121,4 @@ def certify(
         nearest = nearest_combination(leaves, reach.rows(np.array([i])), int(labels[i]), float(seen[i]), limits[0])
         result.low[i], result.settled[i] = nearest.low, True
         if nearest.witness is not None:
-            result.high[i] = changed(i, nearest.witness)
+            result.high[i] = min(result.high[i], changed(i, nearest.witness))

@@ -1,11 +1,23 @@
 """Certified robustness: within what distance is it proved that the prediction does not change?"""
 
+import itertools
 from typing import Annotated, Literal
 
 import numpy as np
 
-from xrai_widgets.core import UNNAMED, Array, Constraint, Control, Finding, Gradient, Measure, Names, Predict, Score
-from xrai_widgets.core import assessment
+from xrai_widgets.core import (
+    UNNAMED,
+    Array,
+    Constraint,
+    Control,
+    Finding,
+    Gradient,
+    Measure,
+    Names,
+    Predict,
+    Score,
+    assessment,
+)
 from xrai_widgets.core.decision import labels
 from xrai_widgets.core.inside import Layers, Trees
 from xrai_widgets.core.marks import Advanced, Label, MemoryLimit, Range, Section, Seed, When
@@ -61,6 +73,7 @@ _ATTACK = When("attack", True)
     },
     reference="Chen, Zhang, Si, Li, Boning, Hsieh 2019, arXiv:1906.03849; Zhang et al. 2018, arXiv:1811.00866",
     labels_suffice=True,
+    missing="kept",
     controls=(
         Control(
             "constant",
@@ -170,7 +183,7 @@ def certified(
     model compute in float64, with room for the rounding of the model's own arithmetic. A change of ε is measured per
     feature as a share of its range: whether it is small in the real world is for you to judge. Members of a one-hot
     group that are columns of their own are taken to change independently: the distance may be too small, never too
-    large. Samples with missing numbers are refused.
+    large. Of samples that lack numbers nothing is proved: they count as not certified.
 
     Recommendations
     ---------------
@@ -198,7 +211,8 @@ def certified(
         success = (table["status"] == "found").to_numpy()
         seen[success] = table["distance"].to_numpy(dtype=float)[success]
     right = np.flatnonzero(decided == chosen_y[index])
-    reach = Reach.of(space, flat[right], norm)
+    gone = np.isnan(flat[right]).any(axis=1)
+    reach = Reach.of(space, np.where(np.isnan(flat[right]), space.bounds[0], flat[right]), norm)
 
     def changed(i: int, sample: Array) -> float:
         if reach.grouped or (labels(predict, decide, sample.reshape(1, *shape)) == decided[right[i]]).all():
@@ -208,12 +222,12 @@ def certified(
     result = Certified(np.zeros(len(right)), seen[right], np.zeros(len(right), dtype=bool))
     asked = Asked(
         part=part, ids=ids[index], truth=chosen_y[index], right=right, classes=naming.classes, epsilon=epsilon,
-        epsilons=epsilons, method=method, attack=attack, named=samples, result=result,
+        epsilons=epsilons, method=method, attack=attack, named=samples, result=result, lacking=int(gone.sum()),
     )  # fmt: skip
     here = step.part(0.5 if attack else 0.0, 1.0)
     here(0.0, f"certificates of a {method}", lambda: certified_finding(asked))
     if len(right):
-        unlike = _unlike(form, method, flat[right], decided[right])
+        unlike = gone | _unlike(form, method, reach.samples, decided[right])
         certify(form, method, reach, decided[right], seen[right], changed, (effort, memory_limit), here, result)
         result.low[unlike], result.exact[unlike] = 0.0, False
     return certified_finding(asked)
@@ -221,7 +235,7 @@ def certified(
 
 def check_rising(epsilons: tuple[float, ...]) -> None:
     """Raise `ValueError` unless the sizes rise from 0 or more."""
-    if any(a >= b for a, b in zip(epsilons, epsilons[1:], strict=False)):
+    if any(a >= b for a, b in itertools.pairwise(epsilons)):
         raise ValueError(f"epsilons must rise, got {epsilons}: sort them and leave each out but once")
     if any(not np.isfinite(e) or e < 0 for e in epsilons):
         raise ValueError(f"epsilons must be 0 or more, got {epsilons}")

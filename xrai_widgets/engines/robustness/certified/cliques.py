@@ -50,8 +50,8 @@ def plain_bounds(leaves: Leaves, size: Array, label: int) -> Array:
     tree, far = leaves.tree[order], size[order]
     begins = np.r_[True, tree[1:] != tree[:-1]]
     by_distance = np.argsort(far, kind="stable")
-    found = np.full(leaves.value.shape[1], np.inf)
-    for rival in range(len(found)):
+    first = np.full(leaves.value.shape[1], np.inf)
+    for rival in range(len(first)):
         if rival == label:
             continue
         margin = leaves.value[order, rival] - leaves.value[order, label]
@@ -63,8 +63,8 @@ def plain_bounds(leaves: Leaves, size: Array, label: int) -> Array:
         ends = np.r_[far[by_distance][1:] != far[by_distance][:-1], True]  # all leaves at one distance
         reached = counted & ends & (total + leaves.slack(rival, label) > 0)
         if reached.any():
-            found[rival] = far[by_distance][reached.argmax()]
-    return found
+            first[rival] = far[by_distance][reached.argmax()]
+    return first
 
 
 def _running_peaks(margin: Array, begins: Array) -> Array:
@@ -126,7 +126,7 @@ def _halved(
 def combination(
     leaves: Leaves, reach: Reach, size: Array, radius: float, rival: int, label: int, effort: int
 ) -> Array | bool:
-    """Return a sample (d,) within the radius where the rival ties or wins; False if there is none; True: not settled."""
+    """Return a sample (d,) within the radius where the rival may win; False if there is none; True: not settled."""
     near = np.flatnonzero(size <= radius)
     groups, split, may = _groups(leaves, reach, near, radius, rival, label)
     start = float(leaves.base[rival] - leaves.base[label]) + leaves.slack(rival, label)

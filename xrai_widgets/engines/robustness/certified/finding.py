@@ -27,6 +27,8 @@ class Asked:
         Places of those that are predicted rightly.
     result : Certified
         Of those.
+    lacking : int
+        How many of those lack numbers.
     """
 
     part: str
@@ -40,6 +42,7 @@ class Asked:
     attack: bool
     named: str
     result: Certified
+    lacking: int = 0
 
     @property
     def ends(self) -> tuple[Array, Array, Array]:
@@ -101,7 +104,7 @@ def certified_finding(asked: Asked) -> Finding:
                 low="low",
                 high="high",
                 title="Accuracy that is proved, and that an attack leaves",
-            ),  # fmt: skip
+            ),
         ),
         notes=tuple(notes),
         bounds=dict.fromkeys(bounded, "exact") if done and len(exact) and exact.all() else {},
@@ -112,8 +115,8 @@ def certified_finding(asked: Asked) -> Finding:
 def _samples(asked: Asked, low: Array, high: Array, exact: Array) -> pd.DataFrame:
     n = len(asked.ids)
     status = np.full(n, "answered wrongly before", dtype=object)
-    told = np.where(exact, "exact", np.where(low > 0, "bounded", "not certified"))
-    status[asked.right] = np.where(asked.result.settled, told, "not finished")
+    reading = np.where(exact, "exact", np.where(low > 0, "bounded", "not certified"))
+    status[asked.right] = np.where(asked.result.settled, reading, "not finished")
     ends = {"distance_lower": low, "distance_upper": high, "gap": _gap(low, high)}
     columns = {}
     for key, values in ends.items():
@@ -124,11 +127,11 @@ def _samples(asked: Asked, low: Array, high: Array, exact: Array) -> pd.DataFram
 
 
 def _gap(low: Array, high: Array) -> Array:
-    """Return 1 − lower / upper: 0 where both are one, NaN where no upper end is known."""
-    known = np.isfinite(high)
-    above = known & (high > 0)
+    """Return 1 − lower / upper: 0 where both are one, NaN where no upper end is finite."""
+    finite = np.isfinite(high)
+    above = finite & (high > 0)
     gap = np.where(above, 1.0 - np.where(above, low, 0.0) / np.where(above, high, 1.0), 0.0)
-    return np.where(known, gap, np.where(np.isinf(low), 0.0, np.nan))
+    return np.where(finite, gap, np.where(np.isinf(low), 0.0, np.nan))
 
 
 def _curve(asked: Asked, n: int, low: Array, high: Array, both: bool, exact: bool) -> pd.DataFrame:
@@ -175,6 +178,8 @@ def _notes(asked: Asked, low: Array, high: Array, exact: Array) -> list[str]:
     if np.isfinite(gap).any():
         kept = 1.0 - float(np.median(gap[np.isfinite(gap)]))
         notes.append(f"Where they are not, the certified distance is {kept:.2f} of the attack's in the median.")
+    if asked.lacking:
+        notes.append(f"{asked.lacking} of them lack numbers: nothing is proved, they count as not certified.")
     waiting = int((~asked.result.settled).sum())
     if waiting:
         notes.append(f"{waiting} samples were not finished: they count as not certified.")

@@ -66,7 +66,7 @@ class Reach:
         return max(most, 1.0) if (self.words & ~self.still).any() else most
 
     def ball(self, radius: Array) -> tuple[Array, Array]:
-        """Return the boxes (n, d) that hold whatever is within l∞ distances (n,): a hair too large, never too small."""
+        """Return the boxes (n, d) that hold whatever is within l∞ distances (n,): a hair too large."""
         size = radius[:, None] * self.span * (1 + 1e-12)
         slack = 4 * np.spacing(np.abs(self.samples) + size)
         low = np.maximum(self.low, self.samples - size - slack)
