@@ -170,7 +170,8 @@ def _cuts(pairs: Array, read: Ensemble, driven: Any, seen: tuple[list[Any], Arra
         up, down = ~done & goes, ~done & ~goes
         a, b = np.where(up, middle, a), np.where(down, middle, b)
         low, high = _number(a), _number(b)
-    return low
+    last: Array = low
+    return last
 
 
 def _order(numbers: Array) -> Array:

@@ -127,9 +127,9 @@ def _of_histograms(model: Any) -> Ensemble | None:
             leaf = nodes["is_leaf"] != 0
             if nodes["is_categorical"].any():
                 return None
-            children = [np.where(leaf, -1, nodes[side].astype(np.intp)) for side in ("left", "right")]
+            left, right = (np.where(leaf, -1, nodes[side].astype(np.intp)) for side in ("left", "right"))
             value = np.where(leaf, nodes["value"], 0.0)[:, None]
-            tree = Tree(nodes["feature_idx"].astype(np.intp), nodes["num_threshold"], *children, value)
+            tree = Tree(nodes["feature_idx"].astype(np.intp), nodes["num_threshold"], left, right, value)
             trees.append(_in_column(tree, column, k))
     return Ensemble(trees, np.ravel(model._baseline_prediction), model.decision_function, single=False)
 
@@ -173,11 +173,11 @@ def _of_lightgbm(model: Any) -> Ensemble | None:
             return None
         n, none = len(inner), np.full(len(leaf), -1)
         children = [np.array(fields.get(f"{side}_child", "").split(), dtype=np.intp) for side in ("left", "right")]
-        placed = [np.r_[np.where(child < 0, n + ~child, child), none] for child in children]
+        left, right = (np.r_[np.where(child < 0, n + ~child, child), none] for child in children)
         threshold = np.r_[np.array(fields.get("threshold", "").split(), dtype=np.float64), np.zeros(len(leaf))]
         inside = np.abs(threshold) <= _ZERO
         threshold = np.where(inside, np.where(threshold >= 0, _ZERO, np.nextafter(-_ZERO, -np.inf)), threshold)
-        tree = Tree(np.r_[inner, none], threshold, *placed, np.r_[np.zeros(n), leaf][:, None])
+        tree = Tree(np.r_[inner, none], threshold, left, right, np.r_[np.zeros(n), leaf][:, None])
         trees.append(_in_column(tree, number % k, k))
 
     def raw(part: Any) -> Array:

@@ -26,6 +26,7 @@ from xrai_widgets.engines.robustness.certified.crown import certified_radius, ma
 from xrai_widgets.engines.robustness.certified.leaves import Leaves, nearest_other_leaf
 from xrai_widgets.engines.robustness.certified.planes import distance_to_planes
 from xrai_widgets.engines.robustness.certified.reach import Reach
+from xrai_widgets.runtime import run
 
 _SINGLE = 1e-7  # float32 in [0, 1]: within what the splits that the cells are made of are given
 every_kind = pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "extra trees"])
@@ -315,3 +316,34 @@ def test_leaves_of_a_tree_hold_every_float_once() -> None:
     for x in itertools.product(*cuts):
         assert ((leaves.low <= x) & (leaves.high >= x)).all(axis=1).sum() == 1
     assert (nearest_other_leaf(leaves, reach, np.full(len(subject.X), 7), quiet) == 0).all()
+
+
+def test_evasion_says_how_far_the_largest_change_of_a_feature_is_in_either_norm() -> None:
+    X, y = _plane()
+    subject = Subject.of(DecisionTreeClassifier(random_state=0).fit(X[:200], y[:200]), X[200:], y[200:])
+    assert subject.bounds is not None
+    span = subject.bounds[1] - subject.bounds[0]
+    lower = _asked(subject, attack=False, n_samples=20).tables["samples"]["distance_lower"]
+    for norm in ("l2", "linf"):
+        outcome = run(subject, "robustness.evasion", {"n_samples": 20, "norm": norm, "max_iter": 1}, strict=True)
+        assert outcome.finding is not None
+        table, arrays = outcome.finding.tables["samples"], outcome.finding.arrays
+        change = np.abs(arrays["nearest"] - subject.X[arrays["index"]]) / span
+        seen = (table["status"] == "found").to_numpy()
+        np.testing.assert_allclose(table["distance_linf"][seen], change.max(axis=1)[seen])
+        assert (lower[seen] <= table["distance_linf"][seen] + 1e-9).all()  # joined on the same samples
+        assert table["distance_linf"][~seen].isna().all()
+
+
+def test_samples_that_lack_numbers_count_as_not_certified() -> None:
+    rng = np.random.default_rng(0)
+    X, y = _plane()
+    X = np.where(rng.random(X.shape) < 0.2, np.nan, X)
+    subject = Subject.of(KINDS["histograms"]().fit(X[:200], y[:200]), X[200:], y[200:])
+    finding = _asked(subject, n_samples=60, max_iter=1)
+    table = finding.tables["samples"]
+    gone = np.isnan(subject.X).any(axis=1) & (table["status"] != "answered wrongly before").to_numpy()
+    assert gone.sum() > 5
+    assert (table["distance_lower"][gone] == 0).all()
+    assert (table["distance_lower"][~gone].dropna() > 0).any()
+    assert any(f"{gone.sum()} of them lack numbers" in note for note in finding.notes)
