@@ -140,7 +140,8 @@ def combination(
         if len(groups) == 1:
             return _point(groups[0].at(np.array([groups[0].margin.argmax()])), reach, split, leaves.columns[may])
         groups.sort(key=lambda group: len(group.margin))
-        joined, rest = [], groups
+        joined: list[Boxes] = []
+        rest = groups
         while len(rest) > 1:
             pair = _meet(rest[0], rest[1], effort)
             if pair is None:
@@ -155,7 +156,7 @@ def combination(
 
 def _point(box: Boxes, reach: Reach, split: Array, columns: Array) -> Array:
     """Return the point of a box that is nearest to the sample."""
-    point = reach.samples[0].copy()
+    point: Array = reach.samples[0].copy()
     point[split] = np.clip(point[split], box.low[0], box.high[0])
     for bits, column in zip(box.words[0].tolist(), columns.tolist(), strict=True):
         if not bits >> round(point[column]) & 1:

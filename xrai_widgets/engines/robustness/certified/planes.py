@@ -48,6 +48,8 @@ def _least(slope: Array, room: Array, margin: Array, reach: Reach) -> Array:
 def _moved(slope: Array, room: Array, size: Array, reach: Reach) -> Array:
     """Return by how much each column moves: in l∞ as far as the distance goes, in l2 along the slope."""
     if reach.norm == "l2":
-        return np.minimum(room, size[:, None] * slope * reach.span * reach.span)
+        along: Array = np.minimum(room, size[:, None] * slope * reach.span * reach.span)
+        return along
     step = size[:, None] * reach.span
-    return np.minimum(room, np.where(reach.whole, np.floor(step * (1 + 1e-12) + 1e-12), step))
+    moved: Array = np.minimum(room, np.where(reach.whole, np.floor(step * (1 + 1e-12) + 1e-12), step))
+    return moved
