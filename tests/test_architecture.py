@@ -63,6 +63,7 @@ ONLY_INSIDE_FUNCTIONS = {
 # a private module of under 50 lines that one other imports belongs into that one, unless it is worth a file of its own
 SMALL = {
     "core/capability.py": "what a field says when it is missing; the subject that has the fields is long enough",
+    "core/segments.py": "weak segments as subgroups; the subject that has them is long enough",
     "data/german_credit.py": "a data set, its licence and what nobody can change, beside its file",
     "engines/explanations/cem/measures.py": "what the numbers are called and say; the function itself is long enough",
     "engines/privacy/pdtp/art.py": "a second opinion, which imports ART",
@@ -82,6 +83,7 @@ BROAD_EXCEPT = {
     "cells/remote.py",
     "cli.py",
     "engines/privacy/_lost.py",
+    "engines/robustness/_refusals.py",
     "io/model_files.py",
     "models/adapt.py",
     "models/asking.py",

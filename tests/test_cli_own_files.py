@@ -136,12 +136,15 @@ def test_a_batch_of_new_samples_comes_by_option_or_plan_and_its_line_gives_it_ag
 
 
 def test_a_built_in_example_takes_a_batch_and_what_is_wrong_with_it_is_said_in_one_line(folder: Path) -> None:
-    xw.examples.german_credit()[0][:4].to_csv(folder / "applicants.csv")
-    words = "assess german_credit_pruned --new applicants.csv --ids applicant --run robustness.evasion"
+    xw.examples.german_credit()[0][:4].to_csv(folder / "applicants.csv", sep="|", encoding="utf-16")
+    words = "assess german_credit_pruned --new applicants.csv --ids applicant --delimiter | --run robustness.evasion"
     said = called(*words.split(), "--set", "n_samples=2", "--set", "max_iter=1", "--out", "e.json", cwd=folder)
     assert said.returncode in (0, 1), said.stderr
-    subject = xw.examples.load_with("german_credit_pruned", folder / "applicants.csv", ids="applicant")
+    said_of_it = {"ids": "applicant", "delimiter": "|"}
+    subject = xw.examples.load_with("german_credit_pruned", folder / "applicants.csv", **said_of_it)  # type: ignore[arg-type]
     assert values(folder / "e.json")["subject"] == subject.fingerprint
+    written = json.loads((folder / "e.json").read_text(encoding="utf-8"))["outcomes"][0]["origin"]["made"]
+    assert written == {"example": "german_credit_pruned", "roles": {"new": "applicants.csv", **said_of_it}}
     for options, message in (
         ("--foreign odd", "--foreign is a column of a batch of new samples"),
         ("--new nowhere.csv", "which does not exist"),

@@ -86,7 +86,7 @@ def test_page_and_card_say_so(folder: Path) -> None:
     assert "robust accuracy" not in page.split("<h2")[1]
     card = (folder / "r.md").read_text(encoding="utf-8")
     assert "stable share" in card
-    assert "Asked with tolerance = 0.6, n\\_samples = 60" in card.replace("n_samples", "n\\_samples")
+    assert "Asked with tolerance = 0.6, samples to attack = 60" in card
     assert "The model's own quality on its held-out samples: R² 0.9" in card
 
 

@@ -78,7 +78,7 @@ def test_a_waived_failure_is_none_and_a_limit_without_a_number_is_not_judged() -
     missing = Policy.default().with_threshold(EVASION, "median_distance", 0.1)
     assert exit_code(report([FINE], missing)) == 4
     assert unjudged(report([FINE], missing)) == [
-        f"{EVASION}: median_distance is not judged, this run gives no such number"
+        f"{EVASION}: median distance is not judged, this run gives no such number"
     ]
 
 

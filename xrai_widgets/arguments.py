@@ -76,7 +76,7 @@ def subject_of(model: str, models: list[str], data: Path | None, **roles: Any) -
                 raise typer.BadParameter(f"--{option} is for a model from a file; a built-in example has none")
         if roles["new"] is None:
             return examples.load(model)
-        words = ("new", "foreign", "target", "ids", "ignore", "text")
+        words = ("new", "foreign", "target", "ids", "ignore", "text", "delimiter", "decimal", "encoding")
         return examples.load_with(model, **{name: roles[name] for name in words})
     if data is None or not roles["target"]:
         raise typer.BadParameter("a model from a file needs --data and --target")

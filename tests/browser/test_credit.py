@@ -35,7 +35,7 @@ def test_the_story_says_what_leads_to_an_approval_and_another_limit_gives_anothe
     again = story.locator(".xrai-contrast").nth(2)
     expect(again).to_contain_text("Sample applicant-0195", timeout=LONG)
     said = again.locator(".xrai-contrast-said p").first
-    expect(said).to_contain_text(re.compile("If .* were .* instead of .* the answer .good."))
+    expect(said).to_contain_text(re.compile("If .* were .* instead of .* the prediction .good."))
     expect(said).not_to_contain_text("duration_months")
 
 

@@ -45,6 +45,7 @@ def otherwise(subject: Subject) -> dict[str, Any]:
         **turned,
         **named,
         "new_ids": np.arange(40) + 7,
+        "foreign": np.arange(40) < 5,
         "groups": np.arange(100) % 3,
         "train_groups": np.arange(100) % 3,
         "constraints": (replace(subject.constraints[0], immutable=True, monotone=0), *subject.constraints[1:]),

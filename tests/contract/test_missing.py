@@ -16,6 +16,9 @@ from xrai_widgets.core import Assessment, Finding, Predict, Step, find, quiet
 from xrai_widgets.core.subject import Array
 from xrai_widgets.runtime import run
 
+# what they ask about is what lies beyond the data: empty cells, values outside of the ranges
+BEYOND_THE_DATA = {"robustness.corruptions", "robustness.expectations"}
+
 
 def boosted(library: str, name: str, **words: Any) -> Callable[[], Any]:
     return lambda: getattr(pytest.importorskip(library), name)(n_estimators=10, **words)
@@ -52,6 +55,8 @@ def test_every_engine_ends_well_on_missing_cells_or_says_why_not(entry: Assessme
 @every_engine
 def test_no_engine_asks_the_model_about_cells_that_are_missing_in_no_sample(entry: Assessment) -> None:
     """Whatever is asked: in the columns without gaps there is a number, and no mark reaches the model."""
+    if entry.name in BEYOND_THE_DATA:
+        return
     subject = load(GAPS)
     whole = [column for column in range(subject.X.shape[1]) if not np.isnan(subject.X[:, column]).any()]
     seen: list[Array] = []

@@ -11,7 +11,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from tests.core.test_subject import MAKE
-from xrai_widgets.core import Constraint, Origin, Subject
+from xrai_widgets.core import Constraint, Origin, Subject, fingerprint
 from xrai_widgets.core.origin import Example
 
 N = 2400  # more than what is printed of an array
@@ -152,6 +152,22 @@ def test_the_model_is_asked_once(subject: Subject) -> None:
     assert one.fingerprint
     assert one.parts
     assert asked == [256]
+
+
+def test_who_has_the_fingerprint_waits_for_no_digest(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    names, one = ["X", "y", "X_train", "y_train", "X_new", "y_new", "bounds"], replace(subject)
+    told = replace(subject).digest(names)
+    assert one.fingerprint
+    read: list[tuple[int, ...]] = []
+    kept = fingerprint._bytes_of
+
+    def counted(name: str, array: Any) -> bytes:
+        read.append(array.shape)
+        return kept(name, array)
+
+    monkeypatch.setattr(fingerprint, "_bytes_of", counted)
+    assert one.digest(names) == told
+    assert read == [(2, 3)]  # the bounds
 
 
 def test_it_is_the_same_in_another_process() -> None:

@@ -100,11 +100,6 @@ def test_an_engine_gets_the_names_at_once_or_one_by_one(credit: Subject) -> None
 
 def test_an_outcome_depends_on_the_names_that_its_engine_lists() -> None:
     assert fields_used(find("privacy.shapr")) & {*NAMED} == {"train_ids", "classes"}
-    assert fields_used(find("explanations.cem")) & {*NAMED} == {
-        "ids",
-        "train_ids",
-        *("feature_names", "classes", "decode"),
-    }
 
     @assessment(title="all names")
     def everything(X: Array, naming: Names = UNNAMED, *, step: Step = quiet) -> Finding:

@@ -1,6 +1,8 @@
 """A batch to be judged from files: roles of its columns, pictures of every kind, and what does not go together."""
 
+import io
 import struct
+import zipfile
 import zlib
 from pathlib import Path
 from typing import Any
@@ -286,6 +288,50 @@ def test_pictures_that_are_too_large_or_broken_are_refused_before_they_are_unpac
     (tmp_path / "none").mkdir()
     with pytest.raises(ValueError, match=r"the folder none must hold pictures \(.png, .jpg, .jpeg\), got none"):
         pixels(tmp_path / "none")
+
+
+def test_an_archive_is_a_folder_of_pictures_and_is_unpacked_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def png(grey: int) -> bytes:
+        buffer = io.BytesIO()
+        Image.new("L", (8, 8), grey).save(buffer, "PNG")
+        return buffer.getvalue()
+
+    file = tmp_path / "new.zip"
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in (
+            *(
+                ("new/b.png", png(51)),
+                ("new/a.PNG", png(0)),
+                ("new/../../out/e.png", png(0)),
+                ("new/letters/c.png", png(255)),
+            ),
+            *(("new/.d.png", b""), ("__MACOSX/new/._b.png", b""), ("new/read.txt", b"")),
+        ):
+            archive.writestr(name, content)
+    found = pixels(file, foreign="letters")
+    assert found["new_ids"].tolist() == ["a.PNG", "b.png", "letters/c.png"]
+    assert found["X_new"][:, 0].tolist() == [0, 0.2, 1]
+    assert found["foreign"].tolist() == [False, False, True]
+    assert sorted(place.name for place in tmp_path.iterdir()) == ["new.zip"]
+    monkeypatch.setattr(pictures, "MOST_FILE", 10)
+    with pytest.raises(ValueError, match=r"the picture new/a.PNG must have at most 10 bytes"):
+        pixels(file)
+    monkeypatch.undo()
+    packed = bytearray(file.read_bytes())
+    packed[60:80] = b"x" * 20  # of what is packed
+    for content, message in ((b"PK", "the archive new.zip could not be read"), (bytes(packed), "could not be")):
+        file.write_bytes(content)
+        with pytest.raises(ValueError, match=message):
+            pixels(file)
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("letters/a.png", png(0))
+    assert pixels(file, foreign="letters")["foreign"].tolist() == [True], "a folder that is all there is stays"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("read.txt", b"")
+    with pytest.raises(ValueError, match=r"the archive new.zip must hold pictures"):
+        pixels(file)
 
 
 def test_a_network_takes_pictures_and_arrays(tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ GOOD: dict[str, Any] = {"made": {"example": "a"}, "changes": [{"defence": "round
     "data",
     [
         *(None, 3, "text", [], {}, {"made": None}, {"changes": []}, {**GOOD, "made": 3}, {**GOOD, "made": {}}),
-        {**GOOD, "made": {"example": "a", "batch": {"x=1), evil(": 1}}},
+        {**GOOD, "made": {"example": "a", "roles": {"x=1), evil(": 1}}},
         *({**GOOD, "made": {"example": 3}}, {**GOOD, "made": {"model": "a", "data": "b"}}, {**GOOD, "changes": 3}),
         {**GOOD, "made": {"model": "a", "data": "b", "roles": {"x=1), evil(": 1}}},
         {**GOOD, "changes": [{}]},

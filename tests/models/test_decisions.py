@@ -215,7 +215,7 @@ def test_a_rule_that_goes_wrong_later_ends_as_an_error_that_names_it(cut_off: Su
         broken = replace(cut_off, decide=lambda rows, wrong=wrong: np.full(len(rows), wrong))
         outcome = assess(broken, "privacy.label_only", n_samples=20)
         assert outcome.status == "error"
-        assert "the model's own answers must be one" in outcome.reason
+        assert "the model's own labels must be one" in outcome.reason
         assert said in outcome.reason
 
 

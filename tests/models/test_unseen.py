@@ -18,6 +18,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 from tests.models.test_frame import ROUND, frames, same_cells
 from xrai_widgets.core import Array, Subject
+from xrai_widgets.models.constrained import constrained
 from xrai_widgets.models.inputs import learn
 from xrai_widgets.models.unseen import with_batch
 
@@ -394,3 +395,16 @@ def test_a_word_is_only_blamed_where_the_model_speaks_of_it() -> None:
 
     with pytest.raises(ValueError, match=r"for X_new: RuntimeError: a fatal alarm \(columns of text: job"):
         Subject.of(refuses, FRAME, Y, X_new=FRAME.assign(job="a"))
+
+
+def test_numbers_declared_to_be_codes_later_leave_the_batch_its_own() -> None:
+    frame = pd.DataFrame({"branch": [10, 20, 70] * 4, "x": np.linspace(0, 1, N)})
+    batch = frame[:4].assign(branch=[99, 10, 20, 5])
+    limits = {"branch": {"kind": "category"}}
+    without = constrained(Subject.of(half, frame, Y), limits)
+    subject = constrained(Subject.of(half, frame, Y, X_new=batch), limits)
+    the_same_but_for_the_batch(without, subject)
+    assert subject.X_new is not None
+    assert subject.decode is not None
+    assert subject.X_new[:, 0].tolist() == [4, 0, 1, 3]
+    assert subject.decode(subject.X_new)["branch"].tolist() == [99, 10, 20, 5]

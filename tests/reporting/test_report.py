@@ -109,7 +109,7 @@ def test_a_report_needs_outcomes_an_ending_and_a_folder(outcomes: list[Outcome],
     [
         ("{", "must be JSON"),
         ("[]", "must have the schema"),
-        ('{"schema": "xrai-widgets/report/4"}', "got 'xrai-widgets/report/4'"),
+        ('{"schema": "xrai-widgets/report/9"}', "got 'xrai-widgets/report/9'"),
         ('{"schema": "xrai-widgets/report/1", "outcomes": [{"params": {}}]}', "no outcome as xrai-widgets writes it"),
     ],
 )

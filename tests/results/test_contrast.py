@@ -203,7 +203,7 @@ def test_the_measures_are_those_of_the_run(tabular: Finding) -> None:
     table = table_in(measures(tabular, 2)).set_index("measure")
     row = tabular.tables["samples"].iloc[2]
     assert table.loc["found", "PN, this sample"] == "found"
-    assert table.loc["answer", "PN, this sample"] == row["pn_class"]
+    assert table.loc["prediction", "PN, this sample"] == row["pn_class"]
     assert table.loc["distance (L2, shares of the ranges)", "PN, this sample"] == f"{row['pn_distance']:.3g}"
     low, high = tabular.intervals["pn_share"]
     assert table.loc["found", "PN, all"] == f"{tabular.values['pn_share']:.3g} [{low:.3g}, {high:.3g}], n = 8"

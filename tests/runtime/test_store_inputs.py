@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sqlalchemy import text
 
 import xrai_widgets as xw
 from tests.contract.test_inputs import whole
@@ -108,6 +109,38 @@ def test_what_was_cancelled_goes_on_where_it_does_not_depend_on_what_changed(
             store.save(outcome)
             found = unfinished(kept, known, other, outcome.assessment, outcome.params)
             assert (found is not None) == (outcome.assessment in remembered)
+
+
+OLDER = {
+    1: (
+        "DROP INDEX xrai_outcomes_inputs",
+        "ALTER TABLE xrai_outcomes DROP COLUMN inputs",
+        "ALTER TABLE xrai_outcomes DROP COLUMN code",
+    ),
+    2: ("DROP INDEX xrai_outcomes_inputs", "ALTER TABLE xrai_outcomes DROP COLUMN inputs"),
+}
+
+
+@pytest.mark.parametrize("version", OLDER)
+def test_a_store_of_an_older_schema_in_any_database_remembers_from_then_on(
+    version: int, place: str, subject: Subject
+) -> None:
+    store = Store(place)
+    older = replace(assess(subject, SHAPR), inputs="")
+    store.save(older)
+    for statement in (*OLDER[version], f"UPDATE xrai_store SET schema_version = {version}"):
+        with store._database().engine.begin() as connection:
+            connection.execute(text(statement))
+    store.close()
+    store, other = Store(place), replace(subject, X_new=None, y_new=None, new_ids=None)
+    assert assess(subject, SHAPR, store=store).recalled  # by the whole fingerprint
+    assert not assess(other, SHAPR, store=store).recalled
+    assert assess(other, SHAPR, store=store).recalled
+    history = History(store)
+    history.subject = subject
+    assert history.wait(20)
+    assert [outcome.inputs != "" for outcome in history.earlier] == [True]
+    store.close()
 
 
 def test_the_digest_travels_with_the_outcome(subject: Subject) -> None:

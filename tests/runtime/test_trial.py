@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from tests.runtime.trials import crashes, says, sleeps
 from xrai_widgets.io.csv_format import CsvFormat
+from xrai_widgets.io.summaries import PictureSummary
 from xrai_widgets.runtime import Meter, RunStep, trial
 from xrai_widgets.runtime.isolated import ProcessDied, call_in_process
 
@@ -72,3 +74,13 @@ def test_work_that_cannot_be_sent_is_said() -> None:
     lock: Any = threading.Lock()
     with pytest.raises(Unsendable, match="lock"):
         call_in_process(says, (lock,), RunStep(Meter()))
+
+
+def test_which_pictures_stand_in_an_archive_is_told_by_a_cell(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "new.zip", "w") as archive:
+        archive.writestr("new/letters/a.png", b"")
+        archive.writestr("new/b.png", b"")
+    assert trial.try_pictures(tmp_path / "new.zip") == PictureSummary(2, ("letters",))
+    (tmp_path / "bad.zip").write_bytes(b"PK")
+    with pytest.raises(ValueError, match=r"the archive bad.zip could not be read"):
+        trial.try_pictures(tmp_path / "bad.zip")

@@ -1,5 +1,7 @@
 """A run that stops when its interval is narrow: at fixed numbers of items, and with the looking paid for."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +10,10 @@ import pytest
 import xrai_widgets as xw
 from xrai_widgets.core import Array, Finding, Subject, find
 from xrai_widgets.engines import _statistics as statistics
+from xrai_widgets.io.outcomes import outcome_from_dict, outcome_to_dict
+from xrai_widgets.results.as_code import as_command, as_python
+from xrai_widgets.results.policy import Policy
+from xrai_widgets.results.run_as_code import run_as_plan
 from xrai_widgets.runtime.until import FIRST, GROWTH, WIDER, Until
 
 PDTP = "privacy.pdtp"
@@ -23,7 +29,7 @@ def stopped(items: Array, width: float) -> Finding:
     for done in range(1, len(items) + 1):
         if until.reached(done, lambda done=done: mean_of(items[:done])):  # type: ignore[misc]  # bound in the loop
             break
-    return until.told(mean_of(items[:done]))
+    return until.with_note(mean_of(items[:done]))
 
 
 def test_it_stops_at_the_first_look_that_is_narrow_enough(rng: np.random.Generator) -> None:
@@ -60,6 +66,7 @@ def test_pdtp_stops_when_its_mean_is_known(logistic: Subject, without_controls: 
     low, high = got.finding.intervals["mean_excess"]
     assert low <= whole.finding.values["mean_excess"] <= high
     assert got.params["until"] == {"mean_excess": width}
+    assert "mean excess log-ratio to" in got.finding.notes[-1]
 
 
 def test_a_run_that_was_cancelled_stops_where_a_run_in_one_go_does(rng: np.random.Generator) -> None:
@@ -116,3 +123,20 @@ def test_means_that_were_looked_at_keep_their_coverage(kind: str, width: float) 
         low, high = stopped(items, width).intervals["mean"]
         covered.append(low <= 1 <= high)
     assert np.mean(covered) >= 0.93
+
+
+def test_widths_are_kept_and_given_again_as_code(logistic: Subject, without_controls: None, tmp_path: Path) -> None:
+    outcome = xw.assess(logistic, PDTP, n_samples=30, until={"mean_excess": 0.5})
+    again = outcome_from_dict(json.loads(json.dumps(outcome_to_dict(outcome))))
+    assert again.params == outcome.params
+    assert "until={'mean_excess': 0.5}" in as_python(outcome)
+    assert "--set until=mean_excess=0.5" in as_command(outcome)
+    plan = tmp_path / "plan.toml"
+    plan.write_text(run_as_plan([outcome], Policy.default()))
+    (again,) = xw.run_plan(logistic, plan)
+    assert again.params == outcome.params
+    store = xw.Store(tmp_path / "store.sqlite")
+    first = xw.assess(logistic, PDTP, n_samples=30, store=store)
+    assert not xw.assess(logistic, PDTP, n_samples=30, until={"mean_excess": 0.5}, store=store).recalled
+    assert first.params != outcome.params
+    assert xw.assess(logistic, PDTP, n_samples=30, until={"mean_excess": 0.5}, store=store).recalled

@@ -95,7 +95,7 @@ def test_what_cannot_be_defended_is_said_before_anything_runs(credit: Subject, r
     form._defence.value = "reverse sigmoid"
     form.form.control("gamma").value = 99.0
     assert form.button.disabled
-    assert "gamma must lie in [0.001, 10], got 99" in form.status.value
+    assert "γ (onset) must lie in [0.001, 10], got 99" in form.status.value
     form.add()
     assert form.made is None
 

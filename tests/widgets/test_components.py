@@ -127,11 +127,11 @@ PLAIN = {
     "explanations.protodash": 8,
     "privacy.attribute_inference": 8,
     "privacy.label_only": 8,
-    "privacy.lira": 4,
-    "privacy.membership_inference": 5,
+    "privacy.lira": 2,
+    "privacy.membership_inference": 3,
     "privacy.pdtp": 5,
     "privacy.shapr": 2,
-    "robustness.evasion": 6,
+    "robustness.evasion": 8,
 }
 
 
@@ -155,7 +155,7 @@ def test_a_form_shows_few_controls_and_folds_the_rest_in_sections(name: str, pla
 def test_the_form_of_cem_asks_first_what_an_explainer_decides() -> None:
     form = ParameterForm("explanations.cem")
     names = [p.name for p in form.assessment.parameters if not p.section]
-    assert names == ["mode", "n_samples", "above", "below", "instances", "kappa", "beta"]
+    assert names == ["mode", "n_samples", "part", "above", "below", "instances", "beta"]
     assert form.more.titles == ("Search", "Likeness", "Advanced")
 
 
@@ -604,7 +604,7 @@ def test_an_example_is_fitted_in_the_background() -> None:
     picker._example.value = "diabetes_ridge"
     until(lambda: picker.subject, picker._job)
     assert picker.subject is not None
-    assert "221 train / 221 test samples" in picker._said.value
+    assert "221 train / 221 test samples" in picker._summary.value
 
 
 def test_only_an_example_itself_is_shown_as_one(forest: Subject) -> None:

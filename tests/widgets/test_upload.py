@@ -2,6 +2,7 @@
 
 import json
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -311,6 +312,23 @@ def test_a_batch_of_new_samples_is_a_third_upload_with_a_role_of_its_own(own: Ow
     assert own.subject.X_new is None
 
 
+def test_pictures_come_zipped_and_a_folder_of_them_may_be_foreign(own: OwnModel, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "new.zip", "w") as archive:
+        for name in ("new/a.png", "new/letters/b.png", "__MACOSX/new/a.png", "new/.c.png", "new/read.txt"):
+            archive.writestr(name, b"")
+    give(own.batch.field, "new.zip", (tmp_path / "new.zip").read_bytes())
+    settle(own)
+    assert own.batch.field.note == "2 pictures"
+    assert [name for _, name in own.batch.foreign.options] == ["", "letters"]
+    own.batch.foreign.value = "letters"
+    give(own.data, "test.csv", FRAME)
+    settle(own)
+    assert own.batch.values["foreign"] == "letters", "what is chosen stays when another file comes"
+    give(own.batch.field, "new.zip", "no archive")
+    settle(own)
+    assert "the archive new.zip could not be read" in own.batch.field.error
+
+
 def test_what_is_wrong_with_a_batch_stands_beside_it(own: OwnModel, model_bytes: bytes) -> None:
     give(own.model, "tree.skops", model_bytes)
     give(own.data, "test.csv", FRAME)
@@ -326,7 +344,8 @@ def test_what_is_wrong_with_a_batch_stands_beside_it(own: OwnModel, model_bytes:
     assert "the table new.csv must hold at least one row" in own.batch.field.error
     assert Browser(own.batch.field).begin("new.pkl", 9)["kind"] == "refused"
     give(own.batch.field, "new.png", "no picture")
-    assert own.batch.field.note == "a picture"
+    settle(own)
+    assert own.batch.field.note == "1 picture"
     own.button.click()
     settle(own)
     assert "new.png holds pictures, and this model takes tables" in own.message.value

@@ -85,7 +85,7 @@ def test_an_entry_out_of_range_greys_run_and_earlier_outcomes_stay(forest: Subje
     assert bench.runner.wait(20)
     bench.forms.form("robustness.evasion").control("n_samples").value = -3
     assert bench.runner.button.disabled
-    assert "n_samples must lie in" in bench.runner.status.value
+    assert "samples to attack must lie in" in bench.runner.status.value
     assert len(bench.session.current) == 1
 
 

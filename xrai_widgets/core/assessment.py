@@ -99,8 +99,8 @@ class Assessment:
 
     def check(self, params: Mapping[str, object]) -> dict[str, Any]:
         """Return all parameters, defaults filled in and values checked."""
-        own = {key: value for key, value in params.items() if key != UNTIL}
-        checked = check_parameters(self.name, self.parameters, own)
+        of_engine = {key: value for key, value in params.items() if key != UNTIL}
+        checked = check_parameters(self.name, self.parameters, of_engine)
         return (
             checked if UNTIL not in params else checked | {UNTIL: check_until(self.name, self.narrowing, params[UNTIL])}
         )

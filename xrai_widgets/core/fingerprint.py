@@ -15,6 +15,7 @@ from xrai_widgets.core.missing import one_nan
 if TYPE_CHECKING:
     from xrai_widgets.core.subject import Array, Subject
 
+_LARGE = ("X", "y", "X_train", "y_train", "X_new", "y_new")  # read where the model is asked, not when a page needs it
 _FIRST = 256  # rows at which outputs and contents are looked at
 
 
@@ -24,7 +25,10 @@ class Identified:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of arrays, names, outputs and state: it identifies a run and proves nothing about its origin."""
-        return fingerprint_of(cast("Subject", self), self._output_bytes)
+        subject = cast("Subject", self)
+        for name in _LARGE:
+            self._digests[name] = _digest_of(subject, name)
+        return fingerprint_of(subject, self._output_bytes)
 
     @cached_property
     def parts(self) -> dict[str, str]:

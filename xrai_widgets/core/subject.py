@@ -16,9 +16,12 @@ from xrai_widgets.core.inside import Layers, Trees
 from xrai_widgets.core.missing import holes
 from xrai_widgets.core.names import Decode, names_of
 from xrai_widgets.core.origin import Origin
+from xrai_widgets.core.segments import groups_of
 
 if TYPE_CHECKING:
     from typing import Self
+
+    from xrai_widgets.core.outcome import Outcome
 
 Array = npt.NDArray[Any]
 Predict = Callable[[Array], Array]
@@ -264,6 +267,10 @@ class Subject(Identified):
         new |= {"model": predict if model is None else model, "predict": predict, "fit": fit, "origin": Origin()}
         new |= {"name": name or self.name, "outputs": outputs or self.outputs}
         return replace(self, **{**new, **passed})
+
+    def with_groups(self, outcome: Outcome) -> Self:
+        """Return a copy whose ``groups`` are the weak segments that an outcome of robustness.weak_segments names."""
+        return replace(self, groups=groups_of(self, outcome))
 
     def __repr__(self) -> str:
         return f"Subject({self.describe()})"

@@ -9,8 +9,6 @@ Scale = Annotated[
 ]
 SampleIds = Annotated[str, Label("these samples only"), "ids of samples, separated by commas, instead of a draw"]
 Part = Annotated[
-    Literal["X", "X_train"],
-    Requires("X_train", "X_train"),
-    Label("samples from"),
-    "X: held-out samples; X_train: those that the model was trained on",
+    Literal["X", "X_train"], Label("samples from"), "X: held-out samples; X_train: those that the model was trained on"
 ]
+EitherPart = Annotated[Part, Requires("X_train", "X_train")]  # where training samples are not needed anyway

@@ -62,6 +62,33 @@ def clopper_pearson(successes: float, n: float, level: float = LEVEL) -> Estimat
     return Estimate(successes / n, low, high)
 
 
+def paired_difference(gained: float, lost: float, n: int, level: float = LEVEL) -> Estimate:
+    """Return the share of n samples that gain minus the share that lose, no sample doing both.
+
+    Square-and-add (Newcombe 1998; Zou and Donner 2008) of the exact intervals of both shares, with their correlation in
+    a multinomial. Sums of numbers in [0, 1] are taken, too: the interval is then conservative.
+    """
+    gain, loss = (clopper_pearson(part, n, level) for part in (gained, lost))
+    p, q = gain.value, loss.value
+    tied = float(np.sqrt(p * q / ((1 - p) * (1 - q)))) if p * q > 0 else 0.0
+
+    def reach(first: float, second: float) -> float:
+        return float(np.sqrt(first**2 + second**2 + 2 * tied * first * second))
+
+    value = p - q
+    below, above = reach(p - gain.low, loss.high - q), reach(gain.high - p, q - loss.low)
+    return Estimate(value, max(value - below, -1.0), min(value + above, 1.0))
+
+
+def holm(p_values: Array) -> Array:
+    """Return p-values adjusted by Holm (1979): those of at most α are found with family-wise error α."""
+    order = np.argsort(p_values, kind="stable")
+    steps = p_values[order] * (len(p_values) - np.arange(len(p_values)))
+    adjusted = np.empty(len(p_values))
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return adjusted
+
+
 def auc(positive: Array, negative: Array, level: float = LEVEL) -> Estimate:
     """Return the area under the ROC curve with an interval that keeps its level with ties and few samples.
 

@@ -12,7 +12,7 @@ import pandas as pd
 from xrai_widgets.core import closest
 from xrai_widgets.core.subject import Array
 from xrai_widgets.io.csv_format import CsvFormat
-from xrai_widgets.io.pictures import BATCH_ENDINGS, read_batch_pictures
+from xrai_widgets.io.pictures import ARCHIVE, BATCH_ENDINGS, read_batch_pictures
 from xrai_widgets.io.table_files import TABLES, check_table_name, read_table
 from xrai_widgets.models.frame import few, same_columns
 
@@ -26,7 +26,7 @@ class BatchFile:
     Parameters
     ----------
     path : Path
-        A table, a picture (PNG, JPEG), or a folder of pictures.
+        A table, a picture (PNG, JPEG), or a folder of pictures, which may be zipped.
     foreign : str
         Column that says which samples are foreign; of a folder of pictures, the subfolder of those that are.
     target, ids, weights : str
@@ -148,13 +148,13 @@ class BatchFile:
 
 
 def are_pictures(path: Path) -> bool:
-    """Whether a path is a picture or a folder of them."""
-    return path.is_dir() or path.suffix.lower() in BATCH_ENDINGS
+    """Whether a path is a picture or a folder of them, which may be zipped."""
+    return path.is_dir() or path.suffix.lower() in (*BATCH_ENDINGS, ARCHIVE)
 
 
 def check_batch_name(name: str) -> None:
     """Refuse a file by its name, before it is read."""
-    if not name.lower().endswith(BATCH_ENDINGS):
+    if not name.lower().endswith((*BATCH_ENDINGS, ARCHIVE)):
         check_table_name(name)
 
 

@@ -16,7 +16,8 @@ def origin_to_dict(origin: Origin) -> dict[str, Any]:
     """Return an origin as JSON-ready types."""
     made: dict[str, Any] | None = None
     if isinstance(origin.made, Example):
-        made = {"example": origin.made.name, "roles": _listed(origin.made.roles)}
+        made = {"example": origin.made.name}
+        made |= {"roles": _listed(origin.made.roles)} if origin.made.roles else {}
     elif isinstance(origin.made, Files):
         made = {"model": origin.made.model, "data": origin.made.data, "roles": _listed(origin.made.roles)}
     changes = [

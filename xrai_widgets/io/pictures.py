@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import warnings
-from collections.abc import Sequence
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from io import BytesIO
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +21,9 @@ _ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif")
 _FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF")
 _MOST_BYTES = 2**31
 BATCH_ENDINGS = (".png", ".jpg", ".jpeg")
+ARCHIVE = ".zip"
+_HIDDEN = re.compile(r"(^|/)(\.|__MACOSX/)")
+_BROKEN_ARCHIVE = (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, zlib.error)
 BATCH_FORMATS = ("PNG", "JPEG")
 MOST_FILE = 20 * 2**20
 MOST_PIXELS = 40_000_000
@@ -97,7 +105,7 @@ def read_pictures(
     mode = _MODES.get(colours or "")
     made: list[Array] = []
     for _, file in files:
-        made.append(_pixels(file, size, mode))
+        made.append(_pixels(file.name, file, size, mode))
         if made[-1].shape[:2] != made[0].shape[:2]:
             first, other = ("×".join(map(str, picture.shape[:2])) for picture in (made[0], made[-1]))
             raise ValueError(
@@ -122,7 +130,7 @@ class BatchPictures:
 
 
 def read_batch_pictures(path: Path, shape: Sequence[int], like: Array) -> BatchPictures:
-    """Read a picture, or all pictures of a folder and its subfolders, as those of a model are.
+    """Read a picture, or all pictures of a folder and its subfolders, which may be zipped, as those of a model are.
 
     Parameters
     ----------
@@ -138,31 +146,83 @@ def read_batch_pictures(path: Path, shape: Sequence[int], like: Array) -> BatchP
     ValueError
         naming a file that is too large or broken, or a folder without pictures.
     """
-    if not path.exists():
-        raise ValueError(f"the pictures must be a file or a folder, got {str(path)!r}, which does not exist")
-    files = [path]
-    if path.is_dir():
-        files = sorted(
-            file
-            for file in path.rglob("*")
-            if file.suffix.lower() in BATCH_ENDINGS
-            and file.is_file()
-            and not any(part.startswith(".") for part in file.relative_to(path).parts)
-        )
-    if not files:
-        raise ValueError(f"the folder {path.name} must hold pictures ({', '.join(BATCH_ENDINGS)}), got none")
+    names = batch_names(path)
     channels, height, width = shape
-    if len(files) * channels * height * width * 8 > _MOST_BYTES:
-        raise ValueError(f"the pictures must take at most {_MOST_BYTES / 2**30:g} GiB, got {len(files):,} of them")
+    if len(names) * channels * height * width * 8 > _MOST_BYTES:
+        raise ValueError(f"the pictures must take at most {_MOST_BYTES / 2**30:g} GiB, got {len(names):,} of them")
     low, high = _scale(like)
-    made = np.empty((len(files), channels, height, width), dtype=np.float64)
-    for place, file in enumerate(files):
-        pixels = _pixels(file, (height, width), "L" if channels == 1 else "RGB", BATCH_FORMATS) / 255.0
+    made = np.empty((len(names), channels, height, width), dtype=np.float64)
+    mode = "L" if channels == 1 else "RGB"
+    for place, (name, source) in enumerate(_batch_files(path)):
+        pixels = _pixels(name, source, (height, width), mode, BATCH_FORMATS, MOST_PIXELS) / 255.0
         made[place, : min(channels, 3)] = pixels if channels == 1 else np.moveaxis(pixels, -1, 0)
         made[place, 3:] = 1.0
-    names = [file.relative_to(path).as_posix() if path.is_dir() else file.name for file in files]
     folders = [name.partition("/")[0] if "/" in name else "" for name in names]
     return BatchPictures(low + made * (high - low), np.array(names), np.array(folders))
+
+
+def batch_names(path: Path) -> list[str]:
+    """Return what the pictures of a batch are called: their paths in the folder or archive.
+
+    A folder in which an archive holds all others says nothing and is left out.
+    """
+    if not path.exists():
+        raise ValueError(f"the pictures must be a file or a folder, got {str(path)!r}, which does not exist")
+    names = [name for name, _ in _entries(path)]
+    if not names:
+        what = "folder" if path.is_dir() else "archive"
+        raise ValueError(f"the {what} {path.name} must hold pictures ({', '.join(BATCH_ENDINGS)}), got none")
+    parts = [name.split("/") for name in names]
+    if path.suffix.lower() == ARCHIVE and len({part[0] for part in parts}) == 1 and max(map(len, parts)) > 2:
+        return ["/".join(part[1:]) for part in parts]
+    return names
+
+
+def _entries(path: Path) -> list[tuple[str, Any]]:
+    """Return the name of each picture of a batch and where it is, sorted by name; hidden ones are none."""
+    files: list[tuple[str, Any]]
+    if path.is_dir():
+        files = [(file.relative_to(path).as_posix(), file) for file in path.rglob("*") if file.is_file()]
+    elif path.suffix.lower() == ARCHIVE:
+        with _archive(path) as archive:
+            files = [(entry.filename, entry) for entry in archive.infolist() if not entry.is_dir()]
+    else:
+        return [(path.name, path)]
+    pictured = [one for one in files if one[0].lower().endswith(BATCH_ENDINGS)]
+    return sorted((one for one in pictured if not _HIDDEN.search(one[0])), key=itemgetter(0))
+
+
+def _batch_files(path: Path) -> Iterator[tuple[str, Path | BytesIO]]:
+    """Yield the pictures of a batch one by one; nothing of an archive is written anywhere."""
+    if path.suffix.lower() != ARCHIVE or path.is_dir():
+        for name, file in _entries(path):
+            _check_weight(name, file.stat().st_size)
+            yield name, file
+        return
+    with _archive(path) as archive:
+        for name, entry in _entries(path):
+            _check_weight(name, entry.file_size)
+            try:
+                with archive.open(entry) as packed:
+                    raw = packed.read(MOST_FILE + 1)
+            except (*_BROKEN_ARCHIVE, OSError) as error:
+                raise ValueError(f"the picture {name} could not be unpacked: {' '.join(str(error).split())}") from None
+            _check_weight(name, len(raw))
+            yield name, BytesIO(raw)
+
+
+def _archive(path: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    except _BROKEN_ARCHIVE as error:
+        raise ValueError(f"the archive {path.name} could not be read: {error}") from None
+
+
+def _check_weight(name: str, weight: int) -> None:
+    if weight > MOST_FILE:
+        raise ValueError(
+            f"the picture {name} must have at most {MOST_FILE:,} bytes ({MOST_FILE / 2**20:g} MB), got {weight:,}"
+        )
 
 
 def _scale(like: Array) -> tuple[float, float]:
@@ -173,25 +233,27 @@ def _scale(like: Array) -> tuple[float, float]:
     return (0.0, 255.0) if low >= 0 and 127 < high <= 255 else (low, high)
 
 
-def _pixels(file: Path, size: Sequence[int] | None, mode: str | None, formats: tuple[str, ...] = _FORMATS) -> Array:
+def _pixels(
+    name: str,
+    source: Path | BytesIO,
+    size: Sequence[int] | None,
+    mode: str | None,
+    formats: tuple[str, ...] = _FORMATS,
+    most: int | None = None,
+) -> Array:
     """Return uint8 (height, width) or (height, width, 3), turned as the camera says, on white if see-through."""
     from PIL import Image, ImageOps
 
-    weight = file.stat().st_size
-    if weight > MOST_FILE:
-        raise ValueError(
-            f"the picture {file.name} must have at most {MOST_FILE:,} bytes ({MOST_FILE / 2**20:g} MB), got {weight:,}"
-        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(file, formats=formats) as opened:
+            with Image.open(source, formats=formats) as opened:
                 wide, high = opened.size
-                if wide * high > MOST_PIXELS:
-                    raise ValueError(f"it must have at most {MOST_PIXELS:,} pixels, got {wide:,} × {high:,}")
+                if most is not None and wide * high > most:
+                    raise ValueError(f"it must have at most {most:,} pixels, got {wide:,} × {high:,}")
                 picture = _plain(ImageOps.exif_transpose(opened), mode)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ValueError(f"the picture {file.name} could not be read: {' '.join(str(error).split())}") from None
+        raise ValueError(f"the picture {name} could not be read: {' '.join(str(error).split())}") from None
     if size is not None:
         picture = picture.resize((size[1], size[0]), Image.Resampling.BILINEAR)
     return np.array(picture, dtype=np.uint8)

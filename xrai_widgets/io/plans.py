@@ -83,7 +83,7 @@ def read_plan_file(path: str | Path) -> PlanFile:
         several = table if isinstance(table, list) else [table]
         if not several or not all(isinstance(one, dict) for one in several):
             raise ValueError(f'the plan {file.name} must hold tables such as ["privacy.shapr"], got the key {key!r}')
-        if any(isinstance(value, dict) for one in several for value in one.values()):
+        if "." not in key and any(isinstance(value, dict) for one in several for value in one.values()):
             raise ValueError(f'the plan {file.name} must quote names with a dot, ["privacy.shapr"], got [{key}.…]')
         entries += [(key, one) for one in several]
     if not entries:

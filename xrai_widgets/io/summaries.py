@@ -8,6 +8,7 @@ import numpy as np
 
 from xrai_widgets.io.csv_format import CsvFormat
 from xrai_widgets.io.model_files import read_model
+from xrai_widgets.io.pictures import batch_names
 from xrai_widgets.io.table_files import read_table
 from xrai_widgets.models.booster_files import BoosterFile
 from xrai_widgets.models.networks import Network
@@ -75,6 +76,20 @@ class TableSummary:
     def _names_rows(self, column: TableColumn, sure: bool) -> bool:
         named = column.name.lower().strip() in _IDS or (sure and column.kind == "text")
         return column.distinct == self.rows > 2 and named
+
+
+@dataclass(frozen=True)
+class PictureSummary:
+    """How many pictures there are, and in which first folders."""
+
+    count: int
+    folders: tuple[str, ...]
+
+
+def look_at_pictures(path: Path) -> PictureSummary:
+    """Tell which pictures stand in a batch; none is opened."""
+    names = batch_names(path)
+    return PictureSummary(len(names), tuple(sorted({name.partition("/")[0] for name in names if "/" in name})))
 
 
 def look_at_model(path: Path) -> ModelSummary:

@@ -28,3 +28,8 @@ def look_at_model(path: Path, _: Step) -> summaries.ModelSummary:
 def look_at_table(path: Path, style: CsvFormat, _: Step) -> summaries.TableSummary:
     """Read a table and say what its columns are."""
     return summaries.look_at_table(path, style)
+
+
+def look_at_pictures(path: Path, _: Step) -> summaries.PictureSummary:
+    """Tell which pictures stand in a file."""
+    return summaries.look_at_pictures(path)

@@ -34,11 +34,14 @@ def exit_code(made: Report, *, interrupted: bool = False, allow_unjudged: bool =
 
 def unjudged(made: Report) -> list[str]:
     """Return what of a run was to be judged and was not; empty if there is nothing such."""
+    from xrai_widgets.results.words import labels_of
+
     reasons = []
     for outcome, verdict in zip(made.outcomes, made.verdicts, strict=True):
         if outcome.assessment in made.named and outcome.status in ("cancelled", "not applicable"):
             reasons.append(f"{outcome.assessment} was asked for and ended {outcome.status}")
-        reasons += [f"{outcome.assessment}: {key} is not judged, {why}" for key, why in verdict.unjudged.items()]
+        label = labels_of(outcome.assessment)
+        reasons += [f"{outcome.assessment}: {label(key)} is not judged, {why}" for key, why in verdict.unjudged.items()]
     if all(verdict.status == "not judged" for verdict in made.verdicts):
         reasons.append("nothing was judged")
     return reasons

@@ -97,6 +97,8 @@ def toml_value(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, str):
         return toml_text(value)
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{toml_text(key)} = {toml_value(item)}' for key, item in value.items())} }}"
     return f"[{', '.join(map(toml_value, value))}]" if isinstance(value, tuple | list) else repr(value)
 
 
@@ -127,4 +129,6 @@ def _role_words(roles: Mapping[str, Any]) -> list[str]:
 
 def shell_text(value: Any) -> str:
     """Return a value as the command line takes it."""
+    if isinstance(value, Mapping):
+        return ",".join(f"{key}={item}" for key, item in value.items())
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

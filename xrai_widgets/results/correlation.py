@@ -104,8 +104,9 @@ def _resampled(rows: list[Array], rng: np.random.Generator) -> Array:
         ranks = np.stack([_mid_ranks(row, counts) for row in rows]) - (n + 1) / 2
         products = np.einsum("ibn,jbn,bn->bij", ranks, ranks, counts, optimize=True) / n
         parts.append(_from_products(products))
-    values = np.concatenate(parts)
-    return values[np.isfinite(values)]
+    values: Array = np.concatenate(parts)
+    kept: Array = values[np.isfinite(values)]
+    return kept
 
 
 def _mid_ranks(row: Array, counts: Array) -> Array:
@@ -129,7 +130,9 @@ def _from_products(products: Array) -> Array:
     whole = products[:, 0, 0] * products[:, 1, 1]
     with np.errstate(divide="ignore", invalid="ignore"):
         rho = np.clip(inner[:, 0, 1] / np.sqrt(np.abs(size)), -1, 1)
-    return np.where(size > _SPENT**2 * whole, rho, np.nan)
+    rho[size <= _SPENT**2 * whole] = np.nan
+    partial: Array = rho
+    return partial
 
 
 def _bias_corrected(value: float, resampled: Array) -> tuple[float, float]:

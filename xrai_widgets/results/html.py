@@ -34,6 +34,7 @@ def environment() -> jinja2.Environment:
     )
     env.filters |= {
         "label": words.label,
+        "asked": words.asked,
         "number": words.number,
         "seconds": words.seconds,
         "moment": words.moment,

@@ -22,9 +22,11 @@ def call_engine(subject: Subject, entry: Assessment, params: Mapping[str, Any], 
         **{key: OutputCheck(f"the model's {key}") for key in ("logits", "gradient", "embed")},
     }
     guarded = {key: Guard(fields[key], step.meter, checks.get(key)) for key in _GUARDED if fields.get(key) is not None}
-    own = dict(params)
-    widths = own.pop(UNTIL, None)
-    step.until = None if widths is None else Until(widths, entry.narrowing)
-    finding: Finding = entry.engine(**(fields | guarded), **own, step=step)
+    of_engine = dict(params)
+    widths = of_engine.pop(UNTIL, None)
+    step.until = (
+        None if widths is None else Until(widths, entry.narrowing, {key: entry.label(key) or key for key in widths})
+    )
+    finding: Finding = entry.engine(**(fields | guarded), **of_engine, step=step)
     step(1.0, "done")
-    return finding if step.until is None else step.until.told(finding)
+    return finding if step.until is None else step.until.with_note(finding)

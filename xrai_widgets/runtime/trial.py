@@ -14,9 +14,10 @@ from xrai_widgets.cells.remote import made_in_cell
 from xrai_widgets.core import Cancelled, Subject
 from xrai_widgets.io.csv_format import CsvFormat
 from xrai_widgets.io.own_files import OwnFiles
-from xrai_widgets.io.summaries import ModelSummary, TableSummary
+from xrai_widgets.io.summaries import ModelSummary, PictureSummary, TableSummary
 from xrai_widgets.io.tried import ask as _ask
 from xrai_widgets.io.tried import look_at_model as _model
+from xrai_widgets.io.tried import look_at_pictures as _pictures
 from xrai_widgets.io.tried import look_at_table as _table
 from xrai_widgets.io.tried import make as _make
 from xrai_widgets.runtime.guard import Meter
@@ -153,6 +154,12 @@ def try_model(path: Path, cancel: threading.Event | None = None) -> ModelSummary
 def try_table(path: Path, style: CsvFormat, cancel: threading.Event | None = None) -> TableSummary:
     """Tell what columns stand in a table."""
     summary: TableSummary = _in_cell(path, cancel, lambda modules: _called(_table, (path.absolute(), style), modules))
+    return summary
+
+
+def try_pictures(path: Path, cancel: threading.Event | None = None) -> PictureSummary:
+    """Tell which pictures stand in a file."""
+    summary: PictureSummary = _in_cell(path, cancel, lambda modules: _called(_pictures, (path.absolute(),), modules))
     return summary
 
 

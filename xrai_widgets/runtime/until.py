@@ -20,10 +20,14 @@ class Until:
         Of the interval of each value, from end to end.
     narrowing : tuple of str
         All values whose intervals become narrower from item to item: all of them are widened.
+    labels : mapping of str to str, optional
+        What people call the values.
     """
 
-    def __init__(self, widths: Mapping[str, float], narrowing: tuple[str, ...]) -> None:
-        self.widths, self.narrowing = dict(widths), narrowing
+    def __init__(
+        self, widths: Mapping[str, float], narrowing: tuple[str, ...], labels: Mapping[str, str] | None = None
+    ) -> None:
+        self.widths, self.narrowing, self.labels = dict(widths), narrowing, labels or {}
         self._next = FIRST
         self.stopped_at = 0
 
@@ -49,9 +53,9 @@ class Until:
             intervals[key] = (value - WIDER * (value - low), value + WIDER * (high - value))
         return replace(finding, intervals=intervals)
 
-    def told(self, finding: Finding) -> Finding:
+    def with_note(self, finding: Finding) -> Finding:
         """Return the finding of a whole run, widened, with a note of why it ended."""
-        wanted = " and ".join(f"{key} to {width:g}" for key, width in self.widths.items())
+        wanted = " and ".join(f"{self.labels.get(key, key)} to {width:g}" for key, width in self.widths.items())
         ended = f"Stopped after {self.stopped_at} items" if self.stopped_at else "Went through all items"
         note = (
             f"{ended}, as the interval was to narrow: {wanted}. Intervals that may narrow were looked at after every "

@@ -7,7 +7,7 @@ from typing import Any
 import ipywidgets as w
 
 from xrai_widgets.io.batches import are_pictures, check_batch_name, say_truth
-from xrai_widgets.io.pictures import BATCH_ENDINGS
+from xrai_widgets.io.pictures import ARCHIVE, BATCH_ENDINGS
 from xrai_widgets.io.summaries import TableSummary
 from xrai_widgets.io.table_files import TABLES
 from xrai_widgets.widgets.parts import LABELS, wide
@@ -24,17 +24,17 @@ class NewBatch(w.VBox):  # type: ignore[misc]
     ----------
     field : Uploader
     foreign : Dropdown
-        Columns that say true or false, and that the held-out samples do not have.
+        Columns that say true or false, and that the held-out samples do not have; or folders of pictures.
     table : TableSummary or None
         What the table turned out to be.
     """
 
     def __init__(self, **kwargs: Any) -> None:
-        self.field = Uploader("batch of new samples (optional)", [*TABLES, *BATCH_ENDINGS], check_batch_name)
+        self.field = Uploader("batch of new samples (optional)", [*TABLES, *BATCH_ENDINGS, ARCHIVE], check_batch_name)
         self.foreign = w.Dropdown(
             options=[("not known", "")],
             description="foreign samples",
-            tooltip="a column of the batch that says True for samples of another kind than the model was made for",
+            tooltip="column that says True (or folder of pictures) for samples of another kind than the model's",
             style=LABELS,
             layout=wide(),
         )
@@ -66,19 +66,25 @@ class NewBatch(w.VBox):  # type: ignore[misc]
         ----------
         table : TableSummary, optional
             The batch.
-        known : iterable of str
+        held_out : iterable of str
             Columns of the held-out samples.
         """
         self.table = table
-        held = set(held_out)
-        truths = [c.name for c in table.columns if say_truth(c.values) and c.name not in held] if table else []
-        likely = next((name for name in truths if name.strip().lower() == _NAME), "")
+        taken = set(held_out)
+        self._offer([c.name for c in table.columns if say_truth(c.values) and c.name not in taken] if table else [])
+
+    def ask_folders(self, folders: Iterable[str]) -> None:
+        """Ask in which of the folders of the pictures the foreign ones are."""
+        self._offer(list(folders))
+
+    def _offer(self, names: list[str]) -> None:
+        likely = next((name for name in names if name.strip().lower() == _NAME), "")
         wanted = likely if self._chosen is None else self._chosen
         self._asking = True
-        self.foreign.options = [("not known", ""), *((name, name) for name in truths)]
-        self.foreign.value = wanted if wanted in truths else ""
+        self.foreign.options = [("not known", ""), *((name, name) for name in names)]
+        self.foreign.value = wanted if wanted in names else ""
         self._asking = False
-        self.children = [self.field, self.foreign] if truths else [self.field]
+        self.children = [self.field, self.foreign] if names else [self.field]
 
     def _note(self, change: Change) -> None:
         if not self._asking:

@@ -10,7 +10,7 @@ import traitlets
 from xrai_widgets.core import Subject
 from xrai_widgets.io.model_files import MODELS, check_model_name
 from xrai_widgets.io.own_files import OwnFiles
-from xrai_widgets.io.summaries import ModelSummary, TableSummary
+from xrai_widgets.io.summaries import ModelSummary, PictureSummary, TableSummary
 from xrai_widgets.io.table_files import TABLES, check_table_name
 from xrai_widgets.runtime import Job, trial
 from xrai_widgets.widgets.column_roles import ColumnRoles
@@ -140,8 +140,9 @@ class OwnModel(w.VBox):  # type: ignore[misc]
         style = self.style_form.style
         self.batch.ask(None)
         if self.batch.pictured:
-            self._stop("use")
-            self.batch.field.note = "a picture"
+            self._look(
+                self.batch.field, lambda path, job: trial.try_pictures(path, job.cancel_event), self._pictures_are
+            )
             return
         self._look(self.batch.field, lambda path, job: trial.try_table(path, style, job.cancel_event), self._batch_is)
 
@@ -173,6 +174,10 @@ class OwnModel(w.VBox):  # type: ignore[misc]
         self.batch.ask(summary, self._held())
         self._compare_batch()
 
+    def _pictures_are(self, summary: PictureSummary) -> None:
+        self.batch.field.note = f"{summary.count:,} picture{'s' * (summary.count > 1)}"
+        self.batch.ask_folders(summary.folders)
+
     def _held(self) -> list[str]:
         """Return the columns of the held-out samples."""
         return [column.name for column in self._table.columns] if self._table else []
@@ -188,7 +193,8 @@ class OwnModel(w.VBox):  # type: ignore[misc]
             self.roles.ask(self._table, model.features, model.classes)
             self._columns.children = [self.roles]
             self.data.error = self._misfit()
-            self.batch.ask(self.batch.table, self._held())
+            if self.batch.table is not None:
+                self.batch.ask(self.batch.table, self._held())
             self._compare_batch()
 
     def _misfit(self) -> str:

@@ -255,7 +255,7 @@ def test_samples_are_chosen_by_id(cancer: tuple[Array, Array]) -> None:
     assert sorted(table["id"]) == [3, 7]
     outcome = assess(subject, "privacy.pdtp", samples="7, x-1")
     assert outcome.status == "error"
-    assert "samples must name training samples by id, such as 0, 1, 2, got x-1" in outcome.reason
+    assert "samples must be ids of the samples, such as 0, 1, 2, 3, 4, got 'x-1'" in outcome.reason
 
 
 @pytest.mark.parametrize("method", [True, False], ids=["closed form", "refits"])

@@ -156,7 +156,7 @@ def test_a_linear_models_distance_is_the_margin_over_the_dual_norm_of_its_weight
             )
             for i, c in enumerate(labels)
         ]
-        np.testing.assert_allclose(distance_to_planes(weights, bias, reach, labels), expected, rtol=1e-7)
+        np.testing.assert_allclose(distance_to_planes(weights, bias, reach, labels, 1e-12), expected, rtol=1e-7)
 
 
 def test_a_linear_models_distance_counts_ranges_whole_numbers_and_immutable_columns() -> None:
@@ -165,7 +165,7 @@ def test_a_linear_models_distance_counts_ranges_whole_numbers_and_immutable_colu
     kinds = (Constraint("integer"), Constraint(), Constraint(immutable=True))
     reach = Reach.of(Space(bounds, kinds, "raw"), np.array([[1.0, 0.5, 0.0]]), "linf")
     # the second may rise by 0.5 only, the third not at all: 2.5 is lacking, which three whole steps of the first give
-    assert distance_to_planes(weights, bias, reach, np.array([0])) == pytest.approx(3.0)
+    assert distance_to_planes(weights, bias, reach, np.array([0]), 1e-12) == pytest.approx(3.0)
 
 
 def _network(widths: tuple[int, ...], seed: int = 0) -> Layers:

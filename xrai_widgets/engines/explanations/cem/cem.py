@@ -10,7 +10,7 @@ from xrai_widgets.core import UNNAMED, Array, Constraint, Finding, Gradient, Nam
 from xrai_widgets.core.marks import Advanced, Label, MemoryLimit, Range, Requires, Section, Seed, When
 from xrai_widgets.core.step import Step, quiet
 from xrai_widgets.core.subject import Task
-from xrai_widgets.engines._arguments import Part, SampleIds, Scale
+from xrai_widgets.engines._arguments import EitherPart, SampleIds, Scale
 from xrai_widgets.engines._missing import Blanks
 from xrai_widgets.engines._rows import drawn_rows, rows_at_once, samples_of
 from xrai_widgets.engines._search.contrast import Mode
@@ -77,7 +77,7 @@ def cem(
     n_samples: Annotated[
         int, Range(1, 100_000), Label("samples to explain"), "how many of the samples are explained"
     ] = 20,
-    part: Part = "X",
+    part: EitherPart = "X",
     above: Annotated[
         float | None, "regressions only: what would bring the prediction above this, in the unit of y, or end that?"
     ] = None,
@@ -95,6 +95,7 @@ def cem(
     kappa: Annotated[
         float | None,
         Range(0, 1000),
+        _SEARCH,
         Label("κ (lead of the prediction)"),
         "in logits, or in y's unit; automatic: 0.2, for images' logits up to 10, for regressions 0",
     ] = None,

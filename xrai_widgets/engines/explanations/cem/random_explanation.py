@@ -22,7 +22,7 @@ def random_explanation(
     decide: Predict | None = None,
     task: Task = "classification",
     *,
-    part: str,
+    part: str = "X",
     above: float | None = None,
     below: float | None = None,
     scale: Literal["range", "raw"],

@@ -22,7 +22,7 @@ from xrai_widgets.core.score import Score
 from xrai_widgets.core.step import Step, quiet
 from xrai_widgets.engines._arguments import Part, SampleIds
 from xrai_widgets.engines._rows import named_of
-from xrai_widgets.engines.privacy.attacks.arguments import Repeats
+from xrai_widgets.engines.privacy.attacks.arguments import SPLIT, Repeats
 from xrai_widgets.engines.privacy.attacks.threshold import split_masks
 from xrai_widgets.engines.privacy.attribute_inference import attack as attacker
 from xrai_widgets.engines.privacy.attribute_inference.art import art_guesses
@@ -119,6 +119,7 @@ def attribute_inference(
         float,
         Range(0.1, 0.9),
         Label("share known to the attacker"),
+        SPLIT,
         "share of the samples whose feature the attacker knows; the rest is guessed",
     ] = 0.5,
     repeats: Repeats = 2,

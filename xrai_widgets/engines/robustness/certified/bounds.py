@@ -1,7 +1,7 @@
 """Which certificate a model's form allows, and what it gives for each sample."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -19,6 +19,8 @@ _READ = (
     "without histograms), XGBoost and LightGBM, without categories of their own; and networks of linear layers with "
     "ReLU"
 )
+# by how much sums may differ from exact ones, relative to the sizes that are added
+_SINGLE, _DOUBLE = 1e-5, 1e-12
 _INSTEAD = "robustness.evasion, whose attack gives an upper bound for every model"
 
 
@@ -81,6 +83,7 @@ def certify(
     seen: Array,
     changed: Callable[[int, Array], float],
     limits: tuple[int, float],
+    single: bool,
     step: Step,
     result: Certified,
 ) -> None:
@@ -94,21 +97,24 @@ def certify(
         (i, sample (d,)) → the distance of a sample that may exist and has another label, else infinite.
     limits : (int, float)
         Most pairs of boxes in one step; GB of memory.
+    single : bool
+        The model gets float32, and may compute in it.
     """
     n = len(labels)
     if method == "linear":
         assert form.linear is not None
-        result.low[:] = distance_to_planes(*form.linear, reach, labels)
+        result.low[:] = distance_to_planes(*form.linear, reach, labels, _SINGLE if single else _DOUBLE)
         free = ~reach.still
         plain = not (reach.whole & free).any() if reach.norm == "l2" else True
         result.exact[:], result.settled[:] = plain and not reach.grouped, True
         return
     if method == "network":
         assert form.layers is not None
-        at_once = max(1, int(limits[1] * 1e9 / 8 / 8 / max(w.size for w in form.layers.weights)))
+        layers = replace(form.layers, rounding=max(form.layers.rounding, _SINGLE if single else 0.0))
+        at_once = max(1, int(limits[1] * 1e9 / 8 / 8 / max(w.size for w in layers.weights)))
         for start in step.over(range(0, n, at_once), "bounds of the network"):
             part = np.arange(start, min(start + at_once, n))
-            result.low[part] = certified_radius(form.layers, reach.rows(part), labels[part])
+            result.low[part] = certified_radius(layers, reach.rows(part), labels[part])
             result.settled[part] = True
         return
     assert form.trees is not None

@@ -228,7 +228,18 @@ def certified(
     here(0.0, f"certificates of a {method}", lambda: certified_finding(asked))
     if len(right):
         unlike = gone | _unlike(form, method, reach.samples, decided[right])
-        certify(form, method, reach, decided[right], seen[right], changed, (effort, memory_limit), here, result)
+        certify(
+            form,
+            method,
+            reach,
+            decided[right],
+            seen[right],
+            changed,
+            (effort, memory_limit),
+            X.dtype == np.float32,
+            here,
+            result,
+        )
         result.low[unlike], result.exact[unlike] = 0.0, False
     return certified_finding(asked)
 

@@ -6,13 +6,13 @@ from xrai_widgets.core import Array
 from xrai_widgets.engines.robustness.certified.reach import Reach
 
 _HALVINGS = 80
-_ROUNDING = 1e-12
 
 
-def distance_to_planes(weights: Array, bias: Array, reach: Reach, labels: Array) -> Array:
+def distance_to_planes(weights: Array, bias: Array, reach: Reach, labels: Array, rounding: float) -> Array:
     """Return (n,) distances at which another score reaches that of the label; infinite where none can.
 
     Exact in l∞, whole numbers included, and in l2 where every column that may change is a continuous number.
+    ``rounding`` is by how much, relative to the sizes in a score, the model's own arithmetic may differ.
     """
     scores = reach.samples @ weights.T + bias
     size = 1.0 + np.abs(scores).max(axis=1) + (np.abs(reach.samples) @ np.abs(weights).T).max(axis=1)
@@ -20,7 +20,7 @@ def distance_to_planes(weights: Array, bias: Array, reach: Reach, labels: Array)
     for rival in range(len(weights)):
         other = labels != rival
         slope = weights[rival] - weights[labels]
-        margin = scores[np.arange(len(labels)), labels] - scores[:, rival] - _ROUNDING * size
+        margin = scores[np.arange(len(labels)), labels] - scores[:, rival] - rounding * size
         room = np.where(slope > 0, reach.high - reach.samples, reach.samples - reach.low)
         far = _least(np.abs(slope), np.maximum(room, 0.0), margin, reach)
         nearest = np.where(other, np.minimum(nearest, far), nearest)

@@ -9,7 +9,7 @@ from xrai_widgets.core.marks import Label, MemoryLimit, Range, Requires, Section
 from xrai_widgets.core.step import Step, quiet
 from xrai_widgets.core.subject import Task
 from xrai_widgets.engines import _hop_skip_jump as hsj
-from xrai_widgets.engines._arguments import Part, SampleIds, Scale
+from xrai_widgets.engines._arguments import EitherPart, SampleIds, Scale
 from xrai_widgets.engines._missing import Blanks
 from xrai_widgets.engines._problem import Best, Problem
 from xrai_widgets.engines._rows import drawn_rows, rows_at_once, samples_of
@@ -112,7 +112,7 @@ def evasion(
     n_samples: Annotated[
         int, Range(2, 100_000), Label("samples to attack"), "how many of the samples are attacked"
     ] = 50,
-    part: Part = "X",
+    part: EitherPart = "X",
     samples: SampleIds = "",
     scale: Scale = "range",
     max_iter: Annotated[

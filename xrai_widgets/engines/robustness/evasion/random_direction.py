@@ -21,7 +21,7 @@ def random_direction(
     decide: Predict | None = None,
     task: Task = "classification",
     *,
-    part: str,
+    part: str = "X",
     norm: Norm,
     epsilon: float,
     tolerance: float | None = None,

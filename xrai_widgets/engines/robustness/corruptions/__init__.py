@@ -1,0 +1,5 @@
+"""How do errors in the data hurt?"""
+
+from xrai_widgets.engines.robustness.corruptions.corruptions import corruptions
+
+__all__ = ["corruptions"]
