@@ -57,8 +57,7 @@ class Subject(Identified):
     logits, embed : callable, optional
         (n, …) → (n, k) before the softmax; (n, …) → (n, e) features of the last hidden layer.
     regions : array (2, leaves, d), optional
-        Closed boxes with one prediction each: leaves of a tree. (3, …) where numbers are missing: 1 if that leads
-        there.
+        Closed boxes with one prediction each: leaves of a tree. (3, …) where numbers are missing: 1 if it leads there.
     linear : (array (k, d), array (k,)), optional
         Weights and intercepts of scores, linear in the flattened columns of X, whose largest one is the label; a
         regression has one row, which is the prediction. They speak of rows without missing numbers.
@@ -73,9 +72,8 @@ class Subject(Identified):
         in X_train, −1 for other samples, and a seed of None is the model's own.
     bounds : array (2, d), optional
         Lowest and highest allowed value per flattened feature.
-    feature_names : tuple of str
-    classes, constraints : tuple
-        The original labels of the classes 0…k−1; one Constraint per column.
+    feature_names, classes, constraints : tuple
+        Names of the columns; the original labels of the classes 0…k−1; one Constraint per column.
     decode : callable, optional
         (n, d) → DataFrame in the user's own columns and units.
     image_shape : tuple of int, optional
@@ -83,7 +81,7 @@ class Subject(Identified):
     groups, train_groups, outputs
         Subgroup of each row of X, of X_train; "probabilities", "labels" or "values".
     state, origin : str, Origin
-        Digest of the model's parameters, and how the subject was made, where they are known.
+        Digest of the model's parameters, and how the subject was made, where known.
     trained_with, frozen, seeded : tuple of str, tuple of str, bool
         What ``fit`` hands on beside samples and labels ("fit": it is the user's own), the parts that it leaves as
         they are, and whether the model's own random state settles all chance.
@@ -107,9 +105,7 @@ class Subject(Identified):
     y_new: Array | None = says("labels of the new samples: pass y_new= to Subject.of")
     new_ids: Array | None = None
     foreign: Array | None = says("which new samples are foreign: pass foreign= to Subject.of")
-    gradient: Gradient | None = sees_inside(
-        "gradients: a torch module, or a linear model or MLP of scikit-learn on numeric columns, has them"
-    )
+    gradient: Gradient | None = sees_inside("gradients (torch modules, linear models and MLPs on numbers have them)")
     logits: Predict | None = sees_inside("logits (a torch module has them)")
     embed: Predict | None = sees_inside("features of the last hidden layer (a torch module has them)")
     regions: Array | None = sees_inside("the leaves of a single tree on numeric columns")
