@@ -118,7 +118,7 @@ def test_a_batch_of_new_samples_comes_by_option_or_plan_and_its_line_gives_it_ag
     table.to_csv(folder / "plain.csv", index=False)
     table[:5].assign(odd=[True, False] * 2 + [True]).to_csv(folder / "new.csv", index=False)
     asked = {"target": "y", "new": folder / "new.csv", "foreign": "odd"}
-    subject = xw.read_subject(folder / "plain.skops", folder / "plain.csv", **asked)  # type: ignore[arg-type]
+    subject = xw.read_subject(folder / "plain.skops", folder / "plain.csv", **asked)  # type: ignore[arg-type]  # words by name
     assert subject.foreign is not None
     outcome = xw.assess(subject, "robustness.evasion", n_samples=4, max_iter=2)
     line = as_command(outcome).removeprefix("xrai-widgets ")
@@ -141,7 +141,7 @@ def test_a_built_in_example_takes_a_batch_and_what_is_wrong_with_it_is_said_in_o
     said = called(*words.split(), "--set", "n_samples=2", "--set", "max_iter=1", "--out", "e.json", cwd=folder)
     assert said.returncode in (0, 1), said.stderr
     said_of_it = {"ids": "applicant", "delimiter": "|"}
-    subject = xw.examples.load_with("german_credit_pruned", folder / "applicants.csv", **said_of_it)  # type: ignore[arg-type]
+    subject = xw.examples.load_with("german_credit_pruned", folder / "applicants.csv", **said_of_it)  # type: ignore[arg-type]  # words by name
     assert values(folder / "e.json")["subject"] == subject.fingerprint
     written = json.loads((folder / "e.json").read_text(encoding="utf-8"))["outcomes"][0]["origin"]["made"]
     assert written == {"example": "german_credit_pruned", "roles": {"new": "applicants.csv", **said_of_it}}

@@ -46,7 +46,7 @@ def test_no_two_parameters_of_an_engine_are_called_alike(entry: Assessment) -> N
 
 @pytest.mark.parametrize("defence", DEFENCES.values(), ids=list(DEFENCES))
 def test_parameters_of_defences_have_labels_of_their_own(defence: object) -> None:
-    form = ParameterForm(defence)  # type: ignore[arg-type]
+    form = ParameterForm(defence)  # type: ignore[arg-type]  # a defence has parameters, too
     for parameter in form.assessment.parameters:
         assert form.control(parameter.name).description == parameter.label
         assert parameter.label not in ("beta", "gamma", "scale", "β (weight of sparsity)", "units of sizes")

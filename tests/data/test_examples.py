@@ -169,7 +169,7 @@ def test_an_example_takes_a_batch_from_a_file(tmp_path: Path) -> None:
     table = applicants[:3].assign(credit_risk=risk[:3], odd=[True, False, False])
     table.to_csv(tmp_path / "new.csv")
     said = {"foreign": "odd", "target": "credit_risk", "ids": "applicant"}
-    subject = examples.load_with("german_credit_forest", tmp_path / "new.csv", **said)  # type: ignore[arg-type]
+    subject = examples.load_with("german_credit_forest", tmp_path / "new.csv", **said)  # type: ignore[arg-type]  # words by name
     assert subject.foreign is not None
     assert subject.foreign.tolist() == [True, False, False]
     assert subject.new_ids is not None

@@ -197,7 +197,7 @@ def test_a_constant_model_of_a_tree_or_a_linear_one_has_no_boundary_inside() -> 
     plain = examples.load("breast_cancer_logistic")
     d = plain.X.shape[1]
     fields = {"linear": (np.ones((2, d)), np.ones(2)), "thresholds": (np.ones(3),) * d, "regions": np.zeros((2, 5, d))}
-    made = control_subject(replace(plain, **fields), Control("constant", "no leak"), 0)  # type: ignore[arg-type]
+    made = control_subject(replace(plain, **fields), Control("constant", "no leak"), 0)  # type: ignore[arg-type]  # fields by name
     assert made.linear is not None
     assert made.thresholds is not None
     assert made.regions is not None

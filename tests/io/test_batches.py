@@ -90,7 +90,7 @@ def test_a_batch_needs_neither_labels_nor_names_nor_what_is_ignored(folder: Path
 
 def test_the_reader_of_the_app_and_of_python_are_one(folder: Path) -> None:
     asked = {"target": "risk", "ids": "row", "ignore": ["note"], "foreign": "odd"}
-    subject = xw.read_subject(folder / "model.skops", folder / "test.csv", new=folder / "new.csv", **asked)  # type: ignore[arg-type]
+    subject = xw.read_subject(folder / "model.skops", folder / "test.csv", new=folder / "new.csv", **asked)  # type: ignore[arg-type]  # words by name
     assert subject.fingerprint == files(folder).subject().fingerprint
 
 

@@ -94,7 +94,7 @@ def asked(keras: Any) -> dict[str, Any]:
     model.set_weights([np.zeros_like(part) for part in model.get_weights()])
     results["kept"] = float(np.abs(subject.predict(subject.X) - right).max())
     results["other"] = Subject.of(model, subject.X, subject.y).fingerprint != subject.fingerprint
-    outcome = run(subject, "robustness.evasion", {"n_samples": 8, "seed": 0})
+    outcome = run(subject, "robustness.evasion", {"n_samples": 30, "seed": 0})
     results["status"], results["found"] = outcome.status, outcome.finding and outcome.finding.values["found_share"]
     words = pd.DataFrame({"a": ["x", "y"] * 75, "b": np.arange(150.0)})
     one = keras.Input((4,))

@@ -5,8 +5,9 @@ import pytest
 from scipy import stats
 
 from xrai_widgets.core import Array
+from xrai_widgets.core.holm import holm
 from xrai_widgets.results import correlation
-from xrai_widgets.results.correlation import holm, spearman
+from xrai_widgets.results.correlation import spearman
 
 
 def two(n: int, rho: float, rng: np.random.Generator) -> tuple[Array, Array]:

@@ -160,4 +160,4 @@ def test_the_chart_says_whose_samples_stand_out() -> None:
     both = finding(["X", "X_train"], [1.0, 9.0])
     assert top_samples(replace(chart(), part="X"), both)["id"].tolist() == ["s0"]
     with pytest.raises(ValueError, match="part of the chart 'T' must be one of X, X_train, X_new or empty, got 'Y'"):
-        replace(chart(), part="Y")  # type: ignore[arg-type]
+        replace(chart(), part="Y")  # type: ignore[arg-type]  # the mistake

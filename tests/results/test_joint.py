@@ -156,3 +156,18 @@ def test_independent_scores_are_called_related_no_more_often_than_claimed() -> N
         runs = [outcome_of(SHAPR, scores[0]), outcome_of(PDTP, scores[1]), evasion_of(np.exp(scores[2]))]
         wrong += bool((xw.joint(runs, seed=seed).pairs["p"] <= 0.05).any())
     assert wrong / n <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / n)
+
+
+def test_where_two_samples_have_one_name_nobody_knows_whose_confidence_it_is(rng: np.random.Generator) -> None:
+    few = small_credit()
+    assert few.X_train is not None
+    subject = replace(few, train_ids=np.arange(len(few.X_train)) // 2)
+    scores = rng.standard_normal((2, 40))
+    runs = [
+        outcome_of(SHAPR, scores[0], subject=subject.fingerprint),
+        outcome_of(PDTP, scores[1], subject=subject.fingerprint),
+    ]
+    assert np.isnan(xw.joint(runs, subject).pairs.loc[0, "partial"])
+    named = replace(few, train_ids=np.arange(len(few.X_train)))
+    runs = [replace(one, subject=named.fingerprint) for one in runs]
+    assert not np.isnan(xw.joint(runs, named).pairs.loc[0, "partial"])

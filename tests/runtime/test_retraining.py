@@ -369,8 +369,8 @@ def test_an_engine_of_ones_own_is_checked_too_and_goes_without_training_where_it
     assert "(OSError: the library lost its file)" in refused.reason
 
 
-def test_it_is_asked_once_for_all_assessments_and_threads(own_engine: str, table: tuple[Array, Array]) -> None:
-    plain = subject_of(LogisticRegression(C=0.123).fit(table[0][:200], table[1][:200]), table)
+def counting(plain: Subject) -> tuple[Subject, list[int]]:
+    """The subject, whose trainings are noted by their seeds; -1: by the model's own random state."""
     trainings: list[int] = []
 
     def counted(X: Array, y: Array, *, seed: int | None, rows: Array | None = None) -> Any:
@@ -378,7 +378,12 @@ def test_it_is_asked_once_for_all_assessments_and_threads(own_engine: str, table
         assert plain.fit is not None
         return plain.fit(X, y, seed=seed, rows=rows)
 
-    subject = replace(plain, fit=counted)
+    return replace(plain, fit=counted), trainings
+
+
+def test_it_is_asked_once_for_all_assessments_and_threads(own_engine: str, table: tuple[Array, Array]) -> None:
+    plain = subject_of(LogisticRegression(C=0.123).fit(table[0][:200], table[1][:200]), table)
+    subject, trainings = counting(plain)
     threads = [threading.Thread(target=lambda: assess(subject, own_engine)) for _ in range(4)]
     for thread in threads:
         thread.start()
@@ -389,14 +394,7 @@ def test_it_is_asked_once_for_all_assessments_and_threads(own_engine: str, table
 
 def test_what_the_comparison_does_not_depend_on_asks_for_no_other(own_engine: str, table: tuple[Array, Array]) -> None:
     plain = subject_of(LogisticRegression(C=0.321).fit(table[0][:200], table[1][:200]), table)
-    trainings: list[int] = []
-
-    def counted(X: Array, y: Array, *, seed: int | None, rows: Array | None = None) -> Any:
-        trainings.append(-1 if seed is None else seed)
-        assert plain.fit is not None
-        return plain.fit(X, y, seed=seed, rows=rows)
-
-    subject = replace(plain, fit=counted)
+    subject, trainings = counting(plain)
     assert subject.X_train is not None
     assess(subject, own_engine)
     assess(replace(subject, X_new=subject.X, ids=subject.ids + 1, name="another"), own_engine)

@@ -57,7 +57,7 @@ def test_few_items_are_not_looked_at() -> None:
 def test_pdtp_stops_when_its_mean_is_known(logistic: Subject, without_controls: None) -> None:
     whole = xw.assess(logistic, PDTP, n_samples=341, closed_form_allowed=False)
     assert whole.finding is not None
-    width = 3 * np.ptp(xw.assess(logistic, PDTP, n_samples=60).finding.intervals["mean_excess"])  # type: ignore[union-attr]
+    width = 3 * np.ptp(xw.assess(logistic, PDTP, n_samples=60).finding.intervals["mean_excess"])  # type: ignore[union-attr]  # it has one
     got = xw.assess(logistic, PDTP, n_samples=341, closed_form_allowed=False, until={"mean_excess": width})
     assert got.status == "ok"
     assert got.finding is not None

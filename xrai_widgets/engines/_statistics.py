@@ -80,15 +80,6 @@ def paired_difference(gained: float, lost: float, n: int, level: float = LEVEL) 
     return Estimate(value, max(value - below, -1.0), min(value + above, 1.0))
 
 
-def holm(p_values: Array) -> Array:
-    """Return p-values adjusted by Holm (1979): those of at most α are found with family-wise error α."""
-    order = np.argsort(p_values, kind="stable")
-    steps = p_values[order] * (len(p_values) - np.arange(len(p_values)))
-    adjusted = np.empty(len(p_values))
-    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
-    return adjusted
-
-
 def auc(positive: Array, negative: Array, level: float = LEVEL) -> Estimate:
     """Return the area under the ROC curve with an interval that keeps its level with ties and few samples.
 

@@ -49,9 +49,9 @@ class Defence:
     def gap(  # an assessment's is called alike
         self,
         subject: Subject,
-        params: Mapping[str, object] | None = None,  # noqa: ARG002
+        params: Mapping[str, object] | None = None,  # noqa: ARG002 - those of an assessment
         *,
-        labels: bool = False,  # noqa: ARG002
+        labels: bool = False,  # noqa: ARG002 - those of an assessment
     ) -> Gap | None:
         """Say why a subject cannot be defended; None if it can."""
         if subject.task != "classification":

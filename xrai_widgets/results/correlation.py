@@ -67,16 +67,6 @@ def spearman(first: Array, second: Array, controls: Array | None = None, seed: i
     return Correlation(value, low, high, _p_value(ranks, left, value, rng))
 
 
-def holm(p_values: Array) -> Array:
-    """Return p-values that hold for all tests together (Holm 1979); NaN are no tests."""
-    adjusted = np.full(len(p_values), np.nan)
-    tests = np.flatnonzero(~np.isnan(p_values))
-    order = tests[np.argsort(p_values[tests], kind="stable")]
-    steps = p_values[order] * (len(order) - np.arange(len(order)))
-    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
-    return adjusted
-
-
 def _left_over(ranks: Array) -> tuple[Array, Array] | None:
     """Return what the controls leave of both scores' ranks; None where that is nothing."""
     centred = ranks - ranks.mean(axis=1, keepdims=True)

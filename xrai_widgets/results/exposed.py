@@ -59,7 +59,7 @@ def contents(subject: Subject, samples: pd.DataFrame) -> Contents:
     truth = np.full(len(samples), np.nan)
     for part in dict.fromkeys(parts.tolist()):
         mine = parts == part
-        place = _places(subject, part)
+        place = places(subject, part)
         if place is None:
             return Contents(
                 pd.DataFrame(), note="Several samples have the same id: their contents cannot be distinguished."
@@ -81,7 +81,7 @@ def contents(subject: Subject, samples: pd.DataFrame) -> Contents:
     return Contents(table, note=note)
 
 
-def _places(subject: Subject, part: str) -> dict[str, int] | None:
+def places(subject: Subject, part: str) -> dict[str, int] | None:
     """Return the row of each sample of a part by its name; None where two have the same."""
     X = getattr(subject, part) if part in _IDS else None
     if X is None:

@@ -10,9 +10,11 @@ import pandas as pd
 
 from xrai_widgets.core import Outcome, Score, Subject, registered
 from xrai_widgets.core.belonging import adopted
+from xrai_widgets.core.holm import holm
 from xrai_widgets.core.subject import Array
 from xrai_widgets.results import html, words
-from xrai_widgets.results.correlation import FEWEST, NOTHING, holm, spearman
+from xrai_widgets.results.correlation import FEWEST, NOTHING, spearman
+from xrai_widgets.results.exposed import places
 
 _ALPHA = 0.05
 _KEYS = ["part", "id"]
@@ -177,12 +179,11 @@ def _held(index: pd.Index, subject: Subject | None) -> pd.DataFrame | None:
     if subject is None:
         return None
     frames = []
-    for part, ids in (("X", subject.ids), ("X_train", subject.train_ids), ("X_new", subject.new_ids)):
+    for part in ("X", "X_train", "X_new"):
         X, y = getattr(subject, part), getattr(subject, part.replace("X", "y"))
-        if X is None or y is None:
+        place = places(subject, part)
+        if y is None or place is None:  # where two samples have one name, nobody knows whose confidence it would be
             continue
-        names = [str(name) for name in (range(len(X)) if ids is None else ids)]
-        place = {name: row for row, name in enumerate(names)}
         wanted = [(name, place[name]) for of, name in index if of == part and name in place]
         if wanted:
             rows = np.array([row for _, row in wanted])

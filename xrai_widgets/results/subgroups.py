@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from xrai_widgets.core import Bound, Finding
+from xrai_widgets.core.holm import holm
 from xrai_widgets.results.threshold import Status, Threshold, standing
 
 TABLE = "subgroups"
@@ -72,13 +73,3 @@ def p_value(value: float, low: float, high: float, threshold: float) -> float:
     if distance == 0 or math.isinf(side):
         return 1.0
     return math.erfc(_Z * abs(distance) / side / math.sqrt(2)) if side > 0 else 0.0
-
-
-def holm(p: list[float]) -> list[float]:
-    """Return p-values adjusted for all of them being read at once (Holm 1979)."""
-    order = sorted(range(len(p)), key=p.__getitem__)
-    adjusted, worst = [1.0] * len(p), 0.0
-    for rank, index in enumerate(order):
-        worst = max(worst, min(1.0, (len(p) - rank) * p[index]))
-        adjusted[index] = worst
-    return adjusted

@@ -17,7 +17,7 @@ from xrai_widgets.widgets.uploader import Uploader
 _NAME = "foreign"
 
 
-class NewBatch(w.VBox):  # type: ignore[misc]
+class NewBatch(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
     """A field for a table of new samples, or a picture, and the role of one more column.
 
     Attributes

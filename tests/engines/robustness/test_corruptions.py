@@ -12,6 +12,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 from tests.subjects import small_credit
 from xrai_widgets.core import Array, Constraint, Names, Subject
+from xrai_widgets.core.holm import holm
 from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.engines.robustness import corruptions
 from xrai_widgets.engines.robustness.corruptions.columns import Columns
@@ -245,4 +246,4 @@ def test_the_paired_interval_covers_a_difference_of_shares() -> None:
 
 
 def test_holm_is_that_of_the_paper() -> None:
-    np.testing.assert_allclose(statistics.holm(np.array([0.04, 0.01, 0.03])), [0.06, 0.03, 0.06])
+    np.testing.assert_allclose(holm(np.array([0.04, 0.01, 0.03])), [0.06, 0.03, 0.06])

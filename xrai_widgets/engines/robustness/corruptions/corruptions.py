@@ -5,11 +5,11 @@ from typing import Annotated, Literal
 import numpy as np
 
 from xrai_widgets.core import UNNAMED, Array, Constraint, Finding, Names, NotApplicable, Predict, Score, assessment
+from xrai_widgets.core.holm import holm
 from xrai_widgets.core.marks import Label, MemoryLimit, Range, Seed
 from xrai_widgets.core.step import Step, quiet
 from xrai_widgets.core.subject import Outputs as OutputKind
 from xrai_widgets.engines._rows import rows_at_once
-from xrai_widgets.engines._statistics import holm
 from xrai_widgets.engines.robustness._refusals import Refusal
 from xrai_widgets.engines.robustness.corruptions.columns import Columns, unseen_codes
 from xrai_widgets.engines.robustness.corruptions.finding import (

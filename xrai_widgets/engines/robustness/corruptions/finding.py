@@ -7,6 +7,7 @@ import pandas as pd
 from scipy import stats
 
 from xrai_widgets.core import Array, Chart, Finding, Step
+from xrai_widgets.core.holm import holm
 from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.engines._calibration import calibration_error
 from xrai_widgets.engines._statistics import LEVEL, Estimate
@@ -132,7 +133,7 @@ def columns_table(names: list[str], first: Array, places: Array, again: Array) -
         How much rightness each sample loses at the first draws, and at fresh ones in the columns ``places``.
     """
     table = pd.DataFrame({"column": names, "first_fall": first.mean(axis=0)})
-    table["p_value"] = statistics.holm(p_values(first)) if len(names) else []
+    table["p_value"] = holm(p_values(first)) if len(names) else []
     table["worst"] = table["p_value"] <= ALPHA
     for key in ("fall", "low", "high"):
         table[key] = np.nan

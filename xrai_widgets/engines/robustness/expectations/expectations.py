@@ -28,6 +28,8 @@ from xrai_widgets.engines.robustness.expectations.trials import Table, Trial, di
 
 _MEANT = Section("what must hold")
 
+_Columns = Annotated[str, _MEANT, "names of columns, separated by commas"]
+
 
 @assessment(
     title="Expectations and edge cases",
@@ -78,15 +80,9 @@ def expectations(
     required_samples: Annotated[
         str, _MEANT, Label("must be predicted rightly"), "ids of samples of X, separated by commas"
     ] = "",
-    invariant: Annotated[
-        str, _MEANT, Label("columns that must not matter"), "names of columns, separated by commas"
-    ] = "",
-    rising: Annotated[
-        str, _MEANT, Label("more must not lower the score"), "names of columns, separated by commas"
-    ] = "",
-    falling: Annotated[
-        str, _MEANT, Label("more must not raise the score"), "names of columns, separated by commas"
-    ] = "",
+    invariant: Annotated[_Columns, Label("columns that must not matter")] = "",
+    rising: Annotated[_Columns, Label("more must not lower the score")] = "",
+    falling: Annotated[_Columns, Label("more must not raise the score")] = "",
     target: Annotated[
         str, _MEANT, Label("class whose score it is"), "its probability is the score; empty: the last class"
     ] = "",

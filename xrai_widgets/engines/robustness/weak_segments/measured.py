@@ -6,6 +6,7 @@ import numpy as np
 from scipy import stats
 
 from xrai_widgets.core import Array, Constraint
+from xrai_widgets.core.holm import holm
 from xrai_widgets.core.subject import Task
 from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.engines._statistics import LEVEL, Estimate
@@ -103,6 +104,6 @@ def segments_of(
         inside = rule.holds(X[other])
         means = float(errors[other][inside].mean()), float(errors[other][~inside].mean())
         segments.append(Segment(rule, half, int(inside.sum()), *means, measured[0], same[0].value, measured[1]))
-    adjusted = statistics.holm(np.array([segment.p for segment in segments]))
+    adjusted = holm(np.array([segment.p for segment in segments]))
     segments = [replace(one, adjusted=float(p)) for one, p in zip(segments, adjusted, strict=True)]
     return sorted(segments, key=lambda one: (one.adjusted, -one.excess.value))
