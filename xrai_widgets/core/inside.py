@@ -50,6 +50,25 @@ class Trees:
     words: Flags
     rounding: float = 1e-9
 
+    def __post_init__(self) -> None:
+        nodes, (sets, codes) = len(self.feature), self.words.shape
+        itself = np.arange(nodes)
+        children = np.r_[self.left[self.left != itself], self.right[self.right != itself]]
+        shaped = all(len(part) == nodes for part in (self.threshold, self.left, self.right, self.value, self.word_set))
+        inside = ((children >= 0) & (children < nodes)).all() and np.array_equal(np.sort(self.roots), self.roots)
+        if not (shaped and inside and nodes and len(self.roots) and self.roots[0] == 0 and self.roots[-1] < nodes):
+            raise ValueError(f"these are no trees: {nodes} nodes, children outside them, or arrays of other lengths")
+        parents = np.bincount(children.astype(np.intp), minlength=nodes)
+        if (parents > 1).any() or parents[self.roots].any():  # else some way down may never end
+            raise ValueError("these are no trees: a node has two parents, or a root has one")
+        if (self.word_set < -1).any() or (self.word_set >= sets).any() or (sets and not codes):
+            raise ValueError(f"these are no trees: splits among categories beyond the {sets} sets of them")
+
+    def __setstate__(self, state: dict[str, object]) -> None:  # what another process sends is looked at, too
+        for name, value in state.items():
+            object.__setattr__(self, name, value)
+        self.__post_init__()
+
     def scores(self, X: npt.NDArray[np.floating]) -> Numbers:
         """Return the scores (n, k) of samples without missing numbers."""
         rows = np.asarray(X, dtype=np.float64).reshape(len(X), -1)

@@ -16,6 +16,11 @@ _LINEAR = ("LogisticRegression", "LogisticRegressionCV", "LinearDiscriminantAnal
 class Differentiable(Layers):
     """Layers with what engines ask of them."""
 
+    @property
+    def plain(self) -> Layers:
+        """The arrays alone, as other processes take them."""
+        return Layers(self.weights, self.biases, self.activation, self.rounding)
+
     def logits(self, X: Array) -> Array:
         """Return (n, k) logits."""
         return self._forward(X)[-1]

@@ -18,15 +18,21 @@ def layers_of_sequential(model: Any, X: Array, inputs: Inputs) -> Layers | None:
     """Return the layers of a `TorchModel` that is a Sequential of Linear, BatchNorm1d and ReLU, else None.
 
     A softmax or sigmoid may stand at the end. The form is compared with the module's probabilities on ``X`` and on
-    random points of its range.
+    random points of its range. Whatever is not exactly torch's own layer (a subclass, a quantised or a parametrised
+    one, one with hooks, in half precision) is not read.
     """
-    steps = _steps(model.module)
-    if steps is None or not inputs.numeric:
+    try:
+        steps = _steps(model.module)
+        return None if steps is None or not inputs.numeric else _read(steps, model, X)
+    except (AttributeError, TypeError, ValueError, RuntimeError, NotImplementedError):  # insides that are others
         return None
+
+
+def _read(steps: list[Any], model: Any, X: Array) -> Layers | None:
     weights, biases = [np.eye(int(np.prod(X.shape[1:])))], [np.zeros(int(np.prod(X.shape[1:])))]
     fresh = False  # a ReLU stands before the next affine map
     for number, step in enumerate(steps):
-        kind = type(step).__name__
+        kind = type(step).__name__  # of torch.nn.modules
         last = all(type(later).__name__ in _PASSED for later in steps[number:])
         if kind in ("Flatten", "Dropout", "Identity") or (last and number):
             continue
@@ -53,15 +59,32 @@ def layers_of_sequential(model: Any, X: Array, inputs: Inputs) -> Layers | None:
 
 
 def _steps(module: Any) -> list[Any] | None:
-    if type(module).__name__ != "Sequential":
+    """Return the layers of nested Sequentials, each as often as it is passed; None where one is not torch's own."""
+    import torch
+
+    if not _plain(module):
         return None
+    if type(module) is not torch.nn.Sequential:
+        return [module]
     steps: list[Any] = []
-    for step in module.children():
-        inner = _steps(step) if type(step).__name__ == "Sequential" else [step]
+    for step in module:  # children() leaves out what stands there twice
+        inner = _steps(step)
         if inner is None:
             return None
         steps += inner
     return steps
+
+
+def _plain(module: Any) -> bool:
+    """Whether nothing but torch's own ``forward`` runs, on numbers of single or double precision."""
+    import torch
+    from torch.nn.modules import module as common
+
+    hooks = ("_forward_hooks", "_forward_pre_hooks")
+    native = type(module).__module__.startswith("torch.nn.modules.") and "forward" not in vars(module)
+    changed = any(getattr(module, name) for name in hooks) or any(getattr(common, f"_global{name}") for name in hooks)
+    held = [*module.parameters(recurse=False), *(part for part in module.buffers(recurse=False) if part.ndim)]
+    return native and not changed and all(part.dtype in (torch.float32, torch.float64) for part in held)
 
 
 def _affine(step: Any) -> tuple[Array, Array] | None:

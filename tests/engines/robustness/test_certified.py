@@ -85,6 +85,20 @@ def test_in_a_plane_the_certified_distance_is_that_of_the_nearest_cell_with_anot
     np.testing.assert_allclose(low, expected, rtol=0, atol=_SINGLE)  # two columns: all combinations are looked at
 
 
+def test_nodes_that_a_library_has_cut_off_are_no_leaves() -> None:
+    xgboost = pytest.importorskip("xgboost")
+    X, y = _plane()
+    model = xgboost.XGBClassifier(n_estimators=8, max_depth=5, gamma=2.0, tree_method="exact", n_jobs=1)
+    subject = Subject.of(model.fit(X[:200], y[:200]), X[200:], y[200:])
+    assert subject.trees is not None
+    inner = subject.trees.feature >= 0
+    passed = np.r_[subject.trees.left[inner], subject.trees.right[inner], subject.trees.roots]
+    assert len(passed) < len(subject.trees.feature), "nothing was cut off: the test would say nothing"
+    table = _asked(subject, attack=False, n_samples=60).tables["samples"]
+    right = (table["status"] != "answered wrongly before").to_numpy()
+    np.testing.assert_allclose(table["distance_lower"][right], _in_cells(subject, "linf")[right], rtol=0, atol=_SINGLE)
+
+
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_a_single_tree_is_exact_in_both_norms(norm: Any) -> None:
     X, y = _plane()
@@ -233,9 +247,9 @@ def _flipped(trees: Trees) -> Trees:
 
 
 def _without_a_split(trees: Trees) -> Trees:
-    left = trees.left.copy()
-    left[0] = trees.right[0]
-    return replace(trees, left=left)
+    threshold = trees.threshold.copy()
+    threshold[0] = np.inf
+    return replace(trees, threshold=threshold)
 
 
 @pytest.mark.parametrize("mutant", [_flipped, _without_a_split])

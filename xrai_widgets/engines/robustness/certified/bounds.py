@@ -17,7 +17,7 @@ from xrai_widgets.engines.robustness.certified.reach import Reach
 _READ = (
     "read are linear models; single trees, random forests and extra trees, gradient boosting of scikit-learn (with or "
     "without histograms), XGBoost and LightGBM, without categories of their own; and networks of linear layers with "
-    "ReLU"
+    "ReLU. Functions, tables, ONNX and boosters' files show nothing of their inside"
 )
 # by how much sums may differ from exact ones, relative to the sizes that are added
 _SINGLE, _DOUBLE = 1e-5, 1e-12

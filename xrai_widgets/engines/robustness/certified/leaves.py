@@ -64,8 +64,10 @@ class Leaves:
         words = np.full((nodes, len(columns)), (1 << _CODES) - 1, dtype=np.int64)
         bits = trees.words @ (1 << np.arange(trees.words.shape[1], dtype=np.int64))
         place = np.searchsorted(columns, np.maximum(trees.feature, 0))
+        reached = np.zeros(nodes, dtype=bool)  # a library may keep nodes that it has cut off
         at = trees.roots
         while len(at):
+            reached[at] = True
             at = at[trees.left[at] != at]
             left, right, feature, cut = trees.left[at], trees.right[at], trees.feature[at], trees.threshold[at]
             for child in (left, right):
@@ -79,7 +81,7 @@ class Leaves:
             words[b, place[at[~number]]] &= ~w
             at = np.r_[left, right]
         low, high = np.where(reach.whole, np.ceil(low), low), np.where(reach.whole, np.floor(high), high)
-        leaf = (trees.left == np.arange(nodes)) & (low <= high).all(axis=1) & (words != 0).all(axis=1)
+        leaf = reached & (trees.left == np.arange(nodes)) & (low <= high).all(axis=1) & (words != 0).all(axis=1)
         return cls(
             low[leaf],
             high[leaf],
