@@ -52,8 +52,9 @@ class Subject(Identified):
         What the model was trained on.
     X_new, y_new, new_ids, foreign : array, optional
         A batch to be judged; foreign: bool per row. Codes after the last category are words that only X_new holds.
-    gradient : callable, optional
-        (X, y) → derivative with respect to X, in its shape: of the cross-entropy, or of a regression's prediction.
+    gradient, logit_gradient : callable, optional
+        (X, y) → derivative with respect to X, in its shape: of the cross-entropy, or of a regression's prediction;
+        (X, V) → of the sum of the logits, weighted with the rows of V (n, k).
     logits, embed : callable, optional
         (n, …) → (n, k) before the softmax; (n, …) → (n, e) features of the last hidden layer.
     regions : array (2, leaves, d), optional
@@ -106,6 +107,7 @@ class Subject(Identified):
     new_ids: Array | None = None
     foreign: Array | None = says("which new samples are foreign: pass foreign= to Subject.of")
     gradient: Gradient | None = sees_inside("gradients (torch modules, linear models and MLPs on numbers have them)")
+    logit_gradient: Gradient | None = sees_inside("gradients of logits (what has gradients as a classifier has them)")
     logits: Predict | None = sees_inside("logits (a torch module has them)")
     embed: Predict | None = sees_inside("features of the last hidden layer (a torch module has them)")
     regions: Array | None = sees_inside("the leaves of a single tree on numeric columns")
@@ -195,8 +197,7 @@ class Subject(Identified):
         feature_names, image_shape : sequence, optional
             Names of the columns; (height, width) or (channels, height, width) of flat image rows.
         groups, train_groups : array or str, optional
-            Subgroup of each row of ``X`` and of ``X_train``, or the name of the column that says it for both. Every
-            judged number is then measured in each subgroup, too.
+            Subgroup of each row of ``X`` and of ``X_train``, or the column that says it: each is measured, too.
         fit : callable, optional
             ``fit(X, y, seed)`` trains the model anew on other rows, all chance by the seed, and returns it or its
             predict function; estimators are cloned without it. It may take ``sample_weight``, fit parameters and
