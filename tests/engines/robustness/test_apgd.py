@@ -38,8 +38,6 @@ def test_the_nearest_point_of_a_ball_cut_by_a_box_is_what_an_optimiser_gets(norm
     assert (size(ours - origins, norm) <= radius + 1e-9).all()
     assert (ours >= 0).all()
     assert (ours <= 1).all()
-    if norm == "l2":  # ball first, then box: inside both, which is all that is promised
-        return
     for i in range(12):
         grid = np.linspace(0, 1, 41)
         cube = np.stack(np.meshgrid(grid, grid, grid), axis=-1).reshape(-1, 3)
@@ -115,11 +113,14 @@ def test_what_is_spent_is_what_the_model_was_asked() -> None:
     assert ran.spent.min() > 0
 
 
-def test_a_budget_of_queries_is_kept() -> None:
-    for queries in (3, 100, 900, 5000):
-        settings = Settings.within(0.1, "targeted", queries, 10)
-        assert 3 * settings.steps * settings.restarts * settings.rivals <= queries
-    assert Settings.within(0.1, "targeted", 2700, 10) == Settings(0.1, "targeted", 100, 1, 9)
+@pytest.mark.parametrize("queries", [50, 300, 900, 5000])
+def test_a_budget_of_queries_is_kept(queries: int) -> None:
+    model = Linear(10)
+    problem = model.problem("l2")
+    settings = Settings.within(0.3, "targeted", queries, 10)
+    _, ran = attack(model, problem, settings)
+    assert ran.spent.max() <= queries
+    assert 3 * settings.steps * settings.restarts * settings.rivals >= 0.5 * (queries - 20)
 
 
 def test_samples_that_are_broken_within_the_radius_are_left_alone() -> None:

@@ -13,6 +13,7 @@ from xrai_widgets.engines.robustness.evasion.auto_attack.climbing import Climbin
 from xrai_widgets.engines.robustness.evasion.auto_attack.losses import cross_entropy, logits_ratio, margin
 from xrai_widgets.engines.robustness.evasion.auto_attack.room import Room, unit
 from xrai_widgets.engines.robustness.evasion.auto_attack.slopes import (
+    OVERHEAD,
     Ran,
     Slopes,
     rivals_of,
@@ -52,10 +53,9 @@ class Settings:
     def within(cls, radius: float, loss: Loss, queries: int, n_classes: int) -> "Settings":
         """Return what can be had for so many queries per sample: steps first, then rivals, then starts."""
         goals = max(1, min(9, n_classes - 1)) if loss == "targeted" else 1
-        affordable = max(1, queries // 3)  # gradient steps
-        rivals = max(1, min(goals, affordable // _FEWEST))
-        steps = min(100, max(1, affordable // rivals))
-        return cls(radius, loss, steps, max(1, affordable // (steps * rivals)), rivals)
+        rivals = max(1, min(goals, (queries - OVERHEAD) // (3 * _FEWEST)))
+        steps = min(100, max(1, (queries - OVERHEAD) // rivals // 3 - 1))
+        return cls(radius, loss, steps, max(1, (queries - OVERHEAD) // (3 * (steps + 1) * rivals)), rivals)
 
 
 def apgd(

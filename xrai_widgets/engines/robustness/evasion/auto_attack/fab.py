@@ -11,10 +11,18 @@ from xrai_widgets.engines._problem import Best, Problem
 from xrai_widgets.engines._search.planes import smallest_change, smallest_cube
 from xrai_widgets.engines.robustness.evasion.auto_attack.losses import margin
 from xrai_widgets.engines.robustness.evasion.auto_attack.room import Room, size
-from xrai_widgets.engines.robustness.evasion.auto_attack.slopes import Ran, Slopes, rivals_of, standing, within
+from xrai_widgets.engines.robustness.evasion.auto_attack.slopes import (
+    OVERHEAD,
+    Ran,
+    Slopes,
+    rivals_of,
+    standing,
+    within,
+)
 
 STREAM = 14
 _TOWARDS, _BEYOND, _BACK = 0.1, 1.05, 0.9  # α_max, η and β of the paper
+_DEAR = 5  # queries of a step: a gradient step, a look whether it is broken there, and one after going back
 _FEWEST = 10  # steps below which another rival is not worth it
 
 
@@ -38,10 +46,9 @@ class Settings:
     @classmethod
     def within(cls, queries: int, n_classes: int, radius: float | None = None) -> "Settings":
         """Return what can be had for so many queries per sample: steps first, then rivals, then starts."""
-        affordable = max(1, queries // 5)  # a step forward, a look whether it is broken there, and one after going back
-        rivals = max(1, min(9, n_classes - 1, affordable // _FEWEST))
-        steps = min(100, max(1, affordable // rivals))
-        return cls(steps, max(1, affordable // (steps * rivals)), rivals, radius)
+        rivals = max(1, min(9, n_classes - 1, queries // (_DEAR * _FEWEST + OVERHEAD)))
+        steps = min(100, max(1, (queries // rivals - OVERHEAD) // _DEAR))
+        return cls(steps, max(1, queries // ((_DEAR * steps + OVERHEAD) * rivals)), rivals, radius)
 
 
 def fab(

@@ -59,21 +59,21 @@ class Room:
         """Return the norm (r,) of changes."""
         return size(change, self.norm)
 
-    def project(self, points: Array, radius: Array | float) -> Array:
+    def project(self, points: Array, radius: Array | float, worth: Array | float = 1.0) -> Array:
         """Return the nearest points inside the box and within the radius, a number or one per row.
 
-        For l0 the radius is a number of coordinates.
+        For l0 the radius is a number of coordinates: those stay that change most, times what that is worth (r, D).
         """
         around = np.broadcast_to(np.asarray(radius, dtype=np.float64), len(points))[:, None]
         change = points - self.origins
         if self.norm == "linf":
             change = np.clip(change, -around, around)
         elif self.norm == "l2":
-            change = change * np.minimum(1.0, around / np.maximum(size(change, "l2")[:, None], _TINY))
+            change = _within_length(change, self.low - self.origins, self.high - self.origins, around[:, 0])
         elif self.norm == "l1":
             change = _within_sum(change, self.low - self.origins, self.high - self.origins, around[:, 0])
         else:
-            change = _largest(self.inside(points) - self.origins, around[:, 0])
+            change = _largest(self.inside(points) - self.origins, around[:, 0], worth)
         return self.inside(self.origins + change)
 
 
@@ -95,6 +95,33 @@ def unit(slope: Array) -> Array:
     length = size(slope, "l2")[:, None]
     scaled: Array = np.divide(slope, length, out=np.zeros_like(slope), where=length > 0)
     return scaled
+
+
+def _within_length(change: Array, low: Array, high: Array, radius: Array) -> Array:
+    """Return the nearest changes with low ≤ δ ≤ high and ‖δ‖₂ ≤ radius, row by row.
+
+    δ = clip(t u, low, high) with the largest t ≤ 1 for which it fits: ‖δ‖² is quadratic in t between D known values.
+    """
+    full = np.clip(change, low, high)
+    over = size(full, "l2") > radius
+    if not over.any():
+        return full
+    weight, room, target = np.abs(change[over]), np.where(change > 0, high, -low)[over], radius[over]
+    ends = np.divide(room, weight, out=np.full(weight.shape, np.inf), where=weight > 0)
+    order = np.argsort(ends, axis=1)
+    ends = np.take_along_axis(ends, order, axis=1)
+    cut = np.cumsum(np.take_along_axis(room, order, axis=1) ** 2, axis=1)
+    steep = np.take_along_axis(weight, order, axis=1) ** 2
+    free = np.cumsum(steep[:, ::-1], axis=1)[:, ::-1]  # from each coordinate on
+    with np.errstate(invalid="ignore"):
+        reached = np.where(
+            np.isfinite(ends), (cut - np.take_along_axis(room, order, axis=1) ** 2) + ends**2 * free, np.inf
+        )
+    row, place = np.arange(len(ends)), (reached < target[:, None] ** 2).sum(axis=1).clip(max=ends.shape[1] - 1)
+    before = np.where(place > 0, cut[row, place - 1], 0.0)
+    share = np.sqrt(np.maximum(target**2 - before, 0.0) / np.maximum(free[row, place], _TINY))
+    full[over] = np.clip(share[:, None] * change[over], low[over], high[over])
+    return full
 
 
 def _within_sum(change: Array, low: Array, high: Array, radius: Array) -> Array:
@@ -129,10 +156,10 @@ def _signed(size: Array, sign: Array) -> Array:
     return signed
 
 
-def _largest(change: Array, count: Array) -> Array:
-    """Return the changes with only the ``count`` largest coordinates of each row kept."""
+def _largest(change: Array, count: Array, worth: Array | float) -> Array:
+    """Return the changes with only the ``count`` coordinates of each row kept that are worth most."""
     rank = np.empty(change.shape, dtype=np.intp)
-    order = np.argsort(-np.abs(change), axis=1, kind="stable")
+    order = np.argsort(-np.abs(change) * worth, axis=1, kind="stable")
     np.put_along_axis(rank, order, np.broadcast_to(np.arange(change.shape[1]), change.shape), axis=1)
     kept: Array = np.where(rank < count[:, None], change, 0.0)
     return kept

@@ -13,6 +13,7 @@ _ROWS = 512  # samples between two looks at whether the user has cancelled
 _FINAL = 1e-5
 _TINY = 1e-300
 _WITHIN = 1 + 1e-9
+OVERHEAD = 20  # queries of a run beside its steps: the rivals, the last look, and the way back to the boundary
 
 
 def _nothing() -> None:
