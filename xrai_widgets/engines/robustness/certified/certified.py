@@ -27,7 +27,7 @@ from xrai_widgets.engines._rows import drawn_rows, samples_of
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.robustness.certified.bounds import Certified, Form, certify
 from xrai_widgets.engines.robustness.certified.finding import Asked, certified_finding
-from xrai_widgets.engines.robustness.certified.reach import Reach
+from xrai_widgets.engines._reach import Reach
 from xrai_widgets.engines.robustness.evasion import evasion
 
 _ATTACK = When("attack", True)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from xrai_widgets.core import Array
-from xrai_widgets.engines.robustness.certified.leaves import Leaves
-from xrai_widgets.engines.robustness.certified.reach import Reach
+from xrai_widgets.engines._leaves import Leaves
+from xrai_widgets.engines._reach import Reach
 
 
 @dataclass(frozen=True, eq=False)
