@@ -70,6 +70,7 @@ def class_box(
                 wanted = np.tile(np.arange(n_classes), (len(x), 1))
             else:
                 wanted = np.broadcast_to(np.asarray(label, dtype=np.intp).reshape(-1, 1), (len(x), 1))
+            assert slope is not None
             parts = [slope(x, wanted[:, place]).astype(x.dtype) for place in range(wanted.shape[1])]
             return np.stack(parts, axis=1)
 

@@ -135,7 +135,7 @@ def _keep(problem: Problem, best: Best, points: Array, number: int) -> None:
     # ART's points lie on the boundary, in single precision: a step beyond, they are on its other side
     tried = np.concatenate([origin + (1 + further) * (points - origin) for further in _FURTHER])
     owner = np.full(len(tried), number)
-    hit = problem.adversarial(tried, owner)
+    hit: Array = problem.adversarial(tried, owner)
     if hit.any():
         settle(problem, best, tried[hit], owner[hit], _FINAL)
 

@@ -13,7 +13,7 @@ from xrai_widgets.engines.robustness.evasion import auto_attacks, native
 from xrai_widgets.engines.robustness.evasion.ground import Ground, Kind
 
 Run = Callable[[Ground, Best, int | None, Step, Partial], list[str]]
-Need = Literal["gradient", "images", "scores", "four classes", "classes", "thresholds"]
+Need = Literal["gradient", "images", "scores", "four classes", "classes", "trees"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +65,7 @@ class Attack:
             "scores": "needs scores of the classes, and this model gives labels only",
             "four classes": f"needs four classes or more, and there are {k}",
             "classes": "is made for classifiers",
-            "thresholds": "needs a model made of trees, whose split values are known",
+            "trees": "needs a classifier whose trees are known, and no class to aim at",
         }
         return next((words[need] for need in self.needs if not met[need]), "")
 
@@ -88,7 +88,7 @@ def _met(ground: Ground) -> dict[Need, bool]:
         "scores": not ground.labels_only,
         "four classes": ground.budget.n_classes >= 4,
         "classes": ground.problem.offsets is None,
-        "thresholds": ground.knowledge.thresholds is not None,
+        "trees": ground.knowledge.trees is not None,
     }
 
 
@@ -135,12 +135,59 @@ ATTACKS: tuple[Attack, ...] = (
         instead="attack='apgd_ce'",
     ),
     Attack(
+        "fmn",
+        "FMN",
+        auto_attacks.by_shrinking,
+        ("l2", "linf", "l1", "l0"),
+        _STEEP,
+        number=16,
+        rank=15,
+        shares={"gradients": 0.05},
+        least=4 * 20,
+        instead=_LABELS,
+    ),
+    Attack(
+        "fab_t",
+        "FAB towards each rival",
+        auto_attacks.between_planes,
+        ("l2", "linf", "l1"),
+        _STEEP,
+        number=14,
+        rank=40,
+        shares={"gradients": 0.1},
+        least=5 * 20,
+        instead=_LABELS,
+    ),
+    Attack(
+        "square",
+        "Square",
+        auto_attacks.by_squares,
+        ("linf", "l2"),
+        ("images", "scores", "classes"),
+        number=15,
+        rank=50,
+        shares={"gradients": 0.05, "scores": 0.1},
+        least=100,
+        instead=_LABELS,
+    ),
+    Attack(
+        "tree",
+        "tree attack",
+        native.among_leaves,
+        ("linf", "l2", "l1", "l0"),
+        ("trees", "classes"),
+        number=7,
+        rank=50,
+        shares={"trees": 0.3},
+        least=50,
+    ),
+    Attack(
         "searches",
         "searches near the sample",
         native.by_searches,
         ("l2", "linf", "l1", "l0"),
         rank=60,
-        shares={"gradients": 0.15, "trees": 0.5, "scores": 0.4, "labels": 0.4},
+        shares={"gradients": 0.15, "trees": 0.5, "scores": 0.4, "labels": 0.5},
         least=100,
     ),
     Attack(

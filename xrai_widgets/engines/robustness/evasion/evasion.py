@@ -5,6 +5,7 @@ from typing import Annotated
 import numpy as np
 
 from xrai_widgets.core import UNNAMED, Array, Constraint, Finding, Gradient, Measure, Names, Predict, Score, assessment
+from xrai_widgets.core.inside import Trees
 from xrai_widgets.core.marks import MemoryLimit, Seed
 from xrai_widgets.core.step import Step, quiet
 from xrai_widgets.core.subject import Outputs, Task
@@ -88,6 +89,7 @@ def evasion(
     linear: tuple[Array, Array] | None = None,
     regions: Array | None = None,
     thresholds: tuple[Array, ...] | None = None,
+    trees: Trees | None = None,
     naming: Annotated[Names, "ids", "train_ids", "feature_names", "classes", "decode"] = UNNAMED,
     unstable: float = 0.0,
     decide: Predict | None = None,
@@ -138,6 +140,8 @@ def evasion(
         Weights of a linear model, leaves of a single tree: then the distances are exact, whatever the attack.
     thresholds : tuple of arrays, optional
         Where an ensemble of trees splits: where few splits lie in reach, all combinations are tried and it is exact.
+    trees : Trees, optional
+        All trees of a classifier, for the attack among their leaves.
     naming : Names, optional
     unstable : float, optional
         By how much predictions for the same sample differ. From 0.01 on nothing is attacked: a label that changes by
@@ -193,7 +197,16 @@ def evasion(
     rng = np.random.default_rng(seed)
     X, y, ids = samples_of(part, X, y, X_train, y_train, naming)
     model = Model(
-        predict, decide, gradient, logits, logit_gradient, linear, regions, thresholds, labels_only=outputs == "labels"
+        predict,
+        decide,
+        gradient,
+        logits,
+        logit_gradient,
+        linear,
+        regions,
+        thresholds,
+        trees,
+        labels_only=outputs == "labels",
     )
     data = Data(X, y, ids, X if X_train is None else X_train, bounds, constraints, naming, part, samples, n_samples)
     check_tolerance(task, tolerance, predict, X, y, unstable)

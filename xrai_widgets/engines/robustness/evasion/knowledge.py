@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from xrai_widgets.core import Array, Gradient, Predict
+from xrai_widgets.core.inside import Trees
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Knowledge:
 
     Parameters
     ----------
-    gradient, logits, logit_gradient, linear, regions, thresholds : optional
+    gradient, logits, logit_gradient, linear, regions, thresholds, trees : optional
         As in a Subject.
     pool, classes : array (r, d), array
         Real samples and what the model returns for them (`Problem.outputs`).
@@ -36,3 +37,4 @@ class Knowledge:
     classes: Array = field(init=False)
     logits: Predict | None = field(default=None, kw_only=True)
     logit_gradient: Gradient | None = field(default=None, kw_only=True)
+    trees: Trees | None = field(default=None, kw_only=True)

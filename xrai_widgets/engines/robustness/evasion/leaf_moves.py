@@ -82,7 +82,9 @@ class Around:
     norm: str
 
     @classmethod
-    def of(cls, leaves: Leaves, reach: Reach, size: Array, farthest: float, rival: int, label: int, norm: str) -> "Around":
+    def of(
+        cls, leaves: Leaves, reach: Reach, size: Array, farthest: float, rival: int, label: int, norm: str
+    ) -> "Around":
         """Return what is within ``farthest`` of one sample; ``size`` (leaves,) is how far it is from each of them."""
         near = np.flatnonzero(size <= farthest * (1 + _TINY))
         edges = np.r_[0, np.flatnonzero(np.diff(leaves.tree[near])) + 1]
@@ -140,7 +142,9 @@ class Around:
         key, place, total = key[order], place[order], np.cumsum(change[order])
         if not len(key):
             empty = np.empty(0)
-            return self._with_words(points, margin, (point, leaf, column, gain), (empty.astype(np.intp),) * 2, empty, empty)
+            return self._with_words(
+                points, margin, (point, leaf, column, gain), (empty.astype(np.intp),) * 2, empty, empty
+            )
         last = np.r_[(key[1:] != key[:-1]) | (place[1:] != place[:-1]), True]  # all that begins or ends at one place
         key, place, total = key[last], place[last], total[last]
         follows = np.r_[key[1:] == key[:-1], False]

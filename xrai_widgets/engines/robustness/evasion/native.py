@@ -13,6 +13,8 @@ from xrai_widgets.engines.robustness.evasion import gradient_descent as gradient
 from xrai_widgets.engines.robustness.evasion.ground import GRADIENT, Found, Ground
 from xrai_widgets.engines.robustness.evasion.knowledge import Effort
 from xrai_widgets.engines.robustness.evasion.lint import blind, still_falling
+from xrai_widgets.engines.robustness.evasion.tree_attack import Settings as TreeSettings
+from xrai_widgets.engines.robustness.evasion.tree_attack import tree_attack
 
 ITERATIONS, ON_TABLES, AMONG_TREES = 24, 12, 3  # of HopSkipJump
 DEFAULT_QUERIES = 20_000  # per sample, at which the searches make the effort that they make beside a named attack
@@ -114,3 +116,19 @@ def by_searches(ground: Ground, best: Best, queries: int | None, step: Step, par
     if isinstance(best, Found):
         best.methods = search.method
     return []
+
+
+def among_leaves(ground: Ground, best: Best, queries: int | None, step: Step, partial: Partial) -> list[str]:
+    """Run the tree attack: it asks the trees, and the model only whether they are right."""
+    knowledge = ground.knowledge
+    assert knowledge.trees is not None
+    share = 1.0 if queries is None else float(np.clip(ground.budget.queries / DEFAULT_QUERIES, 0.01, 10.0))
+    usual = TreeSettings()
+    neighbours, starts, rounds = (
+        max(1, round(share * count)) for count in (usual.neighbours, usual.starts, usual.rounds)
+    )
+    settings = TreeSettings(neighbours, starts, max(3, rounds), usual.memory_limit)
+    return tree_attack(
+        *(ground.problem, best, knowledge.pool, knowledge.classes, knowledge.trees, settings, ground.budget.seed),
+        *(step, partial),
+    )

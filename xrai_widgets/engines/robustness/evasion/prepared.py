@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from xrai_widgets.core import Array, Constraint, Gradient, Names, Predict
+from xrai_widgets.core.inside import Trees
 from xrai_widgets.engines._missing import Blanks
 from xrai_widgets.engines._problem import Best, Problem
 from xrai_widgets.engines._rows import drawn_rows, rows_at_once
@@ -31,6 +32,7 @@ class Model:
     linear: tuple[Array, Array] | None = None
     regions: Array | None = None
     thresholds: tuple[Array, ...] | None = None
+    trees: Trees | None = None
     labels_only: bool = False
 
     def filled(self, blanks: Blanks | None) -> "Model":
@@ -58,6 +60,7 @@ class Model:
             logits=aim.of_logits(self.logits),
             logit_gradient=aim.logit_slopes(self.logit_gradient),
             linear=aim.linear(self.linear),
+            trees=None,
         )
 
 
@@ -154,6 +157,7 @@ def prepared(model: Model, data: Data, wanted: Wanted, rng: np.random.Generator)
         others[rng.permutation(len(others))[:_POOL]],
         logits=None if by_values else counter.of(model.logits),
         logit_gradient=None if by_values else counter.of(model.logit_gradient, GRADIENT),
+        trees=None if by_values else model.trees,
     )
     notes = [*space.notes(flat[index]), *_outside(space, flat[index], data.naming, len(data.X.shape))]
     if target is not None:

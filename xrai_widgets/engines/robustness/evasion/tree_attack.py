@@ -12,7 +12,7 @@ from xrai_widgets.core import Array, Step
 from xrai_widgets.core.inside import Trees
 from xrai_widgets.core.step import Partial
 from xrai_widgets.engines._leaves import Leaves
-from xrai_widgets.engines._problem import Best, Problem, nearest
+from xrai_widgets.engines._problem import Best, Problem
 from xrai_widgets.engines._reach import Reach
 from xrai_widgets.engines.robustness.evasion.descent import Descent
 from xrai_widgets.engines.robustness.evasion.leaf_moves import Around
