@@ -7,12 +7,12 @@ import numpy as np
 
 from xrai_widgets.core import Array, NotApplicable, Step
 from xrai_widgets.core.inside import Layers, Trees
+from xrai_widgets.engines._leaves import Leaves, nearest_other_leaf
+from xrai_widgets.engines._reach import Reach
 from xrai_widgets.engines._space import Norm
 from xrai_widgets.engines.robustness.certified.cliques import nearest_combination
 from xrai_widgets.engines.robustness.certified.crown import certified_radius
-from xrai_widgets.engines._leaves import Leaves, nearest_other_leaf
 from xrai_widgets.engines.robustness.certified.planes import distance_to_planes
-from xrai_widgets.engines._reach import Reach
 
 _READ = (
     "read are linear models; single trees, random forests and extra trees, gradient boosting of scikit-learn (with or "

@@ -1,4 +1,4 @@
-"""What changing one column does to the sum of all trees: every value at once, from the leaves that one column keeps out."""
+"""What changing one column does to a sum of trees: every value at once, from the leaves that one column keeps out."""
 
 from dataclasses import dataclass
 
@@ -82,7 +82,9 @@ class Around:
     norm: str
 
     @classmethod
-    def of(cls, leaves: Leaves, reach: Reach, size: Array, farthest: float, rival: int, label: int, norm: str) -> "Around":
+    def of(
+        cls, leaves: Leaves, reach: Reach, size: Array, farthest: float, rival: int, label: int, norm: str
+    ) -> "Around":
         """Return what is within ``farthest`` of one sample; ``size`` (leaves,) is how far it is from each of them."""
         near = np.flatnonzero(size <= farthest * (1 + _TINY))
         edges = np.r_[0, np.flatnonzero(np.diff(leaves.tree[near])) + 1]
@@ -102,7 +104,7 @@ class Around:
         return share
 
     def look(self, points: Array) -> tuple[Array, Array, Move]:
-        """Return the rival's lead (m,), the points as near to the sample as their leaves allow, and all single moves."""
+        """Return the rival's lead (m,), the points moved back as far as their leaves go, and all single moves."""
         outside = (points[:, None] < self.low) | (points[:, None] > self.high)
         outside[:, :, self.columns] = (self.words >> points[:, None, self.columns].astype(np.int64)) & 1 == 0
         count = outside.sum(axis=2)
@@ -114,7 +116,7 @@ class Around:
         column = outside[point, leaf].argmax(axis=1)
         tree = np.searchsorted(self.edges, leaf, side="right") - 1
         gain = self.lead[leaf] - held[point, tree]
-        return margin, settled, self._moves(settled, margin, point, leaf, column, gain)
+        return margin, settled, self._moves(points, margin, point, leaf, column, gain)
 
     def _settled(self, points: Array, inside: Array) -> Array:
         low = np.where(inside[:, :, None], self.low, -np.inf).max(axis=1)
@@ -140,7 +142,9 @@ class Around:
         key, place, total = key[order], place[order], np.cumsum(change[order])
         if not len(key):
             empty = np.empty(0)
-            return self._with_words(points, margin, (point, leaf, column, gain), (empty.astype(np.intp),) * 2, empty, empty)
+            return self._with_words(
+                points, margin, (point, leaf, column, gain), (empty.astype(np.intp),) * 2, empty, empty
+            )
         last = np.r_[(key[1:] != key[:-1]) | (place[1:] != place[:-1]), True]  # all that begins or ends at one place
         key, place, total = key[last], place[last], total[last]
         follows = np.r_[key[1:] == key[:-1], False]
