@@ -116,4 +116,5 @@ class Descent:
         change = np.where(around.whole, np.trunc(change), change)
         words = around.columns
         change[words] = np.where(room < 1, 0.0, (point - origin)[words] if kind != "without" else change[words])
-        return origin + change
+        smaller: Array = origin + change
+        return smaller

@@ -171,8 +171,8 @@ class Around:
             for code in range(most):
                 leads = (self.words[leaf[here], place] >> code) & 1 > 0
                 np.add.at(total[:, code], point[here][leads], rise[here][leads])
-            p, code = np.nonzero(np.arange(most)[None] != points[:, [c]])
-            parts.append((p, np.full(len(p), c), code.astype(np.float64), total[p, code]))
+            p, codes = np.nonzero(np.arange(most)[None] != points[:, [c]])
+            parts.append((p, np.full(len(p), c), codes.astype(np.float64), total[p, codes]))
         p, j, value, gain = (np.concatenate(part) for part in zip(*parts, strict=True))
         share = self.share(points)
         new = np.where(np.isin(j, self.columns), value != self.origin[j], np.abs(value - self.origin[j]) / self.span[j])

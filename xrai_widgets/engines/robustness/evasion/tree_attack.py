@@ -88,27 +88,27 @@ def tree_attack(
     """
     space, n = problem.space, len(problem.samples)
     reach = Reach.of(space, problem.samples, problem.norm)
-    known = np.zeros(n, dtype=bool)
+    inside = np.zeros(n, dtype=bool)
     if trees is not None and not reach.grouped:
-        known = ~space.missing(problem.samples).any(axis=1)
+        inside = np.asarray(~space.missing(problem.samples).any(axis=1))
         leaves = Leaves.of(trees, reach, settings.memory_limit)
     splits = None if thresholds is None else Splits.of(problem, thresholds)
     coordinates = space.to_coordinates(pool)
     for first in range(0, n, _TOGETHER):
         step(first / n, "tree attack", partial)
-        inside, asked = [], []
+        among, asked = [], []
         for i in range(first, min(first + _TOGETHER, n)):
-            starts = _starts(problem, i, coordinates, pool_classes, trees if known[i] else None, settings, seed)
-            if known[i] and trees is not None and len(starts):
+            starts = _starts(problem, i, coordinates, pool_classes, trees if inside[i] else None, settings, seed)
+            if inside[i] and trees is not None and len(starts):
                 part = (leaves, reach.rows(np.array([i])), trees)
-                inside.append((i, _descended(problem, i, starts, part, settings)))
+                among.append((i, _descended(problem, i, starts, part, settings)))
             elif splits is not None and len(starts):
                 asked.append((i, starts))
-        _take(problem, best, *_beside(inside, problem))
+        _take(problem, best, *_beside(among, problem))
         if splits is not None and asked:
             samples, owner = _beside(asked, problem)
             _take(problem, best, splits.shrink(samples, owner, settings.queries), owner)
-    left = int((~known).sum()) if splits is None else 0
+    left = int((~inside).sum()) if splits is None else 0
     return [f"The tree attack left out {left} samples whose trees and splits it does not know."] if left else []
 
 
@@ -154,10 +154,10 @@ def _bisected(problem: Problem, i: int, points: Array, trees: Trees | None) -> t
 
 
 def _descended(
-    problem: Problem, i: int, starts: Array, known: tuple[Leaves, Reach, Trees], settings: Settings
+    problem: Problem, i: int, starts: Array, forest: tuple[Leaves, Reach, Trees], settings: Settings
 ) -> Array:
     """Return nearer samples (m, d) that get another label by the trees."""
-    leaves, reach, trees = known
+    leaves, reach, trees = forest
     label, size = int(problem.labels[i]), leaves.distances(reach)[0]
     rivals = trees.scores(starts)
     rivals[:, label] = -np.inf
