@@ -59,15 +59,16 @@ class Descent:
 
     def _round(self, active: Array, margin: Array, settled: Array, moves: Move) -> None:
         good = margin > 0
-        whose = active[good]
-        self.points[whose] = settled[good]
+        points = self.points[active]
+        self.points[active[good]] = settled[good]
         size = length(self.around.share(self.points[active]), self.around.norm)
         nearer = good & (size < self.size[active] * (1 - _SAME))
         changed = active[nearer]
         self._gained[changed] |= size[nearer] < self.size[changed] * (1 - 1e-4)
         self.nearest[changed], self.size[changed] = self.points[changed], size[nearer]
-        shrinks = good[moves.point] & (moves.margin > 0) & (moves.size < size[moves.point] * (1 - _SAME))
-        moved = self._go(active, moves, np.flatnonzero(shrinks), moves.size)
+        moved = good & (settled != points).any(axis=1)  # moves are those of the points as they were
+        shrinks = (good & ~moved)[moves.point] & (moves.margin > 0) & (moves.size < size[moves.point] * (1 - _SAME))
+        moved |= self._go(active, moves, np.flatnonzero(shrinks), moves.size)
         climbs = ~good[moves.point] & (moves.size <= self._room[active][moves.point])
         climbs &= (moves.margin > margin[moves.point] + 1e-12) & (self._climbs[active] < _CLIMBS)[moves.point]
         self._climbs[active[~good]] += 1
@@ -111,8 +112,9 @@ class Descent:
             change = share * change
         else:
             order = np.argsort(-np.abs(change) / around.span, kind="stable")
-            change[order[int(share)]] = 0.0
+            change[order[int(share) : int(share) + 1]] = 0.0
         change = np.where(around.whole, np.trunc(change), change)
         words = around.columns
         change[words] = np.where(room < 1, 0.0, (point - origin)[words] if kind != "without" else change[words])
-        return origin + change
+        smaller: Array = origin + change
+        return smaller

@@ -84,17 +84,17 @@ def evasion(
     X_train: Array | None = None,
     y_train: Array | None = None,
     gradient: Gradient | None = None,
-    logits: Predict | None = None,
-    logit_gradient: Gradient | None = None,
     linear: tuple[Array, Array] | None = None,
     regions: Array | None = None,
     thresholds: tuple[Array, ...] | None = None,
-    trees: Trees | None = None,
     naming: Annotated[Names, "ids", "train_ids", "feature_names", "classes", "decode"] = UNNAMED,
     unstable: float = 0.0,
     decide: Predict | None = None,
     task: Task = "classification",
     outputs: Outputs = "probabilities",
+    logits: Predict | None = None,
+    logit_gradient: Gradient | None = None,
+    trees: Trees | None = None,
     *,
     attack: given.AttackName = "strongest",
     queries: given.Queries = DEFAULT_QUERIES,
@@ -196,18 +196,8 @@ def evasion(
     check_settings(init_eval, max_eval, epsilons)
     rng = np.random.default_rng(seed)
     X, y, ids = samples_of(part, X, y, X_train, y_train, naming)
-    model = Model(
-        predict,
-        decide,
-        gradient,
-        logits,
-        logit_gradient,
-        linear,
-        regions,
-        thresholds,
-        trees,
-        labels_only=outputs == "labels",
-    )
+    inside = gradient, logits, logit_gradient, linear, regions, thresholds, trees
+    model = Model(predict, decide, *inside, labels_only=outputs == "labels")
     data = Data(X, y, ids, X if X_train is None else X_train, bounds, constraints, naming, part, samples, n_samples)
     check_tolerance(task, tolerance, predict, X, y, unstable)
     aim = class_aimed_at(target, task, naming, lambda: int(predict(X[:1]).shape[1]))

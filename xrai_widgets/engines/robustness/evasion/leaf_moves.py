@@ -1,4 +1,4 @@
-"""What changing one column does to the sum of all trees: every value at once, from the leaves that one column keeps out."""
+"""What changing one column does to a sum of trees: every value at once, from the leaves that one column keeps out."""
 
 from dataclasses import dataclass
 
@@ -104,7 +104,7 @@ class Around:
         return share
 
     def look(self, points: Array) -> tuple[Array, Array, Move]:
-        """Return the rival's lead (m,), the points as near to the sample as their leaves allow, and all single moves."""
+        """Return the rival's lead (m,), the points moved back as far as their leaves go, and all single moves."""
         outside = (points[:, None] < self.low) | (points[:, None] > self.high)
         outside[:, :, self.columns] = (self.words >> points[:, None, self.columns].astype(np.int64)) & 1 == 0
         count = outside.sum(axis=2)
@@ -116,7 +116,7 @@ class Around:
         column = outside[point, leaf].argmax(axis=1)
         tree = np.searchsorted(self.edges, leaf, side="right") - 1
         gain = self.lead[leaf] - held[point, tree]
-        return margin, settled, self._moves(settled, margin, point, leaf, column, gain)
+        return margin, settled, self._moves(points, margin, point, leaf, column, gain)
 
     def _settled(self, points: Array, inside: Array) -> Array:
         low = np.where(inside[:, :, None], self.low, -np.inf).max(axis=1)
@@ -171,8 +171,8 @@ class Around:
             for code in range(most):
                 leads = (self.words[leaf[here], place] >> code) & 1 > 0
                 np.add.at(total[:, code], point[here][leads], rise[here][leads])
-            p, code = np.nonzero(np.arange(most)[None] != points[:, [c]])
-            parts.append((p, np.full(len(p), c), code.astype(np.float64), total[p, code]))
+            p, codes = np.nonzero(np.arange(most)[None] != points[:, [c]])
+            parts.append((p, np.full(len(p), c), codes.astype(np.float64), total[p, codes]))
         p, j, value, gain = (np.concatenate(part) for part in zip(*parts, strict=True))
         share = self.share(points)
         new = np.where(np.isin(j, self.columns), value != self.origin[j], np.abs(value - self.origin[j]) / self.span[j])
