@@ -20,6 +20,7 @@ ITERATIONS, ON_TABLES, AMONG_TREES = 24, 12, 3  # of HopSkipJump
 DEFAULT_QUERIES = 20_000  # per sample, at which the searches make the effort that they make beside a named attack
 LIGHT = Effort(near=10, coordinates=False, flat=600, wide=40, rounds=10)  # beside gradients, and on images
 _FOLLOWED, _TRIALS, _BESIDES = 3, 3, 40  # starts of HopSkipJump, iterations that all of them take, bisections
+_AMONG_LEAVES = 6, 1, 120  # neighbours, starts and rounds of the tree attack within the usual budget
 _STEPS = 40  # of the gradient loop
 _GOALS = 2  # starts, or rivals, of the gradient loop within a budget
 
@@ -119,16 +120,11 @@ def by_searches(ground: Ground, best: Best, queries: int | None, step: Step, par
 
 
 def among_leaves(ground: Ground, best: Best, queries: int | None, step: Step, partial: Partial) -> list[str]:
-    """Run the tree attack: it asks the trees, and the model only whether they are right."""
-    knowledge = ground.knowledge
-    assert knowledge.trees is not None
-    share = 1.0 if queries is None else float(np.clip(ground.budget.queries / DEFAULT_QUERIES, 0.01, 10.0))
-    usual = TreeSettings()
-    neighbours, starts, rounds = (
-        max(1, round(share * count)) for count in (usual.neighbours, usual.starts, usual.rounds)
-    )
-    settings = TreeSettings(neighbours, starts, max(3, rounds), usual.memory_limit)
-    return tree_attack(
-        *(ground.problem, best, knowledge.pool, knowledge.classes, knowledge.trees, settings, ground.budget.seed),
-        *(step, partial),
-    )
+    """Run the tree attack: it asks the trees where they are known, and then the model only whether they are right."""
+    problem, known, settings = ground.problem, ground.knowledge, TreeSettings()
+    if queries is not None:
+        share = float(np.clip(ground.budget.queries / DEFAULT_QUERIES, 0.01, 10.0))
+        neighbours, starts, rounds = (max(1, round(share * count)) for count in _AMONG_LEAVES)
+        settings = TreeSettings(neighbours, starts, max(3, rounds), max(1, queries // starts), settings.memory_limit)
+    inside = known.pool, known.classes, known.thresholds, known.trees
+    return tree_attack(problem, best, *inside, settings, ground.budget.seed, step, partial)
