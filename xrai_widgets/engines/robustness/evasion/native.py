@@ -12,7 +12,7 @@ from xrai_widgets.engines._problem import Best
 from xrai_widgets.engines.robustness.evasion import gradient_descent as gradient_loop
 from xrai_widgets.engines.robustness.evasion.ground import GRADIENT, Found, Ground
 from xrai_widgets.engines.robustness.evasion.knowledge import Effort
-from xrai_widgets.engines.robustness.evasion.lint import blind, still_falling
+from xrai_widgets.engines.robustness.evasion.lint import blind, rises, still_falling
 from xrai_widgets.engines.robustness.evasion.tree_attack import Settings as TreeSettings
 from xrai_widgets.engines.robustness.evasion.tree_attack import tree_attack
 
@@ -65,7 +65,8 @@ def by_steps(ground: Ground, best: Best, queries: int | None, step: Step, partia
         each = (GRADIENT + 1) * max(1, len(settings.epsilons)) * _GOALS
         steps = min(max(1, queries // each), max(_STEPS, _STEPS * ground.budget.queries // DEFAULT_QUERIES))
         settings = replace(settings, steps=steps, restarts=min(_GOALS, settings.restarts))
-    return _loop(ground, best, settings, step, partial)
+    notes = _loop(ground, best, settings, step.part(0.0, 0.95), partial)
+    return notes + rises(ground, best, settings, step.part(0.95, 1.0))
 
 
 def in_one_step(ground: Ground, best: Best, _queries: int | None, step: Step, partial: Partial) -> list[str]:
