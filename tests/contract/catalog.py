@@ -27,7 +27,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "privacy.pdtp": {"n_samples": 4, "repeats": 1, "null_draws": 5},
     "robustness.certified": {"n_samples": 12, "max_iter": 3, "effort": 20_000},
     "robustness.corruptions": {"n_samples": 60},
-    "robustness.evasion": {"n_samples": 12, "max_iter": 3},
+    "robustness.evasion": {"n_samples": 12, "max_iter": 3, "queries": 4_000},
     "robustness.expectations": {"n_samples": 60},
 }
 REGRESSION: dict[str, dict[str, Any]] = {  # what a regression must be asked

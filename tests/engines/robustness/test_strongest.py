@@ -43,7 +43,7 @@ def forest_of_ten() -> Subject:
 
 
 def attack(subject: Subject, **params: Any) -> xw.Finding:
-    outcome = xw.assess(subject, "robustness.evasion", strict=True, **{"n_samples": 12, **params})
+    outcome = xw.assess(subject, "robustness.evasion", strict=True, **{"n_samples": 8, "queries": 5_000, **params})
     assert outcome.finding is not None, outcome.reason
     return outcome.finding
 
@@ -136,7 +136,7 @@ def test_the_union_is_the_nearest_of_all_and_the_table_counts_it(
 
 
 def test_the_default_is_no_farther_than_each_attack_by_its_name(network: Subject) -> None:
-    union = distances(attack(network))
+    union = distances(attack(network, queries=20_000))
     for name in ("pgd", "hop_skip_jump", "fmn", "fab_t"):
         assert np.median(union / distances(attack(network, attack=name))) <= 1.001, name
         assert (union / distances(attack(network, attack=name))).max() <= 1.02, name
@@ -167,8 +167,9 @@ def test_what_does_not_fit_is_listed_with_the_reason_and_refused_by_name(network
     assert outcome.status == "not applicable"
     assert "needs images" in outcome.reason
     assert outcome.instead == "attack='hop_skip_jump'"
-    two = replace(network, predict=lambda X: network.predict(X)[:, :2], y=network.y % 2, classes=(0, 1))
-    refused = xw.assess(replace(two, logits=None, logit_gradient=None), "robustness.evasion", attack="apgd_t")
+    X, y = make_classification(200, 4, n_informative=4, n_redundant=0, random_state=0)
+    two = Subject.of(MLPClassifier((8,), max_iter=2000, random_state=0).fit(X, y), X, y)
+    refused = xw.assess(two, "robustness.evasion", attack="apgd_t")
     assert (refused.status, refused.instead) == ("not applicable", "attack='apgd_ce'")
     assert "needs four classes or more, and there are 2" in refused.reason
 
@@ -193,38 +194,39 @@ def test_a_budget_of_nothing_leaves_the_accuracy_and_says_what_is_needed(network
 
 
 def test_a_small_budget_spends_less_and_says_so(network: Subject) -> None:
-    little, much = attack(network, queries=2_000), attack(network)
-    ran = rows(little).join(rows(much), rsuffix="_much")
-    both = ran[(ran["status"] == "run") & (ran["status_much"] == "run") & ran["share"].notna()]
-    assert (both["queries"] <= both["queries_much"] + 1).all()
+    little, much = attack(network, queries=2_000), attack(network, queries=6_000)
+    few, many = rows(little), rows(much)
+    both = (few["status"] == "run") & (many["status"] == "run") & few["share"].notna()
+    assert both.sum() >= 2
+    assert (few["queries"][both] <= many["queries"][both] + 1).all()
     assert any("too small for" in note for note in little.notes)
     assert not any("too small for" in note for note in much.notes)
 
 
 @pytest.mark.parametrize("name", ["pgd", "fmn", "apgd_ce", "apgd_t", "fab_t"])
-def test_no_attack_spends_more_than_its_share(name: str, network: Subject) -> None:
+def test_no_attack_spends_more_than_its_share(name: str, network: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
     listed = next(attack for attack in ATTACKS if attack.name == name)
-    for queries in (4_000, 20_000):
+    for queries in (2_000, 8_000):
+        monkeypatch.setattr(gate, "ATTACKS", (listed,))
         spent = rows(attack(network, queries=queries)).loc[listed.title]
         if spent["status"] == "run":
             assert spent["queries"] <= 1.15 * listed.shares["gradients"] * queries + 40
 
 
 def test_a_regression_gets_the_attacks_that_make_sense_and_no_class_to_aim_at() -> None:
-    from sklearn.neural_network import MLPRegressor
+    def height(X: Array) -> Array:
+        return np.asarray((X**2).sum(axis=1))
 
-    rng = np.random.default_rng(0)
-    X = rng.uniform(size=(200, 4))
-    model = MLPRegressor((16,), max_iter=2000, random_state=0).fit(X[:150], (X[:150] ** 2).sum(axis=1))
-    subject = Subject.of(
-        model, X[150:], (X[150:] ** 2).sum(axis=1), X_train=X[:150], y_train=(X[:150] ** 2).sum(axis=1)
-    )
-    finding = attack(subject, tolerance=0.3)
+    X = np.random.default_rng(0).uniform(size=(200, 4))
+    plain = Subject.of(height, X, height(X), task="regression", bounds=(-5.0, 5.0))
+    subject = replace(plain, gradient=lambda rows, _: 2 * rows)
+    finding = attack(subject, tolerance=0.3, scale="raw")
     ran = rows(finding)
-    assert (ran.loc[["FMN", "projected gradient descent", "searches near the sample"], "found"] > 8).all()
-    nearest = finding.arrays["nearest"]
-    change = np.abs(model.predict(nearest) - model.predict(X[150:][finding.arrays["index"]]))
-    assert (change > 0.3).all()
+    assert (ran.loc[["FMN", "projected gradient descent", "searches near the sample"], "found"] == 8).all()
+    nearest, index = finding.arrays["nearest"], finding.arrays["index"]
+    assert (np.abs(height(nearest) - height(X[index])) > 0.3).all()
+    exact = np.sqrt(height(X[index]) + 0.3) - np.sqrt(height(X[index]))  # straight out is nearer than in
+    assert distances(finding) == pytest.approx(exact, rel=1e-3)
     refused = xw.assess(subject, "robustness.evasion", tolerance=0.3, target="1")
     assert (refused.status, refused.instead) == ("not applicable", "target=''")
     nothing = xw.assess(subject, "robustness.evasion", tolerance=0.3, queries=0)
@@ -269,11 +271,8 @@ def test_sizes_that_are_none_are_refused(network: Subject, epsilons: tuple[float
 
 
 def test_gradients_that_mislead_are_noticed(network: Subject) -> None:
-    def wrong(X: Array, y: Array) -> Array:
-        assert network.gradient is not None
-        return -np.asarray(network.gradient(X, y))
-
-    lost = replace(network, gradient=wrong, logit_gradient=None, logits=None)
+    """A gradient of rounded inputs, say, is 0 nearly everywhere."""
+    lost = replace(network, gradient=lambda X, _: np.zeros_like(X), logit_gradient=None, logits=None)
     finding = attack(lost, epsilon=0.3, n_samples=20)
     assert any("without gradients and by no attack that follows them" in note for note in finding.notes)
     assert not any("without gradients" in note for note in attack(network, epsilon=0.3, n_samples=20).notes)

@@ -197,7 +197,7 @@ ATTACKS: tuple[Attack, ...] = (
         native.by_labels,
         ("l2", "linf"),
         rank=70,
-        shares={"gradients": 0.05, "trees": 0.1, "scores": 0.5, "labels": 0.5},
+        shares={"gradients": 0.2, "trees": 0.1, "scores": 0.5, "labels": 0.5},
         least=250,
     ),
     Attack("deepfool", "DeepFool (ART)", art.deepfool, ("l2",), _STEEP_CLASSES, through_art=True),
