@@ -25,6 +25,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "privacy.attribute_inference": {"n_samples": 60, "repeats": 1, "attack_model": "linear"},
     "privacy.label_only": {"n_samples": 60, "copies": 3, "repeats": 2},
     "privacy.pdtp": {"n_samples": 4, "repeats": 1, "null_draws": 5},
+    "robustness.clever": {"n_samples": 8, "n_blocks": 10, "block_size": 16},
     "robustness.corruptions": {"n_samples": 60},
     "robustness.evasion": {"n_samples": 12, "max_iter": 3},
     "robustness.expectations": {"n_samples": 60},

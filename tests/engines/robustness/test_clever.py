@@ -6,10 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 from sklearn.datasets import make_classification
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import make_pipeline
 
 from xrai_widgets.core import Array, Constraint, Finding, NotApplicable, Subject
 from xrai_widgets.data import examples
@@ -184,11 +181,16 @@ def test_no_point_leaves_the_ball_or_the_ranges_or_moves_what_is_fixed(norm: Any
 # --- what has no number -----------------------------------------------------------------------------------------------
 
 
-def test_without_a_slope_the_score_is_at_least_the_whole_range() -> None:
-    def constant(X: Array) -> Array:
-        return np.tile([0.7, 0.3], (len(X), 1))
+def level_gradient(X: Array, y: Array) -> Array:
+    return np.zeros_like(X)
 
-    finding = clever(constant, POINTS, np.zeros(20, int), UNIT, lambda X, y: np.zeros_like(X), n_samples=20)
+
+@pytest.mark.parametrize("share", [0.7, 0.5])
+def test_without_a_slope_the_score_is_at_least_the_whole_range(share: float) -> None:
+    def constant(X: Array) -> Array:
+        return np.tile([share, 1 - share], (len(X), 1))
+
+    finding = clever(constant, POINTS, np.zeros(20, int), UNIT, level_gradient, n_samples=20)
     assert set(finding.tables["samples"]["status"]) == {estimate.CENSORED}
     assert finding.values == {"measured_share": 0.0}
 
@@ -197,7 +199,7 @@ def test_a_probability_of_zero_leaves_no_lead_to_measure() -> None:
     def sure(X: Array) -> Array:
         return np.tile([1.0, 0.0], (len(X), 1))
 
-    table = clever(sure, POINTS, np.zeros(20, int), UNIT, lambda X, y: np.zeros_like(X)).tables["samples"]
+    table = clever(sure, POINTS, np.zeros(20, int), UNIT, level_gradient).tables["samples"]
     assert set(table["status"]) == {estimate.NOT_FINITE}
     assert table["distance"].isna().all()
     assert (table["low"] == 0).all()
@@ -219,8 +221,8 @@ def test_a_column_that_may_not_change_adds_no_slope() -> None:
 
 
 def kink_gradient(X: Array, y: Array) -> Array:
-    """Nearly everywhere one slope: a steeper one in a thousandth of the ball."""
-    slope = np.where(X[:, :1] > 0.9995, 3.0, 1.0) * np.eye(2)[[0]]
+    """Nearly everywhere one slope: a smaller one in a two-hundredth of the ball."""
+    slope = np.where(X[:, :1] > 0.995, 1.0, 3.0) * np.eye(2)[[0]]
     return np.asarray(np.where((y == 0)[:, None], -0.5, 0.5) * slope)
 
 
@@ -266,7 +268,7 @@ def test_a_model_without_gradients_is_sent_to_an_attack() -> None:
     assert outcome.instead.startswith("robustness.evasion")
 
 
-# --- a network ----------------------------------------------------------------------------------------------------------
+# --- a network --------------------------------------------------------------------------------------------------------
 
 
 def network(dimensions: int, classes: int, seed: int) -> Subject:
@@ -280,7 +282,9 @@ def network(dimensions: int, classes: int, seed: int) -> Subject:
         random_state=seed,
     )
     X = (X - X.min(axis=0)) / np.ptp(X, axis=0)
-    model = MLPClassifier((12,), activation="tanh", max_iter=60, learning_rate_init=0.03, random_state=seed).fit(X, y)
+    model = MLPClassifier((12,), activation="tanh", solver="lbfgs", alpha=0.1, max_iter=5000, random_state=seed).fit(
+        X, y
+    )
     return Subject.of(model, X, model.predict(X), bounds=(0.0, 1.0))
 
 
@@ -305,25 +309,33 @@ def test_a_sample_has_the_same_score_whichever_others_are_scored() -> None:
     np.testing.assert_allclose(few["distance"], many.loc[few.index, "distance"], rtol=1e-9)
 
 
-def test_logits_and_probabilities_give_the_same_scores() -> None:
-    subject = network(3, 2, 0)
+@pytest.mark.parametrize("classes", [2, 3])
+def test_logits_and_their_gradient_give_the_scores_of_probabilities_and_gradients(classes: int) -> None:
+    subject = network(3, classes, 0)
+    more = {"logits": subject.logits, "logit_gradient": subject.logit_gradient}
+    assert None not in more.values()
     once = clever(*fields(subject), n_samples=10).tables["samples"]
-    again = clever(*fields(subject), logits=subject.logits, n_samples=10).tables["samples"]
+    again = clever(*fields(subject), **more, n_samples=10).tables["samples"]
     np.testing.assert_allclose(once["distance"], again["distance"], rtol=1e-6)
 
 
 def test_missing_numbers_stay_missing_and_add_no_slope() -> None:
+    def filled(X: Array) -> Array:
+        return np.nan_to_num(X, nan=0.5)
+
     X = POINTS.copy()
     X[::2, 1] = np.nan
-    y = (np.nan_to_num(X, nan=0.5).sum(axis=1) > 2).astype(int)
-    model = make_pipeline(SimpleImputer(), LogisticRegression(C=100.0)).fit(X, y)
-    subject = Subject.of(model, X, model.predict(X))
-    outcome = assess(subject, "robustness.clever", n_samples=20, scale="raw")
-    assert outcome.finding is not None, outcome.reason
-    weights = model[-1].coef_[0]
-    lead = np.abs(model.decision_function(X))
-    size = np.sqrt(np.where(np.isnan(X), 0, weights**2).sum(axis=1))
-    np.testing.assert_allclose(outcome.finding.tables["samples"]["distance"], lead / size, rtol=1e-4)
+    predict, labels = (lambda X: linear_predict(filled(X))), linear_predict(filled(X)).argmax(axis=1)
+
+    def gradient(X: Array, y: Array) -> Array:
+        return np.where(np.isnan(X), np.nan, linear_gradient(filled(X), y))
+
+    table = clever(predict, X, labels, UNIT, gradient, n_samples=20).tables["samples"]
+    z, row = filled(X) @ WEIGHTS.T + BIAS, np.arange(20)
+    others = np.array([[rival for rival in range(3) if rival != label] for label in labels])
+    change = np.where(np.isnan(X)[:, None], 0.0, WEIGHTS[labels][:, None] - WEIGHTS[others])
+    lead = z[row, labels][:, None] - z[row[:, None], others]
+    np.testing.assert_allclose(table["distance"], (lead / np.linalg.norm(change, axis=2)).min(axis=1), rtol=1e-4)
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from xrai_widgets.core import (
     UNNAMED,
     Array,
     Constraint,
+    Control,
     Finding,
     Gradient,
     Measure,
@@ -41,11 +42,20 @@ _POINTS = 16_384  # in the balls of the samples that are looked at together
         Measure(
             "median_distance",
             "higher",
+            bound="upper",  # an estimate, too high where no point came near the steepest slope: it is no reason to pass
             meaning="How far the boundary is from the typical sample, by the steepest slope that is to be expected "
             "near it. An estimate: an attack may find less, and then it is right.",
             label="median CLEVER score",
             sentence="By an estimate, which is no bound, no change smaller than {value} alters the prediction of the "
             "typical sample; at least {limit} is asked for.",
+        ),
+        Measure(
+            "measured_share",
+            "higher",
+            meaning="Samples of which a score can be had: their slopes can be measured, and vary enough to be fitted.",
+            label="samples with a score",
+            sentence="Of 100 correctly predicted samples {value:100} have a CLEVER score; at least {limit:100} are "
+            "asked for.",
         ),
     ),
     words={
@@ -55,11 +65,20 @@ _POINTS = 16_384  # in the balls of the samples that are looked at together
         "rival": "nearest class",
         "radius": "radius of the ball",
         "lowest": "samples with the lowest scores",
-        "measured_share": "samples with a score",
     },
     reference="Weng et al. 2018, arXiv:1801.10578",
     missing="kept",
     instead="robustness.evasion, which asks for labels only",
+    controls=(
+        Control(
+            "constant",
+            {"measured_share": (0.0, 0.0)},
+            "no change alters its prediction: no sample has a score",
+            params={"samples": "", "target": "", "radius": None},
+            at_most={"n_samples": 10, "n_blocks": 10, "block_size": 16},
+            wrong="No change alters the prediction of a constant model, so a slope is counted that is none.",
+        ),
+    ),
     score=Score(("distance",), worse="lower", status="status", instead={CENSORED: np.inf, NO_ROOM: np.inf, WRONG: 0.0}),
 )
 def clever(
@@ -71,6 +90,7 @@ def clever(
     constraints: tuple[Constraint, ...] = (),
     X_train: Array | None = None,
     y_train: Array | None = None,
+    logit_gradient: Gradient | None = None,
     logits: Predict | None = None,
     decide: Predict | None = None,
     naming: Annotated[Names, "ids", "train_ids", "classes"] = UNNAMED,
@@ -113,6 +133,8 @@ def clever(
         Lowest and highest allowed value per feature: balls end there.
     gradient : callable
         (X, y) → derivative of the cross-entropy.
+    logit_gradient : callable, optional
+        (X, V) → derivative of the sum of V · logits: one question for what takes two gradients.
     constraints : tuple of Constraint, optional
         Immutable columns stay; whole numbers and one-hot columns move as any number does, which only lowers the score.
     X_train, y_train : array, optional
@@ -185,7 +207,7 @@ def clever(
     room = Room(norm, space.span, np.asarray(bounds, dtype=np.float64), space.fixed)
     rows = max(block_size, rows_at_once(memory_limit, 12, flat.shape[1], constraints))
     draws = Draws(n_blocks, block_size, radius, seed, rows)
-    margins = Margins(predict, gradient, logits, X.shape[1:])
+    margins = Margins(predict, gradient, logit_gradient, logits, X.shape[1:])
     scored = Scored(part, ids[index], y[index], naming.of_classes(n_classes), labels, attacked, [], samples)
     size = max(1, _POINTS // (n_blocks * block_size))
     for start in range(0, len(attacked), size):

@@ -125,10 +125,7 @@ def slopes(margins: Margins, room: Room, points: Array, labels: Array, rivals: A
     """Return how steep the lead before each rival is at points (r, k); NaN where it is not asked for."""
     steep = np.full(rivals.shape, np.nan)
     free = room.free(points)
-    here = margins.flow(points, labels)
-    for rival in np.flatnonzero(rivals.any(axis=0)):
-        some = np.flatnonzero(rivals[:, rival])
-        change = margins.flow(points[some], np.full(len(some), rival)) - here[some]
+    for some, rival, change in margins.slopes(points, labels, rivals):
         steep[some, rival] = room.steepness(change, free[some])
     return steep
 
@@ -141,7 +138,7 @@ def clever_scores(
     gap = np.where(rivals, scores[np.arange(len(samples)), labels][:, None] - scores, np.inf)
     centre = slopes(margins, room, samples, labels, rivals)
     with np.errstate(divide="ignore", invalid="ignore"):
-        tangent = np.where(np.isfinite(gap), gap / centre, np.inf).min(axis=1)
+        tangent = np.where(np.isfinite(gap) & (centre > 0), gap / centre, np.inf).min(axis=1)
     radius = np.fmin(tangent, room.widest()) if draws.radius is None else np.full(len(samples), draws.radius)
     met = np.full((*rivals.shape, draws.n_blocks, draws.block_size), np.nan)
     balls = Balls(margins, room, samples, labels, numbers, gap, radius, centre, met)
@@ -161,15 +158,16 @@ def _scores(balls: Balls, near: Array, finite: Array) -> Scores:
     one, tied = np.zeros(near.shape, dtype=bool), np.zeros(near.shape, dtype=bool)
     pairs = np.nonzero(near)
     ends, one[pairs], tied[pairs] = _ends(balls, pairs)
+    gap = np.maximum(balls.gap[pairs], np.finfo(np.float64).tiny)  # a tie without a slope stays one
     with np.errstate(divide="ignore"):
-        value[pairs], low[pairs], high[pairs] = (balls.gap[pairs] / end for end in (ends.value, ends.high, ends.low))
+        value[pairs], low[pairs], high[pairs] = (gap / end for end in (ends.value, ends.high, ends.low))
     rival = value.argmin(axis=1)
     distance, least, most = value[index, rival], np.minimum(low.min(axis=1), balls.radius), high[index, rival]
     status = np.full(n, ESTIMATED, dtype=object)
     status[one[index, rival]] = CONSTANT
     beyond = distance > balls.radius * (1 + _EQUAL)
     most[most > balls.radius * (1 + _EQUAL)] = np.inf
-    on_the_boundary = finite & (balls.gap.min(axis=1) <= 0)
+    on_the_boundary = finite & ((balls.gap <= 0) & (balls.centre > 0)).any(axis=1)
     for mask, word, number, bottom in (
         (beyond, CENSORED, np.inf, least),
         (tied[index, rival], NO_FIT, np.nan, 0.0),

@@ -19,7 +19,6 @@ from xrai_widgets.engines.robustness.clever.estimate import (
 
 WRONG, OF_TARGET, WAITING = "answered wrongly before", "of the target class", "not looked at"
 _SHOWN = 20
-_ESTIMATE = "it is an estimate, which may lie on either side of the true distance"
 _WAYS_OUT = {
     NO_FIT: "hardly any slope that was met differs from the steepest, and nothing can be fitted: raise n_blocks",
     NOT_FINITE: "a probability of 0 or a slope that is not finite leaves no lead to measure",
@@ -84,7 +83,6 @@ def clever_finding(scored: Scored) -> Finding:
     lowest = table[np.isfinite(table["distance"])].nsmallest(_SHOWN, "distance").reset_index(drop=True)
     numbers = np.where(np.isnan(value[done]), high[done], value[done])
     medians = pd.DataFrame({"part": scored.part, "id": scored.ids[done], "median_distance": numbers})
-    why = dict.fromkeys(["median_distance"] if median else [], _ESTIMATE)
     return Finding(
         values={key: estimate.value for key, estimate in estimates.items()},
         intervals={key: (estimate.low, estimate.high) for key, estimate in estimates.items()},
@@ -92,7 +90,7 @@ def clever_finding(scored: Scored) -> Finding:
         tables={"samples": table, "lowest": lowest, "medians": medians},
         charts=_charts(lowest),
         notes=tuple(notes),
-        unjudged={**why, **not_judged(scored.named, estimates)},
+        unjudged=not_judged(scored.named, estimates),
     )
 
 

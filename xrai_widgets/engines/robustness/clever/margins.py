@@ -1,5 +1,6 @@
 """How much a label leads before each other class, and how that changes with the sample."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,8 @@ class Margins:
     ----------
     predict, gradient
         As in a Subject.
+    logit_gradient : callable, optional
+        As in a Subject: it is asked once where the gradient is asked twice.
     logits : callable, optional
         Without it the logarithms of the probabilities, whose differences are the same.
     shape : tuple of int
@@ -23,6 +26,7 @@ class Margins:
 
     predict: Predict
     gradient: Gradient
+    logit_gradient: Gradient | None
     logits: Predict | None
     shape: tuple[int, ...]
 
@@ -34,10 +38,29 @@ class Margins:
         with np.errstate(divide="ignore"):
             return np.log(np.asarray(self.predict(samples), dtype=np.float64))
 
-    def flow(self, flat: Array, classes: Array) -> Array:
+    def slopes(self, flat: Array, labels: Array, rivals: Array) -> Iterator[tuple[Array, int, Array]]:
+        """Yield for each class that some samples have among their rivals, a mask (n, k), which, it, and the slopes.
+
+        The slopes (m, d) are the derivatives of the lead of the label before the rival.
+        """
+        here = self._flow(flat, labels) if self.logit_gradient is None else None
+        for rival in np.flatnonzero(rivals.any(axis=0)).tolist():
+            some = np.flatnonzero(rivals[:, rival])
+            if here is not None:
+                yield some, rival, self._flow(flat[some], np.full(len(some), rival)) - here[some]
+                continue
+            towards = np.zeros((len(some), rivals.shape[1]))
+            towards[np.arange(len(some)), labels[some]] = 1.0
+            towards[:, rival] = -1.0
+            yield some, rival, self._asked(self.logit_gradient, flat[some], towards)
+
+    def _flow(self, flat: Array, classes: Array) -> Array:
         """Return (n, d) derivatives of the cross-entropy of the classes: of two, the difference is that of logits."""
-        flow = self.gradient(flat.reshape(-1, *self.shape), classes)
-        return np.asarray(flow, dtype=np.float64).reshape(len(flat), -1)
+        return self._asked(self.gradient, flat, classes)
+
+    def _asked(self, gradient: Gradient | None, flat: Array, towards: Array) -> Array:
+        assert gradient is not None
+        return np.asarray(gradient(flat.reshape(-1, *self.shape), towards), dtype=np.float64).reshape(len(flat), -1)
 
 
 def most_probable(predict: Predict, decide: Predict | None, X: Array) -> tuple[Array, int]:
