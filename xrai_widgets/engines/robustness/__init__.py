@@ -2,10 +2,19 @@
 
 from xrai_widgets.engines.robustness.clever import clever
 from xrai_widgets.engines.robustness.corruptions import corruptions
+from xrai_widgets.engines.robustness.empirical_robustness import empirical_robustness
 from xrai_widgets.engines.robustness.evasion import evasion
 from xrai_widgets.engines.robustness.expectations import expectations
 from xrai_widgets.engines.robustness.loss_sensitivity import loss_sensitivity
 from xrai_widgets.engines.robustness.weak_segments import weak_segments
 
-__all__ = ["clever", "corruptions", "evasion", "expectations", "loss_sensitivity", "weak_segments"]
+__all__ = [
+    "clever",
+    "corruptions",
+    "empirical_robustness",
+    "evasion",
+    "expectations",
+    "loss_sensitivity",
+    "weak_segments",
+]
 TITLE = "Robustness"
