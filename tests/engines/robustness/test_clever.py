@@ -297,6 +297,7 @@ def fields(subject: Subject) -> tuple[Any, ...]:
 def test_rivals_that_are_left_after_the_pilot_are_not_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
     subject = network(4, 4, 0)
     quick = clever(*fields(subject), n_samples=20).tables["samples"]
+    assert (quick["high"] <= quick["radius"] * 1.0001).all(), "the nearest tangent bounds them all"
     monkeypatch.setattr(estimate, "BEYOND", np.inf)
     whole = clever(*fields(subject), n_samples=20).tables["samples"]
     np.testing.assert_array_equal(quick["distance"], whole["distance"])

@@ -162,7 +162,7 @@ def _scores(balls: Balls, near: Array, finite: Array) -> Scores:
     with np.errstate(divide="ignore"):
         value[pairs], low[pairs], high[pairs] = (gap / end for end in (ends.value, ends.high, ends.low))
     rival = value.argmin(axis=1)
-    distance, least, most = value[index, rival], np.minimum(low.min(axis=1), balls.radius), high[index, rival]
+    distance, least, most = value[index, rival], np.minimum(low.min(axis=1), balls.radius), high.min(axis=1)
     status = np.full(n, ESTIMATED, dtype=object)
     status[one[index, rival]] = CONSTANT
     beyond = distance > balls.radius * (1 + _EQUAL)
