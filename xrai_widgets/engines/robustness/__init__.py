@@ -1,5 +1,6 @@
 """Does the prediction survive small changes of the input?"""
 
+from xrai_widgets.engines.robustness.certified import certified
 from xrai_widgets.engines.robustness.clever import clever
 from xrai_widgets.engines.robustness.corruptions import corruptions
 from xrai_widgets.engines.robustness.empirical_robustness import empirical_robustness
@@ -9,6 +10,7 @@ from xrai_widgets.engines.robustness.loss_sensitivity import loss_sensitivity
 from xrai_widgets.engines.robustness.weak_segments import weak_segments
 
 __all__ = [
+    "certified",
     "clever",
     "corruptions",
     "empirical_robustness",
