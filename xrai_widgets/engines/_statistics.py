@@ -198,3 +198,15 @@ def skewed_mean(values: Array, *, seed: int, repeats: int = 1000, level: float =
     low, high = np.quantile(ratios, [(1 - level) / 2, (1 + level) / 2])
     least, most = student.value - float(high) * deviation, student.value - float(low) * deviation
     return Estimate(student.value, min(student.low, least), max(student.high, most))
+
+
+def censored_median(values: Array, level: float = LEVEL) -> Estimate | None:
+    """Return the median of numbers from 0 on, infinite where they are beyond measure; None where the median is so.
+
+    The interval is that of `quantile`: the infinite ones are larger than all others, whatever they are.
+    """
+    if not len(values) or np.isinf(np.quantile(values, 0.5, method="higher")):
+        return None
+    far = 10.0 * float(values[np.isfinite(values)].max()) + 1.0  # np.quantile interpolates: infinite ones would be NaN
+    value, low, high = quantile(np.where(np.isfinite(values), values, far), 0.5, level)
+    return Estimate(value, max(low, 0.0), float("inf") if high >= far else high)

@@ -14,6 +14,7 @@ from xrai_widgets.engines.robustness import clever
 from xrai_widgets.engines.robustness.clever import estimate
 from xrai_widgets.engines.robustness.clever.ball import Room, unit_ball
 from xrai_widgets.engines.robustness.clever.endpoint import endpoints
+from xrai_widgets.engines.robustness.clever.finding import _median
 from xrai_widgets.runtime import assess
 
 DUAL = {"l1": np.inf, "l2": 2, "linf": 1}
@@ -337,6 +338,18 @@ def test_missing_numbers_stay_missing_and_add_no_slope() -> None:
     change = np.where(np.isnan(X)[:, None], 0.0, WEIGHTS[labels][:, None] - WEIGHTS[others])
     lead = z[row, labels][:, None] - z[row[:, None], others]
     np.testing.assert_allclose(table["distance"], (lead / np.linalg.norm(change, axis=2)).min(axis=1), rtol=1e-4)
+
+
+def test_what_has_no_score_may_lie_anywhere_in_the_median() -> None:
+    value = np.r_[np.arange(1.0, 22), np.full(6, np.nan)]
+    low, high = np.r_[np.arange(1.0, 22), np.zeros(6)], np.r_[np.arange(1.0, 22), np.full(6, np.inf)]
+    whole, part = _median(value[:21], low[:21], high[:21]), _median(value, low, high)
+    assert whole is not None
+    assert part is not None
+    assert part.value == whole.value == 11
+    assert part.low < whole.low
+    assert part.high > whole.high
+    assert _median(np.full(3, np.inf), np.zeros(3), np.full(3, np.inf)) is None
 
 
 @pytest.mark.slow

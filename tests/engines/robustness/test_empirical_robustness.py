@@ -6,11 +6,9 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from tests.subjects import small_credit
 from xrai_widgets.core import Array, Constraint, Finding, NotApplicable
 from xrai_widgets.core.step import Cancelled, Partial, Step
 from xrai_widgets.engines.robustness import empirical_robustness
-from xrai_widgets.runtime import assess
 
 RNG = np.random.default_rng(0)
 X = RNG.uniform(0.05, 1, size=(60, 3))
@@ -113,11 +111,19 @@ def test_none_right_is_not_applicable() -> None:
 
 
 def test_categories_count_one_each() -> None:
-    subject = small_credit()
-    outcome = assess(subject, "robustness.empirical_robustness", n_samples=6)
-    assert outcome.finding is not None, outcome.reason
-    words = sum(kind.kind == "category" for kind in subject.constraints)
-    assert (outcome.finding.tables["samples"]["size"] >= np.sqrt(words)).all()
+    points = np.column_stack([np.linspace(0, 1, 20), np.arange(20) % 2])
+    kinds = (Constraint(), Constraint(kind="category", categories=("a", "b")))
+
+    def predict(Z: Array) -> Array:
+        up = (Z[:, 0] > 0.5).astype(float)
+        return np.column_stack([1 - up, up])
+
+    for scale in ("range", "raw"):
+        labels = predict(points).argmax(axis=1)
+        table = empirical_robustness(
+            predict, points, labels, np.array([[0.0, 0], [1, 1]]), kinds, n_samples=20, scale=scale
+        ).tables["samples"]
+        np.testing.assert_allclose(table["size"], np.hypot(points[:, 0], 1))
 
 
 def test_what_is_kept_of_a_cancelled_run_is_of_this_assessment() -> None:

@@ -30,7 +30,7 @@ from xrai_widgets.engines._rows import SEEN, not_judged, samples_of
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.robustness.evasion import evasion
 
-FOUND, LOST, WRONG, EMPTY = "found", "not found", "answered wrongly before", "no size of its own"
+TURNED, LOST, WRONG, EMPTY = "found", "not found", "answered wrongly before", "no size of its own"
 
 
 @assessment(
@@ -241,7 +241,7 @@ def _finding(attack: Finding, sizes: Array, cap: float, part: str, seed: int, na
     status = table["status"].to_numpy(dtype=object).copy()
     counted = (status != WRONG) & (size > 0)
     status[(status != WRONG) & (size <= 0)] = EMPTY
-    success = counted & (status == FOUND)
+    success = counted & (status == TURNED)
     ratio = np.full(len(table), np.nan)
     ratio[success] = table["distance"].to_numpy()[success] / size[success]
     far = np.where(success, ratio, np.inf)[counted]
@@ -255,7 +255,7 @@ def _finding(attack: Finding, sizes: Array, cap: float, part: str, seed: int, na
     if lost:
         counted_as = f"they count as {cap:g} in the mean" if lost < len(far) else "there is no mean"
         notes.append(f"{lost} of {len(far)} samples were not turned: {counted_as}, and are farther than any other.")
-    middle = _median(far)
+    middle = statistics.censored_median(far)
     if middle is not None:
         estimates["median_ratio"] = middle
     if part == "X_train" and SEEN not in notes:
@@ -292,17 +292,9 @@ def _finding(attack: Finding, sizes: Array, cap: float, part: str, seed: int, na
     )
 
 
-def _median(far: Array) -> statistics.Estimate | None:
-    if np.isinf(np.quantile(far, 0.5, method="higher")):
-        return None
-    top = 10.0 * float(far[np.isfinite(far)].max()) + 1.0
-    middle = statistics.quantile(np.where(np.isfinite(far), far, top), 0.5)
-    return statistics.Estimate(middle.value, max(middle.low, 0.0), np.inf if middle.high >= top else middle.high)
-
-
 def _curve(far: Array) -> pd.DataFrame:
     """Return the share that stands just above every ratio found."""
-    found = np.unique(far[np.isfinite(far)])
-    ratios = np.r_[0.0, found, found[-1:] * 1.05]
+    turned = np.unique(far[np.isfinite(far)])
+    ratios = np.r_[0.0, turned, turned[-1:] * 1.05]
     rows = [{"ratio": ratio, **statistics.wilson(int((far > ratio).sum()), len(far))._asdict()} for ratio in ratios]
     return pd.DataFrame(rows).rename(columns={"value": "standing"})

@@ -96,15 +96,13 @@ def clever_finding(scored: Scored) -> Finding:
 
 def _median(value: Array, low: Array, high: Array) -> statistics.Estimate | None:
     """Return the median score; what could not be had may lie anywhere between its ends."""
-    numbers = value[~np.isnan(value)]
-    if not len(numbers) or np.isinf(np.quantile(numbers, 0.5, method="higher")):
+    median = statistics.censored_median(value[~np.isnan(value)])
+    if median is None:
         return None
-    middle = float(np.quantile(numbers, 0.5))
-    ends = [np.where(np.isnan(value), end, value) for end in (low, high)]
-    far = 10.0 * float(np.max([end[np.isfinite(end)].max(initial=0.0) for end in ends])) + 1.0
-    least, most = (statistics.quantile(np.where(np.isfinite(end), end, far), 0.5) for end in ends)
-    top = np.inf if most.high >= far else max(most.high, middle)
-    return statistics.Estimate(middle, max(min(least.low, middle), 0.0), top)
+    ends = (np.where(np.isnan(value), end, value) for end in (low, high))
+    least, most = (statistics.censored_median(end) for end in ends)
+    bottom = median.low if least is None else min(least.low, median.value)
+    return statistics.Estimate(median.value, bottom, np.inf if most is None else max(most.high, median.value))
 
 
 def _status(scored: Scored) -> Array:
