@@ -25,6 +25,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "privacy.attribute_inference": {"n_samples": 60, "repeats": 1, "attack_model": "linear"},
     "privacy.label_only": {"n_samples": 60, "copies": 3, "repeats": 2},
     "privacy.pdtp": {"n_samples": 4, "repeats": 1, "null_draws": 5},
+    "robustness.confidence_detection": {"n_samples": 6, "epsilon": 1.0, "steps": 8, "restarts": 1, "rounds": 6},
     "robustness.corruptions": {"n_samples": 60},
     "robustness.evasion": {"n_samples": 12, "max_iter": 3},
     "robustness.expectations": {"n_samples": 60},
