@@ -43,6 +43,7 @@ class Inside:
     constraints: tuple[Constraint, ...]
     pool: Array
     gradient: Gradient | None
+    logit_gradient: Gradient | None
     linear: tuple[Array, Array] | None
     regions: Array | None
     thresholds: tuple[Array, ...] | None
@@ -93,7 +94,7 @@ def attack(
     here = np.arange(len(flat))
     look = guarded.look_at(plain, here)
     run.plain = np.where(guarded.broken, look.score, np.nan)
-    slope = None if inside.gradient is None else slope_by_classes(inside.gradient)
+    slope = inside.logit_gradient if blanks is None else blanks.slopes(inside.logit_gradient)
     adaptive_attack(guarded, plain, slope, inside.thresholds, settings, step.part(0.5, 1.0), partial)
     partial()
     reached = [
@@ -170,20 +171,6 @@ def adaptive_attack(
         broken = np.flatnonzero(guarded.broken)
         starts = [(problem.space.to_coordinates(guarded.samples[broken]), broken), *starts]
     scan.scan(guarded, starts, thresholds, searching, step.part(there, 1.0), made)
-
-
-def slope_by_classes(gradient: Gradient) -> Gradient:
-    """Return (X, V) → derivative of Σ V · log p, rows of V that sum to 0, by one gradient for each class."""
-
-    def slope(X: Array, weights: Array) -> Array:
-        total = np.zeros(X.shape)
-        for place in np.flatnonzero((weights != 0).any(axis=0)):
-            # of the cross-entropy of class j the part that all classes share drops out
-            one = gradient(X, np.full(len(X), place))
-            total -= weights[:, place].reshape(-1, *[1] * (X.ndim - 1)) * one
-        return total
-
-    return slope
 
 
 def other_scores(run: Detected, detector: Detector, X: Array, outputs: Array) -> pd.DataFrame:

@@ -57,6 +57,7 @@ def confidence_detection(
     foreign: Array | None = None,
     logits: Predict | None = None,
     gradient: Gradient | None = None,
+    logit_gradient: Gradient | None = None,
     linear: tuple[Array, Array] | None = None,
     regions: Array | None = None,
     thresholds: tuple[Array, ...] | None = None,
@@ -123,8 +124,9 @@ def confidence_detection(
         Inputs, and which of them are of another kind: how many of these are flagged is measured, too.
     logits : callable, optional
         (n, …) → (n, k) before the softmax; the score ``energy`` needs them.
-    gradient : callable, optional
-        (X, y) → derivative of the cross-entropy; without it the adaptive attack searches by scores.
+    gradient, logit_gradient : callable, optional
+        (X, y) → derivative of the cross-entropy, for the plain attack; (X, V) → derivative of Σ V · logits, for the
+        adaptive one, which without it searches by scores.
     linear, regions, thresholds : optional
         What is known of the model from inside; as in `robustness.evasion`.
     naming : Names, optional
@@ -211,7 +213,7 @@ def confidence_detection(
         name=score,
     )
     pool = X if X_train is None else X_train
-    inside = Inside(bounds, constraints, pool, gradient, linear, regions, thresholds, decide)
+    inside = Inside(bounds, constraints, pool, gradient, logit_gradient, linear, regions, thresholds, decide)
     settings = Settings(norm, epsilon, scale, climb.Settings(steps, restarts, seed), rounds, seed, memory_limit)
     rows = run.attacked
     notes = attack(run, detector, X[rows], y[rows], inside, settings, step.part(0.02, 0.98), detection_finding)
