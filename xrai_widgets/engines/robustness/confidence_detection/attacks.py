@@ -97,11 +97,10 @@ def attack(
     slope = inside.logit_gradient if blanks is None else blanks.slopes(inside.logit_gradient)
     adaptive_attack(guarded, plain, slope, inside.thresholds, settings, step.part(0.5, 1.0), partial)
     partial()
-    reached = [
-        space.empty(part[mask]).reshape(-1, *shape)
-        for part, mask in ((plain, np.isfinite(run.plain)), (guarded.samples, guarded.broken))
-    ]
-    run.becomes = reached[0], reached[1]
+    stands = ((plain, np.isfinite(run.plain)), (guarded.samples, guarded.broken))
+    run.plain_samples, run.adaptive_samples = (
+        np.where(mask[:, None], space.empty(part), np.nan) for part, mask in stands
+    )
     return space.notes(flat)
 
 
@@ -175,10 +174,12 @@ def adaptive_attack(
 
 def other_scores(run: Detected, detector: Detector, X: Array, outputs: Array) -> pd.DataFrame:
     """Return how well each score tells what was found from clean samples; the adaptive attack was made for one."""
-    if run.becomes is None:
+    pairs = ((run.plain_samples, run.plain), (run.adaptive_samples, run.adaptive))
+    parts = [samples[np.isfinite(score)].reshape(-1, *X.shape[1:]) for samples, score in pairs]
+    if not any(map(len, parts)):
         return pd.DataFrame()
     calm = (X[run.calibration], outputs[run.calibration])
-    attacked = [(part, detector.outputs(part)) for part in run.becomes]
+    attacked = [(part, detector.outputs(part)) for part in parts]
     rows = []
     for name, score in SCORES.items():
         if score.of_logits and detector.logits is None:

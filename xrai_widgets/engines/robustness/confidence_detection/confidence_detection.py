@@ -101,7 +101,7 @@ def confidence_detection(
         _SEARCH,
         Label("rounds by scores"),
         "rounds of 32 queries per sample; a quarter of them behind gradients",
-    ] = 40,
+    ] = 60,
     seed: Seed = 0,
     memory_limit: MemoryLimit = 1.0,
     step: Step = quiet,
@@ -145,6 +145,8 @@ def confidence_detection(
         ``plain_auc``, ``adaptive_auc``, ``foreign_auc`` (exact binomial interval of as many pairs as DeLong's variance
         tells) against the samples of the other half, so that both groups are independent. Tables: ``samples``,
         ``thresholds`` (what each of a hundred does), ``roc``, ``coverage``, ``detectors`` (other scores).
+        Arrays: ``index`` (rows of X that were attacked), ``plain`` and ``adaptive`` (what they became inside ε, flat;
+        NaN where nothing was found).
 
     Raises
     ------

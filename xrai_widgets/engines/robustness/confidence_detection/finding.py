@@ -36,8 +36,8 @@ class Detected:
         Thresholds below which a sample is flagged; −∞ flags nothing.
     others : DataFrame
         What other scores do.
-    becomes : (array (r, …), array (s, …)), optional
-        What both attacks found inside ε.
+    plain_samples, adaptive_samples : array (attacked, d)
+        What both attacks found inside ε, flat; NaN where nothing is there. Without columns until they have ended.
     """
 
     ids: Array
@@ -56,10 +56,12 @@ class Detected:
     distance: Array = field(init=False)
     adaptive: Array = field(init=False)
     others: pd.DataFrame = field(default_factory=pd.DataFrame)
-    becomes: tuple[Array, Array] | None = None
+    plain_samples: Array = field(init=False)
+    adaptive_samples: Array = field(init=False)
 
     def __post_init__(self) -> None:
         self.plain, self.distance, self.adaptive = (np.full(len(self.attacked), np.nan) for _ in range(3))
+        self.plain_samples, self.adaptive_samples = np.empty((2, len(self.attacked), 0))
 
     @property
     def attacked(self) -> Array:
@@ -227,5 +229,7 @@ def detection_finding(run: Detected, notes: list[str]) -> Finding:
         counts={key: count for key, (_, count) in values.items()},
         tables=tables,
         charts=tuple(charts),
+        arrays={"index": run.attacked, "plain": run.plain_samples, "adaptive": run.adaptive_samples},
+        shareable=("index",),
         notes=(*notes, *_notes(run)),
     )

@@ -10,15 +10,17 @@ from xrai_widgets.core.step import Partial
 from xrai_widgets.engines.robustness.confidence_detection.guarded import Guarded
 
 _STREAM = 62  # of the seed
-_CHAINS, _MOVES = 4, 8  # places that are searched from at once for each sample, and tries from each per round
+_CHAINS, _MOVES, _DRAWS = 4, 8, 128  # places that are searched from at once, tries from each per round, draws at first
 _SHRINK = 0.9  # of the length of a step, where nothing better was there
+_BEYOND = 1e-6  # of a split, in coordinates: models compare in float32
+_NOTE = "searching where the detector trusts another label"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Budget of the search: rounds of 32 queries per sample."""
+    """Budget of the search: 128 queries per sample, then rounds of 32."""
 
-    rounds: int = 40
+    rounds: int = 60
     seed: int = 0
 
 
@@ -32,93 +34,150 @@ def scan(
 ) -> None:
     """Search from several places at once, and fill ``guarded``.
 
-    Tries set some coordinates to the ends of the ball, to beyond a split of the trees or anywhere, step at random, or
-    add the difference of two other places (Storn and Price 1997). A place is left for one that is no worse.
+    Tries set some coordinates to the ends of the ball, to between two splits of the trees or anywhere, step at random,
+    add the difference of two other places (Storn and Price 1997) or begin anew. A place is left for one that is no
+    worse.
 
     Parameters
     ----------
     starts : list of (points (r, D), int array (r,))
-        Where searches begin beside the sample itself and random places, and whose changes these are.
+        Where searches begin beside random places, and whose changes these are.
     thresholds : sequence of arrays, optional
         Where a model made of trees splits each column.
     """
     problem, n = guarded.problem, len(guarded.problem.samples)
-    owner = np.arange(n)
-    streams = [np.random.default_rng([settings.seed, _STREAM, int(number)]) for number in problem.numbers]
-    chains = np.stack([problem.origins.copy(), *(guarded.anywhere(owner, streams) for _ in range(_CHAINS - 1))], axis=1)
-    for place, (points, whose) in enumerate(starts[: _CHAINS - 1], 1):
-        chains[whose, place] = points
-    width = chains.shape[2]
-    free = np.flatnonzero(problem.space.free)
-    if not len(free):
+    if not problem.space.free.any():
         return
-    flat = guarded.held(chains.reshape(-1, width), np.repeat(owner, _CHAINS))
-    worth = guarded.look(flat, np.repeat(owner, _CHAINS)).fitness.reshape(n, _CHAINS)
-    chains, length = flat.reshape(n, _CHAINS, width), np.full((n, _CHAINS), 0.5 * guarded.epsilon)
-    cuts = _cuts(guarded, thresholds)
-    group = max(1, problem.rows // (_CHAINS * _MOVES))
-    for number in range(settings.rounds):
-        for first in range(0, n, group):
-            step((number + first / n) / settings.rounds, "searching where the detector trusts another label", made)
-            part = slice(first, first + group)
-            tried = np.stack([_tries(guarded, chains[i], i, length[i], streams[i], free, cuts) for i in range(n)[part]])
-            whose = np.repeat(owner[part], _CHAINS * _MOVES)
-            held = guarded.held(tried.reshape(-1, width), whose)
+    moves = _Moves.of(guarded, thresholds)
+    streams = [np.random.default_rng([settings.seed, _STREAM, int(number)]) for number in problem.numbers]
+    group = max(1, problem.rows // _DRAWS)
+    for first in range(0, n, group):
+        owner = np.arange(first, min(first + group, n))
+        here = step.part(first / n, (owner[-1] + 1) / n)
+        here(0.0, _NOTE, made)
+        mine = [streams[number] for number in owner]
+        chains, worth = _begin(guarded, starts, owner, mine)
+        length = np.full(worth.shape, 0.5 * guarded.epsilon)
+        for number in range(settings.rounds):
+            here(number / settings.rounds, _NOTE, made)
+            tried = moves.tries(chains, owner, length, mine)
+            whose = np.repeat(owner, _CHAINS * _MOVES)
+            held = guarded.held(tried.reshape(len(whose), -1), whose)
             fitness = guarded.look(held, whose).fitness.reshape(-1, _CHAINS, _MOVES)
-            best, row, chain = fitness.argmax(axis=2), *np.ogrid[: len(fitness), :_CHAINS]
-            better = fitness[row, chain, best]
-            held = held.reshape(*tried.shape)[row, chain, best]
-            length[part] = np.where(better > worth[part], length[part], _SHRINK * length[part])
-            take = better >= worth[part]
-            chains[part], worth[part] = np.where(take[..., None], held, chains[part]), np.maximum(better, worth[part])
+            best = fitness.argmax(axis=2)
+            row, chain = np.ogrid[: len(owner), :_CHAINS]
+            better, held = fitness[row, chain, best], held.reshape(tried.shape)[row, chain, best]
+            length = np.where(better > worth, length, _SHRINK * length)
+            chains = np.where((better >= worth)[..., None], held, chains)
+            worth = np.maximum(better, worth)
 
 
-def _cuts(guarded: Guarded, thresholds: Sequence[Array] | None) -> list[Array]:
-    """Return for each coordinate the middles between the splits of the trees, and beyond the outer ones."""
+def _begin(
+    guarded: Guarded, starts: list[tuple[Array, Array]], owner: Array, streams: list[np.random.Generator]
+) -> tuple[Array, Array]:
+    """Return a few good places (n, chains, D) among random ones in the ball and at its ends, and of the given ones."""
+    problem, size = guarded.problem, guarded.epsilon
+    width, half = problem.origins.shape[1], _DRAWS // 2
+    tried = [np.repeat(problem.origins[owner][:, None], 1, axis=1)]
+    inner = [guarded.anywhere(owner, streams) for _ in range(half)]
+    signs = np.stack([stream.choice([-1.0, 1.0], (half, width)) for stream in streams])
+    tried += [np.stack(inner, axis=1), problem.origins[owner][:, None] + size * signs]
+    for points, whose in starts:
+        place = np.searchsorted(whose, owner)
+        there = (place < len(whose)) & (whose[np.minimum(place, len(whose) - 1)] == owner)
+        given = problem.origins[owner]
+        given[there] = points[place[there]]
+        tried.append(given[:, None])
+    every = np.concatenate(tried, axis=1)
+    whose = np.repeat(owner, every.shape[1])
+    held = guarded.held(every.reshape(len(whose), width), whose)
+    fitness = guarded.look(held, whose).fitness.reshape(len(owner), -1)
+    # the best of each of several strides: places that lie apart
+    part = np.arange(every.shape[1]) % _CHAINS
+    order = np.stack([np.where(part == chain, fitness, -np.inf).argmax(axis=1) for chain in range(_CHAINS)], axis=1)
+    row = np.arange(len(owner))[:, None]
+    return held.reshape(every.shape)[row, order], fitness[row, order]
+
+
+@dataclass(frozen=True, eq=False)
+class _Moves:
+    """How the next tries are made.
+
+    Parameters
+    ----------
+    free : int array (F,)
+        Coordinates that may change.
+    levels : array (F, L)
+        Places beside and between the splits of the trees, rising, infinite beyond the last one.
+    first, count : int array (n, F)
+        Which of them lie in the ball of each sample.
+    """
+
+    guarded: Guarded
+    free: Array
+    levels: Array
+    first: Array
+    count: Array
+
+    @classmethod
+    def of(cls, guarded: Guarded, thresholds: Sequence[Array] | None) -> "_Moves":
+        """Return the moves for the samples under attack."""
+        free = np.flatnonzero(guarded.problem.space.free)
+        cuts = [_cells(guarded, thresholds, coordinate) for coordinate in free]
+        levels = np.full((len(free), max(map(len, cuts)) or 1), np.inf)
+        for place, values in enumerate(cuts):
+            levels[place, : len(values)] = values
+        origins = guarded.problem.origins[:, free].T
+        ends = [
+            np.stack([np.searchsorted(line, at, side) for line, at in zip(levels, origins + way, strict=True)], axis=1)
+            for side, way in (("left", -guarded.epsilon), ("right", guarded.epsilon))
+        ]
+        return cls(guarded, free, levels, ends[0], ends[1] - ends[0])
+
+    def tries(self, chains: Array, owner: Array, length: Array, streams: list[np.random.Generator]) -> Array:
+        """Return what is tried next (n, chains, moves, D)."""
+        shape, size = (_CHAINS, _MOVES, len(self.free)), self.guarded.epsilon
+        kind, some, part, noise = (
+            np.stack(drawn) for drawn in zip(*(_drawn(stream, shape) for stream in streams), strict=True)
+        )
+        origins = self.guarded.problem.origins[owner][:, self.free][:, None, None]
+        now = chains[:, :, None, :][..., self.free]
+        ends = origins + size * np.where(part < 0.5, -1.0, 1.0)
+        first, count = (array[owner][:, None, None] for array in (self.first, self.count))
+        place = np.minimum(first + (part * count).astype(np.intp), self.levels.shape[1] - 1)
+        level = np.where(count > 0, self.levels[np.arange(len(self.free)), place], origins + size * (2 * part - 1))
+        ahead = chains[:, np.r_[1:_CHAINS, 0]] - chains[:, np.r_[2:_CHAINS, 0, 1]]
+        along = now + (0.3 + 0.7 * part[..., :1]) * ahead[:, :, None, :][..., self.free]
+        options = (
+            np.where(some, ends, now),
+            np.where(some, level, now),
+            now + length[:, :, None, None] * noise,
+            np.where(some, now + length[:, :, None, None] * noise, now),
+            np.broadcast_to(along, part.shape),
+            level,
+        )
+        tried = np.repeat(chains[:, :, None], _MOVES, axis=2)
+        tried[..., self.free] = np.choose(kind[..., None], options)
+        return tried
+
+
+def _drawn(stream: np.random.Generator, shape: tuple[int, int, int]) -> tuple[Array, Array, Array, Array]:
+    """Return a kind of move, which coordinates it touches (one at least), numbers in [0, 1) and normal ones."""
+    kind = stream.integers(0, 6, shape[:2])
+    rate = stream.geometric(0.4, shape[:2]) / shape[2]
+    some = stream.random(shape) < rate[..., None]
+    np.put_along_axis(some, stream.integers(0, shape[2], (*shape[:2], 1)), True, axis=2)
+    return kind, some, stream.random(shape), stream.standard_normal(shape)
+
+
+def _cells(guarded: Guarded, thresholds: Sequence[Array] | None, coordinate: int) -> Array:
+    """Return coordinates in the middle between two splits of the trees, and just beyond each."""
     space = guarded.problem.space
-    width = guarded.problem.origins.shape[1]
-    cuts = [np.empty(0)] * width
-    if thresholds is None or space.blanks is not None:
-        return cuts
     numeric = [column for column, kind in enumerate(space.constraints) if kind.kind != "category"]
-    for place, column in enumerate(numeric):
-        values = (np.unique(thresholds[column]) - space.bounds[0, column]) / space.span[column]
-        if len(values):
-            inner = (values[1:] + values[:-1]) / 2
-            cuts[place] = np.r_[values[0] - 1e-3, inner, values[-1] + 1e-3]
-    return cuts
-
-
-def _tries(
-    guarded: Guarded,
-    chains: Array,
-    number: int,
-    length: Array,
-    stream: np.random.Generator,
-    free: Array,
-    cuts: list[Array],
-) -> Array:
-    """Return what is tried next (chains, moves, D) for one sample."""
-    origin, size = guarded.problem.origins[number], guarded.epsilon
-    tried = np.repeat(chains[:, None], _MOVES, axis=1)
-    kinds = stream.integers(0, 4, (_CHAINS, _MOVES))
-    for chain, move in np.ndindex(_CHAINS, _MOVES):
-        point, kind = tried[chain, move], kinds[chain, move]
-        some = stream.choice(free, min(len(free), 1 + stream.geometric(0.5)), replace=False)
-        if kind == 0:
-            point[some] = origin[some] + size * stream.choice([-1.0, 1.0], len(some))
-        elif kind == 1:
-            for coordinate in some:
-                point[coordinate] = _level(origin[coordinate], size, cuts[coordinate], stream)
-        elif kind == 2:
-            point[free] += length[chain] * stream.standard_normal(len(free))
-        else:
-            one, other = stream.choice(_CHAINS, 2, replace=False)
-            point += stream.uniform(0.3, 1.0) * (chains[one] - chains[other])
-    return tried
-
-
-def _level(origin: float, size: float, cuts: Array, stream: np.random.Generator) -> float:
-    """Return a value within the size: a cell of the trees if there are any, else any."""
-    near = cuts[np.abs(cuts - origin) <= size]
-    return float(stream.choice(near)) if len(near) else float(origin + size * stream.uniform(-1, 1))
+    if thresholds is None or coordinate >= len(numeric):
+        return np.empty(0)
+    column = numeric[coordinate]
+    values = (np.unique(thresholds[column]) - space.bounds[0, column]) / space.span[column]
+    if not len(values):
+        return np.empty(0)
+    return np.sort(np.r_[values - _BEYOND, (values[1:] + values[:-1]) / 2, values + _BEYOND])
