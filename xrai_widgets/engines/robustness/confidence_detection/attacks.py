@@ -168,7 +168,8 @@ def adaptive_attack(
         climb.climb(guarded, slope, starts, settings.climb, step.part(0.0, there), made)
         searching = scan.Settings(max(1, settings.rounds // 4), settings.seed)
         broken = np.flatnonzero(guarded.broken)
-        starts = [(problem.space.to_coordinates(guarded.samples[broken]), broken), *starts]
+        if len(broken):
+            starts = [(problem.space.to_coordinates(guarded.samples[broken]), broken), *starts]
     scan.scan(guarded, starts, thresholds, searching, step.part(there, 1.0), made)
 
 

@@ -175,6 +175,12 @@ def _notes(run: Detected) -> list[str]:
             f"No calibrated threshold: {n} samples to calibrate on are too few for false alarms of at most "
             f"{run.alpha:g}, which takes {need} (twice as many in X). What it would detect is not known, and is not 0."
         )
+    tied = int((run.score[run.calibration] == run.calibrated).sum())
+    if tied > 1:
+        notes.append(
+            f"{tied} of the {n} samples that calibrate tie at the threshold and are not flagged: there are fewer false "
+            "alarms than α allows, and less is detected."
+        )
     broken, plain = int(np.isfinite(run.adaptive).sum()), int(np.isfinite(run.plain).sum())
     total = len(run.attacked)
     if not broken:

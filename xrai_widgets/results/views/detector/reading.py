@@ -91,6 +91,4 @@ def rows_for_report(finding: Finding, most: int) -> pd.DataFrame:
     """Return the named thresholds and a few between, rising."""
     table = finding.tables["thresholds"]
     places = np.unique(np.linspace(0, len(table) - 1, min(most, len(table))).astype(int))
-    kept = (table["which"] != "").to_numpy()
-    kept[places] = True
-    return table[kept]
+    return table[(table["which"] != "") | np.isin(np.arange(len(table)), places)]
