@@ -80,7 +80,7 @@ class Guarded:
     def look_at(self, changed: Array, owner: Array) -> Look:
         """Ask the model about allowed flat samples (r, d), and keep those that are more trusted than what is there."""
         rows = self.problem.rows
-        parts = [self._said(changed[a : a + rows], owner[a : a + rows]) for a in range(0, len(changed), rows)]
+        parts = [self._read(changed[a : a + rows], owner[a : a + rows]) for a in range(0, len(changed), rows)]
         look = Look(*(np.concatenate(part) for part in zip(*parts, strict=True)))
         originals = self.problem.samples[owner]
         distance = self.problem.space.distance(changed, originals, self.problem.norm)
@@ -91,7 +91,7 @@ class Guarded:
         self.samples[owner[first]], self.score[owner[first]] = changed[first], look.score[first]
         return look
 
-    def _said(self, changed: Array, owner: Array) -> Look:
+    def _read(self, changed: Array, owner: Array) -> Look:
         problem = self.problem
         X = changed.reshape(-1, *problem.shape)
         outputs = self.detector.outputs(X)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -128,11 +129,9 @@ class _Moves:
         for place, values in enumerate(cuts):
             levels[place, : len(values)] = values
         origins = guarded.problem.origins[:, free].T
-        ends = [
-            np.stack([np.searchsorted(line, at, side) for line, at in zip(levels, origins + way, strict=True)], axis=1)
-            for side, way in (("left", -guarded.epsilon), ("right", guarded.epsilon))
-        ]
-        return cls(guarded, free, levels, ends[0], ends[1] - ends[0])
+        low = _places(levels, origins - guarded.epsilon, "left")
+        high = _places(levels, origins + guarded.epsilon, "right")
+        return cls(guarded, free, levels, low, high - low)
 
     def tries(self, chains: Array, owner: Array, length: Array, streams: list[np.random.Generator]) -> Array:
         """Return what is tried next (n, chains, moves, D)."""
@@ -159,6 +158,11 @@ class _Moves:
         tried = np.repeat(chains[:, :, None], _MOVES, axis=2)
         tried[..., self.free] = np.choose(kind[..., None], options)
         return tried
+
+
+def _places(levels: Array, values: Array, side: Literal["left", "right"]) -> Array:
+    """Return where the values (F, n) stand among the levels (F, L), as (n, F)."""
+    return np.stack([np.searchsorted(line, at, side) for line, at in zip(levels, values, strict=True)], axis=1)
 
 
 def _drawn(stream: np.random.Generator, shape: tuple[int, int, int]) -> tuple[Array, Array, Array, Array]:
