@@ -13,9 +13,15 @@ from sklearn.svm import LinearSVC
 import xrai_widgets as xw
 from tests.engines import grid
 from tests.subjects import small_credit
-from xrai_widgets.core import Array, Finding, Outcome, Subject
+from xrai_widgets.core import Array, Finding, Outcome, Subject, quiet
 from xrai_widgets.engines._confidence import SCORES
+from xrai_widgets.engines._problem import Problem
+from xrai_widgets.engines._space import Norm, Space
 from xrai_widgets.engines.robustness import confidence_detection
+from xrai_widgets.engines.robustness.confidence_detection import climb, scan
+from xrai_widgets.engines.robustness.confidence_detection.detector import Detector
+from xrai_widgets.engines.robustness.confidence_detection.guarded import Guarded
+from xrai_widgets.results.charts import describe
 from xrai_widgets.results.views.detector.html import reported
 from xrai_widgets.results.views.detector.reading import at_threshold, named_thresholds
 from xrai_widgets.widgets import DetectorSlider, OutcomeView
@@ -112,6 +118,54 @@ def test_on_a_linear_model_the_adaptive_attack_reaches_the_optimum(norm: str) ->
                 assert row.adaptive_score >= (0.995 if part.gradient is not None else 0.93) * best
             elif lead < 0:
                 assert row.status == "not found"
+
+
+def problem_of(subject: Subject, epsilon: float, norm: Norm = "l2") -> tuple[Guarded, Array]:
+    """Return samples under attack of which nothing is found yet, and the most confidence that a linear model gives."""
+    assert subject.linear is not None
+    assert subject.bounds is not None
+    weights, bias = subject.linear
+    w, b = weights[1] - weights[0], float(bias[1] - bias[0])
+    z = subject.X @ w + b
+    near = np.flatnonzero((np.abs(z) < 0.6 * epsilon * np.linalg.norm(w)) & ((z > 0) == subject.y))[:12]
+    space = Space(subject.bounds, subject.constraints, "raw")
+    X, y = subject.X[near], subject.y[near]
+    problem = Problem(subject.predict, space, X, y, near, X.shape[1:], norm, 10_000)
+    best = 1 / (1 + np.exp(np.abs(z[near]) - epsilon * np.linalg.norm(w)))
+    return Guarded(problem, Detector("confidence", subject.predict, subject.logits), epsilon), best
+
+
+def test_each_part_of_the_adaptive_attack_reaches_the_optimum_alone() -> None:
+    subject = separable(d=12)
+    assert subject.logit_gradient is not None
+    guarded, best = problem_of(subject, 3.0)
+    assert len(best) >= 8
+    climb.climb(guarded, subject.logit_gradient, [], climb.Settings(40, 0), quiet, None)
+    assert (guarded.score >= 0.999 * best).all()
+    scores = []
+    for rounds in (1, 60):
+        guarded, _ = problem_of(subject, 3.0)
+        scan.scan(guarded, [], None, scan.Settings(rounds), quiet, None)
+        scores.append(guarded.score)
+    assert (scores[1] >= 0.97 * best).all()
+    assert np.median(scores[0] / best) < 0.9, "the rounds are what does it, not the first draws"
+
+
+def test_what_is_found_for_a_sample_depends_on_no_other_sample() -> None:
+    subject = separable(d=12)
+    assert subject.logit_gradient is not None
+    ways = []
+    for some in (slice(None), slice(3, 5)):
+        guarded, _ = problem_of(subject, 3.0)
+        problem = guarded.problem
+        part = replace(
+            problem, samples=problem.samples[some], labels=problem.labels[some], numbers=problem.numbers[some]
+        )
+        guarded = Guarded(part, guarded.detector, 3.0)
+        scan.scan(guarded, [], None, scan.Settings(3), quiet, None)
+        climb.climb(guarded, subject.logit_gradient, [], climb.Settings(5, 1), quiet, None)
+        ways.append(guarded.samples)
+    assert np.allclose(ways[0][3:5], ways[1], atol=1e-12)
 
 
 def test_what_is_found_lies_inside_gets_another_label_and_the_score_that_is_said() -> None:
@@ -317,6 +371,9 @@ def test_a_report_has_the_thresholds_and_the_outcome_its_slider() -> None:
     outcome = run(separable(), epsilon=4.0, scale="raw", n_samples=20, rounds=2)
     made = outcome.finding
     assert made is not None
+    curve = made.tables["roc"].query("attack == 'adaptive attack'")
+    height = curve.loc[curve["fpr"] <= 0.2, "tpr"].max()
+    assert f"detected {height:.3g} at false alarms 0.2" in describe(made.charts[0], made, NAME)
     text = str(reported(made, False))
     assert "calibrated" in text
     assert "fixed" in text

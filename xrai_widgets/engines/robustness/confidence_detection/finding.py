@@ -218,7 +218,7 @@ def detection_finding(run: Detected, notes: list[str]) -> Finding:
         safe = run.guarded(run.calibrated).astype(float)
         tables["contributions"] = pd.DataFrame({"part": "X", "id": run.ids[run.drawn], "guarded_accuracy": safe})
     charts = [
-        Chart("shown_scores", "histogram", "score", by="group", title=f"{run.name}: clean and attacked samples"),
+        Chart("shown_scores", "histogram", "score", by="group", title=f"Clean and attacked samples by {run.name}"),
         Chart(
             "coverage", "line", "covered", y="accuracy", low="low", high="high", title="Accuracy of what is not flagged"
         ),
