@@ -27,6 +27,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "privacy.pdtp": {"n_samples": 4, "repeats": 1, "null_draws": 5},
     "robustness.certified": {"n_samples": 12, "max_iter": 3, "effort": 20_000},
     "robustness.clever": {"n_samples": 8, "n_blocks": 10, "block_size": 16},
+    "robustness.confidence_detection": {"n_samples": 6, "epsilon": 1.0, "steps": 8, "restarts": 1, "rounds": 6},
     "robustness.corruptions": {"n_samples": 60},
     "robustness.empirical_robustness": {"n_samples": 8},
     "robustness.evasion": {"n_samples": 12, "max_iter": 3},

@@ -2,6 +2,7 @@
 
 from xrai_widgets.engines.robustness.certified import certified
 from xrai_widgets.engines.robustness.clever import clever
+from xrai_widgets.engines.robustness.confidence_detection import confidence_detection
 from xrai_widgets.engines.robustness.corruptions import corruptions
 from xrai_widgets.engines.robustness.empirical_robustness import empirical_robustness
 from xrai_widgets.engines.robustness.evasion import evasion
@@ -12,6 +13,7 @@ from xrai_widgets.engines.robustness.weak_segments import weak_segments
 __all__ = [
     "certified",
     "clever",
+    "confidence_detection",
     "corruptions",
     "empirical_robustness",
     "evasion",
