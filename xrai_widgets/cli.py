@@ -112,6 +112,12 @@ def assess(
         list[str] | None,
         typer.Option(help="what a feature may become: 'age = { monotone = 1, range = [18, 75] }'; may be repeated"),
     ] = None,
+    defend: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="defence of the model: rounding, 'feature_squeezing = { bits = 3 }'; may be repeated, in order"
+        ),
+    ] = None,
     split: Annotated[float | None, typer.Option(help="share of --data held out; trained on the rest")] = None,
     seed: Annotated[int, typer.Option(help="random_state of scikit-learn's train_test_split")] = 0,
     stratify: Annotated[bool, typer.Option("--stratify", help="the split keeps the shares of the classes")] = False,
@@ -180,6 +186,7 @@ def assess(
     roles |= arguments.batch_of(plan_file, new, foreign)
     roles |= {"split": split, "seed": seed, "stratify": stratify, "groups": groups, **style}
     subjects = [constrained(arguments.subject_of(one, models, data, **roles), limits) for one in models]
+    subjects = [arguments.defended_by(subject, defend or []) for subject in subjects]
     outcomes, interrupted = run_here(subjects, work, store=keeper, fresh=fresh)
     named = [name for name, _ in work] if run or plan else []
     quality = None if interrupted else quality_of(subjects)

@@ -29,12 +29,12 @@ class DefenceForm(w.VBox):  # type: ignore[misc]
 
     def __init__(self, subjects: tuple[Subject, ...] = (), **kwargs: Any) -> None:
         self._model = w.Dropdown(
-            description="model to defend", tooltip="the model whose outputs are changed", style=LABELS, layout=wide()
+            description="model to defend", tooltip="the model of which a copy is defended", style=LABELS, layout=wide()
         )
         self._defence = w.Dropdown(
             options=list(DEFENCES),
             description="defence",
-            tooltip="how its outputs are changed before anybody sees them",
+            tooltip="what is done to its outputs, its inputs or its training",
             style=LABELS,
             layout=wide(),
         )
@@ -102,7 +102,7 @@ class DefenceForm(w.VBox):  # type: ignore[misc]
         name = self._defence.value
         if name not in self._forms:
             self._forms[name] = ParameterForm(DEFENCES[name])
-            self._forms[name].observe(self._ready, "error")
+            self._forms[name].observe(self._ready, ["error", "params"])
         self._summary.say(DEFENCES[name].summary, "info")
         self._parameters.children = [self.form]
         self._ready()
@@ -123,7 +123,9 @@ class DefenceForm(w.VBox):  # type: ignore[misc]
         """Why nothing can be defended now."""
         if self._model.value is None:
             return "Choose a subject first."
-        gap = DEFENCES[self._defence.value].gap(self.subjects[self._model.value])
-        if gap is not None:
-            return f"Not possible: {gap.reason}."
-        return f"Correct this first: {self.form.error}" if self.form.error else ""
+        if self.form.error:
+            return f"Correct this first: {self.form.error}"
+        gap = DEFENCES[self._defence.value].gap(self.subjects[self._model.value], self.form.params)
+        if gap is None:
+            return ""
+        return f"Not possible: {gap.reason}." + (f" Instead: {gap.instead}." if gap.instead else "")
