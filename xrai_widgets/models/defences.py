@@ -6,13 +6,15 @@ from functools import cached_property
 from inspect import getdoc
 from typing import Any
 
-from xrai_widgets.core import Gap, Parameter, Subject, closest
+from xrai_widgets.core import Gap, Parameter, Step, Subject, closest, quiet
 from xrai_widgets.core.decision import labels
 from xrai_widgets.core.origin import DefendedBy
 from xrai_widgets.core.parameter import check_parameters, parameters_of
 from xrai_widgets.core.undefended import Undefended
+from xrai_widgets.models.adversarial_training import adversarial_gap, adversarial_training
 from xrai_widgets.models.input_changes import feature_squeezing, smoothing
 from xrai_widgets.models.input_defences import smoothed_fields, smoothing_gap, squeezed_fields, squeezing_gap
+from xrai_widgets.models.monotone import monotone_constraints, monotone_gap
 from xrai_widgets.models.output_defences import OUTPUT_CHANGES, output_fields, output_gap
 from xrai_widgets.models.state import digest
 
@@ -31,7 +33,7 @@ class Defence:
     phrase : callable
         Its parameters → what was done, in a few words.
     fields : callable
-        A subject and the parameters → the fields of the defended one.
+        A subject, the parameters and a step to report progress → the fields of the defended one.
     refusal : callable
         A subject and the parameters → why it cannot be defended so; None if it can.
     """
@@ -39,7 +41,7 @@ class Defence:
     name: str
     change: Callable[..., Any]
     phrase: Callable[[Params], str]
-    fields: Callable[[Subject, Params], dict[str, Any]]
+    fields: Callable[[Subject, Params, Step], dict[str, Any]]
     refusal: Callable[[Subject, Params], Gap | None]
 
     @cached_property
@@ -68,7 +70,7 @@ class Defence:
 
 
 def _of_outputs(name: str, phrase: Callable[[Params], str]) -> Defence:
-    return Defence(name, OUTPUT_CHANGES[name], phrase, output_fields(name), output_gap)
+    return Defence(name, OUTPUT_CHANGES[name], phrase, lambda s, p, _: output_fields(name, s, p), output_gap)
 
 
 def _squeezing_phrase(params: Params) -> str:
@@ -85,19 +87,39 @@ DEFENCES = {
         _of_outputs("high confidence", lambda p: f"probabilities from {p['cutoff']:g}"),
         _of_outputs("gaussian noise", lambda p: f"Gaussian noise, σ {p['scale']:g}, seed {p['seed']}"),
         _of_outputs("class labels", lambda _: "labels only"),
-        Defence("feature squeezing", feature_squeezing, _squeezing_phrase, squeezed_fields, squeezing_gap),
+        Defence(
+            "feature squeezing",
+            feature_squeezing,
+            _squeezing_phrase,
+            lambda s, p, _: squeezed_fields(s, p),
+            squeezing_gap,
+        ),
         Defence(
             "smoothing",
             smoothing,
             lambda p: f"smoothed, {p['combine']} of {p['draws']} draws, σ {p['sigma']:g}, seed {p['seed']}",
-            smoothed_fields,
+            lambda s, p, _: smoothed_fields(s, p),
             smoothing_gap,
+        ),
+        Defence(
+            "adversarial training",
+            adversarial_training,
+            lambda p: f"adversarially trained, ε {p['epsilon']:g}, {p['epochs']} epochs, seed {p['seed']}",
+            lambda s, p, step: adversarial_training(s, step, **p),
+            adversarial_gap,
+        ),
+        Defence(
+            "monotone constraints",
+            monotone_constraints,
+            lambda p: "monotone in " + ", ".join(text for text in (p["rising"], p["falling"]) if text.strip()),
+            lambda s, p, step: monotone_constraints(s, step, **p),
+            monotone_gap,
         ),
     )
 }
 
 
-def defended(subject: Subject, defence: str, **params: Any) -> Subject:
+def defended(subject: Subject, defence: str, *, step: Step = quiet, **params: Any) -> Subject:
     """Return a defended copy of a subject.
 
     Parameters
@@ -106,7 +128,11 @@ def defended(subject: Subject, defence: str, **params: Any) -> Subject:
     defence : str
         Of the output, what an outsider sees: ``rounding`` (decimals), ``reverse sigmoid`` (beta, gamma), ``high
         confidence`` (cutoff), ``gaussian noise`` (scale, seed) or ``class labels``. Of the input: ``feature squeezing``
-        (squeezer, bits, size) or ``smoothing`` (sigma, draws, combine, seed).
+        (squeezer, bits, size) or ``smoothing`` (sigma, draws, combine, seed). Of the training: ``adversarial training``
+        of a torch module (epsilon, steps, epochs, learning_rate, batch_size, seed) or ``monotone constraints`` of trees
+        (rising, falling).
+    step : Step, optional
+        Gets the progress of a training.
     **params
         Its parameters.
 
@@ -142,7 +168,7 @@ def defended(subject: Subject, defence: str, **params: Any) -> Subject:
         "origin": subject.origin.then(DefendedBy(name, checked)),
         "undefended": Undefended.of(subject, phrase),
     }
-    return subject.answering(**made | chosen.fields(subject, checked))
+    return subject.answering(**made | chosen.fields(subject, checked, step))
 
 
 def changed_predictions(before: Subject, after: Subject) -> int:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from xrai_widgets.core import Gap, Predict, Subject
@@ -53,13 +52,8 @@ class DefendedFit:
         return Defended(self.fit(X, y, **accepted(self.fit, words)), self.defence, self.params)
 
 
-def output_fields(name: str) -> Callable[[Subject, Mapping[str, Any]], dict[str, Any]]:
-    """Return what makes the fields of a subject whose outputs are changed by the defence of that name."""
-    return partial(_fields, name)
-
-
-def _fields(name: str, subject: Subject, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields: without logits and gradients, which an outsider no longer sees."""
+def output_fields(name: str, subject: Subject, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a subject whose outputs are changed: no logits and gradients, which no outsider sees."""
     predict = shown(subject.predict, subject.decide, subject.n_classes) if name == LABELS else subject.predict
     # a model trained anew says how sure it is, and not what its own rule makes of that
     fit = subject.fit if predict is subject.predict else None

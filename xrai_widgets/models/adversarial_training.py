@@ -1,0 +1,186 @@
+"""Adversarial training of torch modules: attacks in the loop (Madry et al. 2018, arXiv:1706.06083)."""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+
+from xrai_widgets.core import Advanced, Constraint, Gap, Label, Predict, Range, Step, Subject, quiet
+from xrai_widgets.core.subject import Array
+from xrai_widgets.models.torch_module import TorchModel
+from xrai_widgets.models.torch_script import is_script
+
+_REACH = 2.5  # all steps of an attack together, in sizes of the change
+
+
+@dataclass(frozen=True, eq=False)
+class Reach:
+    """What an attack may make of samples: changes of each feature by a share of its range, inside the constraints."""
+
+    low: Array
+    high: Array
+    size: Array
+    constraints: tuple[Constraint, ...]
+
+    @classmethod
+    def of(cls, subject: Subject, epsilon: float) -> "Reach":
+        """Return the reach of changes of size ε in the largest feature."""
+        assert subject.bounds is not None
+        low, high = subject.bounds
+        kinds = subject.constraints if subject.image_shape is None else ()
+        held = np.array([kind.immutable or bool(kind.group) or kind.kind == "category" for kind in kinds], dtype=bool)
+        size = (high - low) * epsilon
+        return cls(low, high, np.where(held, 0.0, size) if len(kinds) else size, tuple(kinds))
+
+    def box(self, flat: Array) -> tuple[Array, Array]:
+        """Return the lowest and highest values (n, d) of changes of samples (n, d)."""
+        low = np.maximum(flat - self.size, np.minimum(self.low, flat))
+        high = np.minimum(flat + self.size, np.maximum(self.high, flat))
+        for column, kind in enumerate(self.constraints):
+            if kind.monotone > 0:
+                low[:, column] = flat[:, column]
+            if kind.monotone < 0:
+                high[:, column] = flat[:, column]
+        return low, high
+
+
+@dataclass(frozen=True, eq=False)
+class AdversarialFit:
+    """Train a module of the same form with fresh weights on what attacks make of the samples, batch by batch."""
+
+    model: TorchModel
+    reach: Reach
+    params: Mapping[str, Any]
+
+    def __call__(
+        self,
+        X: Array,
+        y: Array,
+        *,
+        seed: int | None,
+        sample_weight: Array | None = None,
+        rows: Array | None = None,  # noqa: ARG002 - a module learns the same from a sample wherever it stands
+    ) -> Predict:
+        """Return the predict function of the trained module."""
+        if sample_weight is not None:
+            raise ValueError("adversarial training takes no sample weights")
+        return self.train(X, y, self.params["seed"] if seed is None else seed, quiet).predict
+
+    def train(self, X: Array, y: Array, seed: int, step: Step) -> TorchModel:
+        """Return the trained module; the global generators stay as they are."""
+        import torch
+
+        live = copy.copy(self.model)
+        live._module = copy.deepcopy(self.model._module)
+        device = torch.device(live._device)
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            torch.manual_seed(seed)
+            for part in live._module.modules():
+                if hasattr(part, "reset_parameters"):
+                    part.reset_parameters()
+            for parameter in live._module.parameters():
+                parameter.requires_grad_(True)
+            optimizer = torch.optim.Adam(live._module.parameters(), lr=self.params["learning_rate"])
+            draws = np.random.default_rng(seed)
+            epochs = self.params["epochs"]
+            for epoch in range(epochs):
+                batches = _batches(len(X), self.params["batch_size"], draws)
+                for number, batch in enumerate(batches):
+                    step((epoch + number / len(batches)) / epochs, f"training on attacks, epoch {epoch + 1}")
+                    _learn(live, optimizer, self._attacked(live, X[batch], y[batch], draws), y[batch])
+        trained = copy.copy(self.model)
+        trained._module = live._module.eval()
+        for parameter in trained._module.parameters():
+            parameter.requires_grad_(False)
+        return trained
+
+    def _attacked(self, live: TorchModel, X: Array, y: Array, draws: np.random.Generator) -> Array:
+        """Return the samples at which the loss is largest, as far as steps along the sign of its gradient find them."""
+        flat = X.reshape(len(X), -1).astype(np.float64)
+        low, high = self.reach.box(flat)
+        points = np.clip(flat + draws.uniform(-1, 1, flat.shape) * self.reach.size, low, high)
+        live._module.eval()
+        for _ in range(self.params["steps"]):
+            slope = live.gradient(points.reshape(X.shape).astype(X.dtype), y).reshape(len(X), -1)
+            points = np.clip(points + _REACH / self.params["steps"] * self.reach.size * np.sign(slope), low, high)
+        attacked: Array = points.reshape(X.shape).astype(X.dtype)
+        return attacked
+
+
+def adversarial_training(
+    subject: Subject,
+    step: Step,
+    *,
+    epsilon: Annotated[
+        float, Range(0.001, 1), Label("ε (size of the change)"), "largest change of a feature, as a share of its range"
+    ] = 0.1,
+    steps: Annotated[int, Range(1, 100), Label("gradient steps"), "of the attack on each batch"] = 5,
+    epochs: Annotated[int, Range(1, 1000), "passes over the training samples"] = 20,
+    learning_rate: Annotated[float, Range(1e-6, 1), Label("learning rate"), Advanced(), "of Adam"] = 0.003,
+    batch_size: Annotated[
+        int, Range(2, 4096), Label("batch size"), Advanced(), "samples per step of the training"
+    ] = 64,
+    seed: Annotated[int, Range(0, 2**31 - 1), Label("random seed"), Advanced(), "of weights, batches and attacks"] = 0,
+) -> dict[str, Any]:
+    """Train a torch module of the same form anew, with fresh weights, on what attacks make of the training samples."""
+    assert subject.X_train is not None
+    assert subject.y_train is not None
+    words = {"steps": steps, "epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size, "seed": seed}
+    fit = AdversarialFit(_torch_model(subject), Reach.of(subject, epsilon), words)
+    trained = fit.train(subject.X_train, subject.y_train, seed, step)
+    return {
+        "predict": trained.predict,
+        "logits": trained.logits,
+        "gradient": trained.gradient,
+        "embed": trained.embed if trained.has_linear else None,
+        "model": trained._module,
+        "fit": fit,
+        "trained_with": (),
+        "frozen": (),
+        "seeded": False,
+    }
+
+
+def adversarial_gap(subject: Subject, _: Mapping[str, Any]) -> Gap | None:
+    """Say why a subject cannot be trained on attacks; None if it can."""
+    model = getattr(subject.predict, "__self__", None)
+    if not isinstance(model, TorchModel) or subject.task != "classification":
+        return Gap("adversarial training is for torch modules that classify, in this process")
+    if subject.gradient is None or is_script(model._module):
+        return Gap("adversarial training needs a torch module that can be differentiated, and no TorchScript")
+    if subject.X_train is None or subject.y_train is None:
+        return Gap("training anew needs the training samples: pass X_train= and y_train= to Subject.of")
+    kept = [
+        type(part).__name__
+        for part in model._module.modules()
+        if any(True for _ in part.parameters(recurse=False)) and not hasattr(part, "reset_parameters")
+    ]
+    if kept:
+        return Gap(f"the weights of {kept[0]} cannot be drawn anew: it has no reset_parameters")
+    return None
+
+
+def _torch_model(subject: Subject) -> TorchModel:
+    model = getattr(subject.predict, "__self__", None)
+    assert isinstance(model, TorchModel)
+    return model
+
+
+def _batches(n: int, size: int, draws: np.random.Generator) -> list[Array]:
+    """Return the rows in random order, cut into batches; a last one of a single sample joins the one before."""
+    order = draws.permutation(n)
+    cuts = [cut for cut in range(size, n, size) if n - cut > 1]
+    return np.split(order, cuts)
+
+
+def _learn(live: TorchModel, optimizer: Any, X: Array, y: Array) -> None:
+    import torch
+
+    live._module.train()
+    optimizer.zero_grad()
+    target = torch.as_tensor(np.array(y), device=live._device)
+    loss = live._loss(live._module(live._tensor(X)), target) / len(X)
+    loss.backward()
+    optimizer.step()
