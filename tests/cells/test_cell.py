@@ -108,6 +108,11 @@ def test_a_gradient_and_logits_are_answered_there(logistic: Subject) -> None:
     assert held.gradient is not None
     expected = logistic.gradient(logistic.X[:9], logistic.y[:9])
     assert np.array_equal(held.gradient(logistic.X[:9], logistic.y[:9]), expected)
+    assert logistic.logit_gradient is not None
+    assert held.logit_gradient is not None
+    weights = RNG.normal(size=(9, len(logistic.classes)))
+    expected = logistic.logit_gradient(logistic.X[:9], weights)
+    assert np.array_equal(held.logit_gradient(logistic.X[:9], weights), expected)
 
 
 @pytest.mark.parametrize("function", [models.hangs, models.spins])

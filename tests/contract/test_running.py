@@ -67,7 +67,7 @@ def _refusing(entry: Assessment, subject: Any) -> dict[str, Any]:
     def refuse(*_: Any, **__: Any) -> Any:
         raise Cancelled("stop")
 
-    functions = ("predict", "logits", "gradient", "embed")
+    functions = ("predict", "logits", "gradient", "logit_gradient", "embed")
     return {
         name: refuse if name in functions and given is not None else given
         for name, given in entry.inputs_of(replace(subject)).items()

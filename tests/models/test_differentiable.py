@@ -75,6 +75,9 @@ def check(model: Any, rows: Any, y: Array) -> Subject:
         assert found.shape == some.shape
         scale = np.abs(slopes).max(axis=0)
         assert (np.abs(found - slopes).max(axis=0) <= 1e-5 * scale + 1e-7).all()
+        assert subject.logit_gradient is not None
+        weights = softmax(subject.logits(some)) - np.eye(len(subject.classes))[chosen]
+        assert np.allclose(subject.logit_gradient(some, weights), found, rtol=1e-9, atol=1e-12), "the chain rule"
     assert np.allclose(softmax(subject.logits(subject.X)), subject.predict(subject.X), atol=1e-9)
     return subject
 

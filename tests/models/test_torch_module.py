@@ -79,6 +79,21 @@ def check_gradient(subject: Subject) -> None:
             ends = [-np.log(subject.predict((flat + s * step).reshape(rows.shape))[:, answer]) for s in (1, -1)]
             slope = (ends[0] - ends[1]) / 2e-5
             assert np.allclose(found.reshape(len(rows), -1)[:, column], slope, atol=1e-6)
+    check_logit_gradient(subject, rows)
+
+
+def check_logit_gradient(subject: Subject, rows: Array) -> None:
+    assert subject.logit_gradient is not None
+    assert subject.logits is not None
+    weights = np.random.default_rng(0).normal(size=(len(rows), len(subject.classes)))
+    slopes, flat = subject.logit_gradient(rows, weights), rows.reshape(len(rows), -1)
+    assert slopes.shape == rows.shape
+    for column in range(flat.shape[1]):
+        step = np.zeros(flat.shape[1])
+        step[column] = 1e-5
+        ends = [(weights * subject.logits((flat + s * step).reshape(rows.shape))).sum(axis=1) for s in (1, -1)]
+        expected = (ends[0] - ends[1]) / 2e-5
+        assert np.allclose(slopes.reshape(len(rows), -1)[:, column], expected, rtol=1e-5, atol=1e-6)
 
 
 def test_logits_become_probabilities() -> None:
@@ -106,6 +121,19 @@ def test_a_log_softmax_at_the_end_is_read_as_logits() -> None:
     subject = Subject.of(module, X, THREE)
     assert np.allclose(subject.predict(subject.X), np.exp(answers(module, X)))
     check_gradient(subject)
+
+
+def test_the_gradients_of_one_score_that_is_written_twice_are_those_of_its_probabilities() -> None:
+    class Pair(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one = body(1)
+
+        def forward(self, rows: Any) -> Any:
+            score = self.one(rows)
+            return torch.hstack([-score, score])
+
+    check_gradient(Subject.of(Pair().double(), X, TWO))
 
 
 @pytest.mark.parametrize("module", [SigmoidInside(), Flat()], ids=["(n, 1)", "(n,)"])

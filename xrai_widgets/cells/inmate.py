@@ -16,7 +16,7 @@ import cloudpickle
 from xrai_widgets.cells.frames import Buffers, pack_value, receive, send, unpack_value
 from xrai_widgets.cells.plain import plainly
 
-ABILITIES = ("predict", "decide", "logits", "gradient", "embed", "fit")
+ABILITIES = ("predict", "decide", "logits", "gradient", "logit_gradient", "embed", "fit")
 _UNFIT = 3  # exit code after a reply that memory did not suffice for
 
 

@@ -50,8 +50,9 @@ class Subject(Identified):
         What the model was trained on.
     X_new, y_new, new_ids, foreign : array, optional
         A batch to be judged; foreign: bool per row. Codes after the last category are words that only X_new holds.
-    gradient : callable, optional
-        (X, y) → derivative with respect to X, in its shape: of the cross-entropy, or of a regression's prediction.
+    gradient, logit_gradient : callable, optional
+        (X, y) → derivative with respect to X, in its shape: of the cross-entropy, or of a regression's prediction;
+        (X, V) → of the sum of the logits, weighted with the rows of V (n, k).
     logits, embed : callable, optional
         (n, …) → (n, k) before the softmax; (n, …) → (n, e) features of the last hidden layer.
     regions : array (2, leaves, d), optional
@@ -108,6 +109,7 @@ class Subject(Identified):
     gradient: Gradient | None = sees_inside(
         "gradients: a torch module, or a linear model or MLP of scikit-learn on numeric columns, has them"
     )
+    logit_gradient: Gradient | None = sees_inside("gradients of logits (what has gradients as a classifier has them)")
     logits: Predict | None = sees_inside("logits (a torch module has them)")
     embed: Predict | None = sees_inside("features of the last hidden layer (a torch module has them)")
     regions: Array | None = sees_inside("the leaves of a single tree on numeric columns")

@@ -31,6 +31,7 @@ class Adapted:
     classes: tuple[Any, ...] | None = None
     logits: Predict | None = None
     gradient: Gradient | None = None
+    logit_gradient: Gradient | None = None
     embed: Predict | None = None
     regions: Array | None = None
     linear: tuple[Array, Array] | None = None

@@ -182,6 +182,7 @@ def _copy(subject: Subject, columns: Tables, constraints: tuple[Constraint, ...]
         constraints=constraints,
         bounds=bounds,
         gradient=None if codes else subject.gradient,
+        logit_gradient=None if codes else subject.logit_gradient,
         regions=None if codes or whole else subject.regions,
         linear=None if codes or whole else subject.linear,
         thresholds=None if codes or whole else subject.thresholds,

@@ -1,8 +1,13 @@
-"""Whether a module can be differentiated is seen by trying."""
+"""What derivatives of a torch module are taken of."""
+
+from typing import Any
 
 import numpy as np
 
 from xrai_widgets.core.subject import Array, Gradient
+from xrai_widgets.models.adapted import are_opposites
+
+_TINY = 1e-12
 
 
 def gradient_if_any(possible: bool, gradient: Gradient, rows: Array) -> Gradient | None:
@@ -14,3 +19,19 @@ def gradient_if_any(possible: bool, gradient: Gradient, rows: Array) -> Gradient
     except RuntimeError:
         return None
     return gradient
+
+
+def scores(out: Any, form: str, single: bool) -> Any:
+    """Return the logits (n, k) of a module's outputs as `TorchModel.logits` gives them, to be differentiated."""
+    import torch
+
+    out = out.reshape(len(out), -1)
+    if form == "logits":
+        if single:
+            return torch.hstack([torch.zeros_like(out), out])
+        opposite = out.shape[1] == 2 and are_opposites(out.detach().double().cpu().numpy())
+        return out / 2 if opposite else out
+    if form == "one-vs-rest":
+        out = out / out.sum(1, keepdim=True)
+    shares = torch.hstack([1 - out, out]) if single else out
+    return torch.log(shares.clamp_min(_TINY))

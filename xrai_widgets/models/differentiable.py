@@ -37,10 +37,17 @@ class Layers:
         states = self._forward(X)
         flow = softmax(states[-1])
         flow[np.arange(len(flow)), y] -= 1.0
+        return self._back(states, flow).reshape(X.shape)
+
+    def logit_gradient(self, X: Array, V: Array) -> Array:
+        """Return the derivative of the logits, summed with weights V (n, k), in the shape of X."""
+        return self._back(self._forward(X), V).reshape(X.shape)
+
+    def _back(self, states: list[Array], flow: Array) -> Array:
         for index in range(len(self.weights) - 1, 0, -1):
             flow = flow @ self.weights[index].T * _slope(self.activation, states[index])
-        flow = flow @ self.weights[0].T
-        return flow.reshape(X.shape)
+        first: Array = flow @ self.weights[0].T
+        return first
 
     def _forward(self, X: Array) -> list[Array]:
         states = [np.asarray(X, dtype=np.float64).reshape(len(X), -1)]

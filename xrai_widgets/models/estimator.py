@@ -211,6 +211,7 @@ def adapt_estimator(model: Any, inputs: Inputs, X: Array, outputs: Declared | No
         classes=classes,
         logits=layers.logits if layers else None,
         gradient=layers.gradient if layers else None,
+        logit_gradient=layers.logit_gradient if layers else None,
         embed=layers.embed if layers and len(layers.weights) > 1 else None,
         regions=leaf_boxes(model, X[:64], inputs) if numbers else None,
         fit=fit,

@@ -20,7 +20,7 @@ from xrai_widgets.models.adapted import (
     still_shares,
 )
 from xrai_widgets.models.asking import one_tensor, refuse_words
-from xrai_widgets.models.derivatives import gradient_if_any
+from xrai_widgets.models.derivatives import gradient_if_any, scores
 from xrai_widgets.models.inputs import Inputs
 from xrai_widgets.models.number_types import as_type
 from xrai_widgets.models.state import digest
@@ -189,7 +189,15 @@ class TorchModel:
         import torch
 
         chosen = torch.as_tensor(np.array(y), device=self._device)
-        return self._derivative(X, lambda out, part: self._loss(out, chosen[part]))
+        loss = torch.nn.functional.cross_entropy
+        return self._derivative(X, lambda out, part: loss(self._scores(out), chosen[part], reduction="sum"))
+
+    def logit_gradient(self, X: Array, V: Array) -> Array:
+        """Return the derivative of the logits, summed with weights V (n, k), in the shape of X."""
+        import torch
+
+        weights = torch.as_tensor(np.array(V), device=self._device)
+        return self._derivative(X, lambda out, part: (self._scores(out) * weights[part]).sum())
 
     def slope(self, X: Array, y: Array) -> Array:  # noqa: ARG002 - a prediction has no classes
         """Return the derivative of the prediction of a regression with respect to X, in the shape of X."""
@@ -241,18 +249,8 @@ class TorchModel:
         rows = np.array(as_type(self._inputs.to_user(X), self.numpy_type))  # a copy: the subject's arrays are locked
         return torch.as_tensor(rows, dtype=self.dtype, device=self._device)
 
-    def _loss(self, out: Any, target: Any) -> Any:
-        import torch
-
-        if self.single:
-            function = torch.nn.functional.binary_cross_entropy
-            if self.form == "logits":
-                function = torch.nn.functional.binary_cross_entropy_with_logits
-            return function(out.reshape(-1), target.to(out.dtype), reduction="sum")
-        if self.form == "logits":
-            return torch.nn.functional.cross_entropy(out, target, reduction="sum")
-        shares = out / out.sum(1, keepdim=True) if self.form == "one-vs-rest" else out
-        return torch.nn.functional.nll_loss(torch.log(shares.clamp_min(_TINY)), target, reduction="sum")
+    def _scores(self, out: Any) -> Any:
+        return scores(out, self.form, self.single)
 
 
 def adapt_torch(
@@ -289,12 +287,14 @@ def adapt_torch(
             raise Refused(f"multi-output models are not supported: the module gives {k} outputs; allowed: one")
         slope = gradient_if_any(model.differentiable, model.slope, parts[0][:2])
         return Adapted(task, "values", model.values, gradient=slope, state=digest(module))
+    gradient = gradient_if_any(model.differentiable, model.gradient, parts[0][:2])
     return Adapted(
         task,
         "probabilities",
         model.predict,
         logits=model.logits,
-        gradient=gradient_if_any(model.differentiable, model.gradient, parts[0][:2]),
+        gradient=gradient,
+        logit_gradient=model.logit_gradient if gradient else None,
         embed=model.embed if model.has_linear else None,
         state=digest(module),
     )

@@ -10,7 +10,8 @@ from xrai_widgets.runtime.output_check import OutputCheck
 from xrai_widgets.runtime.run_step import RunStep
 from xrai_widgets.runtime.until import Until
 
-_GUARDED = ("predict", "decide", "logits", "gradient", "embed")
+_CHECKED = ("logits", "gradient", "logit_gradient", "embed")
+_GUARDED = ("predict", "decide", *_CHECKED)
 
 
 def call_engine(subject: Subject, entry: Assessment, params: Mapping[str, Any], step: RunStep) -> Finding:
@@ -19,7 +20,7 @@ def call_engine(subject: Subject, entry: Assessment, params: Mapping[str, Any], 
     checks = {
         "predict": OutputCheck(probabilities=subject.task == "classification"),
         "decide": OutputCheck("the model's own labels", classes=subject.n_classes),
-        **{key: OutputCheck(f"the model's {key}") for key in ("logits", "gradient", "embed")},
+        **{key: OutputCheck(f"the model's {key.replace('_', ' ')}") for key in _CHECKED},
     }
     guarded = {key: Guard(fields[key], step.meter, checks.get(key)) for key in _GUARDED if fields.get(key) is not None}
     if (before := fields.get("undefended")) is not None:

@@ -29,6 +29,7 @@ class Constant:
         everything = np.repeat([[-np.inf], [np.inf]], columns, axis=1)
         fields = {
             "gradient": Flat(),
+            "logit_gradient": Flat(),
             "logits": Constant(scores),
             "regions": everything[:, None],
             "linear": (np.zeros((len(scores), columns)), scores),
