@@ -138,7 +138,10 @@ def test_the_gradient_of_a_mean_over_draws_is_its_derivative(table: Subject) -> 
     made = xw.defended(free, "smoothing", sigma=0.2, draws=8)
     assert made.gradient is not None
     X, y = made.X[:40], made.y[:40]
-    assert np.allclose(made.gradient(X, y), gradient_by_differences(made, X, y), rtol=1e-3, atol=1e-5)
+    expected = gradient_by_differences(made, X, y)
+    assert np.allclose(made.gradient(X, y), expected, rtol=1e-3, atol=1e-5)
+    assert made.logit_gradient is not None
+    assert np.allclose(made.logit_gradient(X, -np.eye(2)[y]), expected, rtol=1e-3, atol=1e-5)
 
 
 def test_smoothing_of_a_regression_is_a_mean_of_values(regression: Subject) -> None:

@@ -72,9 +72,8 @@ class Subject(Identified):
         in X_train, −1 for other samples, and a seed of None is the model's own.
     bounds : array (2, d), optional
         Lowest and highest allowed value per flattened feature.
-    feature_names : tuple of str
-    classes, constraints : tuple
-        The original labels of the classes 0…k−1; one Constraint per column.
+    feature_names, classes, constraints : tuple
+        Names of the columns; the original labels of the classes 0…k−1; one Constraint per column.
     decode : callable, optional
         (n, d) → DataFrame in the user's own columns and units.
     image_shape : tuple of int, optional
@@ -106,9 +105,7 @@ class Subject(Identified):
     y_new: Array | None = says("labels of the new samples: pass y_new= to Subject.of")
     new_ids: Array | None = None
     foreign: Array | None = says("which new samples are foreign: pass foreign= to Subject.of")
-    gradient: Gradient | None = sees_inside(
-        "gradients: a torch module, or a linear model or MLP of scikit-learn on numeric columns, has them"
-    )
+    gradient: Gradient | None = sees_inside("gradients (torch modules, linear models and MLPs on numbers have them)")
     logit_gradient: Gradient | None = sees_inside("gradients of logits (what has gradients as a classifier has them)")
     logits: Predict | None = sees_inside("logits (a torch module has them)")
     embed: Predict | None = sees_inside("features of the last hidden layer (a torch module has them)")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from xrai_widgets.core.subject import Array, Gradient, Predict, Subject
 
-_FUNCTIONS = ("predict", "decide", "gradient")
+_FUNCTIONS = ("predict", "decide", "gradient", "logit_gradient")
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +20,7 @@ class Undefended:
     ----------
     defence : str
         What was done to it, in words.
-    predict, decide, gradient, linear, regions, thresholds
+    predict, decide, gradient, logit_gradient, linear, regions, thresholds
         As in a Subject, of the model before.
     scored : bool
         Whether it gives probabilities.
@@ -30,6 +30,7 @@ class Undefended:
     predict: Predict
     decide: Predict | None = None
     gradient: Gradient | None = None
+    logit_gradient: Gradient | None = None
     linear: tuple[Array, Array] | None = None
     regions: Array | None = None
     thresholds: tuple[Array, ...] | None = None
@@ -50,4 +51,4 @@ class Undefended:
 
     def from_outside(self) -> Undefended:
         """Return a copy of which nothing but predictions is known: the columns mean something else now."""
-        return replace(self, gradient=None, linear=None, regions=None, thresholds=None)
+        return replace(self, gradient=None, logit_gradient=None, linear=None, regions=None, thresholds=None)

@@ -134,6 +134,7 @@ def adversarial_training(
         "predict": trained.predict,
         "logits": trained.logits,
         "gradient": trained.gradient,
+        "logit_gradient": trained.logit_gradient,
         "embed": trained.embed if trained.has_linear else None,
         "model": trained._module,
         "fit": fit,
@@ -181,6 +182,5 @@ def _learn(live: TorchModel, optimizer: Any, X: Array, y: Array) -> None:
     live._module.train()
     optimizer.zero_grad()
     target = torch.as_tensor(np.array(y), device=live._device)
-    loss = live._loss(live._module(live._tensor(X)), target) / len(X)
-    loss.backward()
+    torch.nn.functional.cross_entropy(live._scores(live._module(live._tensor(X))), target).backward()
     optimizer.step()

@@ -71,6 +71,28 @@ class SmoothedGradient:
 
 
 @dataclass(frozen=True, eq=False)
+class SmoothedLogits:
+    """The derivative of Σ V log p, with p the mean prediction over the draws."""
+
+    logit_gradient: Gradient
+    predict: Predict
+    columns: Columns
+    params: Mapping[str, Any]
+
+    def __call__(self, X: Array, V: Array) -> Array:
+        """Return the derivative in the shape of X; the logits of each draw get weights that sum to 0."""
+        moved = [
+            noisy(X, self.columns, n, self.params["sigma"], self.params["seed"]) for n in range(self.params["draws"])
+        ]
+        outputs = [np.maximum(np.asarray(self.predict(rows), dtype=np.float64), 1e-300) for rows in moved]
+        whole, total = np.sum(outputs, axis=0), np.zeros(X.shape)
+        for rows, shares in zip(moved, outputs, strict=True):
+            weights = V * shares / whole
+            total += self.logit_gradient(rows, weights - weights.sum(axis=1, keepdims=True) * shares)
+        return total
+
+
+@dataclass(frozen=True, eq=False)
 class Before:
     """What puts an input defence before any predict function of the same columns."""
 
@@ -99,7 +121,7 @@ class RefitBehind:
 def squeezed_fields(subject: Subject, params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a subject whose samples are squeezed."""
     before = Before(Squeezed, Columns.of(subject), params)
-    inside = ("decide", "logits", "gradient", "embed")
+    inside = ("decide", "logits", "gradient", "logit_gradient", "embed")
     there = {name: before(call) for name in inside if (call := getattr(subject, name)) is not None}
     notes = (_STRAIGHT,) if "gradient" in there else ()
     return {
@@ -124,6 +146,8 @@ def smoothed_fields(subject: Subject, params: Mapping[str, Any]) -> dict[str, An
     }
     if subject.gradient is not None:
         made["gradient"] = SmoothedGradient(subject.gradient, subject.predict, columns, params)
+        if subject.logit_gradient is not None:
+            made["logit_gradient"] = SmoothedLogits(subject.logit_gradient, subject.predict, columns, params)
         made["notes"] = (*made["notes"], _AVERAGED.format(**params) + (_VOTES if votes else ""))
     return made
 

@@ -1,4 +1,4 @@
-"""Monotone constraints: a model made of trees is trained anew so that its score may only rise, or fall, with a column."""
+"""Monotone constraints: trees are trained anew so that the score may only rise, or only fall, with a column."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
