@@ -79,6 +79,11 @@ def _squeezing_phrase(params: Params) -> str:
     return f"squeezed to {params['bits']} bit{'s' * (params['bits'] > 1)}"
 
 
+def _training_phrase(params: Params) -> str:
+    epochs = f"{params['epochs']} epoch{'s' * (params['epochs'] > 1)}"
+    return f"adversarially trained, ε {params['epsilon']:g}, {epochs}, seed {params['seed']}"
+
+
 DEFENCES = {
     defence.name: defence
     for defence in (
@@ -104,7 +109,7 @@ DEFENCES = {
         Defence(
             "adversarial training",
             adversarial_training,
-            lambda p: f"adversarially trained, ε {p['epsilon']:g}, {p['epochs']} epochs, seed {p['seed']}",
+            _training_phrase,
             lambda s, p, step: adversarial_training(s, step, **p),
             adversarial_gap,
         ),
