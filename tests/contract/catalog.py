@@ -26,6 +26,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "privacy.attribute_inference": {"n_samples": 60, "repeats": 1, "attack_model": "linear"},
     "privacy.label_only": {"n_samples": 60, "copies": 3, "repeats": 2},
     "privacy.pdtp": {"n_samples": 4, "repeats": 1, "null_draws": 5},
+    "robustness.certified": {"n_samples": 12, "max_iter": 3, "effort": 20_000},
     "robustness.corruptions": {"n_samples": 60},
     "robustness.defence": {"n_samples": 8, "max_iter": 2, "steps": 5, "restarts": 1},
     "robustness.evasion": {"n_samples": 12, "max_iter": 3},
@@ -35,6 +36,7 @@ REGRESSION: dict[str, dict[str, Any]] = {  # what a regression must be asked
     "explanations.cem": {"above": 200.0},
     "robustness.evasion": {"tolerance": 50.0},
 }
+BARE = {"robustness.certified": ("linear",)}  # of several fields that see inside the model it needs one
 GAPS = "boosting_with_missing_cells"
 SUBJECTS = ("breast_cancer_logistic", "small_credit_forest", "small_digits_network", "diabetes_tree", GAPS)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.contract.cancel import MOMENTS, cancelled
-from tests.contract.catalog import every_engine, example_for, first, small, subject_for
+from tests.contract.catalog import BARE, every_engine, example_for, first, small, subject_for
 from xrai_widgets.core import Assessment, Cancelled, Step
 from xrai_widgets.runtime import Meter, RunStep, run
 
@@ -25,7 +25,7 @@ class Refusing(Step):
 @every_engine
 def test_the_engine_works_on_bare_arrays_without_a_runtime(entry: Assessment) -> None:
     subject = subject_for(entry)
-    required = {name: getattr(subject, name) for name in entry.needs}
+    required = {name: getattr(subject, name) for name in (*entry.needs, *BARE.get(entry.name, ()))}
     assert entry.engine(**required, **small(entry)).values
 
 

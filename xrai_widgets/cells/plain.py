@@ -9,6 +9,7 @@ from typing import Any
 _MODULES = {
     "xrai_widgets.models.frame": None,
     "xrai_widgets.core.constraint": {"Constraint"},
+    "xrai_widgets.core.inside": {"Layers", "Trees"},
     "xrai_widgets.cells.plain": {"remade_index", "remade_category"},
     "xrai_widgets.io.summaries": {"ModelSummary", "PictureSummary", "TableColumn", "TableSummary"},
     "numpy": {"ndarray", "dtype"},

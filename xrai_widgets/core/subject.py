@@ -12,6 +12,7 @@ import numpy.typing as npt
 from xrai_widgets.core.capability import says, sees_inside
 from xrai_widgets.core.constraint import Constraint
 from xrai_widgets.core.fingerprint import Identified
+from xrai_widgets.core.inside import Layers, Trees
 from xrai_widgets.core.missing import holes
 from xrai_widgets.core.names import Decode, names_of
 from xrai_widgets.core.origin import Origin
@@ -56,17 +57,17 @@ class Subject(Identified):
     logits, embed : callable, optional
         (n, …) → (n, k) before the softmax; (n, …) → (n, e) features of the last hidden layer.
     regions : array (2, leaves, d), optional
-        Closed boxes with one prediction each: leaves of a tree. (3, …) where numbers are missing: 1 if that leads
-        there.
+        Closed boxes with one prediction each: leaves of a tree. (3, …) where numbers are missing: 1 if it leads there.
     linear : (array (k, d), array (k,)), optional
         Weights and intercepts of scores, linear in the flattened columns of X, whose largest one is the label; a
         regression has one row, which is the prediction. They speak of rows without missing numbers.
     thresholds : tuple of arrays, optional
         For each column of X the values, or codes, at which a model made of trees splits, rising.
-    decide : callable, optional
-        (n, …) → int (n,): the classes that the model itself decides for; None: the most probable ones.
-    undefended : Undefended, optional
-        What it was before it was defended.
+    trees, layers : Trees, Layers, optional
+        All trees of a classifier, its splits in the columns of X; weights and activations of a network on numbers.
+    decide, undefended : callable, Undefended, optional
+        (n, …) → int (n,): the classes that the model itself decides for; None: the most probable ones. What the model
+        was before it was defended.
     fit : callable, optional
         ``fit(X, y, *, seed, sample_weight=None, rows=None)`` → predict function of a fresh clone; ``rows`` are places
         in X_train, −1 for other samples, and a seed of None is the model's own.
@@ -81,7 +82,7 @@ class Subject(Identified):
     groups, train_groups, outputs
         Subgroup of each row of X, of X_train; "probabilities", "labels" or "values".
     state, origin : str, Origin
-        Digest of the model's parameters, and how the subject was made, where they are known.
+        Digest of the model's parameters, and how the subject was made, where known.
     trained_with, frozen, seeded : tuple of str, tuple of str, bool
         What ``fit`` hands on beside samples and labels ("fit": it is the user's own), the parts that it leaves as
         they are, and whether the model's own random state settles all chance.
@@ -112,6 +113,8 @@ class Subject(Identified):
     regions: Array | None = sees_inside("the leaves of a single tree on numeric columns")
     linear: tuple[Array, Array] | None = sees_inside("the weights of a linear model on numeric columns")
     thresholds: tuple[Array, ...] | None = sees_inside("the split values of a model made of trees")
+    trees: Trees | None = sees_inside("the trees of a single tree, forest or boosting classifier")
+    layers: Layers | None = sees_inside("the weights of a small network of linear layers on numeric columns")
     decide: Predict | None = sees_inside("a decision of the model's own that is not its most probable class")
     undefended: Undefended | None = sees_inside("a defence to measure: xw.defended makes a defended copy")
     fit: Callable[..., Predict] | None = says(
@@ -194,8 +197,7 @@ class Subject(Identified):
         feature_names, image_shape : sequence, optional
             Names of the columns; (height, width) or (channels, height, width) of flat image rows.
         groups, train_groups : array or str, optional
-            Subgroup of each row of ``X`` and of ``X_train``, or the name of the column that says it for both. Every
-            judged number is then measured in each subgroup, too.
+            Subgroup of each row of ``X`` and of ``X_train``, or the column that says it: each is measured, too.
         fit : callable, optional
             ``fit(X, y, seed)`` trains the model anew on other rows, all chance by the seed, and returns it or its
             predict function; estimators are cloned without it. It may take ``sample_weight``, fit parameters and

@@ -48,6 +48,7 @@ from xrai_widgets.models.unseen import check_batch, one_of_each, taught, with_ba
 
 _LOOK = 256  # samples whose predictions are checked, at least
 _FIELDS = {"X": "y", "X_train": "y_train", "X_new": "y_new"}
+_PASSED = ("logits", "gradient", "logit_gradient", "embed", "trees", "layers")
 
 
 def describe(
@@ -119,7 +120,7 @@ def describe(
         **arrays,
         **{key: _read_only(value) if key in vectors else value for key, value in fields.items()},
         **_rows({"X": (ids, X), "X_train": (train_ids, X_train), "X_new": (new_ids, X_new)}, foreign, arrays),
-        **{key: getattr(adapted, key) for key in ("logits", "gradient", "logit_gradient", "embed")},
+        **{key: getattr(adapted, key) for key in _PASSED},
         "regions": None if adapted.regions is None else _read_only(adapted.regions),
         **{key: (read := getattr(adapted, key)) and tuple(map(_read_only, read)) for key in ("linear", "thresholds")},
         **rule,

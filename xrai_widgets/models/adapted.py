@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from xrai_widgets.core.inside import Layers, Trees
 from xrai_widgets.core.subject import Array, Gradient, Outputs, Predict, Task
 
 # what a user may say that a model's outputs are
@@ -36,6 +37,8 @@ class Adapted:
     regions: Array | None = None
     linear: tuple[Array, Array] | None = None
     thresholds: tuple[Array, ...] | None = None
+    trees: Trees | None = None
+    layers: Layers | None = None
     decide: Callable[[Array], Any] | None = None
     fit: Callable[..., Predict] | None = None
     state: str | None = None

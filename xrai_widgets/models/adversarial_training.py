@@ -9,6 +9,7 @@ import numpy as np
 
 from xrai_widgets.core import Advanced, Constraint, Gap, Label, Predict, Range, Step, Subject, quiet
 from xrai_widgets.core.subject import Array
+from xrai_widgets.models.torch_layers import layers_of_sequential
 from xrai_widgets.models.torch_module import TorchModel
 from xrai_widgets.models.torch_script import is_script
 
@@ -73,16 +74,16 @@ class AdversarialFit:
         import torch
 
         live = copy.copy(self.model)
-        live._module = copy.deepcopy(self.model._module)
+        live.module = copy.deepcopy(self.model.module)
         device = torch.device(live._device)
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(seed)
-            for part in live._module.modules():
+            for part in live.module.modules():
                 if hasattr(part, "reset_parameters"):
                     part.reset_parameters()
-            for parameter in live._module.parameters():
+            for parameter in live.module.parameters():
                 parameter.requires_grad_(True)
-            optimizer = torch.optim.Adam(live._module.parameters(), lr=self.params["learning_rate"])
+            optimizer = torch.optim.Adam(live.module.parameters(), lr=self.params["learning_rate"])
             draws = np.random.default_rng(seed)
             epochs = self.params["epochs"]
             for epoch in range(epochs):
@@ -91,8 +92,8 @@ class AdversarialFit:
                     step((epoch + number / len(batches)) / epochs, f"training on attacks, epoch {epoch + 1}")
                     _learn(live, optimizer, self._attacked(live, X[batch], y[batch], draws), y[batch])
         trained = copy.copy(self.model)
-        trained._module = live._module.eval()
-        for parameter in trained._module.parameters():
+        trained.module = live.module.eval()
+        for parameter in trained.module.parameters():
             parameter.requires_grad_(False)
         return trained
 
@@ -101,7 +102,7 @@ class AdversarialFit:
         flat = X.reshape(len(X), -1).astype(np.float64)
         low, high = self.reach.box(flat)
         points = np.clip(flat + draws.uniform(-1, 1, flat.shape) * self.reach.size, low, high)
-        live._module.eval()
+        live.module.eval()
         for _ in range(self.params["steps"]):
             slope = live.gradient(points.reshape(X.shape).astype(X.dtype), y).reshape(len(X), -1)
             points = np.clip(points + _REACH / self.params["steps"] * self.reach.size * np.sign(slope), low, high)
@@ -135,8 +136,9 @@ def adversarial_training(
         "logits": trained.logits,
         "gradient": trained.gradient,
         "logit_gradient": trained.logit_gradient,
+        "layers": layers_of_sequential(trained, subject.X[:64], trained._inputs),
         "embed": trained.embed if trained.has_linear else None,
-        "model": trained._module,
+        "model": trained.module,
         "fit": fit,
         "trained_with": (),
         "frozen": (),
@@ -149,13 +151,13 @@ def adversarial_gap(subject: Subject, _: Mapping[str, Any]) -> Gap | None:
     model = getattr(subject.predict, "__self__", None)
     if not isinstance(model, TorchModel) or subject.task != "classification":
         return Gap("adversarial training is for torch modules that classify, in this process")
-    if subject.gradient is None or is_script(model._module):
+    if subject.gradient is None or is_script(model.module):
         return Gap("adversarial training needs a torch module that can be differentiated, and no TorchScript")
     if subject.X_train is None or subject.y_train is None:
         return Gap("training anew needs the training samples: pass X_train= and y_train= to Subject.of")
     kept = [
         type(part).__name__
-        for part in model._module.modules()
+        for part in model.module.modules()
         if any(True for _ in part.parameters(recurse=False)) and not hasattr(part, "reset_parameters")
     ]
     if kept:
@@ -179,8 +181,8 @@ def _batches(n: int, size: int, draws: np.random.Generator) -> list[Array]:
 def _learn(live: TorchModel, optimizer: Any, X: Array, y: Array) -> None:
     import torch
 
-    live._module.train()
+    live.module.train()
     optimizer.zero_grad()
     target = torch.as_tensor(np.array(y), device=live._device)
-    torch.nn.functional.cross_entropy(live._scores(live._module(live._tensor(X))), target).backward()
+    torch.nn.functional.cross_entropy(live._scores(live.module(live._tensor(X))), target).backward()
     optimizer.step()

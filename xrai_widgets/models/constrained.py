@@ -186,6 +186,8 @@ def _copy(subject: Subject, columns: Tables, constraints: tuple[Constraint, ...]
         regions=None if codes or whole else subject.regions,
         linear=None if codes or whole else subject.linear,
         thresholds=None if codes or whole else subject.thresholds,
+        trees=None if codes or whole else subject.trees,
+        layers=None if codes else subject.layers,
         undefended=before.from_outside() if before is not None and (codes or whole) else before,
         origin=subject.origin.then(ConstrainedBy(columns)),
     )

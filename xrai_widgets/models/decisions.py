@@ -108,7 +108,7 @@ def rule_of(
         f"probable class on {differ} of {sum(map(len, batches))} samples"
     )
     linear = adapted.linear if adapted.linear is not None and _holds(adapted.linear, batches, decided) else None
-    return {"decide": rule, "regions": None, "linear": linear}, (note,)
+    return {"decide": rule, "regions": None, "trees": None, "layers": None, "linear": linear}, (note,)
 
 
 def _holds(linear: tuple[Array, Array], parts: Sequence[Array], decided: Sequence[Array]) -> bool:

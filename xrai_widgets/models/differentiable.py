@@ -1,11 +1,11 @@
 """Logits and gradients of scikit-learn's differentiable classifiers, in closed form."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy.special import expit
 
+from xrai_widgets.core.inside import Layers
 from xrai_widgets.core.subject import Array
 from xrai_widgets.models.adapted import softmax
 
@@ -13,16 +13,13 @@ _AFFINE = ("StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler", "PC
 _LINEAR = ("LogisticRegression", "LogisticRegressionCV", "LinearDiscriminantAnalysis")
 
 
-@dataclass(frozen=True, eq=False)
-class Layers:
-    """Affine layers with an element-wise activation between them: x ↦ … W₁ᵀx + b₁ ….
+class Differentiable(Layers):
+    """Layers with what engines ask of them."""
 
-    The first layer already holds the affine preprocessing of the pipeline.
-    """
-
-    weights: tuple[Array, ...]
-    biases: tuple[Array, ...]
-    activation: str = "identity"
+    @property
+    def plain(self) -> Layers:
+        """The arrays alone, as other processes take them."""
+        return Layers(self.weights, self.biases, self.activation, self.rounding)
 
     def logits(self, X: Array) -> Array:
         """Return (n, k) logits."""
@@ -57,7 +54,7 @@ class Layers:
         return states
 
 
-def layers_of(estimator: Any, X: Array, to_user: Any) -> Layers | None:
+def layers_of(estimator: Any, X: Array, to_user: Any) -> Differentiable | None:
     """Return the layers of a differentiable classifier (or pipeline ending in one), or None.
 
     The form is checked against ``predict_proba`` on ``X``: what does not agree is not offered.
@@ -81,7 +78,7 @@ def layers_of(estimator: Any, X: Array, to_user: Any) -> Layers | None:
         slope, offset = preprocessing(before, X, to_user)
         biases[0] = offset @ weights[0] + biases[0]
         weights[0] = slope @ weights[0]
-    layers = Layers(tuple(weights), tuple(biases), activation)
+    layers = Differentiable(tuple(weights), tuple(biases), activation)
     agrees = np.allclose(softmax(layers.logits(X)), estimator.predict_proba(to_user(X)), atol=1e-6)
     return layers if agrees else None
 

@@ -9,6 +9,7 @@ import numpy as np
 from xrai_widgets.core.subject import Array, Predict, Task
 from xrai_widgets.models.adapted import Adapted, Declared, Refused, normalised
 from xrai_widgets.models.bounds import filled
+from xrai_widgets.models.carried_trees import trees_of
 from xrai_widgets.models.differentiable import layers_of
 from xrai_widgets.models.inputs import Inputs
 from xrai_widgets.models.linear import linear_of
@@ -199,6 +200,7 @@ def adapt_estimator(model: Any, inputs: Inputs, X: Array, outputs: Declared | No
     if not hasattr(model, "predict_proba") or outputs == "labels":
         return Adapted(task, "labels", Labels(model, inputs), classes=classes, state=digest(model), fit=None, **inside)
     inside["decide"] = Labels(model, inputs)
+    inside["trees"] = trees_of(model, filled(X[:64]), inputs)
     if outputs == "one-vs-rest":
         predict = Normalised(Probabilities(model, inputs))
         inside["fit"] = NormalisedFit(fit)
@@ -213,6 +215,7 @@ def adapt_estimator(model: Any, inputs: Inputs, X: Array, outputs: Declared | No
         gradient=layers.gradient if layers else None,
         logit_gradient=layers.logit_gradient if layers else None,
         embed=layers.embed if layers and len(layers.weights) > 1 else None,
+        layers=layers.plain if layers and len(layers.weights) > 1 else None,
         regions=leaf_boxes(model, X[:64], inputs) if numbers else None,
         fit=fit,
         state=digest(model),

@@ -9,6 +9,7 @@ import numpy as np
 from xrai_widgets.core import Gap, Label, Predict, Step, Subject
 from xrai_widgets.core.subject import Array
 from xrai_widgets.models.bounds import filled
+from xrai_widgets.models.carried_trees import trees_of
 from xrai_widgets.models.estimator import Refit
 from xrai_widgets.models.inputs import Inputs
 from xrai_widgets.models.routed import Routed
@@ -52,6 +53,7 @@ def monotone_constraints(
         "model": model,
         "fit": fit,
         "thresholds": thresholds_of(model, filled(subject.X[:64]), refit.inputs),
+        "trees": None if not subject.n_classes else trees_of(model, filled(subject.X[:64]), refit.inputs),
     }
 
 

@@ -14,7 +14,7 @@ from xrai_widgets.core.subject import Array, Predict
 _BATCH = "X_new"
 _SAMPLES = ("X", "X_train", _BATCH)
 _OUTPUT_FIELDS = ("predict", "logits", "embed", "decide")
-_BLIND = ("gradient", "logit_gradient", "regions", "linear", "thresholds")  # what a category has not
+_BLIND = ("gradient", "logit_gradient", "regions", "linear", "thresholds", "trees", "layers")  # what a category has not
 EMPTY = "missing"  # what the category of missing numbers is called
 _MOST = 200  # different numbers that a column may hold to be called a category without naming them
 _FEW = 5

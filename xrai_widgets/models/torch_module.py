@@ -25,6 +25,7 @@ from xrai_widgets.models.inputs import Inputs
 from xrai_widgets.models.number_types import as_type
 from xrai_widgets.models.state import digest
 from xrai_widgets.models.telling import outputs_of
+from xrai_widgets.models.torch_layers import layers_of_sequential
 from xrai_widgets.models.torch_script import frozen, packed, unpacked
 
 _BATCH = 512
@@ -54,9 +55,9 @@ class TorchModel:
     """
 
     def __init__(self, module: Any, inputs: Inputs) -> None:
-        self._module = frozen(module)
+        self.module = frozen(module)
         self._inputs = inputs
-        first = next(iter(self._module.parameters()), None)
+        first = next(iter(self.module.parameters()), None)
         self._device = first.device if first is not None else "cpu"
         self._native: Any = None if first is None else first.dtype
         self.dtype: Any = self._native
@@ -64,10 +65,10 @@ class TorchModel:
         self.form = "logits"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_module": packed(self._module)}
+        return {**self.__dict__, "module": packed(self.module)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _module=unpacked(state["_module"]))
+        self.__dict__.update(state, module=unpacked(state["module"]))
 
     def raw(self, X: Array) -> Array:
         """Return the module's outputs, float64 (n, k) or (n,)."""
@@ -82,9 +83,9 @@ class TorchModel:
     def _asked(self, rows: Array) -> Any:
         import torch
 
-        out = self._module(self._tensor(rows))
+        out = self.module(self._tensor(rows))
         if not isinstance(out, torch.Tensor):
-            raise Refused(one_tensor(type(self._module).__name__, out, self.dtype))
+            raise Refused(one_tensor(type(self.module).__name__, out, self.dtype))
         return out
 
     def settle(self, rows: Array) -> None:
@@ -150,7 +151,7 @@ class TorchModel:
                 f"the module's outputs were said to be {declared}, but lie in [{out.min():.3g}, {out.max():.3g}]"
                 + ("" if self.single else f" with row sums in [{out.sum(1).min():.3g}, {out.sum(1).max():.3g}]")
             )
-        last = [layer for layer in self._module.modules() if not list(layer.children())]
+        last = [layer for layer in self.module.modules() if not list(layer.children())]
         if declared is None and shares and not squashed and isinstance(last[-1], torch.nn.Sigmoid):
             raise Refused(
                 f"multi-label and multi-output models are not supported: the module ends in {out.shape[1]} separate "
@@ -210,7 +211,7 @@ class TorchModel:
         for start in range(0, len(X), _BATCH):
             part = slice(start, start + _BATCH)
             batch = self._tensor(X[part]).requires_grad_(True)
-            parts.append(torch.autograd.grad(of(self._module(batch), part), batch)[0].double().cpu().numpy())
+            parts.append(torch.autograd.grad(of(self.module(batch), part), batch)[0].double().cpu().numpy())
         return self._inputs.as_encoded(np.concatenate(parts), X.shape)
 
     def embed(self, X: Array) -> Array:
@@ -240,7 +241,7 @@ class TorchModel:
     def _last_linear(self) -> Any:
         import torch
 
-        layers = [layer for layer in self._module.modules() if isinstance(layer, torch.nn.Linear)]
+        layers = [layer for layer in self.module.modules() if isinstance(layer, torch.nn.Linear)]
         return layers[-1] if layers else None
 
     def _tensor(self, X: Array) -> Any:
@@ -254,12 +255,7 @@ class TorchModel:
 
 
 def adapt_torch(
-    module: Any,
-    inputs: Inputs,
-    parts: Sequence[Array],
-    y: Array,
-    task: Task | None,
-    outputs: Declared | None = None,
+    module: Any, inputs: Inputs, parts: Sequence[Array], y: Array, task: Task | None, outputs: Declared | None = None
 ) -> Adapted:
     """Adapt a torch module whose outputs are logits, probabilities, or values of a regression.
 
@@ -296,5 +292,6 @@ def adapt_torch(
         gradient=gradient,
         logit_gradient=model.logit_gradient if gradient else None,
         embed=model.embed if model.has_linear else None,
+        layers=layers_of_sequential(model, parts[0][:64], inputs),
         state=digest(module),
     )

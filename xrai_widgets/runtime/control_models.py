@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from xrai_widgets.core import Array, Predict, Subject
+from xrai_widgets.core.inside import Layers, Trees
 from xrai_widgets.core.missing import one_nan
 
 _TINY = 1e-12
@@ -34,8 +35,16 @@ class Constant:
             "regions": everything[:, None],
             "linear": (np.zeros((len(scores), columns)), scores),
             "thresholds": tuple(np.zeros(0) for _ in range(columns)),
+            "trees": stump(scores),
+            "layers": Layers((np.zeros((columns, len(scores))),), (scores,), "relu"),
         }
         return {name: value for name, value in fields.items() if getattr(like, name) is not None}
+
+
+def stump(scores: Array) -> Trees:
+    """Return one tree that is a leaf."""
+    none, here = np.array([-1]), np.zeros(1, dtype=np.intp)
+    return Trees(here, none, np.zeros(1), here, here, np.zeros((1, len(scores))), scores, none, np.zeros((0, 1), bool))
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,7 @@ import xrai_widgets as xw
 from xrai_widgets.core import Array, Constraint, Names, Subject
 from xrai_widgets.engines.explanations import cem
 from xrai_widgets.models.adapted import softmax
-from xrai_widgets.models.differentiable import Layers
+from xrai_widgets.models.differentiable import Differentiable as Layers
 
 pytestmark = pytest.mark.usefixtures("without_controls")
 

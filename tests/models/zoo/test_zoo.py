@@ -53,6 +53,20 @@ CONTRASTED = (  # a kind each of what CEM looks into: weights, leaves, threshold
     "DecisionTreeRegressor",
     "KNeighborsRegressor",
 )
+CERTIFIED = {  # each kind that a certificate reads
+    "DecisionTreeClassifier",
+    "ExtraTreeClassifier",
+    "ExtraTreesClassifier",
+    "GradientBoostingClassifier",
+    "HistGradientBoostingClassifier",
+    "LGBMClassifier",
+    "LinearSVC",
+    "LogisticRegression",
+    "MLPClassifier",
+    "RandomForestClassifier",
+    "RidgeClassifier",
+    "XGBClassifier",
+}
 WITHOUT_FILE = ("CatBoost", "LGBM", "XGB", "imbalanced", "skorch")  # not scikit-learn's own: skops has no list for them
 
 
@@ -129,6 +143,28 @@ def test_a_model_is_taken_as_it_is_and_assessed(name: str) -> None:
     check(name, subject, model)
     assert endings(subject) == {}
     PYTHON.taken.append(name)
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_no_certified_distance_is_above_what_the_attack_finds(name: str) -> None:
+    try:
+        subject = subject_of(name, fitted(name))
+    except (ValueError, TypeError):
+        return
+    inside = (subject.linear, subject.trees, subject.layers)
+    words = {"n_samples": 12, "max_iter": 2, "effort": 20_000}
+    outcome = run(subject, replace(find("robustness.certified"), controls=()), words)
+    if all(part is None for part in inside) or outcome.status == "not applicable":
+        assert outcome.status == "not applicable"
+        assert "no certificate reads this model" in outcome.reason or "activation" in outcome.reason
+        assert name not in CERTIFIED
+        return
+    assert outcome.status == "ok", outcome.reason
+    assert outcome.finding is not None
+    table = outcome.finding.tables["samples"]
+    low, high = table["distance_lower"], table["distance_upper"]
+    assert not (low > high * (1 + 1e-9)).any()
+    assert (low > 0).any()
 
 
 @pytest.mark.parametrize("name", CONTRASTED)

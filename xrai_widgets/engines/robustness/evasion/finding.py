@@ -8,7 +8,13 @@ import pandas as pd
 from xrai_widgets.core import Array, Chart, Finding
 from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.engines._band import Band
-from xrai_widgets.engines.robustness.evasion.parts import Attacked, AttackSummary, assembled, search_names
+from xrai_widgets.engines.robustness.evasion.parts import (
+    Attacked,
+    AttackSummary,
+    assembled,
+    largest_changes,
+    search_names,
+)
 
 
 def prediction_summary(attacked: Attacked, band: Band, finished: bool) -> AttackSummary:
@@ -42,6 +48,7 @@ def _predicted_samples(attacked: Attacked, band: Band, finished: bool) -> pd.Dat
         "distance": np.where(best.success, best.distance, np.nan),
         "becomes": becomes,
         "found_by": search_names(attacked),
+        "distance_linf": largest_changes(attacked),
     }
     return pd.DataFrame(columns)
 
@@ -118,5 +125,6 @@ def _samples(attacked: Attacked, finished: bool) -> pd.DataFrame:
             "distance": distance,
             "becomes": becomes,
             "found_by": search_names(attacked),
+            "distance_linf": largest_changes(attacked),
         }
     )

@@ -142,6 +142,18 @@ def search_names(attacked: Attacked) -> Array:
     return names
 
 
+def largest_changes(attacked: Attacked) -> Array:
+    """Return the l∞ distance of what each drawn sample becomes, whatever the norm of the search; NaN if not found.
+
+    Certificates speak of this norm; a search in another one finds no nearer change in it, so that both can be compared.
+    """
+    problem, size = attacked.problem, np.full(len(attacked.index), np.nan)
+    place, changed = attacked.best.reached(problem, attacked.right)
+    if len(place):
+        size[place] = problem.space.distance(changed, problem.samples[attacked.best.success], "linf")
+    return size
+
+
 def _curve(distance: Array, n: int, height: str) -> pd.DataFrame:
     """The share that stands just above every distance found, over all drawn samples."""
     distances = np.sort(distance[np.isfinite(distance)])
