@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 import xrai_widgets as xw
 from xrai_widgets.cli import app
 from xrai_widgets.io.plans import read_defence
+from xrai_widgets.models.defences import DEFENCES
 from xrai_widgets.results.as_code import as_command
 from xrai_widgets.runtime import assess
 
@@ -76,3 +77,11 @@ def test_what_is_no_defence_ends_in_one_line() -> None:
         done = invoked("breast_cancer_logistic", "--defend", text, "--run", "privacy.shapr")
         assert isinstance(done.exception, ValueError)
         assert re.search(message, str(done.exception))
+
+
+def test_the_list_names_every_defence_with_its_parameters() -> None:
+    done = CliRunner().invoke(app, ["list"], env={"COLUMNS": "500"})
+    assert done.exit_code == 0
+    for defence in DEFENCES.values():
+        line = next(line for line in done.output.splitlines() if f" {defence.name} " in line)
+        assert all(f"{parameter.name} (" in line for parameter in defence.parameters)

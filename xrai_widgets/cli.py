@@ -67,7 +67,7 @@ def serve(
 
 @app.command(name="list")
 def list_(name: Annotated[str, typer.Argument(help="an assessment, to see its parameters")] = "") -> None:
-    """List the assessments and the built-in examples; with a name, the parameters of that assessment."""
+    """List assessments, defences and built-in examples; with a name, the parameters of that assessment."""
     from rich.console import Console
     from rich.table import Table
 
@@ -75,6 +75,7 @@ def list_(name: Annotated[str, typer.Argument(help="an assessment, to see its pa
     from xrai_widgets.core import find, registered
     from xrai_widgets.core.assessment import family_title
     from xrai_widgets.data import examples
+    from xrai_widgets.models.defences import DEFENCES
     from xrai_widgets.terminal import plain
 
     console = Console()
@@ -89,6 +90,11 @@ def list_(name: Annotated[str, typer.Argument(help="an assessment, to see its pa
     table = Table("family", "assessment", "title", "needs", title="assessments")
     for entry in registered().values():
         table.add_row(family_title(entry.family), entry.name, entry.title, ", ".join(entry.needs))
+    console.print(table)
+    table = Table("defence", "parameters", "what it does", title="defences, for --defend")
+    for defence in DEFENCES.values():
+        allowed = [f"{p.name} ({p.allowed})" for p in defence.parameters]
+        table.add_row(defence.name, plain(", ".join(allowed)), plain(defence.summary))
     console.print(table)
     table = Table("example", "what it is", title="built-in examples")
     for example in examples.names():

@@ -86,7 +86,7 @@ def calibration_rise(
     ]
     spread = [float(part.std()) for part in drawn]
     sure = min(first.low, second.low, *spread) > 0
-    tied = float(np.corrcoef(*drawn)[0, 1]) if sure else -1.0
+    tied = float(np.corrcoef(drawn[0], drawn[1])[0, 1]) if sure else -1.0
 
     def reach(one: float, other: float) -> float:
         return float(np.sqrt(max(one * one + other * other - 2 * tied * one * other, 0.0)))

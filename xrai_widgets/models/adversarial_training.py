@@ -184,5 +184,6 @@ def _learn(live: TorchModel, optimizer: Any, X: Array, y: Array) -> None:
     live.module.train()
     optimizer.zero_grad()
     target = torch.as_tensor(np.array(y), device=live._device)
-    torch.nn.functional.cross_entropy(live._scores(live.module(live._tensor(X))), target).backward()
+    loss: Any = torch.nn.functional.cross_entropy(live._scores(live.module(live._tensor(X))), target)
+    loss.backward()
     optimizer.step()
