@@ -11,6 +11,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_digits
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
@@ -128,7 +129,9 @@ def test_a_column_that_enters_upside_down_gets_the_other_sign() -> None:
     subject = Subject.of(turned.fit(X[:200], y[:200]), X[200:], y[200:], X_train=X[:200], y_train=y[:200])
     made = xw.defended(subject, "monotone constraints", rising="income")
     grid = np.column_stack([np.linspace(0, 10, 200), np.full(200, 5.0)])
-    assert np.diff(made.predict(grid)[:, 1]).min() >= 0
+    score = made.predict(grid)[:, 1]
+    assert np.diff(score).min() >= 0
+    assert score[-1] > score[0] + 0.2, "with the wrong sign it would not move at all"
 
 
 def test_what_cannot_be_constrained_is_named() -> None:
@@ -229,9 +232,49 @@ def test_the_training_can_be_cancelled_and_says_how_far_it_is(digits: Subject) -
     assert len(Stops.shares) > 10
 
 
+@pytest.mark.parametrize("piped", [False, True], ids=["alone", "behind a scaler"])
+def test_an_mlp_is_trained_on_attacks_too(digits: Subject, piped: bool) -> None:
+    X, y = digits.X_train, digits.y_train
+    assert X is not None
+    assert y is not None
+    flat, held = X.reshape(len(X), -1).astype(float), digits.X.reshape(len(digits.X), -1).astype(float)
+    net = MLPClassifier((32,), max_iter=300, tol=1e-2, n_iter_no_change=3, random_state=0)
+    model = make_pipeline(StandardScaler(with_std=False), net) if piped else net
+    words = {"X_train": flat, "y_train": y, "bounds": (0.0, 1.0), "name": "net"}
+    limits = {f"x{i}": {"kind": "continuous"} for i in range(64)}
+    subject = Subject.of(model.fit(flat, y), held, digits.y, constraints=limits, **words)
+    made, same = (
+        xw.defended(subject, "adversarial training", epsilon=0.1, epochs=15, steps=3, learning_rate=0.01)
+        for _ in range(2)
+    )
+    assert made.fingerprint == same.fingerprint
+    stands = [pgd_stands(one, 0.1) for one in (subject, made)]
+    assert stands[1] > stands[0] + 0.15
+    assert made.fit is not None
+    again = pickle.loads(pickle.dumps(made.fit))(made.X_train, made.y_train, seed=0)
+    assert np.allclose(again(made.X), made.predict(made.X))
+    assert np.allclose(subject.predict(held), model.predict_proba(held)), "the user's own is as it was"
+
+
+def pgd_stands(subject: Subject, epsilon: float) -> float:
+    """Return the share of samples that plain steps along the sign of the gradient leave right."""
+    assert subject.gradient is not None
+    X, y = subject.X[:150], subject.y[:150]
+    points = X.copy()
+    for _ in range(15):
+        points = np.clip(points + epsilon / 5 * np.sign(subject.gradient(points, y)), X - epsilon, X + epsilon)
+        points = np.clip(points, 0, 1)
+    return float((subject.predict(points).argmax(axis=1) == y).mean())
+
+
 def test_what_cannot_be_trained_on_attacks_is_named(digits: Subject, logistic: Subject) -> None:
-    with pytest.raises(ValueError, match="is for torch modules that classify"):
+    with pytest.raises(ValueError, match="is for torch modules and MLPs that classify"):
         xw.defended(logistic, "adversarial training")
+    rows, labels = logistic.X[:100], logistic.y[:100]
+    whole = MLPClassifier((2,), solver="lbfgs", max_iter=1000).fit(rows, labels)
+    at_once = Subject.of(whole, rows, labels, X_train=rows, y_train=labels)
+    with pytest.raises(ValueError, match="needs 'adam' or 'sgd'"):
+        xw.defended(at_once, "adversarial training")
 
     class Scaled(torch.nn.Module):
         def __init__(self) -> None:

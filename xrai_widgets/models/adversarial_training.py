@@ -1,4 +1,4 @@
-"""Adversarial training of torch modules: attacks in the loop (Madry et al. 2018, arXiv:1706.06083)."""
+"""Adversarial training of networks: attacks in the loop (Madry et al. 2018, arXiv:1706.06083)."""
 
 import copy
 from collections.abc import Mapping
@@ -7,44 +7,13 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from xrai_widgets.core import Advanced, Constraint, Gap, Label, Predict, Range, Step, Subject, quiet
+from xrai_widgets.core import Advanced, Gap, Label, Predict, Range, Step, Subject, quiet
 from xrai_widgets.core.subject import Array
+from xrai_widgets.models.adversarial_mlp import MLPFit, mlp_gap, mlp_refit
+from xrai_widgets.models.attack_loop import Reach, batches
 from xrai_widgets.models.torch_layers import layers_of_sequential
 from xrai_widgets.models.torch_module import TorchModel
 from xrai_widgets.models.torch_script import is_script
-
-_REACH = 2.5  # all steps of an attack together, in sizes of the change
-
-
-@dataclass(frozen=True, eq=False)
-class Reach:
-    """What an attack may make of samples: changes of each feature by a share of its range, inside the constraints."""
-
-    low: Array
-    high: Array
-    size: Array
-    constraints: tuple[Constraint, ...]
-
-    @classmethod
-    def of(cls, subject: Subject, epsilon: float) -> "Reach":
-        """Return the reach of changes of size ε in the largest feature."""
-        assert subject.bounds is not None
-        low, high = subject.bounds
-        kinds = subject.constraints if subject.image_shape is None else ()
-        held = np.array([kind.immutable or bool(kind.group) or kind.kind == "category" for kind in kinds], dtype=bool)
-        size = (high - low) * epsilon
-        return cls(low, high, np.where(held, 0.0, size) if len(kinds) else size, tuple(kinds))
-
-    def box(self, flat: Array) -> tuple[Array, Array]:
-        """Return the lowest and highest values (n, d) of changes of samples (n, d)."""
-        low = np.maximum(flat - self.size, np.minimum(self.low, flat))
-        high = np.minimum(flat + self.size, np.maximum(self.high, flat))
-        for column, kind in enumerate(self.constraints):
-            if kind.monotone > 0:
-                low[:, column] = flat[:, column]
-            if kind.monotone < 0:
-                high[:, column] = flat[:, column]
-        return low, high
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,29 +54,16 @@ class AdversarialFit:
                 parameter.requires_grad_(True)
             optimizer = torch.optim.Adam(live.module.parameters(), lr=self.params["learning_rate"])
             draws = np.random.default_rng(seed)
-            epochs = self.params["epochs"]
-            for epoch in range(epochs):
-                batches = _batches(len(X), self.params["batch_size"], draws)
-                for number, batch in enumerate(batches):
-                    step((epoch + number / len(batches)) / epochs, f"training on attacks, epoch {epoch + 1}")
-                    _learn(live, optimizer, self._attacked(live, X[batch], y[batch], draws), y[batch])
+            steps = self.params["steps"]
+            for batch in batches(len(X), self.params["batch_size"], self.params["epochs"], draws, step):
+                live.module.eval()
+                attacked = self.reach.attacked(live.gradient, X[batch], y[batch], steps, draws)
+                _learn(live, optimizer, attacked, y[batch])
         trained = copy.copy(self.model)
         trained.module = live.module.eval()
         for parameter in trained.module.parameters():
             parameter.requires_grad_(False)
         return trained
-
-    def _attacked(self, live: TorchModel, X: Array, y: Array, draws: np.random.Generator) -> Array:
-        """Return the samples at which the loss is largest, as far as steps along the sign of its gradient find them."""
-        flat = X.reshape(len(X), -1).astype(np.float64)
-        low, high = self.reach.box(flat)
-        points = np.clip(flat + draws.uniform(-1, 1, flat.shape) * self.reach.size, low, high)
-        live.module.eval()
-        for _ in range(self.params["steps"]):
-            slope = live.gradient(points.reshape(X.shape).astype(X.dtype), y).reshape(len(X), -1)
-            points = np.clip(points + _REACH / self.params["steps"] * self.reach.size * np.sign(slope), low, high)
-        attacked: Array = points.reshape(X.shape).astype(X.dtype)
-        return attacked
 
 
 def adversarial_training(
@@ -125,11 +81,14 @@ def adversarial_training(
     ] = 64,
     seed: Annotated[int, Range(0, 2**31 - 1), Label("random seed"), Advanced(), "of weights, batches and attacks"] = 0,
 ) -> dict[str, Any]:
-    """Train a torch module of the same form anew, with fresh weights, on what attacks make of the training samples."""
+    """Train a network of the same form anew, with fresh weights, on what attacks make of the training samples."""
     assert subject.X_train is not None
     assert subject.y_train is not None
     words = {"steps": steps, "epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size, "seed": seed}
-    fit = AdversarialFit(_torch_model(subject), Reach.of(subject, epsilon), words)
+    reach = Reach.of(subject, epsilon)
+    if (refit := mlp_refit(subject.fit)) is not None:
+        return MLPFit(refit, reach, words).fields(subject, step)
+    fit = AdversarialFit(_torch_model(subject), reach, words)
     trained = fit.train(subject.X_train, subject.y_train, seed, step)
     return {
         "predict": trained.predict,
@@ -141,16 +100,16 @@ def adversarial_training(
         "model": trained.module,
         "fit": fit,
         "trained_with": (),
-        "frozen": (),
-        "seeded": False,
     }
 
 
 def adversarial_gap(subject: Subject, _: Mapping[str, Any]) -> Gap | None:
     """Say why a subject cannot be trained on attacks; None if it can."""
+    if mlp_refit(subject.fit) is not None:
+        return mlp_gap(subject)
     model = getattr(subject.predict, "__self__", None)
     if not isinstance(model, TorchModel) or subject.task != "classification":
-        return Gap("adversarial training is for torch modules that classify, in this process")
+        return Gap("adversarial training is for torch modules and MLPs that classify, in this process")
     if subject.gradient is None or is_script(model.module):
         return Gap("adversarial training needs a torch module that can be differentiated, and no TorchScript")
     if subject.X_train is None or subject.y_train is None:
@@ -169,13 +128,6 @@ def _torch_model(subject: Subject) -> TorchModel:
     model = getattr(subject.predict, "__self__", None)
     assert isinstance(model, TorchModel)
     return model
-
-
-def _batches(n: int, size: int, draws: np.random.Generator) -> list[Array]:
-    """Return the rows in random order, cut into batches; a last one of a single sample joins the one before."""
-    order = draws.permutation(n)
-    cuts = [cut for cut in range(size, n, size) if n - cut > 1]
-    return np.split(order, cuts)
 
 
 def _learn(live: TorchModel, optimizer: Any, X: Array, y: Array) -> None:
