@@ -17,6 +17,7 @@ from xrai_widgets.engines.robustness.evasion.tree_attack import Settings as Tree
 from xrai_widgets.engines.robustness.evasion.tree_attack import tree_attack
 
 ITERATIONS, ON_TABLES, AMONG_TREES = 24, 12, 3  # of HopSkipJump
+_BESIDE_SLOPES = 6  # on images, of which attacks that follow gradients find more
 DEFAULT_QUERIES = 20_000  # per sample, at which the searches make the effort that they make beside a named attack
 LIGHT = Effort(near=10, coordinates=False, flat=600, wide=40, rounds=10)  # beside gradients, and on images
 _FOLLOWED, _TRIALS, _BESIDES = 3, 3, 40  # starts of HopSkipJump, iterations that all of them take, bisections
@@ -49,6 +50,7 @@ def by_labels(ground: Ground, best: Best, queries: int | None, step: Step, parti
     if queries is None:
         settings = replace(budget.hsj, max_iter=budget.max_iter or usual)
     else:
+        usual = _BESIDE_SLOPES if ground.kind == "gradients" and not ground.table else usual
         most = budget.max_iter or max(1, math.ceil(usual * budget.queries / DEFAULT_QUERIES))
         settings = replace(budget.hsj, max_iter=most)
         settings = replace(settings, max_iter=max(1, _affordable(settings, queries)))
