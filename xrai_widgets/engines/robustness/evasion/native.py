@@ -73,20 +73,23 @@ def by_steps(ground: Ground, best: Best, queries: int | None, step: Step, partia
 
 def in_one_step(ground: Ground, best: Best, _queries: int | None, step: Step, partial: Partial) -> list[str]:
     """Run the fast gradient sign method: one step as long as the radius, from the sample."""
-    settings = replace(ground.budget.pgd, steps=1, restarts=1, stride=1.0, rivals=False)
+    settings = replace(ground.budget.pgd, steps=1, restarts=1, equal=True, rivals=False)
     return _loop(ground, best, settings, step, partial)
 
 
 def step_by_step(ground: Ground, best: Best, _queries: int | None, step: Step, partial: Partial) -> list[str]:
     """Run the basic iterative method: steps of an equal share of the radius, from the sample."""
-    settings = replace(ground.budget.pgd, restarts=1, stride=1.0, rivals=False)
+    settings = replace(ground.budget.pgd, restarts=1, equal=True, rivals=False)
     return _loop(ground, best, settings, step, partial)
 
 
 def _loop(ground: Ground, best: Best, settings: gradient_loop.Settings, step: Step, partial: Partial) -> list[str]:
     seed, k = ground.budget.seed, ground.budget.n_classes
     slope: Array = gradient_loop.projected_gradient_descent(
-        ground.problem, best, gradient_of(ground), settings, seed, step, partial, n_classes=k
+        *(ground.problem, best, gradient_of(ground), settings, seed, step, partial),
+        n_classes=k,
+        logits=ground.knowledge.logits,
+        logit_gradient=ground.knowledge.logit_gradient,
     )
     return blind(slope, best)
 
