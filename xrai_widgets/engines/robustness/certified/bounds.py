@@ -72,6 +72,7 @@ class Certified:
     high: Array
     exact: Array
     settled: Array = field(init=False)
+    native: bool = field(default=False, init=False)  # no exact solver was there that might have done better
 
     def __post_init__(self) -> None:
         self.settled = np.zeros(len(self.low), dtype=bool)
@@ -126,6 +127,7 @@ def certify(
         result.exact[:], result.settled[:] = not reach.grouped, True
         return
     solver = Solver.of(form.trees, leaves, max(1, limits[0] // _PAIRS_A_STEP), limits[1])
+    result.native = solver is None
     for i in step.over(range(n), "combinations of leaves"):
         one = reach.rows(np.array([i]))
         nearest = nearest_combination(leaves, one, int(labels[i]), float(seen[i]), limits[0], solver)

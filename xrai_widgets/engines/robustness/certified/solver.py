@@ -15,6 +15,7 @@ from xrai_widgets.engines._leaves import Leaves
 from xrai_widgets.engines._reach import Reach
 
 _TINY = 1e-9  # sums that are no larger than minus that are below 0
+_GREED, _FOCUS = 0.2, 1000  # a search that goes for an example first: half the time on LightGBM
 _GB = 2**30
 
 
@@ -73,6 +74,7 @@ class Solver:
         config = package.Config(package.HeuristicType.MAX_OUTPUT)
         config.ignore_state_when_worse_than = -_TINY
         config.stop_when_num_solutions_exceeds = 1
+        config.focal_eps, config.max_focal_size = _GREED, _FOCUS
         config.max_memory = int(self.memory_limit * _GB)
         search = config.get_search(self._ensemble(rival, label), box)
         reason = search.steps(max(1, int(self.steps * share)))
