@@ -161,3 +161,23 @@ class _None:
     @classmethod
     def of(cls, *_: Any) -> None:
         """Return none."""
+
+
+@pytest.mark.slow
+def test_what_arts_verifier_certifies_of_a_forest_is_broken_and_not_certified_here() -> None:
+    from art.estimators.classification.scikitlearn import ScikitlearnRandomForestClassifier
+    from art.metrics import RobustnessVerificationTreeModelsCliqueMethod
+
+    X, y = _table()
+    X = (X - X.min(axis=0)) / np.ptp(X, axis=0)
+    model = RandomForestClassifier(12, max_depth=5, random_state=0).fit(X[:200], y[:200])
+    some = 200 + np.flatnonzero((model.predict(X[200:]) == 1) & (y[200:] == 1))[:10]
+    theirs = RobustnessVerificationTreeModelsCliqueMethod(ScikitlearnRandomForestClassifier(model), verbose=False)
+    _, error = theirs.verify(X[some], np.eye(2)[y[some]], eps_init=1.0, nb_search_steps=1, max_clique=2, max_level=1)
+    assert error == 0  # "no sample of class 1 can be broken within the whole range"
+    subject = Subject.of(model, X[200:], y[200:], bounds=(0.0, 1.0))
+    for i in some - 200:
+        nearest = _nearest(subject, int(i), exactly=False)
+        assert nearest.witness is not None
+        assert model.predict(nearest.witness[None])[0] == 0
+        assert nearest.low < 1.0

@@ -22,7 +22,7 @@ _READ = (
 )
 # by how much sums may differ from exact ones, relative to the sizes that are added
 _SINGLE, _DOUBLE = 1e-5, 1e-12
-_PAIRS_A_STEP = 6  # pairs of boxes that take about as long as one step of the solver
+_PAIRS_A_STEP = 15  # pairs of boxes that take about as long as one step of the solver
 _INSTEAD = "robustness.evasion, whose attack gives an upper bound for every model"
 
 
