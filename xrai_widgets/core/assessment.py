@@ -114,7 +114,7 @@ class Assessment:
             return Gap(f"{subject.inputs} inputs (made for {' and '.join(sorted(self.inputs))} inputs only)")
         missing = [name for name in self.needs if getattr(subject, name) is None]
         if missing:
-            return Gap("needs " + " and ".join(explain(name) for name in missing))
+            return Gap("needs " + " and ".join(explain(name) for name in missing), self.instead)
         if subject.outputs == "labels" and not self.labels_suffice:
             reason = "needs class probabilities, and this model gives labels only (it has no predict_proba)"
             return Gap(reason, self.instead)
@@ -186,7 +186,7 @@ def assessment(
     controls : iterable of Control, or str
         What is measured beside the user's model, so that a reader sees where its number sits; or why nothing is.
     instead : str
-        What serves a regression, or a model that gives labels only, where this one does not.
+        What a reader may use where the subject is a regression, gives labels only or lacks what the engine needs.
     stronger : str
         The assessment whose attacker is stronger where it applies: without its run, a pass here is none of the family.
     words : mapping of str to str
