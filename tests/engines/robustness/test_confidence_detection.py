@@ -207,10 +207,10 @@ def test_what_is_found_lies_inside_gets_another_label_and_the_score_that_is_said
         replace(kind, immutable=True) if place == 0 else kind for place, kind in enumerate(subject.constraints)
     )
     subject = replace(subject, constraints=kinds)
-    made = finding(subject, epsilon=0.3, norm="l2", n_samples=20, rounds=20)
+    made = finding(subject, epsilon=0.3, norm="l2", n_samples=12, rounds=12)
     index, changed = made.arrays["index"], made.arrays["adaptive"]
     rows = np.flatnonzero(np.isfinite(changed).all(axis=1))
-    assert len(rows) >= 3
+    assert len(rows) >= 2
     before, after = subject.X[index[rows]], changed[rows]
     assert subject.bounds is not None
     low, high = subject.bounds
@@ -230,9 +230,9 @@ def test_what_is_found_lies_inside_gets_another_label_and_the_score_that_is_said
 
 def test_the_adaptive_attack_is_trusted_at_least_as_much_as_the_plain_one() -> None:
     for kind in ("network", "forest"):
-        table = attacked(finding(grid.subject(kind, 2), epsilon=0.2, n_samples=25, rounds=2, steps=2, restarts=0))
+        table = attacked(finding(grid.subject(kind, 2), epsilon=0.2, n_samples=12, rounds=2, steps=2, restarts=0))
         both = table.dropna(subset=["plain_score"])
-        assert len(both) >= 5
+        assert len(both) >= 3
         assert (both["adaptive_score"] >= both["plain_score"]).all()
 
 
@@ -416,3 +416,4 @@ def test_a_report_has_the_thresholds_and_the_outcome_its_slider() -> None:
     view = OutcomeView(outcome)
     assert any(isinstance(part, DetectorSlider) for part in view._method_views)
     assert "Thresholds of the detector" in xw.report([outcome]).to_html()
+    view.wait()
