@@ -133,7 +133,8 @@ def confidence_detection(
     unstable : float, optional
         By how much predictions for the same sample differ.
     decide : callable, optional
-        (n, …) → (n,) classes that the model decides for, where they are not the most probable ones.
+        (n, …) → (n,) classes that the model decides for, where they are not the most probable ones. Scores are
+        read off the probabilities all the same.
 
     Returns
     -------
