@@ -207,3 +207,31 @@ def of_06_contrastive_digits(shown: dict[str, Any]) -> None:
     asked = [[*shown[name].table("samples")["id"].unique()] for name in ("contrast", "again", "steps")]
     assert asked[0] == asked[1] == asked[2], "the three models are asked about the same pictures"
     assert of("again", "median_pn_distance") > of("contrast", "median_pn_distance"), "dirt is learnt to be dirt"
+
+
+def of_07_attacks_on_an_image_model(shown: dict[str, Any]) -> None:
+    """Claims of the notebook on attacks on pictures."""
+    import numpy as np
+
+    network, attack, again = (shown[name] for name in ("network", "attack", "again"))
+    right = network.predict(network.X).argmax(axis=1) == network.y
+    assert 0.97 <= right.mean() <= 0.99, "right about 98 of 100"
+    low, high = attack.finding.intervals["median_distance"]
+    assert low <= 0.1 <= high, "most can be turned by a change of about that size"
+    assert attack.finding.values["found_share"] > 0.9
+    controls = attack.table("controls").set_index(["control", "measure"])["value"]
+    random = controls[["random direction of the same length"]].dropna()
+    assert (random > attack.finding.values["robust_accuracy"] + 0.2).any(), "hardly any prediction changes"
+    both = shown["both"]
+    apart = both["distance by labels"] / both["distance by gradients"]
+    assert np.median(np.abs(apart - 1)) < 0.1, "both come to about the same distances"
+    assert apart.min() > 0.7, "none is much nearer"
+    scores = shown["side_by_side"].dropna(subset=["distance", "distance_attack"])
+    assert len(scores) > 30
+    assert (scores["distance"] <= scores["distance_attack"] * 1.001).all(), "all scores lie below what was found"
+    assert 0.5 < np.median(scores["distance"] / scores["distance_attack"]) < 0.8, "by about a third"
+    nearer, farther = (outcome.table("samples").set_index("id")["distance"] for outcome in (attack, again))
+    gain = (farther - nearer).dropna()
+    assert gain.median() > 0, "it did"
+    assert (gain > 0).mean() > 0.65, "for most of the pictures"
+    assert gain.median() < 0.05, "no more than a few hundredths"
