@@ -109,14 +109,15 @@ class Assessment:
     def gap(self, subject: Subject, params: Mapping[str, object] | None = None, *, labels: bool = False) -> Gap | None:
         """Say why the assessment does not fit the subject; None if it does. ``labels``: of parameters, not names."""
         if subject.task not in self.tasks:
-            return Gap(f"{subject.task} (made for {' and '.join(sorted(self.tasks))} only)")
+            return Gap(f"{subject.task} (made for {' and '.join(sorted(self.tasks))} only)", self.instead)
         if subject.inputs not in self.inputs:
             return Gap(f"{subject.inputs} inputs (made for {' and '.join(sorted(self.inputs))} inputs only)")
         missing = [name for name in self.needs if getattr(subject, name) is None]
         if missing:
             return Gap("needs " + " and ".join(explain(name) for name in missing), self.instead)
         if subject.outputs == "labels" and not self.labels_suffice:
-            return Gap("needs class probabilities, and this model gives labels only (it has no predict_proba)")
+            reason = "needs class probabilities, and this model gives labels only (it has no predict_proba)"
+            return Gap(reason, self.instead)
         if self.missing == "refused" and (refused := refusal(subject, self.uses)):
             return Gap(*refused)
         return self._choice_gap(subject, params or {}, labels)
@@ -185,7 +186,7 @@ def assessment(
     controls : iterable of Control, or str
         What is measured beside the user's model, so that a reader sees where its number sits; or why nothing is.
     instead : str
-        What a reader may use where the subject lacks what the engine needs.
+        What a reader may use where the subject is a regression, gives labels only or lacks what the engine needs.
     stronger : str
         The assessment whose attacker is stronger where it applies: without its run, a pass here is none of the family.
     words : mapping of str to str
