@@ -235,3 +235,53 @@ def of_07_attacks_on_an_image_model(shown: dict[str, Any]) -> None:
     assert gain.median() > 0, "it did"
     assert (gain > 0).mean() > 0.65, "for most of the pictures"
     assert gain.median() < 0.05, "no more than a few hundredths"
+
+
+def of_08_what_is_guaranteed(shown: dict[str, Any]) -> None:
+    """Claims of the notebook on certificates and attacks."""
+    import numpy as np
+
+    from xrai_widgets.results.policy import judge
+
+    for name in ("of_tree", "of_logistic"):
+        outcome = shown[name]
+        assert outcome.finding.bounds["certified_accuracy"] == "exact", "it is exact"
+        samples = outcome.table("samples").dropna(subset=["distance_upper"])
+        assert (samples["gap"] == 0).all(), "the two curves are one"
+    for name in ("of_tree", "of_logistic", "of_forest", "of_network"):
+        samples = shown[name].table("samples").dropna(subset=["distance_lower", "distance_upper"])
+        assert len(samples) > 30
+        assert (samples["distance_lower"] <= samples["distance_upper"] * (1 + 1e-9)).all(), "the truth lies between"
+    assert judge(shown["attacked"]).status != "pass", "an attack alone never can"
+    some = shown["of_forest"].table("samples")["gap"].dropna()
+    assert (some == 0).any(), "where it need not stop, it is exact"
+    assert (some > 0).any(), "a bound where it has to stop"
+    ratio = {
+        name: np.nanmedian(table["distance_lower"] / table["distance_upper"])
+        for name in ("of_forest", "of_network")
+        for table in [shown[name].table("samples")]
+    }
+    assert ratio["of_network"] < ratio["of_forest"], "where little can be proved"
+    between = shown["between"].dropna(subset=["estimate", "distance_upper"])
+    assert (between["from"] <= between["distance_upper"] * 1.001).all()
+
+
+def of_09_confidence_and_the_chicken(shown: dict[str, Any]) -> None:
+    """Claims of the notebook on thresholds of confidence."""
+    shares, finding, energy = shown["shares"], shown["detection"].finding, shown["energy"].finding
+    assert shares.argmax() == 4, "it is a 4"
+    assert shares.max() > 0.95, "far above 0.85"
+    assert shown["network"].foreign.any()
+    low, high = finding.intervals["false_alarms_fixed"]
+    assert low <= 0.2 <= high, "about one in five real digits"
+    assert finding.intervals["false_alarms"][0] <= 0.05
+    assert finding.values["plain_detection"] > 0.9, "nearly all that it finds is flagged"
+    assert finding.intervals["adaptive_detection"][0] <= finding.values["false_alarms"], "hardly more than real digits"
+    assert finding.values["adaptive_detection"] < 0.2
+    assert finding.values["adaptive_detection_fixed"] > finding.values["adaptive_detection"], "a higher one flags more"
+    assert finding.values["false_alarms_fixed"] > finding.values["false_alarms"], "of both"
+    low, high = energy.intervals["adaptive_auc"]
+    assert low <= 0.5 <= high, "no better than a coin"
+    others = shown["detection"].table("detectors")
+    assert others.set_index("detector").loc["confidence", "attacked"]
+    assert others["attacked"].sum() == 1, "only the chosen score is attacked"
