@@ -205,9 +205,8 @@ def empirical_robustness(
     )
     if "samples" not in attack.tables:  # the model predicts at random: nothing was attacked
         raise NotApplicable(" ".join(attack.notes), "a model that predicts the same for the same sample")
-    finding = measured(attack)
     step(1.0, "ratios")
-    return finding
+    return measured(attack)
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,7 +262,6 @@ def _finding(attack: Finding, sizes: Array, cap: float, part: str, seed: int, na
         estimates["median_ratio"] = middle
     if part == "X_train" and SEEN not in notes:
         notes.append(SEEN)
-    exact = attack.bounds.get("median_distance") == "exact"
     frame = pd.DataFrame({"part": part, "id": table["id"], "class": table["class"], "status": status})
     frame = frame.assign(ratio=ratio, distance=table["distance"], size=size)
     pairs = frame[counted][["part", "id"]].reset_index(drop=True)
@@ -289,7 +287,7 @@ def _finding(attack: Finding, sizes: Array, cap: float, part: str, seed: int, na
         arrays={"index": attack.arrays["index"]},
         shareable=("index",),
         notes=tuple(notes),
-        bounds=dict.fromkeys(estimates, "exact") if exact else {},
+        bounds=dict.fromkeys(estimates, "exact") if attack.bounds.get("median_distance") == "exact" else {},
         unjudged=not_judged(named, estimates),
     )
 

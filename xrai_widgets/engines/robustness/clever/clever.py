@@ -175,7 +175,8 @@ def clever(
     Interpretation
     --------------
     The size that a change must have, at the least, to alter the prediction, if no slope nearby is steeper than is to be
-    expected from those that were met. It depends on no attack, and tells models apart that no attack has broken.
+    expected from those that were met. It is an estimate of a distance that is safe, so the nearest change is usually
+    farther, by half or more. It depends on no attack, and tells models apart that no attack has broken.
 
     Limitations
     -----------
