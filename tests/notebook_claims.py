@@ -88,6 +88,15 @@ def of_02_evasion_of_a_tabular_model(shown: dict[str, Any]) -> None:
             "no attack can come out below the truth"
         )
         assert np.median(distance[success] / shown["exact"][success]) < 1.05, "and what is found lies just above"
+    nearest = shown["strongest"].table("samples").set_index("id")["distance"]
+    alone = shown["attack"].table("samples").set_index("id")["distance"]
+    both = nearest.notna() & alone.notna()
+    assert both.sum() >= 20
+    assert (nearest[both] <= alone[both] * 1.01).mean() > 0.9, "the nearest change of each sample"
+    attacks = shown["strongest"].table("attacks")
+    assert (attacks["status"] == "run").sum() >= 3, "all that fit the model"
+    assert all(outcome.status == "ok" for outcome in shown["family"]), "one board shows them side by side"
+    assert shown["family"][-2].verdict().status == "not judged", "an estimate"
 
 
 def of_03_membership_of_a_regression_model(shown: dict[str, Any]) -> None:
