@@ -95,6 +95,7 @@ def of_02_evasion_of_a_tabular_model(shown: dict[str, Any]) -> None:
     assert (nearest[both] <= alone[both] * 1.01).mean() > 0.9, "the nearest change of each sample"
     attacks = shown["strongest"].table("attacks")
     assert (attacks["status"] == "run").sum() >= 3, "all that fit the model"
+    assert attacks["queries"].max() <= 20_000, "within a budget"
     assert all(outcome.status == "ok" for outcome in shown["family"]), "one board shows them side by side"
     assert shown["family"][-2].verdict().status == "not judged", "an estimate"
 
