@@ -22,7 +22,7 @@ from xrai_widgets.results.as_code import expression
 from xrai_widgets.results.compare import compare
 from xrai_widgets.runtime import assess
 
-QUICK: dict[str, Any] = {"epochs": 6, "steps": 3}
+QUICK: dict[str, Any] = {"epochs": 3, "steps": 2}
 
 
 # --- monotone constraints ---------------------------------------------------------------------------------------------
@@ -58,7 +58,12 @@ MODELS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(
-    ("name", "piped"), [*((name, False) for name in MODELS), ("HistGradientBoosting", True), ("XGBoost", True)]
+    ("name", "piped"),
+    [
+        ("HistGradientBoosting", True),
+        ("XGBoost", False),
+        *(pytest.param(name, name == "XGBoost", marks=pytest.mark.slow) for name in MODELS),
+    ],
 )
 @pytest.mark.filterwarnings("ignore:X does not have valid feature names")
 def test_directions_are_violated_before_and_by_nobody_after(name: str, piped: bool) -> None:
@@ -232,7 +237,7 @@ def test_the_training_can_be_cancelled_and_says_how_far_it_is(digits: Subject) -
     assert len(Stops.shares) > 10
 
 
-@pytest.mark.parametrize("piped", [False, True], ids=["alone", "behind a scaler"])
+@pytest.mark.parametrize("piped", [pytest.param(False, marks=pytest.mark.slow), True], ids=["alone", "behind a scaler"])
 def test_an_mlp_is_trained_on_attacks_too(digits: Subject, piped: bool) -> None:
     X, y = digits.X_train, digits.y_train
     assert X is not None

@@ -20,7 +20,7 @@ from xrai_widgets.engines.robustness.evasion import gradient_descent as pgd
 from xrai_widgets.results.compare import compare
 from xrai_widgets.runtime import assess
 
-SMALL: dict[str, Any] = {"n_samples": 40, "max_iter": 3, "steps": 20, "restarts": 1, "norm": "linf"}
+SMALL: dict[str, Any] = {"n_samples": 30, "max_iter": 2, "steps": 20, "restarts": 1, "norm": "linf"}
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +144,7 @@ def test_the_price_is_that_of_all_held_out_samples(net: Subject) -> None:
 
 
 def test_a_smoothed_model_is_attacked_along_the_mean_of_its_draws(net: Subject) -> None:
-    finding = measured(xw.defended(net, "smoothing", sigma=0.05, draws=6), epsilon=0.15)
+    finding = measured(xw.defended(net, "smoothing", sigma=0.05, draws=4), epsilon=0.15)
     attacks = finding.tables["attacks"].set_index("attack")
     assert attacks.loc["gradients", "standing_after"] < 0.5
     assert finding.values["robust_accuracy"] <= attacks["standing_after"].min()
@@ -154,7 +154,7 @@ def test_two_defences_are_compared_in_pairs(net: Subject) -> None:
     runs = [assess(xw.defended(net, "feature squeezing", bits=bits), "robustness.defence", **SMALL) for bits in (8, 1)]
     table = compare(*runs).table()
     rows = table[(table["subject"] != table["subject"].iloc[0]) & table["difference"].notna()].set_index("measure")
-    assert rows.loc["gain", "pairs"] == 40
+    assert rows.loc["gain", "pairs"] == 30
     assert rows.loc["accuracy_cost", "pairs"] == len(net.X)
     value = runs[1].table().loc["accuracy_cost", "value"] - runs[0].table().loc["accuracy_cost", "value"]
     assert rows.loc["accuracy_cost", "difference"] == pytest.approx(value)
