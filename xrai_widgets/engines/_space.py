@@ -10,7 +10,20 @@ import numpy as np
 from xrai_widgets.core import Array, Constraint
 from xrai_widgets.engines._missing import Blanks
 
-Norm = Literal["l2", "linf"]
+Norm = Literal["l0", "l1", "l2", "linf"]
+
+
+def length(change: Array, norm: Norm) -> Array:
+    """Return the size (…,) of changes (…, d): how many parts there are, their sum, their length, or the largest."""
+    if norm == "l2":
+        size: Array = np.linalg.norm(change, axis=-1)
+    elif norm == "linf":
+        size = np.abs(change).max(axis=-1, initial=0.0)
+    elif norm == "l1":
+        size = np.abs(change).sum(axis=-1)
+    else:
+        size = (change != 0).sum(axis=-1).astype(np.float64)
+    return size
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,6 +236,4 @@ class Space:
 
     def distance(self, samples: Array, origins: Array, norm: Norm) -> Array:
         """Return (n,) distances."""
-        change = self.share(samples, origins)
-        size: Array = change.max(axis=1) if norm == "linf" else np.linalg.norm(change, axis=1)
-        return size
+        return length(self.share(samples, origins), norm)

@@ -23,11 +23,11 @@ from xrai_widgets.core.inside import Layers, Trees
 from xrai_widgets.core.marks import Advanced, Label, MemoryLimit, Range, Section, Seed, When
 from xrai_widgets.core.step import Step, quiet
 from xrai_widgets.engines._arguments import Part, SampleIds, Scale
+from xrai_widgets.engines._reach import Reach
 from xrai_widgets.engines._rows import drawn_rows, samples_of
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.robustness.certified.bounds import Certified, Form, certify
 from xrai_widgets.engines.robustness.certified.finding import Asked, certified_finding
-from xrai_widgets.engines.robustness.certified.reach import Reach
 from xrai_widgets.engines.robustness.evasion import evasion
 
 _ATTACK = When("attack", True)

@@ -115,7 +115,7 @@ def _samples(attacked: Attacked, finished: bool) -> pd.DataFrame:
     becomes = np.full(len(attacked.index), "", dtype=object)
     place, changed = best.reached(problem, attacked.right)
     if len(place) and finished:
-        becomes[place] = names[problem.classes(changed)]
+        becomes[place] = names[problem.classes(changed)] if attacked.target is None else names[attacked.target]
     return pd.DataFrame(
         {
             "part": attacked.part,

@@ -8,7 +8,8 @@ from xrai_widgets.core import Array, Gradient
 from xrai_widgets.core.step import Partial, Step
 from xrai_widgets.engines._band import ABOVE, BELOW
 from xrai_widgets.engines._problem import Best, Problem, settle
-from xrai_widgets.engines._search.planes import smallest_change, smallest_cube
+from xrai_widgets.engines._search.planes import nearest_crossing
+from xrai_widgets.engines._space import length
 
 _FINAL = 1e-5
 _TINY = 1e-12
@@ -17,11 +18,24 @@ _NEAREST, _BENT, _CLOSE = 2, 3.0, 1.1  # how many times nearer than by the tange
 
 @dataclass(frozen=True)
 class Settings:
-    """Budget of the attack."""
+    """Budget of the attack.
+
+    Parameters
+    ----------
+    epsilons : tuple of float
+        Radii.
+    steps, restarts : int
+    stride : float
+        How far all steps together would lead, in radii.
+    rivals : bool
+        Climb towards single classes, too, not to any other one only.
+    """
 
     epsilons: tuple[float, ...]
     steps: int = 40
     restarts: int = 3
+    stride: float = 2.5
+    rivals: bool = True
 
 
 def projected_gradient_descent(
@@ -56,7 +70,7 @@ def projected_gradient_descent(
         Norm of the gradient at the original: where it is 0 the attack is blind.
     """
     owner = np.arange(len(problem.samples))
-    radii, goals = sorted(settings.epsilons), _goals(problem, gradient, n_classes, settings.restarts)
+    radii, goals = sorted(settings.epsilons), _goals(problem, gradient, n_classes, settings)
     first = goals[0].rival if problem.offsets is not None else None
     blind: Array = np.linalg.norm(_slope(problem, gradient, problem.origins, owner, first), axis=1)
     total = len(radii) * len(goals)
@@ -72,7 +86,8 @@ def projected_gradient_descent(
                 continue
             streams = [np.random.default_rng([seed, goal.restart, int(problem.numbers[i])]) for i in some]
             points = _start(problem, some, radius, streams, goal.restart)
-            climb = _Climb(gradient, radius, settings.steps, None if goal.rival is None else goal.rival[some])
+            rival = None if goal.rival is None else goal.rival[some]
+            climb = _Climb(gradient, radius, settings.steps, settings.stride, rival)
             _climb(problem, best, climb, points, some, step.part(number / total, (number + 1) / total))
     return blind
 
@@ -109,15 +124,15 @@ class _Goal:
         return useful | ((reach > largest) & (self.bent == _BENT))
 
 
-def _goals(problem: Problem, gradient: Gradient, n_classes: int, restarts: int) -> list[_Goal]:
+def _goals(problem: Problem, gradient: Gradient, n_classes: int, settings: Settings) -> list[_Goal]:
     """Return any other class from every start, and of several the nearest ones from the sample itself.
 
     A prediction has no loss to climb but two ways to go, up and down: both, from every start.
     """
-    n = len(problem.samples)
+    n, restarts = len(problem.samples), settings.restarts
     if problem.offsets is not None:
         return [_Goal(restart, np.full(n, way)) for restart in range(restarts) for way in (ABOVE, BELOW)]
-    if n_classes <= 2:
+    if n_classes <= 2 or not settings.rivals:
         return [_Goal(restart) for restart in range(restarts)]
     reach = _tangents(problem, gradient, n_classes)
     order, row = reach.argsort(axis=1, kind="stable"), np.arange(n)
@@ -145,13 +160,8 @@ def _tangents(problem: Problem, gradient: Gradient, n_classes: int) -> Array:
         slope = here[some] - there
         lead = np.maximum(scores[some, problem.labels[some]] - scores[some, rival], 0.0)
         corners = (slope, lead, low[some] - problem.origins[some], high[some] - problem.origins[some])
-        if problem.norm == "linf":
-            change, reached = smallest_cube(*corners)
-            size = np.abs(change).max(axis=1)
-        else:
-            change, reached = smallest_change(*corners, beta=0.0)
-            size = np.linalg.norm(change, axis=1)
-        reach[some, rival] = np.where(reached, size, np.inf)
+        change, reached = nearest_crossing("elastic" if problem.norm == "l2" else problem.norm, *corners)
+        reach[some, rival] = np.where(reached, length(change, problem.norm), np.inf)
     return reach
 
 
@@ -160,12 +170,13 @@ class _Climb:
     gradient: Gradient
     radius: float
     steps: int
+    stride: float
     rival: Array | None
 
 
 def _climb(problem: Problem, best: Best, climb: _Climb, points: Array, owner: Array, step: Step) -> None:
     radius, steps = climb.radius, climb.steps
-    size = 2.5 * radius / steps
+    size = climb.stride * radius / steps
     active = np.arange(len(owner))
     for t in range(steps + 1):
         hit = problem.adversarial(points[active], owner[active])

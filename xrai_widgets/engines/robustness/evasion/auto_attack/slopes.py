@@ -1,0 +1,187 @@
+"""What an attack that follows slopes asks of a model: scores, their derivatives, and whether a label changed."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from xrai_widgets.core import Array, Gradient, Predict
+from xrai_widgets.engines._problem import Best, Problem, settle
+
+_ROWS = 512  # samples between two looks at whether the user has cancelled
+_FINAL = 1e-5
+_TINY = 1e-300
+_WITHIN = 1 + 1e-9
+OVERHEAD = 20  # queries of a run beside its steps: the rivals, the last look, and the way back to the boundary
+
+
+def _nothing() -> None:
+    pass
+
+
+class Ran(NamedTuple):
+    """What an attack spent on each sample of the problem (n,), in queries, and what the reader must know."""
+
+    spent: Array
+    notes: list[str]
+
+
+@dataclass(eq=False)
+class Slopes:
+    """Scores (r, k) of changed samples, of which the largest decides, and slopes of sums of them.
+
+    Parameters
+    ----------
+    problem : Problem
+    gradient : callable, optional
+        (X, y) → derivative of the cross-entropy, as in a Subject.
+    logits : callable, optional
+        (n, …) → (n, k); without it the logarithms of the probabilities.
+    logit_gradient : callable, optional
+        (X, V) → derivative of Σ_j V_j z_j, in one pass; without it made of ``gradient``, class by class.
+    pause : callable
+        Called before each batch: raises where the user has cancelled.
+
+    Attributes
+    ----------
+    spent : int array (n,)
+        Queries asked for each sample of the problem: a prediction counts as one, a backward pass as two.
+    classes : int
+        How many scores there are; 0 before the first are asked.
+    """
+
+    problem: Problem
+    gradient: Gradient | None = None
+    logits: Predict | None = None
+    logit_gradient: Callable[[Array, Array], Array] | None = None
+    pause: Callable[[], None] = _nothing
+    spent: Array = field(init=False)
+    classes: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self.spent = np.zeros(len(self.problem.samples), dtype=np.int64)
+
+    @property
+    def rounds(self) -> bool:
+        """Whether what the model is asked in the end is not the point itself but an allowed sample near it."""
+        space = self.problem.space
+        whole = any(kind.kind == "integer" or kind.group for kind in space.constraints)
+        return bool(whole or space.fillable.any())
+
+    def scores(self, points: Array, owner: Array) -> Array:
+        """Return the scores (r, k) of points as they are; the label is that of the largest."""
+        problem = self.problem
+        parts = []
+        for part, samples in self._batches(points):
+            if problem.offsets is not None:
+                parts.append(problem.predict(samples) + problem.offsets[owner[part]])
+            elif self.logits is not None:
+                parts.append(self.logits(samples))
+            else:
+                parts.append(np.log(np.maximum(problem.predict(samples), _TINY)))
+        self._count(owner, 1)
+        together: Array = np.concatenate(parts)
+        self.classes = together.shape[1]
+        return together
+
+    def slope(self, points: Array, owner: Array, weights: Array) -> Array:
+        """Return the derivative (r, D) of Σ_j weights_j · score_j, for weights (r, k) whose rows sum to 0."""
+        parts = []
+        if self.logit_gradient is not None:
+            for part, samples in self._batches(points):
+                parts.append(self.logit_gradient(samples, weights[part]))
+            self._count(owner, 2)
+        else:
+            parts = [
+                self._class_by_class(samples, owner[part], weights[part]) for part, samples in self._batches(points)
+            ]
+        return self._along(np.concatenate(parts))
+
+    def loss_slope(self, points: Array, owner: Array) -> Array:
+        """Return the derivative (r, D) of the cross-entropy of the samples' labels."""
+        assert self.gradient is not None
+        parts = [self.gradient(samples, self.problem.labels[owner[part]]) for part, samples in self._batches(points)]
+        self._count(owner, 2)
+        return self._along(np.concatenate(parts))
+
+    def broken(self, points: Array, owner: Array, scores: Array) -> Array:
+        """Return whether each point, with the scores that it has as it is, gets another label."""
+        if self.rounds or self.problem.decide is not None:
+            some = np.arange(len(points))
+        else:
+            some = np.flatnonzero(scores.argmax(axis=1) != self.problem.labels[owner])
+        mask = np.zeros(len(points), dtype=bool)
+        for a in range(0, len(some), _ROWS):
+            self.pause()
+            part = some[a : a + _ROWS]
+            mask[part] = self.problem.adversarial(points[part], owner[part])
+        self._count(owner[some], 1)
+        return mask
+
+    def keep(self, best: Best, points: Array, owner: Array) -> Array:
+        """Put broken points into ``best`` as they are; return their distances."""
+        distance = self.problem.distances(points, owner)
+        best.take(points, owner, distance)
+        return distance
+
+    def settle(self, best: Best, points: Array, owner: Array) -> None:
+        """Pull broken points to the boundary and keep the nearest ones."""
+        for a in range(0, len(points), _ROWS):
+            self.pause()
+            settle(self.problem, best, points[a : a + _ROWS], owner[a : a + _ROWS], _FINAL)
+        self._count(owner, int(np.ceil(np.log2(1 / _FINAL))))
+
+    def _class_by_class(self, samples: Array, owner: Array, weights: Array) -> Array:
+        if self.gradient is None:
+            raise ValueError("an attack that follows slopes needs gradient= or logit_gradient=, got neither")
+        total = np.zeros(samples.shape)
+        order = np.argsort(-np.abs(weights), axis=1, kind="stable")
+        for rank in range(weights.shape[1]):
+            chosen = order[:, rank]
+            weight = weights[np.arange(len(weights)), chosen]
+            some = np.flatnonzero(weight)
+            if not len(some):
+                break
+            flow = self.gradient(samples[some], chosen[some])  # of logsumexp − score: the first part drops out
+            total[some] -= flow * weight[some].reshape(-1, *[1] * (samples.ndim - 1))
+            self._count(owner[some], 2)
+        return total
+
+    def _along(self, flow: Array) -> Array:
+        space = self.problem.space
+        along: Array = flow.reshape(len(flow), -1) * (space.slopes * space.free)
+        return along
+
+    def _batches(self, points: Array) -> Iterator[tuple[slice, Array]]:
+        space, problem = self.problem.space, self.problem
+        rows = min(_ROWS, problem.rows)
+        for a in range(0, len(points), rows):
+            self.pause()
+            part = slice(a, a + rows)
+            yield part, (points[part] * space.slopes + space.bounds[0]).reshape(-1, *problem.shape)
+
+    def _count(self, owner: Array, queries: int) -> None:
+        self.spent += queries * np.bincount(owner, minlength=len(self.spent))
+
+
+def rivals_of(slopes: Slopes, owner: Array, count: int) -> Array:
+    """Return for each sample of the problem other classes (n, r), likeliest first; zeros but for those of ``owner``."""
+    problem = slopes.problem
+    scores = slopes.scores(problem.origins[owner], owner)
+    scores[np.arange(len(owner)), problem.labels[owner]] = -np.inf
+    rivals = np.zeros((len(problem.samples), min(count, slopes.classes - 1)), dtype=np.intp)
+    rivals[owner] = np.argsort(-scores, axis=1, kind="stable")[:, : rivals.shape[1]]
+    return rivals
+
+
+def standing(best: Best, radius: float) -> Array:
+    """Return the samples for which nothing is known within the radius."""
+    left: Array = np.flatnonzero(best.distance > radius * _WITHIN)
+    return left
+
+
+def within(distance: Array, radius: float) -> Array:
+    """Return whether distances count as within the radius."""
+    near: Array = distance <= radius * _WITHIN
+    return near
