@@ -108,7 +108,7 @@ def test_the_inside_of_a_constrained_forest_is_its_own() -> None:
     assert made.thresholds is not None
     assert subject.thresholds is not None
     assert not np.array_equal(made.thresholds[0], subject.thresholds[0])
-    finding = assess(made, "robustness.defence", strict=True, n_samples=10, max_iter=1).finding
+    finding = assess(made, "robustness.defence", strict=True, n_samples=10, max_iter=1, queries=100).finding
     assert finding is not None
     assert finding.notes[0].startswith("Monotone in income: ")
 
@@ -195,7 +195,15 @@ def digits() -> Subject:
 
 def test_training_on_attacks_really_gains_and_the_price_is_shown(digits: Subject) -> None:
     made = xw.defended(digits, "adversarial training", epsilon=0.12, epochs=10, steps=3)
-    params = {"norm": "linf", "epsilon": 0.12, "n_samples": 50, "max_iter": 1, "restarts": 1, "steps": 20}
+    params = {
+        "norm": "linf",
+        "epsilon": 0.12,
+        "n_samples": 50,
+        "max_iter": 1,
+        "restarts": 1,
+        "queries": 300,
+        "steps": 20,
+    }
     finding = assess(made, "robustness.defence", strict=True, **params).finding
     assert finding is not None
     assert finding.intervals["gain"][0] > 0.05

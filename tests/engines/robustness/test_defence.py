@@ -20,7 +20,7 @@ from xrai_widgets.engines.robustness.evasion import gradient_descent as pgd
 from xrai_widgets.results.compare import compare
 from xrai_widgets.runtime import assess
 
-SMALL: dict[str, Any] = {"n_samples": 30, "max_iter": 2, "steps": 20, "restarts": 1, "norm": "linf"}
+SMALL: dict[str, Any] = {"n_samples": 30, "queries": 300, "max_iter": 2, "steps": 20, "restarts": 1, "norm": "linf"}
 
 
 @pytest.fixture(scope="module")
