@@ -1,6 +1,6 @@
 """From a subject's fields to a problem: what is asked of the model, of which samples, and from inside."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -39,28 +39,27 @@ class Model:
         """Return the model as one of samples with marks where numbers are missing."""
         if blanks is None:
             return self
-        return replace(
-            self,
-            predict=blanks.asking(self.predict),
-            decide=blanks.ruling(self.decide),
-            gradient=blanks.slopes(self.gradient),
-            logits=blanks.ruling(self.logits),
-            logit_gradient=blanks.slopes(self.logit_gradient),
+        return Model(
+            blanks.asking(self.predict),
+            blanks.ruling(self.decide),
+            blanks.slopes(self.gradient),
+            blanks.ruling(self.logits),
+            blanks.slopes(self.logit_gradient),
+            *(self.linear, self.regions, self.thresholds, self.trees, self.labels_only),
         )
 
     def aimed(self, aim: Aim | None) -> "Model":
         """Return the model as one of two classes: the one that is aimed at, and all others."""
         if aim is None:
             return self
-        return replace(
-            self,
-            predict=aim.scores,
-            decide=aim.ruling(self.decide),
-            gradient=aim.slopes(self.gradient),
-            logits=aim.of_logits(self.logits),
-            logit_gradient=aim.logit_slopes(self.logit_gradient),
-            linear=aim.linear(self.linear),
-            trees=None,
+        return Model(
+            aim.scores,
+            aim.ruling(self.decide),
+            aim.slopes(self.gradient),
+            aim.of_logits(self.logits),
+            aim.logit_slopes(self.logit_gradient),
+            aim.linear(self.linear),
+            *(self.regions, self.thresholds, None, self.labels_only),
         )
 
 
