@@ -160,11 +160,15 @@ def prepared(model: Model, data: Data, wanted: Wanted, rng: np.random.Generator)
     )
     notes = [*space.notes(flat[index]), *_outside(space, flat[index], data.naming, len(data.X.shape))]
     if target is not None:
-        notes.append(
-            f"Every change aims at the class {names[target]}: {len(flat) - len(eligible)} samples of that class were "
-            "left out of the draw, and another class than that is no success."
-        )
+        notes.append(_aim_note(names[target], len(flat) - len(eligible)))
     return Prepared(attacked, knowledge, counter, asked.n_classes if target is None else 2, notes)
+
+
+def _aim_note(name: str, count: int) -> str:
+    return (
+        f"Every change aims at the class {name}: {count} samples of that class were left out of the draw, and another "
+        "class than that is no success."
+    )
 
 
 def _asked(model: Model, data: Data, flat: Array, index: Array, wanted: Wanted) -> Asked:
