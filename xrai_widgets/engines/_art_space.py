@@ -55,8 +55,8 @@ def class_classifier(
     def scores(points: Array) -> Array:
         flat = np.asarray(points, dtype=np.float64).reshape(len(points), -1)
         samples = space.to_samples(flat, np.repeat(origin, len(points), axis=0))
-        known = np.log(np.maximum(model(samples.reshape(-1, *problem.shape)), _TINY))
-        return np.pad(known, ((0, 0), (0, max(0, least - n_classes))), constant_values=2 * np.log(_TINY))
+        scored = np.log(np.maximum(model(samples.reshape(-1, *problem.shape)), _TINY))
+        return np.pad(scored, ((0, 0), (0, max(0, least - n_classes))), constant_values=2 * np.log(_TINY))
 
     def slope(points: Array, classes: Array) -> Array:
         assert gradient is not None

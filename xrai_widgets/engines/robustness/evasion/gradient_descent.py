@@ -24,15 +24,8 @@ _NEAREST, _BENT, _CLOSE = 2, 3.0, 1.1  # how many times nearer than by the tange
 class Settings:
     """Budget of the attack.
 
-    Parameters
-    ----------
-    epsilons : tuple of float
-        Radii.
-    steps, restarts : int
-    equal : bool
-        All steps are as long as each other, and together as long as the radius; else the first ones are longer.
-    rivals : bool
-        Climb towards single classes, too, not to any other one only.
+    With ``equal`` all steps are as long as each other, and together as long as the radius; else the first ones are
+    longer. With ``rivals`` it climbs towards single classes, too, not to any other one only.
     """
 
     epsilons: tuple[float, ...]

@@ -48,13 +48,13 @@ class _Counted:
 
 
 @dataclass(eq=False)
-class Found(Best):
+class AttackBest(Best):
     """What one attack has found, and by which of its methods, where it has several."""
 
     methods: Array | None = None
 
     @classmethod
-    def nothing(cls, problem: Problem) -> "Found":
+    def nothing(cls, problem: Problem) -> "AttackBest":
         """No sample found yet: infinite distance."""
         return cls(problem.origins.copy(), np.full(len(problem.samples), np.inf))
 

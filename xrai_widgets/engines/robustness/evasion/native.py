@@ -10,7 +10,7 @@ from xrai_widgets.core.step import Partial
 from xrai_widgets.engines import _hop_skip_jump as hsj
 from xrai_widgets.engines._problem import Best
 from xrai_widgets.engines.robustness.evasion import gradient_descent as gradient_loop
-from xrai_widgets.engines.robustness.evasion.ground import GRADIENT, Found, Ground
+from xrai_widgets.engines.robustness.evasion.ground import GRADIENT, AttackBest, Ground
 from xrai_widgets.engines.robustness.evasion.knowledge import Effort
 from xrai_widgets.engines.robustness.evasion.lint import blind, rises, still_falling
 from xrai_widgets.engines.robustness.evasion.tree_attack import Settings as TreeSettings
@@ -120,17 +120,17 @@ def by_searches(ground: Ground, best: Best, queries: int | None, step: Step, par
     share = 1.0 if queries is None else float(np.clip(ground.budget.queries / DEFAULT_QUERIES, 0.01, 10.0))
     search.run(effort_of(ground, share))
     ground.search.exact |= search.exact
-    if isinstance(best, Found):
+    if isinstance(best, AttackBest):
         best.methods = search.method
     return []
 
 
 def among_leaves(ground: Ground, best: Best, queries: int | None, step: Step, partial: Partial) -> list[str]:
     """Run the tree attack: it asks the trees where they are known, and then the model only whether they are right."""
-    problem, known, settings = ground.problem, ground.knowledge, TreeSettings()
+    problem, knowledge, settings = ground.problem, ground.knowledge, TreeSettings()
     if queries is not None:
         share = float(np.clip(ground.budget.queries / DEFAULT_QUERIES, 0.01, 10.0))
         neighbours, starts, rounds = (max(1, round(share * count)) for count in _AMONG_LEAVES)
         settings = TreeSettings(neighbours, starts, max(3, rounds), max(1, queries // starts), settings.memory_limit)
-    inside = known.pool, known.classes, known.thresholds, known.trees
+    inside = knowledge.pool, knowledge.classes, knowledge.thresholds, knowledge.trees
     return tree_attack(problem, best, *inside, settings, ground.budget.seed, step, partial)

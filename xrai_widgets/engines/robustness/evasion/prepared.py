@@ -1,6 +1,6 @@
 """From a subject's fields to a problem: what is asked of the model, of which samples, and from inside."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -39,28 +39,27 @@ class Model:
         """Return the model as one of samples with marks where numbers are missing."""
         if blanks is None:
             return self
-        return replace(
-            self,
-            predict=blanks.asking(self.predict),
-            decide=blanks.ruling(self.decide),
-            gradient=blanks.slopes(self.gradient),
-            logits=blanks.ruling(self.logits),
-            logit_gradient=blanks.slopes(self.logit_gradient),
+        return Model(
+            blanks.asking(self.predict),
+            blanks.ruling(self.decide),
+            blanks.slopes(self.gradient),
+            blanks.ruling(self.logits),
+            blanks.slopes(self.logit_gradient),
+            *(self.linear, self.regions, self.thresholds, self.trees, self.labels_only),
         )
 
     def aimed(self, aim: Aim | None) -> "Model":
         """Return the model as one of two classes: the one that is aimed at, and all others."""
         if aim is None:
             return self
-        return replace(
-            self,
-            predict=aim.scores,
-            decide=aim.ruling(self.decide),
-            gradient=aim.slopes(self.gradient),
-            logits=aim.of_logits(self.logits),
-            logit_gradient=aim.logit_slopes(self.logit_gradient),
-            linear=aim.linear(self.linear),
-            trees=None,
+        return Model(
+            aim.scores,
+            aim.ruling(self.decide),
+            aim.slopes(self.gradient),
+            aim.of_logits(self.logits),
+            aim.logit_slopes(self.logit_gradient),
+            aim.linear(self.linear),
+            *(self.regions, self.thresholds, None, self.labels_only),
         )
 
 
@@ -161,11 +160,15 @@ def prepared(model: Model, data: Data, wanted: Wanted, rng: np.random.Generator)
     )
     notes = [*space.notes(flat[index]), *_outside(space, flat[index], data.naming, len(data.X.shape))]
     if target is not None:
-        notes.append(
-            f"Every change aims at the class {names[target]}: {len(flat) - len(eligible)} samples of that class were "
-            "left out of the draw, and another class than that is no success."
-        )
+        notes.append(_aim_note(names[target], len(flat) - len(eligible)))
     return Prepared(attacked, knowledge, counter, asked.n_classes if target is None else 2, notes)
+
+
+def _aim_note(name: str, count: int) -> str:
+    return (
+        f"Every change aims at the class {name}: {count} samples of that class were left out of the draw, and another "
+        "class than that is no success."
+    )
 
 
 def _asked(model: Model, data: Data, flat: Array, index: Array, wanted: Wanted) -> Asked:

@@ -12,7 +12,7 @@ from xrai_widgets.core import Finding, NotApplicable, Step
 from xrai_widgets.core.step import Partial
 from xrai_widgets.engines._problem import Best, settle
 from xrai_widgets.engines.robustness.evasion.attacks import Attack, by_name, least_budget
-from xrai_widgets.engines.robustness.evasion.ground import Budget, Found, Ground
+from xrai_widgets.engines.robustness.evasion.ground import AttackBest, Budget, Ground
 from xrai_widgets.engines.robustness.evasion.lint import beaten
 from xrai_widgets.engines.robustness.evasion.native import ITERATIONS, LIGHT, effort_of
 from xrai_widgets.engines.robustness.evasion.noise import near_hits, noise_note
@@ -128,10 +128,10 @@ def _in_another_norm(chosen: Attack, ground: Ground, best: Best, step: Step, par
     """Run an attack in a norm that it knows, and count what it finds in the one that is asked for."""
     problem, norm = ground.problem, chosen.norms[0]
     other = replace(problem, norm=norm)
-    own = Found.nothing(other)
-    notes = chosen.run(replace(ground, problem=other), own, None, step, partial)
-    reached = np.flatnonzero(own.success)
-    settle(problem, best, own.points[reached], reached, _FINAL)
+    fresh = AttackBest.nothing(other)
+    notes = chosen.run(replace(ground, problem=other), fresh, None, step, partial)
+    reached = np.flatnonzero(fresh.success)
+    settle(problem, best, fresh.points[reached], reached, _FINAL)
     return [
         *notes,
         f"The attack {chosen.title} does not know the norm {problem.norm}: it ran in {norm}, and what it found counts "

@@ -176,14 +176,14 @@ class Search:
 
         What came of it stands in ``best`` under the name of `REFINED`.
         """
-        whole, known, space = self.best, self.knowledge.thresholds, self.problem.space
+        whole, thresholds, space = self.best, self.knowledge.thresholds, self.problem.space
         masks = [whole.success & ~self.exact]
         masks += [other.success & ~self.exact & (other.distance > whole.distance) for other in others]
         owner = np.concatenate([np.flatnonzero(mask) for mask in masks])
         if not len(owner):
             return
-        points = np.vstack([found.points[mask] for found, mask in zip([whole, *others], masks, strict=True)])
-        levels = None if known is None else Levels.of(known, space)
+        points = np.vstack([one.points[mask] for one, mask in zip([whole, *others], masks, strict=True)])
+        levels = None if thresholds is None else Levels.of(thresholds, space)
         contrast = self.contrast.part(owner)
         wide, every = Incumbents.untouched(contrast), np.arange(len(owner))
         wide.ask(contrast, space.to_samples(points, self.problem.samples[owner]), every)

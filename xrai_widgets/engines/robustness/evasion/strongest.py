@@ -9,7 +9,7 @@ import pandas as pd
 from xrai_widgets.core import Array, Finding, Step
 from xrai_widgets.engines._problem import Best
 from xrai_widgets.engines.robustness.evasion.attacks import Attack, fixed_list
-from xrai_widgets.engines.robustness.evasion.ground import Found, Ground
+from xrai_widgets.engines.robustness.evasion.ground import AttackBest, Ground
 from xrai_widgets.engines.robustness.evasion.lint import masked, too_small
 from xrai_widgets.engines.robustness.evasion.parts import Attacked
 
@@ -119,16 +119,16 @@ class Union:
     ----------
     attacked : Attacked
     tally : Tally
-    starts : list of Found
+    starts : list of AttackBest
         From where it is refined where nothing leads from one boundary to another: what the attacks found that know
         nothing of slopes and of columns.
     """
 
     attacked: Attacked
     tally: Tally
-    starts: list[Found] = field(default_factory=list)
+    starts: list[AttackBest] = field(default_factory=list)
 
-    def take(self, title: str, best: Found) -> None:
+    def take(self, title: str, best: AttackBest) -> None:
         """Take over what an attack has found, under its name or those of its methods."""
         whole, search = self.attacked.best, self.attacked.search
         nearer = np.flatnonzero(best.success & (best.distance < whole.distance * (1 - _TIE)))
@@ -140,7 +140,7 @@ class Union:
 
 def run_strongest(
     ground: Ground, attacked: Attacked, step: Step, made: Callable[..., Finding], notes: list[str]
-) -> list[Found]:
+) -> list[AttackBest]:
     """Run the attacks of the list that fits the model, each from scratch; fill ``attacked.best`` with the nearest.
 
     No attack sees what another one found, so that leaving one out changes no other. Returned is from where to refine.
@@ -158,10 +158,10 @@ def run_strongest(
             tally.left_out(attack.title, share, reason)
             short += not attack.why_not(ground, np.inf)
         else:
-            own = Found.nothing(problem)
-            notes += _run(attack, ground, own, queries, step.part(done, until), union, made)
+            fresh = AttackBest.nothing(problem)
+            notes += _run(attack, ground, fresh, queries, step.part(done, until), union, made)
             side = white if "gradient" in attack.needs else black
-            np.minimum(side, own.distance, out=side)
+            np.minimum(side, fresh.distance, out=side)
         done = until
     if np.isfinite(white).any():
         notes += masked(black, white, attacked.epsilon)
@@ -172,21 +172,21 @@ def run_strongest(
 def _run(
     attack: Attack,
     ground: Ground,
-    own: Found,
+    fresh: AttackBest,
     queries: int,
     step: Step,
     union: Union,
     made: Callable[..., Finding],
 ) -> list[str]:
     def partial() -> Finding:
-        union.take(attack.title, own)
+        union.take(attack.title, fresh)
         note = "The attack was not finished: distances are larger than they would become."
         return made(union.attacked, [note], finished=False)
 
     before = ground.counter.queries
-    notes = attack.run(ground, own, queries, step, partial)
-    union.tally.ran(attack.title, attack.shares[ground.kind], ground.counter.queries - before, own.distance.copy())
-    union.take(attack.title, own)
-    if ground.kind != "gradients" and own.methods is None:
-        union.starts.append(own)
+    notes = attack.run(ground, fresh, queries, step, partial)
+    union.tally.ran(attack.title, attack.shares[ground.kind], ground.counter.queries - before, fresh.distance.copy())
+    union.take(attack.title, fresh)
+    if ground.kind != "gradients" and fresh.methods is None:
+        union.starts.append(fresh)
     return notes
