@@ -79,8 +79,7 @@ def projected_gradient_descent(
             some = some[goal.within(radius, radii[-1], best.distance[some], some)]
             if not len(some):
                 continue
-            streams = [np.random.default_rng([seed, goal.restart, int(problem.numbers[i])]) for i in some]
-            points = _start(problem, some, radius, streams, goal.restart)
+            points = _start(problem, some, radius, seed, goal.restart)
             climb = _Climb(slopes, radius, settings.steps, None if goal.rival is None else goal.rival[some])
             _climb(problem, best, climb, points, some, step.part(number / total, (number + 1) / total))
     return blind
@@ -228,11 +227,12 @@ def _look(
     return slopes.broken(points, owner, scores), slope
 
 
-def _start(problem: Problem, owner: Array, radius: float, streams: list[np.random.Generator], restart: int) -> Array:
+def _start(problem: Problem, owner: Array, radius: float, seed: int, restart: int) -> Array:
     origins = problem.origins[owner]
     if restart == 0:
         start: Array = origins.copy()
         return start
+    streams = [np.random.default_rng([seed, restart, int(problem.numbers[i])]) for i in owner]
     noise = np.stack([stream.uniform(-1, 1, origins.shape[1]) for stream in streams])
     if problem.norm == "l2":
         noise *= np.stack([stream.uniform(0, 1, 1) for stream in streams]) / np.linalg.norm(
