@@ -70,7 +70,6 @@ SMALL = {
     "io/tried.py": "begins a process of its own and must import little",
     "models/carried.py": "columns that no kind of model is asked about",
     "models/derivatives.py": "any kind of network may try whether it can be differentiated",
-    "models/torch_script.py": "one kind of module, which is copied and sent in its own way",
     "reporting/formats/markdown.py": "one of the formats",
     "results/split_leak.py": "one rule of judging, read by itself",
     "widgets/csv_style.py": "a form of its own",

@@ -23,6 +23,17 @@ def limits_of(planned: Mapping[str, Mapping[str, Any]], lines: list[str]) -> dic
     return limits
 
 
+def defended_by(subject: Subject, lines: list[str]) -> Subject:
+    """Return a subject with the defences of the options, in their order."""
+    from xrai_widgets.io.plans import read_defence
+    from xrai_widgets.models.defences import defended
+
+    for line in lines:
+        name, params = read_defence(line)
+        subject = defended(subject, name, **params)
+    return subject
+
+
 def batch_of(planned: "PlanFile | None", new: Path | None, foreign: str) -> dict[str, Any]:
     """Return the batch of new samples: that of the options, else that of a plan."""
     if foreign and new is None:

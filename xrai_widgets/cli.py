@@ -67,7 +67,7 @@ def serve(
 
 @app.command(name="list")
 def list_(name: Annotated[str, typer.Argument(help="an assessment, to see its parameters")] = "") -> None:
-    """List the assessments and the built-in examples; with a name, the parameters of that assessment."""
+    """List assessments, defences and built-in examples; with a name, the parameters of that assessment."""
     from rich.console import Console
     from rich.table import Table
 
@@ -75,6 +75,7 @@ def list_(name: Annotated[str, typer.Argument(help="an assessment, to see its pa
     from xrai_widgets.core import find, registered
     from xrai_widgets.core.assessment import family_title
     from xrai_widgets.data import examples
+    from xrai_widgets.models.defences import DEFENCES
     from xrai_widgets.terminal import plain
 
     console = Console()
@@ -89,6 +90,11 @@ def list_(name: Annotated[str, typer.Argument(help="an assessment, to see its pa
     table = Table("family", "assessment", "title", "needs", title="assessments")
     for entry in registered().values():
         table.add_row(family_title(entry.family), entry.name, entry.title, ", ".join(entry.needs))
+    console.print(table)
+    table = Table("defence", "parameters", "what it does", title="defences, for --defend")
+    for defence in DEFENCES.values():
+        allowed = [f"{p.name} ({p.allowed})" for p in defence.parameters]
+        table.add_row(defence.name, plain(", ".join(allowed)), plain(defence.summary))
     console.print(table)
     table = Table("example", "what it is", title="built-in examples")
     for example in examples.names():
@@ -111,6 +117,12 @@ def assess(
     constraint: Annotated[
         list[str] | None,
         typer.Option(help="what a feature may become: 'age = { monotone = 1, range = [18, 75] }'; may be repeated"),
+    ] = None,
+    defend: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="defence of the model: rounding, 'feature_squeezing = { bits = 3 }'; may be repeated, in order"
+        ),
     ] = None,
     split: Annotated[float | None, typer.Option(help="share of --data held out; trained on the rest")] = None,
     seed: Annotated[int, typer.Option(help="random_state of scikit-learn's train_test_split")] = 0,
@@ -180,6 +192,7 @@ def assess(
     roles |= arguments.batch_of(plan_file, new, foreign)
     roles |= {"split": split, "seed": seed, "stratify": stratify, "groups": groups, **style}
     subjects = [constrained(arguments.subject_of(one, models, data, **roles), limits) for one in models]
+    subjects = [arguments.defended_by(subject, defend or []) for subject in subjects]
     outcomes, interrupted = run_here(subjects, work, store=keeper, fresh=fresh)
     named = [name for name, _ in work] if run or plan else []
     quality = None if interrupted else quality_of(subjects)

@@ -3,7 +3,7 @@
 import random
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Any
 
@@ -14,6 +14,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from tests.subjects import small_credit, small_digits
 from xrai_widgets.core import Assessment, Outcome, Subject, registered
+from xrai_widgets.core.undefended import Undefended
 from xrai_widgets.data import examples
 from xrai_widgets.runtime import RunStep, run
 
@@ -26,8 +27,12 @@ SMALL: dict[str, dict[str, Any]] = {
     "privacy.label_only": {"n_samples": 60, "copies": 3, "repeats": 2},
     "privacy.pdtp": {"n_samples": 4, "repeats": 1, "null_draws": 5},
     "robustness.certified": {"n_samples": 12, "max_iter": 3, "effort": 20_000},
+    "robustness.clever": {"n_samples": 8, "n_blocks": 10, "block_size": 16},
+    "robustness.confidence_detection": {"n_samples": 6, "epsilon": 1.0, "steps": 8, "restarts": 1, "rounds": 6},
     "robustness.corruptions": {"n_samples": 60},
-    "robustness.evasion": {"n_samples": 12, "max_iter": 3},
+    "robustness.empirical_robustness": {"n_samples": 8, "queries": 1000},
+    "robustness.defence": {"n_samples": 4, "queries": 100, "max_iter": 1, "steps": 5, "restarts": 1},
+    "robustness.evasion": {"n_samples": 12, "max_iter": 3, "queries": 4_000},
     "robustness.expectations": {"n_samples": 60},
 }
 REGRESSION: dict[str, dict[str, Any]] = {  # what a regression must be asked
@@ -41,8 +46,9 @@ SUBJECTS = ("breast_cancer_logistic", "small_credit_forest", "small_digits_netwo
 
 @cache
 def load(name: str) -> Subject:
-    """Return an example, a small subject of its kind, or the subject with missing cells."""
-    return MADE_HERE[name]() if name in MADE_HERE else examples.load(name)
+    """Return an example, a small subject of its kind, or the subject with missing cells; defended, by nothing."""
+    subject = MADE_HERE[name]() if name in MADE_HERE else examples.load(name)
+    return replace(subject, undefended=Undefended.of(subject, "nothing"))
 
 
 def with_gaps(model: Any) -> Subject:

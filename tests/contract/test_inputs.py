@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from tests.contract.catalog import every_engine, small
 from xrai_widgets.core import Assessment, Subject
 from xrai_widgets.core.belonging import adopted, fields_used, inputs_of
+from xrai_widgets.core.undefended import Undefended
 from xrai_widgets.io.outcomes import outcome_to_dict
 from xrai_widgets.runtime import run
 
@@ -27,7 +28,8 @@ def whole() -> Subject:
     model = LogisticRegression(C=10).fit(X[:100], y[:100])
     data = {"X_train": X[:100], "y_train": y[:100], "X_new": X[200:], "y_new": y[200:]}
     groups = {"groups": sex[100:200], "train_groups": sex[:100]}
-    return Subject.of(model, X[100:200], y[100:200], **data, **groups, name="whole")
+    subject = Subject.of(model, X[100:200], y[100:200], **data, **groups, name="whole")
+    return replace(subject, undefended=Undefended.of(subject, "nothing"))
 
 
 def otherwise(subject: Subject) -> dict[str, Any]:
@@ -70,7 +72,7 @@ def found(subject: Subject, entry: Assessment) -> Any:
 def test_what_an_engine_does_not_use_changes_no_number_of_its(entry: Assessment) -> None:
     subject = whole()
     unused = {key: value for key, value in otherwise(subject).items() if key not in fields_used(entry)}
-    assert {"X_new", "name"} <= set(unused)
+    assert {"X_new", "name"} - {*entry.uses} <= set(unused)
     other = replace(subject, **unused)
     assert other.fingerprint != subject.fingerprint
     first, second = found(subject, entry), found(other, entry)

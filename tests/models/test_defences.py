@@ -9,13 +9,14 @@ import pytest
 import xrai_widgets as xw
 from xrai_widgets.core import Array, Subject
 from xrai_widgets.models.defences import DEFENCES, changed_predictions
+from xrai_widgets.models.output_defences import OUTPUT_CHANGES
 from xrai_widgets.results import as_code, run_as_code
 from xrai_widgets.results.as_code import expression
 from xrai_widgets.results.compare import compare
 from xrai_widgets.runtime import assess
 
 MIA = "privacy.membership_inference"
-NAMES = tuple(DEFENCES)
+NAMES = tuple(OUTPUT_CHANGES)
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +154,7 @@ def test_labels_alone_make_a_label_only_model(credit: Subject) -> None:
     assert "labels only" in assess(made, MIA).reason
     assert changed_predictions(credit, made) == 0
     with pytest.raises(
-        ValueError, match=r"german_credit_forest · labels only cannot be defended: .* gives labels only"
+        ValueError, match=r"german_credit_forest · labels only cannot be defended by rounding: .* gives labels only"
     ):
         xw.defended(made, "rounding")
 
@@ -176,7 +177,7 @@ def test_bad_input_is_named(credit: Subject, regression: Subject) -> None:
         ValueError, match=r"the defence 'rounding' has no parameter 'decimal'; .*did you mean 'decimals'"
     ):
         xw.defended(credit, "rounding", decimal=1)
-    with pytest.raises(ValueError, match=r"diabetes_tree cannot be defended: .* this is a regression"):
+    with pytest.raises(ValueError, match=r"diabetes_tree cannot be defended by rounding: .* this is a regression"):
         xw.defended(regression, "rounding")
 
 
@@ -233,5 +234,5 @@ def test_the_code_of_a_defended_outcome_runs_and_no_command_drops_the_defence(cr
     names: dict[str, Any] = {}
     exec(as_code.as_python(outcome), names)
     assert names["outcome"].finding.values == outcome.finding.values  # type: ignore[union-attr]
-    for said in (as_code.as_command(outcome), run_as_code.run_as_command([outcome], xw.Policy.default())):
-        assert said.startswith("# a defended model is made in Python")
+    for line in (as_code.as_command(outcome), run_as_code.run_as_command([outcome], xw.Policy.default())):
+        assert "assess german_credit_forest --defend 'rounding = { decimals = 1 }' --run privacy.shapr" in line

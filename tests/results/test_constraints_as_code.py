@@ -83,7 +83,7 @@ def test_odd_names_and_own_files_are_written_so_that_they_are_read_again(credit:
         ((rounding,), "xw.defended(subject, 'rounding')"),
     ):
         defended = replace(outcome, origin=Origin(None, changes))
-        assert as_command(defended) == NO_COMMAND
+        assert (as_command(defended) == NO_COMMAND) == (changes[-1] is free), "constraints are set first"
         assert f"as you made it\nsubject = {source}\n" in as_python(defended)
 
 

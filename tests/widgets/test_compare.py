@@ -1,12 +1,15 @@
 """The comparison as widgets, without a browser."""
 
+import time
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from xrai_widgets.apps.compare import Compare
 from xrai_widgets.core import Subject
 from xrai_widgets.data import examples
+from xrai_widgets.models.networks import mlp
 from xrai_widgets.results.policy import Policy
 from xrai_widgets.runtime import assess
 from xrai_widgets.widgets import ComparisonBoard, DefenceForm
@@ -122,3 +125,41 @@ def test_every_control_of_the_form_has_a_label_and_a_tip(credit: Subject) -> Non
         for control in (form._model, form._defence, *form.form._controls.values()):
             assert control.description
             assert control.tooltip
+
+
+def test_a_training_shows_how_far_it_is_and_can_be_cancelled() -> None:
+    X = np.random.default_rng(0).uniform(size=(300, 4)).astype(np.float32)
+    y = (X.sum(axis=1) > 2).astype(int)
+    words = {"X_train": X[:200], "y_train": y[:200], "name": "net"}
+    subject = Subject.of(mlp(4, [8], 2, standardize=False).eval(), X[200:], y[200:], **words)
+    form = DefenceForm((subject,))
+    form._defence.value = "adversarial training"
+    form.form.control("epochs").value = 1000
+    form.add()
+    assert form.button.description == "Cancel"
+    deadline = time.monotonic() + 60
+    while "training on attacks" not in form.status.value:
+        assert form._job is not None
+        form._job.wait(0.05)
+        assert time.monotonic() < deadline
+    form.button.click()
+    assert form.wait(10)
+    assert form.made is None
+    assert "cancelled" in form.message.value
+    assert form.button.description == "Add defended copy"
+    form.form.control("epochs").value = 1
+    form.button.click()
+    assert form.wait(60)
+    assert form.made is not None
+    assert form.made.name == "net · adversarially trained, ε 0.1, 1 epoch, seed 0"
+
+
+def test_what_fits_one_choice_of_a_defence_alone_is_refused_with_the_other(credit: Subject) -> None:
+    form = DefenceForm((credit,))
+    form._defence.value = "feature squeezing"
+    assert not form.button.disabled
+    form.form.control("squeezer").value = "median filter"
+    assert form.button.disabled
+    assert "a median filter is for images" in form.status.value
+    form.form.control("squeezer").value = "bit depth"
+    assert not form.button.disabled

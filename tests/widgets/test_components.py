@@ -112,7 +112,7 @@ def test_a_choice_that_does_not_fit_the_subject_names_the_alternative(forest: Su
     form = ParameterForm("robustness.evasion", forest)
     form.control("attack").value = "pgd"
     assert "needs gradients" in form.error
-    assert "Instead: attack='hop_skip_jump'" in form.error
+    assert "Instead: attack='strongest'" in form.error
 
 
 def test_seed_memory_and_implementation_sit_under_advanced() -> None:

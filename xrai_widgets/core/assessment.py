@@ -54,6 +54,7 @@ class Assessment:
     isolated: bool = False
     controls: tuple[Control, ...] = ()
     no_controls: str = ""
+    instead: str = ""
     stronger: str = ""
     words: Mapping[str, str] = field(default_factory=dict)
     score: Score | None = None
@@ -108,14 +109,15 @@ class Assessment:
     def gap(self, subject: Subject, params: Mapping[str, object] | None = None, *, labels: bool = False) -> Gap | None:
         """Say why the assessment does not fit the subject; None if it does. ``labels``: of parameters, not names."""
         if subject.task not in self.tasks:
-            return Gap(f"{subject.task} (made for {' and '.join(sorted(self.tasks))} only)")
+            return Gap(f"{subject.task} (made for {' and '.join(sorted(self.tasks))} only)", self.instead)
         if subject.inputs not in self.inputs:
             return Gap(f"{subject.inputs} inputs (made for {' and '.join(sorted(self.inputs))} inputs only)")
         missing = [name for name in self.needs if getattr(subject, name) is None]
         if missing:
-            return Gap("needs " + " and ".join(explain(name) for name in missing))
+            return Gap("needs " + " and ".join(explain(name) for name in missing), self.instead)
         if subject.outputs == "labels" and not self.labels_suffice:
-            return Gap("needs class probabilities, and this model gives labels only (it has no predict_proba)")
+            reason = "needs class probabilities, and this model gives labels only (it has no predict_proba)"
+            return Gap(reason, self.instead)
         if self.missing == "refused" and (refused := refusal(subject, self.uses)):
             return Gap(*refused)
         return self._choice_gap(subject, params or {}, labels)
@@ -156,6 +158,7 @@ def assessment(
     missing: Missing = "refused",
     isolated: bool = False,
     controls: Iterable[Control] | str = (),
+    instead: str = "",
     stronger: str = "",
     words: Mapping[str, str] | None = None,
     score: Score | None = None,
@@ -182,6 +185,8 @@ def assessment(
         The engine cannot stop within a second, so it runs in a process of its own that can be killed.
     controls : iterable of Control, or str
         What is measured beside the user's model, so that a reader sees where its number sits; or why nothing is.
+    instead : str
+        What a reader may use where the subject is a regression, gives labels only or lacks what the engine needs.
     stronger : str
         The assessment whose attacker is stronger where it applies: without its run, a pass here is none of the family.
     words : mapping of str to str
@@ -210,6 +215,7 @@ def assessment(
             isolated=isolated,
             controls=() if isinstance(controls, str) else tuple(controls),
             no_controls=controls if isinstance(controls, str) else "",
+            instead=instead,
             stronger=stronger,
             words=dict(words or {}),
             score=score,

@@ -46,7 +46,7 @@ class ConstrainedBy:
 
 @dataclass(frozen=True)
 class DefendedBy:
-    """A defence stands before the outputs, as `defended` takes it."""
+    """A defence of the output, the input or the training, as `defended` takes it."""
 
     defence: str
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -86,7 +86,18 @@ class Origin:
     @property
     def is_defended(self) -> bool:
         """Whether a defence stands before the model."""
-        return any(isinstance(change, DefendedBy) for change in self.changes)
+        return bool(self.defences)
+
+    @property
+    def bare(self) -> "Origin":
+        """The origin of the model before its first defence."""
+        first = next((n for n, change in enumerate(self.changes) if isinstance(change, DefendedBy)), len(self.changes))
+        return replace(self, changes=self.changes[:first])
+
+    @property
+    def defences(self) -> tuple["DefendedBy", ...]:
+        """The defences, in order."""
+        return tuple(change for change in self.changes if isinstance(change, DefendedBy))
 
     @property
     def constraints(self) -> dict[str, dict[str, Any]]:

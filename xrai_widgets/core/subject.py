@@ -17,6 +17,7 @@ from xrai_widgets.core.missing import holes
 from xrai_widgets.core.names import Decode, names_of
 from xrai_widgets.core.origin import Origin
 from xrai_widgets.core.segments import groups_of
+from xrai_widgets.core.undefended import Undefended
 
 if TYPE_CHECKING:
     from typing import Self
@@ -42,12 +43,10 @@ class Subject(Identified):
         The user's own model; engines never touch it.
     predict : callable
         (n, …) → float64 (n, k) class probabilities, or (n,) values in regression.
-    X, y : array
-        Held-out samples of the distribution the model was made for. ``X`` is float64 (n, d) with one column per
-        original column and NaN where a number is missing, or float32 (n, channels, height, width). ``y`` is int 0…k−1,
+    X, y, ids : array
+        Held-out samples of the distribution the model was made for, and their names. ``X`` is float64 (n, d), a column
+        per original one and NaN where a number is missing, or float32 (n, channels, height, width). ``y`` is int 0…k−1,
         or float in regression.
-    ids : array
-        Names of the samples.
     X_train, y_train, train_ids : array, optional
         What the model was trained on.
     X_new, y_new, new_ids, foreign : array, optional
@@ -66,8 +65,9 @@ class Subject(Identified):
         For each column of X the values, or codes, at which a model made of trees splits, rising.
     trees, layers : Trees, Layers, optional
         All trees of a classifier, its splits in the columns of X; weights and activations of a network on numbers.
-    decide : callable, optional
-        (n, …) → int (n,): the classes that the model itself decides for; None: the most probable ones.
+    decide, undefended : callable, Undefended, optional
+        (n, …) → int (n,): the classes that the model itself decides for; None: the most probable ones. What the model
+        was before it was defended.
     fit : callable, optional
         ``fit(X, y, *, seed, sample_weight=None, rows=None)`` → predict function of a fresh clone; ``rows`` are places
         in X_train, −1 for other samples, and a seed of None is the model's own.
@@ -116,6 +116,7 @@ class Subject(Identified):
     trees: Trees | None = sees_inside("the trees of a single tree, forest or boosting classifier")
     layers: Layers | None = sees_inside("the weights of a small network of linear layers on numeric columns")
     decide: Predict | None = sees_inside("a decision of the model's own that is not its most probable class")
+    undefended: Undefended | None = sees_inside("a defence to measure: xw.defended, --defend or a defended copy")
     fit: Callable[..., Predict] | None = says(
         "refitting (a scikit-learn estimator can be cloned and refitted; for other models pass fit= to Subject.of)"
     )
@@ -183,10 +184,9 @@ class Subject(Identified):
             needs no labels: without them its own labels (1: inlier, -1: outlier) stand for the truth.
         X_train, y_train, X_new, y_new, foreign : optional
             The training samples; a batch to be judged, and True for each of its rows that is of another kind.
-        name, task : optional
-            What the model is called, by default its class name; and its task, guessed where that is possible.
-        classes : sequence, optional
-            Original labels in the order of the model's outputs, where the model does not say.
+        name, task, classes : optional
+            What the model is called, by default its class name; its task, guessed where that is possible; the labels
+            in the order of the model's outputs, where the model does not say.
         ids, train_ids, new_ids : optional
             Names of the samples; by default the index of a DataFrame, else 0…n−1.
         bounds : (low, high), or mapping of column name to (low, high), optional

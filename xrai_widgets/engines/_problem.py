@@ -27,7 +27,7 @@ class Problem:
         Names of the samples' random streams: a sample is attacked alike whichever others are attacked with it.
     shape : tuple of int
         Shape of one sample for ``predict``.
-    norm : {"l2", "linf"}
+    norm : {"l0", "l1", "l2", "linf"}
     rows : int
         How many samples may be held at once.
     decide : callable, optional
@@ -88,8 +88,11 @@ class Problem:
     def pull(self, points: Array, owner: Array, tolerance: float) -> Array:
         """Move adversarial points towards their originals, by bisection, until just before the label changes back.
 
-        For ``l2`` along the straight line, for ``linf`` by shrinking the cube around the original.
+        For ``l1`` and ``l2`` along the straight line, for ``linf`` by shrinking the cube around the original, for
+        ``l0`` by taking back the smallest changes first.
         """
+        if self.norm == "l0":
+            return self._take_back(points, owner)
         origins = self.origins[owner]
         change = points - origins
         reach = np.abs(change).max(axis=1) if self.norm == "linf" else np.ones(len(points))
@@ -104,6 +107,21 @@ class Problem:
             still = self.adversarial(tried, owner)
             high, low = np.where(still, middle, high), np.where(still, low, middle)
             best[still] = tried[still]
+        return best
+
+    def _take_back(self, points: Array, owner: Array) -> Array:
+        """Return the points with as many of their smallest changes taken back as bisection finds to be not needed."""
+        origins, row = self.origins[owner], np.arange(len(points))[:, None]
+        size = np.abs(points - origins)
+        rank = np.empty(size.shape, dtype=np.intp)
+        rank[row, np.argsort(size, axis=1, kind="stable")] = np.arange(size.shape[1])
+        low, high, best = (size == 0).sum(axis=1), np.full(len(points), size.shape[1]), points.copy()
+        while len(some := np.flatnonzero(high - low > 1)):  # so many taken back are known to be few enough, too many
+            middle = (low[some] + high[some]) // 2
+            tried = np.where(rank[some] < middle[:, None], origins[some], points[some])
+            still = self.adversarial(tried, owner[some])
+            best[some[still]] = tried[still]
+            low[some], high[some] = np.where(still, middle, low[some]), np.where(still, high[some], middle)
         return best
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from xrai_widgets.core import Array, Finding, NotApplicable, Predict, Step
 from xrai_widgets.core.decision import labels
 from xrai_widgets.engines._missing import Blanks
-from xrai_widgets.engines._space import Norm, Space
+from xrai_widgets.engines._space import Norm, Space, length
 from xrai_widgets.engines._statistics import Estimate
 
 _DRAWS = 8  # of each change
@@ -27,7 +27,8 @@ class RandomChange:
     Parameters
     ----------
     space : Space
-    norm : {"l2", "linf"}
+    norm : {"l0", "l1", "l2", "linf"}
+        In l0 the numbers move by the same length.
     sparse : bool
         Move as many numbers as were changed, and not all.
     """
@@ -87,8 +88,7 @@ class RandomChange:
     def _size(self, part: Array) -> Array:
         if not part.shape[1]:
             return np.zeros(len(part))
-        size: Array = np.abs(part).max(axis=1) if self.norm == "linf" else np.linalg.norm(part, axis=1)
-        return size
+        return length(part, "l2" if self.norm == "l0" else self.norm)
 
 
 def _some(chosen: Array, rng: np.random.Generator) -> Array:

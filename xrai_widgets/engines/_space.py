@@ -10,7 +10,24 @@ import numpy as np
 from xrai_widgets.core import Array, Constraint
 from xrai_widgets.engines._missing import Blanks
 
-Norm = Literal["l2", "linf"]
+Norm = Literal["l0", "l1", "l2", "linf"]
+ROUNDING = 1e-9  # of a range: by so much a value may move on its way to coordinates and back
+
+
+def length(change: Array, norm: Norm) -> Array:
+    """Return the size (…,) of changes (…, d): how many parts there are, their sum, their length, or the largest.
+
+    What is no more than the rounding of a column's value is no change.
+    """
+    if norm == "l2":
+        size: Array = np.linalg.norm(change, axis=-1)
+    elif norm == "linf":
+        size = np.abs(change).max(axis=-1, initial=0.0)
+    elif norm == "l1":
+        size = np.abs(change).sum(axis=-1)
+    else:
+        size = (np.abs(change) > ROUNDING).sum(axis=-1).astype(np.float64)
+    return size
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,6 +240,4 @@ class Space:
 
     def distance(self, samples: Array, origins: Array, norm: Norm) -> Array:
         """Return (n,) distances."""
-        change = self.share(samples, origins)
-        size: Array = change.max(axis=1) if norm == "linf" else np.linalg.norm(change, axis=1)
-        return size
+        return length(self.share(samples, origins), norm)

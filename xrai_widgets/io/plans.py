@@ -114,6 +114,28 @@ def read_constraint(text: str) -> dict[str, dict[str, Any]]:
     return tables
 
 
+def read_defence(text: str) -> tuple[str, dict[str, Any]]:
+    """Read the name of a defence and its parameters, as the command line takes them.
+
+    ``rounding``, or ``feature_squeezing = { bits = 3 }``.
+
+    Raises
+    ------
+    ValueError
+        if it is no such line.
+    """
+    wanted = "a defence must be a name such as rounding, or a line such as feature_squeezing = { bits = 3 }"
+    if "=" not in text:
+        return text.strip(), {}
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{wanted}, with _ for spaces in the name: {error}") from None
+    if len(tables) != 1 or not all(_is_flat(table) for table in tables.values()):
+        raise ValueError(f"{wanted}, got {text!r}")
+    return next(iter(tables.items()))
+
+
 def _is_flat(table: object) -> bool:
     return isinstance(table, dict) and not any(isinstance(value, dict) for value in table.values())
 

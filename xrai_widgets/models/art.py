@@ -45,3 +45,33 @@ def black_box_values(predict: Predict, shape: tuple[int, ...]) -> Any:
     from art.estimators.regression import BlackBoxRegressor
 
     return BlackBoxRegressor(predict, shape)
+
+
+def class_box(
+    scores: Predict, slope: Gradient | None, shape: tuple[int, ...], n_classes: int, clip: tuple[Any, Any] | None = None
+) -> Any:
+    """Return an ART classifier of scores whose slopes ART may ask for class by class; without slopes a black box.
+
+    Parameters
+    ----------
+    scores : callable
+        (n, …) → (n, k) logits, or log-probabilities.
+    slope : callable, optional
+        (X, j) → derivative of the score of class j, of each row.
+    """
+    if slope is None:
+        return black_box(scores, shape, n_classes, clip)
+    from art.estimators.classification import BlackBoxClassifier
+    from art.estimators.classification.classifier import ClassGradientsMixin
+
+    class ClassBox(ClassGradientsMixin, BlackBoxClassifier):  # type: ignore[misc]  # ART has no types
+        def class_gradient(self, x: Array, label: Any = None, **_: Any) -> Array:
+            if label is None:
+                wanted = np.tile(np.arange(n_classes), (len(x), 1))
+            else:
+                wanted = np.broadcast_to(np.asarray(label, dtype=np.intp).reshape(-1, 1), (len(x), 1))
+            assert slope is not None
+            parts = [slope(x, wanted[:, place]).astype(x.dtype) for place in range(wanted.shape[1])]
+            return np.stack(parts, axis=1)
+
+    return ClassBox(scores, shape, n_classes, clip_values=clip)

@@ -175,6 +175,7 @@ def _copy(subject: Subject, columns: Tables, constraints: tuple[Constraint, ...]
     codes = any(old != new == "category" for old, new in kinds)
     # what was read of the model holds for whole numbers only
     whole = any(old == "integer" and new == "continuous" for old, new in kinds)
+    before = subject.undefended
     return replace(
         subject,
         name=f"{subject.name} · constraints: {named}",
@@ -187,5 +188,6 @@ def _copy(subject: Subject, columns: Tables, constraints: tuple[Constraint, ...]
         thresholds=None if codes or whole else subject.thresholds,
         trees=None if codes or whole else subject.trees,
         layers=None if codes else subject.layers,
+        undefended=before.from_outside() if before is not None and (codes or whole) else before,
         origin=subject.origin.then(ConstrainedBy(columns)),
     )

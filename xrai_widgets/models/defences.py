@@ -1,4 +1,4 @@
-"""Defences of the output: what a model gives away is changed before anybody sees it."""
+"""Defences: of the output, of the input, and of the training."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -6,31 +6,43 @@ from functools import cached_property
 from inspect import getdoc
 from typing import Any
 
-from xrai_widgets.core import Gap, Parameter, Predict, Subject, closest
-from xrai_widgets.core.decision import labels, shown
+from xrai_widgets.core import Gap, Parameter, Step, Subject, closest, quiet
+from xrai_widgets.core.decision import labels
 from xrai_widgets.core.origin import DefendedBy
 from xrai_widgets.core.parameter import check_parameters, parameters_of
-from xrai_widgets.core.refit import accepted
-from xrai_widgets.core.subject import Array
-from xrai_widgets.models.output_changes import (
-    class_labels,
-    gaussian_noise,
-    high_confidence,
-    reverse_sigmoid,
-    rounding,
-)
+from xrai_widgets.core.undefended import Undefended
+from xrai_widgets.models.adversarial_training import adversarial_gap, adversarial_training
+from xrai_widgets.models.input_changes import feature_squeezing, smoothing
+from xrai_widgets.models.input_defences import smoothed_fields, smoothing_gap, squeezed_fields, squeezing_gap
+from xrai_widgets.models.monotone import monotone_constraints, monotone_gap
+from xrai_widgets.models.output_defences import OUTPUT_CHANGES, output_fields, output_gap
 from xrai_widgets.models.state import digest
 
-Change = Callable[..., Array]
+Params = Mapping[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
 class Defence:
-    """A way to change outputs; its parameters are read from the signature, like an engine's."""
+    """A way to defend a model; its parameters are read from the signature of ``change``, like an engine's.
+
+    Parameters
+    ----------
+    name : str
+    change : callable
+        What it does; the first line of its docstring is the summary.
+    phrase : callable
+        Its parameters → what was done, in a few words.
+    fields : callable
+        A subject, the parameters and a step to report progress → the fields of the defended one.
+    refusal : callable
+        A subject and the parameters → why it cannot be defended so; None if it can.
+    """
 
     name: str
-    change: Change
-    phrase: Callable[[Mapping[str, Any]], str]
+    change: Callable[..., Any]
+    phrase: Callable[[Params], str]
+    fields: Callable[[Subject, Params, Step], dict[str, Any]]
+    refusal: Callable[[Subject, Params], Gap | None]
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -49,105 +61,119 @@ class Defence:
     def gap(  # an assessment's is called alike
         self,
         subject: Subject,
-        params: Mapping[str, object] | None = None,  # noqa: ARG002 - those of an assessment
+        params: Mapping[str, object] | None = None,
         *,
         labels: bool = False,  # noqa: ARG002 - those of an assessment
     ) -> Gap | None:
         """Say why a subject cannot be defended; None if it can."""
-        if subject.task != "classification":
-            return Gap("a defence changes class probabilities, and this is a regression")
-        if subject.outputs == "labels":
-            return Gap("a defence changes class probabilities, and this model gives labels only")
-        return None
+        return self.refusal(subject, self.check(params or {}))
+
+
+def _of_outputs(name: str, phrase: Callable[[Params], str]) -> Defence:
+    return Defence(name, OUTPUT_CHANGES[name], phrase, lambda s, p, _: output_fields(name, s, p), output_gap)
+
+
+def _squeezing_phrase(params: Params) -> str:
+    if params["squeezer"] == "median filter":
+        return f"squeezed by a median filter of {params['size']} pixels"
+    return f"squeezed to {params['bits']} bit{'s' * (params['bits'] > 1)}"
+
+
+def _training_phrase(params: Params) -> str:
+    epochs = f"{params['epochs']} epoch{'s' * (params['epochs'] > 1)}"
+    return f"adversarially trained, ε {params['epsilon']:g}, {epochs}, seed {params['seed']}"
 
 
 DEFENCES = {
     defence.name: defence
     for defence in (
-        Defence("rounding", rounding, lambda p: f"rounded to {p['decimals']} decimal{'s' * (p['decimals'] > 1)}"),
-        Defence("reverse sigmoid", reverse_sigmoid, lambda p: f"reverse sigmoid, β {p['beta']:g}, γ {p['gamma']:g}"),
-        Defence("high confidence", high_confidence, lambda p: f"probabilities from {p['cutoff']:g}"),
-        Defence("gaussian noise", gaussian_noise, lambda p: f"Gaussian noise, σ {p['scale']:g}, seed {p['seed']}"),
-        Defence("class labels", class_labels, lambda _: "labels only"),
+        _of_outputs("rounding", lambda p: f"rounded to {p['decimals']} decimal{'s' * (p['decimals'] > 1)}"),
+        _of_outputs("reverse sigmoid", lambda p: f"reverse sigmoid, β {p['beta']:g}, γ {p['gamma']:g}"),
+        _of_outputs("high confidence", lambda p: f"probabilities from {p['cutoff']:g}"),
+        _of_outputs("gaussian noise", lambda p: f"Gaussian noise, σ {p['scale']:g}, seed {p['seed']}"),
+        _of_outputs("class labels", lambda _: "labels only"),
+        Defence(
+            "feature squeezing",
+            feature_squeezing,
+            _squeezing_phrase,
+            lambda s, p, _: squeezed_fields(s, p),
+            squeezing_gap,
+        ),
+        Defence(
+            "smoothing",
+            smoothing,
+            lambda p: f"smoothed, {p['combine']} of {p['draws']} draws, σ {p['sigma']:g}, seed {p['seed']}",
+            lambda s, p, _: smoothed_fields(s, p),
+            smoothing_gap,
+        ),
+        Defence(
+            "adversarial training",
+            adversarial_training,
+            _training_phrase,
+            lambda s, p, step: adversarial_training(s, step, **p),
+            adversarial_gap,
+        ),
+        Defence(
+            "monotone constraints",
+            monotone_constraints,
+            lambda p: "monotone in " + ", ".join(text for text in (p["rising"], p["falling"]) if text.strip()),
+            lambda s, p, step: monotone_constraints(s, step, **p),
+            monotone_gap,
+        ),
     )
 }
 
 
-@dataclass(frozen=True, eq=False)
-class Defended:
-    """A predict function behind a defence. No estimator: what looks inside the model sees nothing."""
-
-    predict: Predict
-    defence: str
-    params: Mapping[str, Any]
-
-    def __call__(self, X: Array) -> Array:
-        """Return (n, k)."""
-        changed: Array = DEFENCES[self.defence].change(self.predict(X), X, **self.params)
-        return changed
-
-
-@dataclass(frozen=True, eq=False)
-class DefendedFit:
-    """Train a fresh model and put the same defence before it."""
-
-    fit: Callable[..., Predict]
-    defence: str
-    params: Mapping[str, Any]
-
-    def __call__(self, X: Array, y: Array, **words: Any) -> Predict:
-        """Return the predict function of the defended fresh model."""
-        return Defended(self.fit(X, y, **accepted(self.fit, words)), self.defence, self.params)
-
-
-def defended(subject: Subject, defence: str, **params: Any) -> Subject:
-    """Return a copy of a subject whose outputs are defended: what an outsider would see.
+def defended(subject: Subject, defence: str, *, step: Step = quiet, **params: Any) -> Subject:
+    """Return a defended copy of a subject.
 
     Parameters
     ----------
     subject : Subject
-        A classifier that gives probabilities.
     defence : str
-        ``rounding`` (decimals), ``reverse sigmoid`` (beta, gamma), ``high confidence`` (cutoff), ``gaussian noise``
-        (scale, seed) or ``class labels``.
+        Of the output, what an outsider sees: ``rounding`` (decimals), ``reverse sigmoid`` (beta, gamma), ``high
+        confidence`` (cutoff), ``gaussian noise`` (scale, seed) or ``class labels``. Of the input: ``feature squeezing``
+        (squeezer, bits, size) or ``smoothing`` (sigma, draws, combine, seed). Of the training: ``adversarial training``
+        of a torch module or MLP (epsilon, steps, epochs, learning_rate, batch_size, seed) or ``monotone constraints``
+        of trees (rising, falling).
+    step : Step, optional
+        Gets the progress of a training.
     **params
         Its parameters.
 
     Returns
     -------
     Subject
-        Without logits and gradients, which an outsider no longer sees. Its refits are defended, too, so that attacks
-        that train models of their own attack the whole pipeline. After ``class labels`` it is a label-only model. A
-        model's own rule, by which it decides, goes on as it is.
+        Its ``undefended`` is the model before, so that robustness.defence measures what the defence is worth. Its
+        refits are defended, too, so that attacks that train models of their own attack the whole pipeline.
+
+        Where outputs are defended there are no logits and gradients, which an outsider no longer sees; after ``class
+        labels`` it is a label-only model, and a model's own rule, by which it decides, goes on as it is. Where inputs
+        are defended the gradient is one that an attacker who knows the defence would use, and ``notes`` say which:
+        straight through squeezing (BPDA; Athalye, Carlini and Wagner 2018, arXiv:1802.00420), over all draws of noise.
 
     Raises
     ------
     ValueError, TypeError
-        for an unknown defence, a parameter out of its range, or a subject without probabilities.
+        for an unknown defence, a parameter out of its range, or a subject that cannot be defended so.
     """
     name = str(defence).replace("_", " ").lower()
     if name not in DEFENCES:
         raise ValueError(f"the defence must be one of {', '.join(DEFENCES)}, got {defence!r}{closest(name, DEFENCES)}")
     chosen = DEFENCES[name]
     checked = chosen.check(params)
-    gap = chosen.gap(subject)
+    gap = chosen.gap(subject, checked)
     if gap is not None:
-        raise ValueError(f"{subject.name} cannot be defended: {gap.reason}")
-    labels_only = name == "class labels"
-    undefended = shown(subject.predict, subject.decide, subject.n_classes) if labels_only else subject.predict
-    predict = Defended(undefended, name, checked)
-    return subject.answering(
-        predict,
-        name=f"{subject.name} · {chosen.phrase(checked)}",
-        # a model trained anew says how sure it is, and not what its own rule makes of that
-        fit=None
-        if subject.fit is None or undefended is not subject.predict
-        else DefendedFit(subject.fit, name, checked),
-        decide=None if labels_only else subject.decide,
-        outputs="labels" if labels_only else "probabilities",
-        state=digest((subject.state, name, checked)),
-        origin=subject.origin.then(DefendedBy(name, checked)),
-    )
+        way_out = f"; use {gap.instead}" if gap.instead else ""
+        raise ValueError(f"{subject.name} cannot be defended by {name}: {gap.reason}{way_out}")
+    phrase = chosen.phrase(checked)
+    made = {
+        "name": f"{subject.name} · {phrase}",
+        "state": digest((subject.digest(()) if subject.state is None else subject.state, name, checked)),
+        "origin": subject.origin.then(DefendedBy(name, checked)),
+        "undefended": Undefended.of(subject, phrase),
+    }
+    return subject.answering(**made | chosen.fields(subject, checked, step))
 
 
 def changed_predictions(before: Subject, after: Subject) -> int:

@@ -197,6 +197,8 @@ def _turn(made: dict[str, Any], book: Codebook) -> None:
     for name in _OUTPUT_FIELDS:
         if made.get(name) is not None:
             made[name] = Coded(made[name], book)
+    if (before := made.get("undefended")) is not None:
+        made["undefended"] = before.from_outside().asked_by(lambda _, call: Coded(call, book))
     if made.get("fit") is not None:
         made["fit"] = CodedFit(made["fit"], book)
     made["decode"] = Coded(made.get("decode") or Named(tuple(made["feature_names"])), book)

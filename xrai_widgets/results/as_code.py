@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from xrai_widgets.core import Origin, Outcome, registered
-from xrai_widgets.core.origin import ConstrainedBy, Example, Files
+from xrai_widgets.core.origin import ConstrainedBy, DefendedBy, Example, Files
 from xrai_widgets.results.waiver import toml_text
 
-NO_COMMAND = "# a defended model is made in Python: see there"
+NO_COMMAND = "# constraints of a defended model are set in Python: see there"
 _MODEL = "MODEL.skops --data TABLE.csv --target COLUMN"
 
 
@@ -30,10 +30,10 @@ def as_python(outcome: Outcome) -> str:
 def as_command(outcome: Outcome) -> str:
     """Return the command line; for a model that is no built-in example, with a place for its file."""
     origin = outcome.origin
-    if origin.is_defended:
+    if has_no_command(origin):
         return NO_COMMAND
     sets = "".join(f" --set {key}={shlex.quote(shell_text(value))}" for key, value in changed(outcome).items())
-    return f"xrai-widgets assess {model_words(origin)}{constraint_words(origin)} --run {outcome.assessment}{sets}"
+    return f"xrai-widgets assess {model_words(origin)}{change_words(origin)} --run {outcome.assessment}{sets}"
 
 
 def subject_line(origin: Origin) -> str:
@@ -79,10 +79,21 @@ def _quoted(text: str) -> str:
     return f'"{text}"' if text.isidentifier() else repr(text)
 
 
-def constraint_words(origin: Origin) -> str:
-    """Return the options of the command line for the constraints of the columns."""
-    tables = origin.constraints.items()
-    return "".join(f" --constraint {shlex.quote(toml_entry(name, table))}" for name, table in tables)
+def has_no_command(origin: Origin) -> bool:
+    """Whether the command line cannot make the subject: it sets constraints first and defends then."""
+    return origin.bare.changes + origin.defences != origin.changes
+
+
+def change_words(origin: Origin) -> str:
+    """Return the options of the command line for the constraints of the columns and for defences."""
+    return "".join(
+        f" --constraint {shlex.quote(toml_entry(*one))}" for one in origin.bare.constraints.items()
+    ) + "".join(f" --defend {shlex.quote(_defence(change))}" for change in origin.defences)
+
+
+def _defence(change: DefendedBy) -> str:
+    name = change.defence.replace(" ", "_")
+    return toml_entry(name, change.params).removeprefix('"').replace('" =', " =", 1) if change.params else name
 
 
 def toml_entry(name: str, table: Mapping[str, Any]) -> str:

@@ -17,6 +17,9 @@ _NEAREST = (
     "nearest"  # the array of a search: what each row of its table ``samples`` becomes, NaN where nothing was found
 )
 _CHANGES = ("nearest_change", "pn_change")  # by how much each feature changes, in the same rows
+_ORDERS = {"l0": 0, "l1": 1, "l2": 2, "linf": np.inf}
+# norms whose distance of a change is never smaller than that in the norm of the key: still an upper bound
+_NO_SMALLER = {"l0": ("l0",), "l1": ("l1",), "l2": ("l2", "l1"), "linf": ("linf", "l2", "l1")}
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,8 +160,8 @@ def _distances(outcome: Outcome, first: Outcome) -> pd.DataFrame | str:
     change = next((finding.arrays[name] for name in _CHANGES if name in finding.arrays), None)
     if change is not None:
         flat = np.abs(change.reshape(len(change), -1))
-        size = flat.max(axis=1) if norm == "linf" else np.linalg.norm(flat, axis=1)
-    elif "distance" in table and outcome.params.get("norm") in (norm, "l2"):
+        size = np.linalg.norm(flat, ord=_ORDERS[norm], axis=1)
+    elif "distance" in table and outcome.params.get("norm") in _NO_SMALLER[norm]:
         size = table["distance"].to_numpy(float)
     else:
         return f"its changes are measured in another norm ({outcome.params.get('norm')}, not {norm})"

@@ -2,13 +2,15 @@
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 
 from xrai_widgets.core import Outcome
 from xrai_widgets.results.as_code import (
     NO_COMMAND,
+    change_words,
     changed,
-    constraint_words,
     example_of,
+    has_no_command,
     model_words,
     shell_text,
     subject_line,
@@ -38,7 +40,7 @@ def run_as_python(outcomes: Sequence[Outcome], policy: Policy) -> str:
 def run_as_plan(outcomes: Sequence[Outcome], policy: Policy) -> str:
     """Return a plan as TOML: the example, its constraints, every assessment with its parameters, and the policy."""
     names = [outcome.assessment for outcome in outcomes]
-    example, constraints = example_of(outcomes[0].origin), outcomes[0].origin.constraints
+    example, constraints = example_of(outcomes[0].origin), outcomes[0].origin.bare.constraints
     lines = ["[subject]", *(f"{key} = {toml_text(value)}" for key, value in example.items()), ""] if example else []
     if constraints:
         lines += ["[subject.constraints]", *(toml_entry(name, table) for name, table in constraints.items()), ""]
@@ -53,11 +55,12 @@ def run_as_plan(outcomes: Sequence[Outcome], policy: Policy) -> str:
 def run_as_command(outcomes: Sequence[Outcome], policy: Policy) -> str:
     """Return one command line; where it would not say everything, it reads the plan, saved as ``run.toml``."""
     origin = outcomes[0].origin
-    if origin.is_defended:
+    if has_no_command(origin):
         return NO_COMMAND
     names = [outcome.assessment for outcome in outcomes]
     if policy != Policy.default() or len(set(names)) < len(names):
-        model = "" if example_of(origin) else f"{model_words(origin)} "
+        defences = change_words(replace(origin, changes=origin.defences))
+        model = "" if example_of(origin) else f"{model_words(origin)}{defences} "
         return f"xrai-widgets assess {model}--plan run.toml --out report.html"
     runs = "".join(f" --run {name}" for name in names)
     sets = "".join(
@@ -65,5 +68,5 @@ def run_as_command(outcomes: Sequence[Outcome], policy: Policy) -> str:
         for outcome in outcomes
         for key, value in changed(outcome).items()
     )
-    model = model_words(origin) + constraint_words(origin)
+    model = model_words(origin) + change_words(origin)
     return f"xrai-widgets assess {model}{runs}{sets} --out report.html"

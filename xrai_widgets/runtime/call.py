@@ -23,6 +23,8 @@ def call_engine(subject: Subject, entry: Assessment, params: Mapping[str, Any], 
         **{key: OutputCheck(f"the model's {key.replace('_', ' ')}") for key in _CHECKED},
     }
     guarded = {key: Guard(fields[key], step.meter, checks.get(key)) for key in _GUARDED if fields.get(key) is not None}
+    if (before := fields.get("undefended")) is not None:
+        guarded["undefended"] = before.asked_by(lambda key, call: Guard(call, step.meter, checks.get(key)))
     of_engine = dict(params)
     widths = of_engine.pop(UNTIL, None)
     step.until = (

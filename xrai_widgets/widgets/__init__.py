@@ -25,6 +25,7 @@ from xrai_widgets.widgets.subject_picker import SubjectPicker
 from xrai_widgets.widgets.threshold_slider import ThresholdSlider
 from xrai_widgets.widgets.uploader import Uploader
 from xrai_widgets.widgets.views.contrast import ContrastView
+from xrai_widgets.widgets.views.detector import DetectorSlider
 from xrai_widgets.widgets.views.prototypes import PrototypeSlider
 from xrai_widgets.widgets.visitor import Visitor
 from xrai_widgets.widgets.waiver_form import WaiverForm
@@ -37,6 +38,7 @@ __all__ = [
     "ConstraintEditor",
     "ContrastView",
     "DefenceForm",
+    "DetectorSlider",
     "Download",
     "History",
     "MetricSelector",

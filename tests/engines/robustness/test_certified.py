@@ -20,12 +20,12 @@ from tests.models.test_carried_trees import KINDS
 from xrai_widgets.core import Array, Constraint, Finding, NotApplicable, Subject
 from xrai_widgets.core.inside import Layers, Trees
 from xrai_widgets.core.step import quiet
+from xrai_widgets.engines._leaves import Leaves, nearest_other_leaf
+from xrai_widgets.engines._reach import Reach
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.robustness.certified import certified
 from xrai_widgets.engines.robustness.certified.crown import certified_radius, margins
-from xrai_widgets.engines.robustness.certified.leaves import Leaves, nearest_other_leaf
 from xrai_widgets.engines.robustness.certified.planes import distance_to_planes
-from xrai_widgets.engines.robustness.certified.reach import Reach
 from xrai_widgets.runtime import run
 
 _SINGLE = 1e-7  # float32 in [0, 1]: within what the splits that the cells are made of are given

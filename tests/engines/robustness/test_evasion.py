@@ -23,8 +23,9 @@ from xrai_widgets.engines._problem import Best, Problem
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.robustness import evasion
 from xrai_widgets.engines.robustness.evasion.finding import evasion_finding
+from xrai_widgets.engines.robustness.evasion.noise import near_hits
 from xrai_widgets.engines.robustness.evasion.parts import Attacked
-from xrai_widgets.engines.robustness.evasion.search import Search, near_hits
+from xrai_widgets.engines.robustness.evasion.search import Search
 from xrai_widgets.runtime import run as measure
 
 RADII = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
@@ -303,6 +304,7 @@ def test_a_class_without_samples_may_be_what_a_sample_becomes(implementation: st
         subject.X[kept],
         subject.y[kept],
         subject.bounds,  # type: ignore[arg-type]
+        attack="strongest" if implementation == "native" else "hop_skip_jump",
         n_samples=20 if implementation == "native" else 4,
         max_iter=5,
         implementation=implementation,  # type: ignore[arg-type]
@@ -486,7 +488,7 @@ def test_what_is_found_lies_on_the_boundary(digits: Subject, attack: str, norm: 
 def test_pgd_without_gradients_is_not_applicable_and_the_other_attack_is_named(forest: Subject) -> None:
     outcome = xw.assess(forest, "robustness.evasion", attack="pgd")
     assert outcome.status == "not applicable"
-    assert outcome.instead == "attack='hop_skip_jump'"
+    assert outcome.instead == "attack='strongest'"
     with pytest.raises(ValueError, match=r"attack='pgd' needs gradient=, got None"):
         evasion(forest.predict, forest.X, forest.y, forest.bounds, attack="pgd")  # type: ignore[arg-type]
 
@@ -539,7 +541,7 @@ def test_noise_is_tried_within_the_memory_limit_and_breaks_the_same_samples_then
 
 
 def test_an_attack_that_still_makes_progress_asks_for_more_iterations(digits: Subject) -> None:
-    module = importlib.import_module("xrai_widgets.engines.robustness.evasion.run")
+    module = importlib.import_module("xrai_widgets.engines.robustness.evasion.lint")
     falling = np.repeat(np.linspace(2.0, 1.0, 20)[:, None], 5, axis=1)
     assert module.still_falling(falling) == [
         "The median distance still fell by 14% in the last fifth of the attack: raise max_iter."
@@ -587,7 +589,7 @@ def small_forest(forest: Subject) -> Subject:
 
 
 def test_our_hop_skip_jump_finds_no_larger_distances_than_arts_on_a_forest(small_forest: Subject) -> None:
-    settings = {"n_samples": 8, "max_iter": 10, "init_size": 500}
+    settings = {"attack": "hop_skip_jump", "n_samples": 8, "max_iter": 10, "init_size": 500}
     ours, theirs = (run_and_keep(small_forest, implementation=name, **settings) for name in ("native", "art"))
     for finding, broken, changed in (ours, theirs):
         answers = small_forest.predict(changed).argmax(axis=1)
@@ -672,7 +674,8 @@ def test_what_a_cancelled_attack_found_is_no_nearer_than_what_it_would_have_foun
     assert outcome.status == "cancelled"
     assert outcome.finding is not None
     partial, final = found(outcome.finding)["distance"], found(full)["distance"]
-    assert len(partial) == len(final) > 10
+    final = final[partial.index]
+    assert len(partial) > 10
     assert (partial >= final * (1 - 1e-9)).all()
     assert partial.median() > final.median()
 

@@ -11,7 +11,8 @@ from xrai_widgets.engines._search.coordinates import _start_from_samples
 from xrai_widgets.engines._search.incumbents import Incumbents
 from xrai_widgets.engines._search.towards import towards_samples
 from xrai_widgets.engines._space import Space
-from xrai_widgets.engines.robustness.evasion.search import Knowledge, Search
+from xrai_widgets.engines.robustness.evasion.knowledge import Knowledge
+from xrai_widgets.engines.robustness.evasion.search import Search
 
 RNG = np.random.default_rng(0)
 ISLANDS = RNG.random((6, 5))

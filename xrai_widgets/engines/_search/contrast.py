@@ -9,10 +9,10 @@ import numpy as np
 from xrai_widgets.core import Array
 from xrai_widgets.engines._band import seen
 from xrai_widgets.engines._search.scorer import Scorer
-from xrai_widgets.engines._space import Space
+from xrai_widgets.engines._space import Space, length
 
 Mode = Literal["PN", "PP"]
-Price = Literal["elastic", "linf"]
+Price = Literal["elastic", "l0", "l1", "linf"]
 _TINY = 1e-12
 _SIGN = 1e-300  # a lead that is none, but for its sign
 
@@ -52,8 +52,8 @@ class Contrast:
     kappa, beta : float
     penalty : Penalty, optional
         γ times the error of the autoencoder.
-    price : {"elastic", "linf"}
-        What a change costs: β‖δ‖₁ + ‖δ‖₂², or ‖δ‖∞.
+    price : {"elastic", "l0", "l1", "linf"}
+        What a change costs: β‖δ‖₁ + ‖δ‖₂², or that norm.
     offsets : array (n, k), optional
         What each instance adds to the scores of its changes: a `Band`.
     """
@@ -109,21 +109,27 @@ class Contrast:
     def cost(self, flat: Array, owner: Array) -> Array:
         """Return β‖δ‖₁ + ‖δ‖₂² + γ‖AE error‖²: the paper's objective but for the term that a success has at its end."""
         size = self.space.share(flat, self.origins[owner])
-        if self.price == "linf":
-            largest: Array = size.max(axis=1)
-            return largest
-        total: Array = self.beta * size.sum(axis=1) + (size**2).sum(axis=1)
+        total = self.priced(size)
         return total if self.penalty is None else total + self.penalty(flat)
+
+    def priced(self, size: Array) -> Array:
+        """Return what changes of the sizes (r, d) cost by themselves."""
+        if self.price != "elastic":
+            return length(size, self.price)
+        total: Array = self.beta * size.sum(axis=1) + (size**2).sum(axis=1)
+        return total
 
     def stretch(self, change: Array, cost: Array) -> Array:
         """Return the factors (r,) by which changes (r, d), in shares of the ranges, cost just ``cost``."""
         size = np.abs(change)
-        if self.price == "linf":
-            factor: Array = cost / np.maximum(size.max(axis=1), 1e-300)
+        if self.price == "l0":
+            return np.ones(len(change))  # longer or shorter, it costs the same
+        if self.price != "elastic":
+            factor: Array = cost / np.maximum(length(size, self.price), 1e-300)
             return factor
-        square, length = np.maximum((size**2).sum(axis=1), 1e-300), self.beta * size.sum(axis=1)
-        root: Array = np.sqrt(length**2 + 4 * square * cost)
-        share: Array = (root - length) / (2 * square)
+        square, total = np.maximum((size**2).sum(axis=1), 1e-300), self.beta * size.sum(axis=1)
+        root: Array = np.sqrt(total**2 + 4 * square * cost)
+        share: Array = (root - total) / (2 * square)
         return share
 
     def allowed(self, flat: Array, owner: Array) -> Array:

@@ -135,7 +135,7 @@ def _cells(contrast: Contrast, number: int, levels: Levels, most: float) -> Arra
             values = np.unique(values[(values >= low[column]) & (values <= high[column])])
             change = (values - origin[column]) / contrast.span[column]
             size = np.full(len(change), contrast.room[column]) if gap else np.abs(change)
-            near = size if contrast.price == "linf" else contrast.beta * size + size**2
+            near = contrast.priced(size[:, None])
             room, size = np.r_[0.0, change[near < most]], np.r_[0.0, size[near < most]]
         if len(room) > 1:
             active.append(column)
@@ -149,7 +149,7 @@ def _cells(contrast: Contrast, number: int, levels: Levels, most: float) -> Arra
     grid, size = (
         np.stack([part.ravel() for part in np.meshgrid(*axes, indexing="ij")], axis=1) for axes in (sides, sizes)
     )
-    cost = size.max(axis=1) if contrast.price == "linf" else contrast.beta * size.sum(axis=1) + (size**2).sum(axis=1)
+    cost = contrast.priced(size)
     order = np.argsort(cost, kind="stable")
     order = order[(cost[order] > 0) & (cost[order] < most)]
     if len(order) > _CELLS:

@@ -3,13 +3,15 @@
 import numpy as np
 
 from xrai_widgets.core import Array, Step
-from xrai_widgets.engines._search.contrast import Contrast
+from xrai_widgets.engines._search.contrast import Contrast, Price
 from xrai_widgets.engines._search.incumbents import Incumbents
 from xrai_widgets.engines._search.levels import Levels
+from xrai_widgets.engines._space import Norm, length
 
 _FLAT = 4  # so many columns are filled evenly
 _ROUNDS = 3
 _TRIES, _LEAST = 16, 0.01  # candidates of a round; relative gain below which refining has ended
+_BALLS: dict[Price, Norm] = {"elastic": "l2", "l0": "linf", "l1": "l1", "linf": "linf"}
 _SMALL = 1e-3  # width of the steps below which it has ended, too
 
 
@@ -49,6 +51,8 @@ def _ask_around(
     low, high = contrast.low[whose][:, columns], contrast.high[whose][:, columns]
     moved = origins[:, columns] + room * reach[:, None] * contrast.span[columns]
     anywhere = low + (room + 1) / 2 * (high - low)
+    if contrast.price == "l0":
+        moved = np.where(room == 0, origins[:, columns], anywhere)
     points[:, columns] = np.where(finite[:, None], np.clip(moved, low, high), anywhere)
     _ask(contrast, incumbents, points, whose, levels)
 
@@ -64,22 +68,25 @@ def _ask(contrast: Contrast, incumbents: Incumbents, points: Array, owner: Array
     incumbents.ask_nearer(contrast, points[rows], owner[rows])
 
 
-def _draws(count: int, width: int, price: str, seed: int) -> Array:
+def _draws(count: int, width: int, price: Price, seed: int) -> Array:
     """Return changes (count, width) in the cube from −1 to 1, for few columns without those that lie in its corners."""
     rng = np.random.default_rng([seed, 4])
     if width <= _FLAT:
         from scipy.stats import qmc
 
         cube: Array = 2 * qmc.Halton(width, seed=np.random.default_rng([seed, 5])).random(3 * count) - 1
-        inside = (cube**2).sum(axis=1) <= 1 if price != "linf" else np.ones(len(cube), dtype=bool)
+        inside = length(cube, _BALLS[price]) <= 1
         kept: Array = cube[inside]
         return np.resize(kept, (count, width)) if len(kept) < count else kept[:count]
     few = np.minimum(2 ** rng.integers(0, int(np.log2(width)) + 1, count), width)
     rank = rng.random((count, width)).argsort(axis=1)
-    noise = rng.uniform(-1, 1, (count, width)) if price == "linf" else rng.standard_normal((count, width))
+    cubic = price in ("linf", "l0")
+    noise = rng.uniform(-1, 1, (count, width)) if cubic else rng.standard_normal((count, width))
     noise[rank >= few[:, None]] = 0.0
-    length = np.abs(noise).max(axis=1) if price == "linf" else np.linalg.norm(noise, axis=1)
-    spread: Array = noise / length[:, None] * rng.random((count, 1)) ** (1 / np.minimum(few, 4))[:, None]
+    if price == "l0":
+        return noise
+    size = length(noise, _BALLS[price])
+    spread: Array = noise / size[:, None] * rng.random((count, 1)) ** (1 / np.minimum(few, 4))[:, None]
     return spread
 
 
@@ -141,7 +148,7 @@ def _around(
     free = incumbents.cost[whose] * np.tile(shrink, len(owner)) - contrast.cost(rest, whose)
     free = (
         np.where(free > 0, free, 0.0)
-        if contrast.price == "elastic"
+        if contrast.price in ("elastic", "l1")
         else incumbents.cost[whose] * np.tile(shrink, len(owner))
     )
     factor = contrast.stretch(change, free)

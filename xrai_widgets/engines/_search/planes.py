@@ -3,7 +3,7 @@
 import numpy as np
 
 from xrai_widgets.core import Array
-from xrai_widgets.engines._search.contrast import Contrast
+from xrai_widgets.engines._search.contrast import Contrast, Price
 from xrai_widgets.engines._search.incumbents import Incumbents
 
 _SLACK = (1e-9, 1e-6, 1e-4)  # beyond the plane, for the rounding of float64 and of float32 models
@@ -76,6 +76,47 @@ def smallest_cube(normal: Array, need: Array, low: Array, high: Array) -> tuple[
     return change, reached
 
 
+def cheapest_columns(normal: Array, need: Array, low: Array, high: Array, by: str) -> tuple[Array, Array]:
+    """Return argmin ‖δ‖₁ or ‖δ‖₀ under ``normal · δ ≥ need`` and ``low ≤ δ ≤ high``, row by row, as `smallest_change`.
+
+    In l1 the steepest columns go to their ends, one after the other, in l0 those that gain most there; of the last one
+    only as much as is needed, in l0 of all of them.
+    """
+    weight, room = np.abs(normal), np.where(normal > 0, high, -low)
+    room = np.where(weight > 0, room, 0.0)
+    gain = weight * room
+    order = np.argsort(-(weight if by == "l1" else gain), axis=1, kind="stable")
+    total = np.cumsum(np.take_along_axis(gain, order, axis=1), axis=1)
+    reached = need <= total[:, -1]
+    row = np.arange(len(total))
+    last = np.minimum((total < need[:, None]).sum(axis=1), total.shape[1] - 1)
+    rank = np.empty(order.shape, dtype=np.intp)
+    np.put_along_axis(rank, order, np.broadcast_to(np.arange(order.shape[1]), order.shape), axis=1)
+    size = np.where(rank <= last[:, None], room, 0.0)
+    size = np.where(reached[:, None], np.where(need[:, None] > 0, size, 0.0), room)
+    if by == "l0":
+        share = np.divide(need, total[row, last], out=np.ones(len(total)), where=reached & (total[row, last] > 0))
+        size = size * np.clip(share, 0.0, 1.0)[:, None]
+    else:
+        column = order[row, last]
+        before = total[row, last] - gain[row, column]
+        part = np.divide(need - before, weight[row, column], out=np.zeros(len(total)), where=weight[row, column] > 0)
+        size[row, column] = np.where(reached & (need > 0), np.clip(part, 0.0, room[row, column]), size[row, column])
+    change: Array = np.sign(normal) * size
+    return change, reached
+
+
+def nearest_crossing(
+    price: Price, normal: Array, need: Array, low: Array, high: Array, beta: float = 0.0
+) -> tuple[Array, Array]:
+    """Return the cheapest change that crosses a plane, row by row, and whether the box reaches it."""
+    if price == "linf":
+        return smallest_cube(normal, need, low, high)
+    if price == "elastic":
+        return smallest_change(normal, need, low, high, beta)
+    return cheapest_columns(normal, need, low, high, price)
+
+
 def cross_linear(contrast: Contrast, incumbents: Incumbents, weights: Array, bias: Array) -> Array:
     """Fill ``incumbents`` with the nearest crossings of a linear model whose largest score decides the label.
 
@@ -105,9 +146,7 @@ def cross_linear(contrast: Contrast, incumbents: Incumbents, weights: Array, bia
                 break
             need = lead + slack * (np.abs(normal).max(axis=1) + np.abs(lead))
             corners = (normal[waiting], need[waiting], low[waiting], high[waiting])
-            change, reached = (
-                smallest_cube(*corners) if contrast.price == "linf" else smallest_change(*corners, contrast.beta)
-            )
+            change, reached = nearest_crossing(contrast.price, *corners, contrast.beta)
             points = contrast.allowed(contrast.origins[waiting] + change * contrast.span, waiting)
             if slack == 0.0:  # what no point can beat
                 cost = contrast.cost(contrast.origins[waiting] + change * contrast.span, waiting)

@@ -8,7 +8,7 @@ from xrai_widgets.core import Array, Step
 from xrai_widgets.engines._search.contrast import Contrast
 from xrai_widgets.engines._search.incumbents import Incumbents
 from xrai_widgets.engines._search.memory import Memory
-from xrai_widgets.engines._search.planes import box, smallest_change, smallest_cube
+from xrai_widgets.engines._search.planes import box, nearest_crossing
 
 _STEPS = (1.0, 0.5, 0.2, 0.05)
 _RIVALS, _LIKELIEST, _DAMPED = 4, 50, 0.7
@@ -85,8 +85,5 @@ def _tangent(contrast: Contrast, points: Array, owner: Array, goal: Array | None
     normal = contrast.scorer.slope(points, first, second) * contrast.span
     now = (points - contrast.origins[owner]) / contrast.span
     need = contrast.kappa + 1e-7 * (1 + np.abs(lead)) - lead + (normal * now).sum(axis=1)
-    if contrast.price == "linf":
-        change, reached = smallest_cube(normal, need, *box(contrast, owner))
-    else:
-        change, reached = smallest_change(normal, need, *box(contrast, owner), contrast.beta)
+    change, reached = nearest_crossing(contrast.price, normal, need, *box(contrast, owner), contrast.beta)
     return np.where(contrast.still, now, change), reached

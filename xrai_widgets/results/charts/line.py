@@ -7,10 +7,12 @@ import pandas as pd
 from xrai_widgets.core import Chart, Finding
 from xrai_widgets.results.charts import roc
 from xrai_widgets.results.charts.parts import DASHES, at, groups_of, named, styled
-from xrai_widgets.results.words import Labels
+from xrai_widgets.results.words import Labels, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+_RATES = (0.05, 0.2, 0.5)  # false-positive rates at which a ROC curve is read out
 
 
 def describe(chart: Chart, data: pd.DataFrame, finding: Finding, label: Labels) -> list[str]:
@@ -18,11 +20,19 @@ def describe(chart: Chart, data: pd.DataFrame, finding: Finding, label: Labels) 
     groups = groups_of(chart, data)
     if roc.is_roc(chart):
         return roc.describe(chart, groups, finding)
+    if (chart.x, chart.y) == ("fpr", "tpr"):
+        return [f"{named(name)}{_heights(part, chart, label)}" for name, part in groups if len(part)]
     return [
         f"{named(name)}from {at(part, chart, 0, label)} to {at(part, chart, -1, label)}"
         for name, part in groups
         if len(part)
     ]
+
+
+def _heights(part: pd.DataFrame, chart: Chart, label: Labels) -> str:
+    """Return how high a ROC curve is at a few places."""
+    tops = [(rate, float(part.loc[part[chart.x] <= rate, chart.y].max())) for rate in _RATES]
+    return ", ".join(f"{label(chart.y)} {number(top)} at {label(chart.x)} {number(rate)}" for rate, top in tops)
 
 
 def draw(chart: Chart, data: pd.DataFrame, finding: Finding, label: Labels, axes: "Axes") -> None:

@@ -7,12 +7,13 @@ import numpy as np
 
 from xrai_widgets.core import Array, NotApplicable, Step
 from xrai_widgets.core.inside import Layers, Trees
+from xrai_widgets.engines._leaves import Leaves, nearest_other_leaf
+from xrai_widgets.engines._reach import Reach
 from xrai_widgets.engines._space import Norm
 from xrai_widgets.engines.robustness.certified.cliques import nearest_combination
 from xrai_widgets.engines.robustness.certified.crown import certified_radius
-from xrai_widgets.engines.robustness.certified.leaves import Leaves, nearest_other_leaf
 from xrai_widgets.engines.robustness.certified.planes import distance_to_planes
-from xrai_widgets.engines.robustness.certified.reach import Reach
+from xrai_widgets.engines.robustness.certified.solver import Solver
 
 _READ = (
     "read are linear models; single trees, random forests and extra trees, gradient boosting of scikit-learn (with or "
@@ -21,6 +22,7 @@ _READ = (
 )
 # by how much sums may differ from exact ones, relative to the sizes that are added
 _SINGLE, _DOUBLE = 1e-5, 1e-12
+_PAIRS_A_STEP = 15  # pairs of boxes that take about as long as one step of the solver
 _INSTEAD = "robustness.evasion, whose attack gives an upper bound for every model"
 
 
@@ -70,6 +72,7 @@ class Certified:
     high: Array
     exact: Array
     settled: Array = field(init=False)
+    native: bool = field(default=False, init=False)  # no exact solver was there that might have done better
 
     def __post_init__(self) -> None:
         self.settled = np.zeros(len(self.low), dtype=bool)
@@ -123,8 +126,11 @@ def certify(
         result.low[:] = nearest_other_leaf(leaves, reach, labels, step)
         result.exact[:], result.settled[:] = not reach.grouped, True
         return
+    solver = Solver.of(form.trees, leaves, max(1, limits[0] // _PAIRS_A_STEP), limits[1])
+    result.native = solver is None
     for i in step.over(range(n), "combinations of leaves"):
-        nearest = nearest_combination(leaves, reach.rows(np.array([i])), int(labels[i]), float(seen[i]), limits[0])
+        one = reach.rows(np.array([i]))
+        nearest = nearest_combination(leaves, one, int(labels[i]), float(seen[i]), limits[0], solver)
         result.low[i], result.settled[i] = nearest.low, True
         if nearest.witness is not None:
             result.high[i] = min(result.high[i], changed(i, nearest.witness))

@@ -23,11 +23,11 @@ from xrai_widgets.core.inside import Layers, Trees
 from xrai_widgets.core.marks import Advanced, Label, MemoryLimit, Range, Section, Seed, When
 from xrai_widgets.core.step import Step, quiet
 from xrai_widgets.engines._arguments import Part, SampleIds, Scale
+from xrai_widgets.engines._reach import Reach
 from xrai_widgets.engines._rows import drawn_rows, samples_of
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.robustness.certified.bounds import Certified, Form, certify
 from xrai_widgets.engines.robustness.certified.finding import Asked, certified_finding
-from xrai_widgets.engines.robustness.certified.reach import Reach
 from xrai_widgets.engines.robustness.evasion import evasion
 
 _ATTACK = When("attack", True)
@@ -128,7 +128,8 @@ def certified(
         Range(1, 100_000_000),
         Advanced(),
         Label("pairs of leaves"),
-        "sums of trees: most pairs of leaf boxes that are compared in one step; more gives larger distances",
+        "sums of trees: most pairs of leaf boxes that are compared in one step (with the extra veritas: a 15th as many "
+        "steps of its search); more gives larger distances",
     ] = 300_000,
     seed: Seed = 0,
     memory_limit: MemoryLimit = 1.0,
@@ -179,11 +180,12 @@ def certified(
     Limitations
     -----------
     Exact for linear models and single trees; for sums of trees a lower bound that is exact where all combinations were
-    looked at; for networks CROWN's bound, which may be much too small for deep ones. Proved is what the arrays of the
-    model compute in float64, with room for the rounding of the model's own arithmetic. A change of ε is measured per
-    feature as a share of its range: whether it is small in the real world is for you to judge. Members of a one-hot
-    group that are columns of their own are taken to change independently: the distance may be too small, never too
-    large. Of samples that lack numbers nothing is proved: they count as not certified.
+    looked at, for which the optional package dtai-veritas (the extra veritas) needs far less effort; for networks
+    CROWN's bound, which may be much too small for deep ones. Proved is what the arrays of the model compute in float64,
+    with room for the rounding of the model's own arithmetic. A change of ε is measured per feature as a share of its
+    range: whether it is small in the real world is for you to judge. Members of a one-hot group that are columns of
+    their own are taken to change independently: the distance may be too small, never too large. Of samples that lack
+    numbers nothing is proved: they count as not certified.
 
     Recommendations
     ---------------

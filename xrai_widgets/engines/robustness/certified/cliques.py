@@ -6,13 +6,19 @@ If all trees are joined before the budget is spent, the distance is exact.
 """
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from xrai_widgets.core import Array
-from xrai_widgets.engines.robustness.certified.leaves import Leaves
-from xrai_widgets.engines.robustness.certified.reach import Reach
+from xrai_widgets.engines._leaves import Leaves
+from xrai_widgets.engines._reach import Reach
+from xrai_widgets.engines.robustness.certified.solver import Solver
+
+_CLOSE = 1e-9  # relative: distances that are the same
+_PASSES = ((1 / 64, 99), (1 / 8, 4), (1.0, 2))  # share of the effort, and how often it may settle nothing
+_WITHIN = 0.99  # of an attack's distance: where it cannot be proved to be the nearest, it may be nearly so
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +82,9 @@ def _running_peaks(margin: Array, begins: Array) -> Array:
     return peaks
 
 
-def nearest_combination(leaves: Leaves, reach: Reach, label: int, above: float, effort: int) -> Nearest:
+def nearest_combination(
+    leaves: Leaves, reach: Reach, label: int, above: float, effort: int, solver: Solver | None = None
+) -> Nearest:
     """Return bounds of the l∞ distance of one sample.
 
     Parameters
@@ -87,6 +95,8 @@ def nearest_combination(leaves: Leaves, reach: Reach, label: int, above: float, 
         A distance at which the label is seen to change, else infinite: nothing beyond is looked at.
     effort : int
         Most pairs of boxes that are compared in one step.
+    solver : Solver, optional
+        Decides instead, where it can.
     """
     size = leaves.distances(reach)[0]
     plain = plain_bounds(leaves, size, label)
@@ -99,28 +109,57 @@ def nearest_combination(leaves: Leaves, reach: Reach, label: int, above: float, 
             continue
         first, last = np.searchsorted(events, plain[rival]), np.searchsorted(events, high, side="right")
         inside = events[first:last]
-        low[rival], radius, point = _halved(leaves, reach, size, inside, int(rival), label, effort)
+
+        def decided(radius: float, share: float, rival: int = int(rival)) -> Array | bool:
+            if solver is not None and solver.serves(radius):
+                return solver.decided(reach, radius, rival, label, share)
+            return combination(leaves, reach, size, radius, rival, label, max(1, int(effort * share)))
+
+        low[rival], radius, point = _halved(decided, reach, inside, np.isfinite(high))
         if point is not None and radius < high:
             high, witness = radius, point
     return Nearest(float(min(low.min(), high)), witness)
 
 
 def _halved(
-    leaves: Leaves, reach: Reach, size: Array, events: Array, rival: int, label: int, effort: int
+    decided: Callable[[float, float], Array | bool], reach: Reach, events: Array, attacked: bool
 ) -> tuple[float, float, Array | None]:
-    """Return the least of the distances that is not proved safe; the least one that is proved not to be, and why."""
-    safe, open_, radius = -1, len(events), np.inf
+    """Return the least of the distances that is not proved safe; the least one that is proved not to be, and why.
+
+    Each pass spends more on what the one before has not settled. Where an attack has been at the last of the distances,
+    what is just below is looked at first.
+    """
+    safe, reached, radius = -1, len(events), np.inf
     witness: Array | None = None
-    while open_ - safe > 1:
-        middle = (safe + open_) // 2
-        says = combination(leaves, reach, size, float(events[middle]), rival, label, effort)
-        if says is False:
-            safe = middle
-        else:
-            open_ = middle
-            if not isinstance(says, bool):
-                radius, witness = float(events[middle]), says
-    return (float(events[open_]) if open_ < len(events) else np.inf), radius, witness
+    open_ = reached
+    near = np.searchsorted(events, events[-1] * np.array([1 - _CLOSE, _WITHIN])) - 1 if len(events) else []
+    for share, patience in _PASSES:
+        open_, first = reached, [int(place) for place in near] if attacked else []
+        while open_ - safe > 1 and patience:
+            middle = first.pop(0) if first else (safe + open_) // 2
+            if not safe < middle < open_:
+                continue
+            says = decided(float(events[middle]), share)
+            if says is False:
+                safe = middle
+            elif says is True:
+                open_, patience = middle, patience - 1
+            else:
+                witness, radius = says, _distance(says, reach)
+                reached = open_ = min(middle, int(np.searchsorted(events, radius * (1 - _CLOSE))))
+        if reached - safe <= 1:
+            break
+    if safe + 1 < len(events) and reached == safe + 1 and radius > events[reached] * (1 + _CLOSE):
+        says = decided(float(events[reached]), 1.0)
+        if not isinstance(says, bool):
+            witness, radius = says, _distance(says, reach)
+    return (float(events[safe + 1]) if safe + 1 < len(events) else np.inf), radius, witness
+
+
+def _distance(point: Array, reach: Reach) -> float:
+    """Return how far a point (d,) is from the sample."""
+    share = np.abs(point - reach.samples[0]) / reach.span
+    return float(np.where(reach.words, point != reach.samples[0], share).max())
 
 
 def combination(

@@ -3,7 +3,7 @@
 import numpy as np
 
 from xrai_widgets.core import Array
-from xrai_widgets.engines.robustness.certified.reach import Reach
+from xrai_widgets.engines._reach import Reach
 
 _HALVINGS = 80
 

@@ -56,6 +56,20 @@ def asked_of_values(
     return Asked(band.scores, band.slopes(gradient), band.linear(linear), labels, right, 3, band)
 
 
+def check_settings(init_eval: int, max_eval: int, epsilons: tuple[float, ...]) -> None:
+    """Refuse settings that contradict each other.
+
+    Raises
+    ------
+    ValueError
+        where the first queries are more than the most, and for sizes that are none.
+    """
+    if init_eval > max_eval:
+        raise ValueError(f"init_eval must be at most max_eval = {max_eval}, got {init_eval}")
+    if not epsilons or not all(np.isfinite(size) and size > 0 for size in epsilons):
+        raise ValueError(f"epsilons must be one or more sizes above 0, in any order, got {epsilons!r}")
+
+
 def check_tolerance(task: str, tolerance: float | None, predict: Predict, X: Array, y: Array, unstable: float) -> None:
     """Refuse a tolerance that makes no sense.
 

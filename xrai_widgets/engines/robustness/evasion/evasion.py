@@ -1,29 +1,28 @@
 """Evasion: how far must an input be changed before the prediction changes?"""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 
 from xrai_widgets.core import UNNAMED, Array, Constraint, Finding, Gradient, Measure, Names, Predict, Score, assessment
-from xrai_widgets.core.marks import Label, MemoryLimit, Range, Requires, Section, Seed, When
+from xrai_widgets.core.inside import Trees
+from xrai_widgets.core.marks import MemoryLimit, Seed
 from xrai_widgets.core.step import Step, quiet
-from xrai_widgets.core.subject import Task
+from xrai_widgets.core.subject import Outputs, Task
 from xrai_widgets.engines import _hop_skip_jump as hsj
 from xrai_widgets.engines._arguments import EitherPart, SampleIds, Scale
-from xrai_widgets.engines._missing import Blanks
-from xrai_widgets.engines._problem import Best, Problem
-from xrai_widgets.engines._rows import drawn_rows, rows_at_once, samples_of
-from xrai_widgets.engines._space import Space
+from xrai_widgets.engines._rows import samples_of
+from xrai_widgets.engines.robustness.evasion import arguments as given
 from xrai_widgets.engines.robustness.evasion import gradient_descent as pgd
-from xrai_widgets.engines.robustness.evasion.asked import asked_of_classes, asked_of_values, check_tolerance
-from xrai_widgets.engines.robustness.evasion.finding import evasion_finding, unsteady_finding
-from xrai_widgets.engines.robustness.evasion.parts import Attacked
+from xrai_widgets.engines.robustness.evasion.asked import check_settings, check_tolerance
+from xrai_widgets.engines.robustness.evasion.finding import evasion_finding, idle_finding, unsteady_finding
+from xrai_widgets.engines.robustness.evasion.ground import Budget
+from xrai_widgets.engines.robustness.evasion.native import DEFAULT_QUERIES, ITERATIONS
+from xrai_widgets.engines.robustness.evasion.prepared import Data, Model, Wanted, prepared
 from xrai_widgets.engines.robustness.evasion.random_direction import CONTROLS
-from xrai_widgets.engines.robustness.evasion.run import AMONG_TREES, ITERATIONS, ON_TABLES, Budget, attack_all
-from xrai_widgets.engines.robustness.evasion.search import Knowledge
+from xrai_widgets.engines.robustness.evasion.run import attack_all
+from xrai_widgets.engines.robustness.evasion.target import class_aimed_at
 
-_POOL = 1000  # real samples among which starting points are looked for
-_HSJ, _PGD, _SEARCH = When("attack", "hop_skip_jump"), When("attack", "pgd"), Section("search")
 _UNSTEADY = 0.01  # difference of predictions for the same sample from which a change of the label says nothing
 
 
@@ -92,70 +91,29 @@ def evasion(
     unstable: float = 0.0,
     decide: Predict | None = None,
     task: Task = "classification",
+    outputs: Outputs = "probabilities",
+    logits: Predict | None = None,
+    logit_gradient: Gradient | None = None,
+    trees: Trees | None = None,
     *,
-    attack: Annotated[
-        Literal["hop_skip_jump", "pgd"],
-        Requires("pgd", "gradient"),
-        "hop_skip_jump asks for labels only and fits every model; pgd follows gradients",
-    ] = "hop_skip_jump",
-    norm: Annotated[
-        Literal["l2", "linf"], "how the size of a change is measured: all features together, or the largest"
-    ] = "l2",
-    epsilon: Annotated[
-        float, Range(0, 100), Label("ε (size of the change)"), "size of change at which the headline accuracy is read"
-    ] = 0.1,
-    tolerance: Annotated[
-        float | None,
-        Range(1e-12, 1e12),
-        "regressions need it: by how much, in the unit of y, the prediction must change for it to count",
-    ] = None,
-    n_samples: Annotated[
-        int, Range(2, 100_000), Label("samples to attack"), "how many of the samples are attacked"
-    ] = 50,
+    attack: given.AttackName = "strongest",
+    queries: given.Queries = DEFAULT_QUERIES,
+    norm: given.ChangeNorm = "l2",
+    epsilon: given.Epsilon = 0.1,
+    target: given.Target = "",
+    tolerance: given.Tolerance = None,
+    n_samples: given.SampleCount = 50,
     part: EitherPart = "X",
     samples: SampleIds = "",
     scale: Scale = "range",
-    max_iter: Annotated[
-        int | None,
-        Range(1, 1000),
-        _HSJ,
-        _SEARCH,
-        Label("iterations"),
-        f"steps along the decision boundary; automatic: {ITERATIONS} for images, {ON_TABLES} for tables, "
-        f"{AMONG_TREES} where the splits are known",
-    ] = None,
-    init_eval: Annotated[
-        int,
-        Range(1, 10_000),
-        _HSJ,
-        _SEARCH,
-        Label("first queries"),
-        "queries per sample in the first step; grows with its root",
-    ] = 100,
-    max_eval: Annotated[
-        int, Range(1, 100_000), _HSJ, _SEARCH, Label("most queries"), "most queries per sample in one step"
-    ] = 10_000,
-    init_size: Annotated[
-        int,
-        Range(1, 10_000),
-        _HSJ,
-        _SEARCH,
-        Label("random starts"),
-        "random starts tried where no real sample of another class is known",
-    ] = 100,
-    epsilons: Annotated[
-        tuple[float, ...],
-        Range(1e-6, 1000),
-        _PGD,
-        _SEARCH,
-        Label("sizes to attack at"),
-        "sizes at which the attack is run, until nothing stands",
-    ] = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8),
-    steps: Annotated[int, Range(1, 10_000), _PGD, _SEARCH, Label("gradient steps"), "gradient steps per start"] = 40,
-    restarts: Annotated[
-        int, Range(1, 1000), _PGD, _SEARCH, Label("starts"), "starts per size: the sample itself, then random ones"
-    ] = 3,
-    implementation: Annotated[Literal["native", "art"], "whose code attacks; art is a slow second opinion"] = "native",
+    max_iter: given.Iterations = None,
+    init_eval: given.FirstQueries = 100,
+    max_eval: given.MostQueries = 10_000,
+    init_size: given.RandomStarts = 100,
+    epsilons: given.Sizes = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8),
+    steps: given.GradientSteps = 40,
+    restarts: given.Restarts = 3,
+    implementation: given.Implementation = "native",
     seed: Seed = 0,
     memory_limit: MemoryLimit = 1.0,
     step: Step = quiet,
@@ -175,11 +133,15 @@ def evasion(
     X_train : array, optional
         Real samples towards which is searched; without it those of X.
     gradient : callable, optional
-        (X, y) → derivative of the cross-entropy, or of the prediction of a regression. Needed by ``pgd``.
+        (X, y) → derivative of the cross-entropy, or of the prediction of a regression.
+    logits, logit_gradient : callable, optional
+        (n, …) → (n, k); (X, V) → derivative of their sum, weighted with the rows of V (n, k), in one pass.
     linear, regions : optional
         Weights of a linear model, leaves of a single tree: then the distances are exact, whatever the attack.
     thresholds : tuple of arrays, optional
         Where an ensemble of trees splits: where few splits lie in reach, all combinations are tried and it is exact.
+    trees : Trees, optional
+        All trees of a classifier, for the attack among their leaves.
     naming : Names, optional
     unstable : float, optional
         By how much predictions for the same sample differ. From 0.01 on nothing is attacked: a label that changes by
@@ -190,6 +152,8 @@ def evasion(
     task : {"classification", "regression"}
         For a regression the search asks how far a sample must be moved until its prediction changes by more than
         ``tolerance``, up or down, whatever its residual.
+    outputs : {"probabilities", "labels", "values"}
+        With "labels" no attack is run that needs scores.
 
     Returns
     -------
@@ -197,17 +161,18 @@ def evasion(
         ``accuracy`` on the attacked samples and ``robust_accuracy`` at ``epsilon`` (Wilson), ``found_share`` among the
         correctly classified ones (Wilson), ``median_distance`` with an order-statistic interval in which "not found"
         counts as farther than anything found. Tables: ``samples`` (status and distance), ``curve``, ``rows`` (changed
-        features in the user's own units). Arrays: ``index`` (rows of X that were drawn) and ``nearest`` (what each
-        became; NaN where nothing was found). Of a regression ``stable_share`` (Wilson), the samples whose prediction
-        stays within the tolerance at ``epsilon``, takes the place of both accuracies, and ``found_share`` is of all
-        samples.
+        features in the user's own units), ``attacks`` (what each one spent, broke and won, or why it was left out).
+        Arrays: ``index`` (rows of X that were drawn) and ``nearest`` (what each became; NaN where nothing was found).
+        Of a regression ``stable_share`` (Wilson), the samples whose prediction stays within the tolerance at
+        ``epsilon``, takes the place of both accuracies, and ``found_share`` is of all samples.
 
     Raises
     ------
     ValueError
-        if ``init_eval`` exceeds ``max_eval``.
+        if ``init_eval`` exceeds ``max_eval``, a size to attack at is not positive, or ``target`` is no class.
     NotApplicable
-        for a regression without ``tolerance``: the residuals of X propose one.
+        for a regression without ``tolerance``: the residuals of X propose one; for an attack that does not fit the
+        model, with one that does.
 
     Interpretation
     --------------
@@ -228,61 +193,22 @@ def evasion(
     Look at which features the adversarial samples change and whether a client could change them. Limit model
     complexity, train on perturbed samples, or reject inputs near the boundary; then attack again with a larger budget.
     """
-    if init_eval > max_eval:
-        raise ValueError(f"init_eval must be at most max_eval = {max_eval}, got {init_eval}")
+    check_settings(init_eval, max_eval, epsilons)
     rng = np.random.default_rng(seed)
     X, y, ids = samples_of(part, X, y, X_train, y_train, naming)
-    index = drawn_rows(samples, ids, n_samples, rng)
-    flat = X.reshape(len(X), -1).astype(np.float64)
-    others = flat if X_train is None else X_train.reshape(len(X_train), -1).astype(np.float64)
-    if (blanks := Blanks.of(bounds, flat, others)) is not None:
-        flat, others = blanks.fill(flat), blanks.fill(others)
-        predict, gradient = blanks.asking(predict), blanks.slopes(gradient)
-        decide = blanks.ruling(decide)
-    space = Space(bounds, constraints, scale, blanks)
-    rows = rows_at_once(memory_limit, 12, flat.shape[1], constraints)
-    shaped = flat.reshape(X.shape)
-    check_tolerance(task, tolerance, predict, shaped, y, unstable)
-    if tolerance is None:
-        asked = asked_of_classes(predict, decide, gradient, linear, X[index], y[index])
-    else:
-        asked = asked_of_values(predict, gradient, linear, shaped, index, tolerance)
-    right, offsets = asked.right, None if asked.band is None else asked.band.offsets
-    problem = Problem(
-        predict=asked.predict,
-        space=space,
-        samples=flat[index[right]],
-        labels=asked.labels[right],
-        numbers=index[right],
-        shape=X.shape[1:],
-        norm=norm,
-        rows=rows,
-        decide=decide,
-        offsets=offsets,
-    )
-    attacked = Attacked(
-        problem=problem,
-        best=Best.nothing(problem),
-        index=index,
-        right=right,
-        y=y,
-        epsilon=epsilon,
-        feature_names=naming.feature_names,
-        ids=ids,
-        classes=naming.of_classes(asked.n_classes),
-        decode=naming.decode,
-        band=asked.band,
-        part=part,
-        named=samples,
-    )
-    search = hsj.Settings(ITERATIONS, max_eval, init_eval, init_size)
-    budget = Budget(max_iter, search, pgd.Settings(epsilons, steps, restarts), seed, asked.n_classes)
+    inside = gradient, logits, logit_gradient, linear, regions, thresholds, trees
+    model = Model(predict, decide, *inside, labels_only=outputs == "labels")
+    data = Data(X, y, ids, X if X_train is None else X_train, bounds, constraints, naming, part, samples, n_samples)
+    check_tolerance(task, tolerance, predict, X, y, unstable)
+    aim = class_aimed_at(target, task, naming, lambda: int(predict(X[:1]).shape[1]))
+    made = prepared(model, data, Wanted(norm, epsilon, scale, aim, tolerance, memory_limit), rng)
+    attacked = made.attacked
     instability = f"The same rows get different predictions: they differ by up to {unstable:.3g}."
     if tolerance is None and unstable >= _UNSTEADY:
         return unsteady_finding(attacked, f"{instability} Nothing was attacked: a label would change by chance alone.")
     notes = [f"{instability} Distances are no surer than that."] if unstable else []
-    notes += space.notes(flat[index])
-    pool = others[rng.permutation(len(others))[:_POOL]]
-    knowledge = Knowledge(asked.gradient, asked.linear, regions, thresholds, pool)
-    notes += attack_all(attacked, budget, attack, implementation, knowledge, step.part(0.02, 0.97), evasion_finding)
-    return evasion_finding(attacked, notes)
+    search = hsj.Settings(ITERATIONS, max_eval, init_eval, init_size)
+    budget = Budget(queries, max_iter, search, pgd.Settings(epsilons, steps, restarts), seed, made.n_classes)
+    notes += made.notes
+    notes += attack_all(made, budget, attack, implementation, model.labels_only, step.part(0.02, 0.97), evasion_finding)
+    return idle_finding(attacked, notes) if attacked.idle else evasion_finding(attacked, notes)

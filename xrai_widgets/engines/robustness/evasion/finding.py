@@ -1,5 +1,6 @@
 """What an evasion attack found, as numbers with intervals, tables and charts."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -105,6 +106,13 @@ def unsteady_finding(attacked: Attacked, note: str) -> Finding:
     )
 
 
+def idle_finding(attacked: Attacked, notes: list[str]) -> Finding:
+    """Return the accuracy alone, and why no attack was run."""
+    finding = unsteady_finding(attacked, "")
+    tables = {} if attacked.tally is None else {"attacks": attacked.tally.table(attacked.best)}
+    return replace(finding, tables=tables, notes=tuple(notes))
+
+
 def _samples(attacked: Attacked, finished: bool) -> pd.DataFrame:
     problem, best = attacked.problem, attacked.best
     names = np.array(attacked.classes, dtype=object)
@@ -115,7 +123,7 @@ def _samples(attacked: Attacked, finished: bool) -> pd.DataFrame:
     becomes = np.full(len(attacked.index), "", dtype=object)
     place, changed = best.reached(problem, attacked.right)
     if len(place) and finished:
-        becomes[place] = names[problem.classes(changed)]
+        becomes[place] = names[problem.classes(changed)] if attacked.target is None else names[attacked.target]
     return pd.DataFrame(
         {
             "part": attacked.part,

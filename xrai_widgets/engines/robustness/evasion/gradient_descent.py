@@ -8,8 +8,10 @@ from xrai_widgets.core import Array, Gradient, Predict
 from xrai_widgets.core.step import Partial, Step
 from xrai_widgets.engines._band import ABOVE, BELOW
 from xrai_widgets.engines._problem import Best, Problem, settle
-from xrai_widgets.engines._search.planes import smallest_change, smallest_cube
+from xrai_widgets.engines._search.planes import nearest_crossing
+from xrai_widgets.engines._space import length
 from xrai_widgets.engines.robustness.evasion.auto_attack.losses import cross_entropy, margin
+from xrai_widgets.engines.robustness.evasion.auto_attack.room import unit
 from xrai_widgets.engines.robustness.evasion.auto_attack.slopes import Slopes
 
 _FINAL = 1e-5
@@ -21,11 +23,24 @@ _NEAREST, _BENT, _CLOSE = 2, 3.0, 1.1  # how many times nearer than by the tange
 
 @dataclass(frozen=True)
 class Settings:
-    """Budget of the attack."""
+    """Budget of the attack.
+
+    Parameters
+    ----------
+    epsilons : tuple of float
+        Radii.
+    steps, restarts : int
+    equal : bool
+        All steps are as long as each other, and together as long as the radius; else the first ones are longer.
+    rivals : bool
+        Climb towards single classes, too, not to any other one only.
+    """
 
     epsilons: tuple[float, ...]
     steps: int = 40
     restarts: int = 3
+    equal: bool = False
+    rivals: bool = True
 
 
 def projected_gradient_descent(
@@ -65,7 +80,7 @@ def projected_gradient_descent(
         Norm of the gradient at the original: where it is 0 the attack is blind.
     """
     owner = np.arange(len(problem.samples))
-    radii, goals = sorted(settings.epsilons), _goals(problem, gradient, n_classes, settings.restarts)
+    radii, goals = sorted(settings.epsilons), _goals(problem, gradient, n_classes, settings)
     first = goals[0].rival if problem.offsets is not None else None
     blind: Array = np.linalg.norm(_slope(problem, gradient, problem.origins, owner, first), axis=1)
     total, slopes = len(radii) * len(goals), Slopes(problem, gradient, logits, logit_gradient)
@@ -80,7 +95,8 @@ def projected_gradient_descent(
             if not len(some):
                 continue
             points = _start(problem, some, radius, seed, goal.restart)
-            climb = _Climb(slopes, radius, settings.steps, None if goal.rival is None else goal.rival[some])
+            rival = None if goal.rival is None else goal.rival[some]
+            climb = _Climb(slopes, radius, settings.steps, settings.equal, rival)
             _climb(problem, best, climb, points, some, step.part(number / total, (number + 1) / total))
     return blind
 
@@ -117,15 +133,15 @@ class _Goal:
         return useful | ((reach > largest) & (self.bent == _BENT))
 
 
-def _goals(problem: Problem, gradient: Gradient, n_classes: int, restarts: int) -> list[_Goal]:
+def _goals(problem: Problem, gradient: Gradient, n_classes: int, settings: Settings) -> list[_Goal]:
     """Return any other class from every start, and of several the nearest ones from the sample itself.
 
     A prediction has no loss to climb but two ways to go, up and down: both, from every start.
     """
-    n = len(problem.samples)
+    n, restarts = len(problem.samples), settings.restarts
     if problem.offsets is not None:
         return [_Goal(restart, np.full(n, way)) for restart in range(restarts) for way in (ABOVE, BELOW)]
-    if n_classes <= 2:
+    if n_classes <= 2 or not settings.rivals:
         return [_Goal(restart) for restart in range(restarts)]
     reach = _tangents(problem, gradient, n_classes)
     order, row = reach.argsort(axis=1, kind="stable"), np.arange(n)
@@ -153,13 +169,8 @@ def _tangents(problem: Problem, gradient: Gradient, n_classes: int) -> Array:
         slope = here[some] - there
         lead = np.maximum(scores[some, problem.labels[some]] - scores[some, rival], 0.0)
         corners = (slope, lead, low[some] - problem.origins[some], high[some] - problem.origins[some])
-        if problem.norm == "linf":
-            change, reached = smallest_cube(*corners)
-            size = np.abs(change).max(axis=1)
-        else:
-            change, reached = smallest_change(*corners, beta=0.0)
-            size = np.linalg.norm(change, axis=1)
-        reach[some, rival] = np.where(reached, size, np.inf)
+        change, reached = nearest_crossing("elastic" if problem.norm == "l2" else problem.norm, *corners)
+        reach[some, rival] = np.where(reached, length(change, problem.norm), np.inf)
     return reach
 
 
@@ -168,12 +179,13 @@ class _Climb:
     slopes: Slopes
     radius: float
     steps: int
+    equal: bool
     rival: Array | None
 
 
 def _climb(problem: Problem, best: Best, climb: _Climb, points: Array, owner: Array, step: Step) -> None:
     radius, steps = climb.radius, climb.steps
-    least, around = 2.5 / steps, _around(problem, owner)
+    least, around = (1.0 if climb.equal else 2.5) / steps, _around(problem, owner)
     active, former, broken = np.arange(len(owner)), np.full(points.shape, np.inf), np.zeros(len(owner), dtype=bool)
     for t in range(steps + 1):
         hit, slope = _look(problem, climb, points[active], owner[active], active, t == steps)
@@ -184,10 +196,11 @@ def _climb(problem: Problem, best: Best, climb: _Climb, points: Array, owner: Ar
             active, slope = active[~hit], slope[~hit]
         if not len(active) or t == steps:
             break
-        share = max(least, _STRIDE * _SHORTER**t)
+        share = least if climb.equal else max(least, _STRIDE * _SHORTER**t)
         size = radius * share
         here = points[active]
-        there = _inside(here + size * _unit(slope, problem.norm), radius, problem, [part[active] for part in around])
+        way = np.sign(slope) if problem.norm == "linf" else unit(slope)
+        there = _inside(here + size * way, radius, problem, [part[active] for part in around])
         points[active] = there
         # in a corner, or between two points to and fro, it would go on for ever
         moving = (np.abs(there - here) > _STILL).any(axis=1)
@@ -238,7 +251,7 @@ def _start(problem: Problem, owner: Array, radius: float, seed: int, restart: in
         noise *= np.stack([stream.uniform(0, 1, 1) for stream in streams]) / np.linalg.norm(
             noise, axis=1, keepdims=True
         )
-    return _project(problem, origins + radius * noise, owner, radius)
+    return _inside(origins + radius * noise, radius, problem, _around(problem, owner))
 
 
 def _slope(problem: Problem, gradient: Gradient, points: Array, owner: Array, rival: Array | None) -> Array:
@@ -260,19 +273,6 @@ def _flow(problem: Problem, gradient: Gradient, points: Array, classes: Array) -
     return flow
 
 
-def _unit(slope: Array, norm: str) -> Array:
-    if norm == "linf":
-        return np.sign(slope)
-    length = np.linalg.norm(slope, axis=1, keepdims=True)
-    unit: Array = np.divide(slope, length, out=np.zeros_like(slope), where=length > 0)
-    return unit
-
-
-def _project(problem: Problem, points: Array, owner: Array, radius: float) -> Array:
-    """Return the points, moved into the ball and the box."""
-    return _inside(points, radius, problem, _around(problem, owner))
-
-
 def _around(problem: Problem, owner: Array) -> list[Array]:
     """Return the originals and the ends of the box around them."""
     origins = problem.origins[owner]
@@ -280,6 +280,7 @@ def _around(problem: Problem, owner: Array) -> list[Array]:
 
 
 def _inside(points: Array, radius: float, problem: Problem, around: list[Array]) -> Array:
+    """Return the points, moved into the ball and the box."""
     origins, low, high = around
     change: Array = (points - origins) * problem.space.free
     if problem.norm == "linf":

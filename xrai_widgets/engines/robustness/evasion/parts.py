@@ -1,6 +1,7 @@
 """What both kinds of evasion findings are made of: the state of the attack, distances, and tables of changes."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,9 @@ from xrai_widgets.engines._band import Band
 from xrai_widgets.engines._problem import Best, Problem
 from xrai_widgets.engines._rows import SEEN, not_judged
 from xrai_widgets.engines.robustness.evasion.search import Search
+
+if TYPE_CHECKING:
+    from xrai_widgets.engines.robustness.evasion.strongest import Tally
 
 _SHOWN_ROWS = 200
 _SHOWN_FEATURES = 10
@@ -35,6 +39,12 @@ class Attacked:
         Which part of the data the samples are from, and the ids of those that were asked for.
     band : Band, optional
         The tolerance of a regression: all samples are attacked, whatever their residuals.
+    idle : bool
+        The budget paid for no attack: nothing is said of any distance.
+    target : int, optional
+        The class that every change aims at.
+    tally : Tally, optional
+        What each attack has spent and found.
     """
 
     problem: Problem
@@ -51,6 +61,9 @@ class Attacked:
     band: Band | None = None
     part: str = "X"
     named: str = ""
+    tally: "Tally | None" = None
+    target: int | None = None
+    idle: bool = False
 
     @property
     def exact(self) -> bool:
@@ -124,6 +137,7 @@ def assembled(attacked: Attacked, summary: AttackSummary, notes: list[str], *, f
             "samples": summary.samples,
             "curve": _curve(best.distance, n, summary.height),
             "rows": _rows(attacked),
+            **({} if attacked.tally is None else {"attacks": attacked.tally.table(best)}),
             "contributions": contributions,
         },
         charts=(curve, summary.histogram) if best.success.any() else (curve,),

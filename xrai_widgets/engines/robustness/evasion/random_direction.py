@@ -41,7 +41,7 @@ def random_direction(
     X = X if part == "X" or X_train is None else X_train
     samples = X.reshape(len(X), -1)[finding.arrays["index"][success]].astype(np.float64)
     changed = finding.arrays["nearest"][success].reshape(samples.shape).astype(np.float64)
-    change = RandomChange(Space(bounds, constraints, scale), norm, sparse=False)
+    change = RandomChange(Space(bounds, constraints, scale), norm, sparse=norm == "l0")
     shares = turned_by_chance(predict, X.shape[1:], samples, changed, change, seed, step, decide, tolerance)
     measured = ~np.isnan(shares)
     n = len(table) - int((~measured).sum())
@@ -61,7 +61,7 @@ CONTROLS = (
         "no change can alter a label: robust accuracy is accuracy (a regression's predictions all stay), and there "
         "is no distance",
         params={"samples": ""},
-        at_most={"n_samples": 20, "max_iter": 5, "steps": 10, "restarts": 1},
+        at_most={"n_samples": 20, "max_iter": 5, "queries": 5_000, "steps": 10, "restarts": 1},
         wrong="No change alters the prediction of a constant model, so the attack counts what is none.",
     ),
     Control(

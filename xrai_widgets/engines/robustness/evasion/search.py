@@ -1,10 +1,12 @@
 """The searches that evasion runs beside the chosen attack, and the methods that are exact."""
 
+from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from xrai_widgets.core import Array, Gradient, Step
+from xrai_widgets.core import Array, Step
 from xrai_widgets.core.step import Partial
 from xrai_widgets.engines._problem import Best, Problem, settle
 from xrai_widgets.engines._search.boxes import negative_box
@@ -24,7 +26,9 @@ from xrai_widgets.engines._search.scorer import Scorer, is_smooth
 from xrai_widgets.engines._search.tangents import approach, polish
 from xrai_widgets.engines._search.towards import towards_samples
 from xrai_widgets.engines._search.trimming import trim
+from xrai_widgets.engines.robustness.evasion.knowledge import Effort, Knowledge
 
+REFINED = "refined from the nearest"
 _FINAL = 1e-5
 _FURTHER = (0.0, 1e-9, 1e-7, 1e-6, 1e-5)  # relative
 _GAIN = 1e-3  # relative: what is nearer by less was found already
@@ -33,37 +37,6 @@ _MOST_COLUMNS = 200  # beyond, feature after feature costs more than it finds
 _WIDE = 4  # columns
 _AMONG_CELLS = 10  # real samples gone towards, where the splits are known
 _APPROACH, _POLISH = 15, 30  # steps from tangent plane to tangent plane
-
-
-@dataclass(frozen=True)
-class Effort:
-    """How much is asked per sample, about."""
-
-    near: int = 50
-    coordinates: bool = True
-    flat: int = 2400  # random points where there are few columns
-    wide: int = 150  # and where there are many
-    rounds: int = 30
-
-
-@dataclass(eq=False)
-class Knowledge:
-    """What is known of the model from inside, and real samples.
-
-    Parameters
-    ----------
-    gradient, linear, regions, thresholds : optional
-        As in a Subject.
-    pool, classes : array (r, d), array
-        Real samples and what the model returns for them (`Problem.outputs`).
-    """
-
-    gradient: Gradient | None
-    linear: tuple[Array, Array] | None
-    regions: Array | None
-    thresholds: tuple[Array, ...] | None
-    pool: Array
-    classes: Array = field(init=False)
 
 
 @dataclass(eq=False)
@@ -110,7 +83,7 @@ class Search:
             high=high,
             kappa=0.0,
             beta=0.0,
-            price="linf" if problem.norm == "linf" else "elastic",
+            price="elastic" if problem.norm == "l2" else problem.norm,
             offsets=problem.offsets,
         )
         self.incumbents = Incumbents.untouched(self.contrast)
@@ -137,6 +110,14 @@ class Search:
         """Let scores lead to where the model's own rule, if it has one, changes its label."""
         scorer, _ = led(self.contrast.scorer, self.knowledge.pool, self.knowledge.classes, self.problem.space)
         self.contrast = replace(self.contrast, scorer=scorer)
+
+    def anew(self, best: Best, step: Step, partial: Partial) -> "Search":
+        """Return the same searches at their beginning: what was found so far is not there, but for a closed form."""
+        other = copy(self)
+        other.best, other.step, other.partial = best, step, partial
+        other.incumbents = Incumbents.untouched(self.contrast)
+        other.method, other.exact = np.full(len(best.points), "", dtype=object), np.zeros(len(best.points), dtype=bool)
+        return other
 
     def attacked(self, name: str) -> None:
         """Take over what an attack has put into ``best``."""
@@ -165,7 +146,7 @@ class Search:
             refine(wide, second, 6, self.seed, step.part(0.15, 0.2), 8)
         incumbents.better(contrast, owner, second)
         self._note("towards real samples")
-        table = len(contrast.span) <= _MOST_COLUMNS and len(self.problem.shape) == 1
+        table = self._table
         slopes = (table or contrast.scorer.gradient is not None) and levels is None
         smooth = self._along_slopes(step.part(0.2, 0.6)) if slopes else None
         if table and effort.coordinates and smooth is None:
@@ -190,6 +171,41 @@ class Search:
             snap(contrast, incumbents, levels, np.flatnonzero(incumbents.done & (incumbents.cost > 0)))
         self._note("near the sample")
 
+    def refine(self, others: Sequence[Best], rounds: int, step: Step) -> None:
+        """Make ``best``, and what single attacks have found, a little smaller, as the searches do at their end.
+
+        What came of it stands in ``best`` under the name of `REFINED`.
+        """
+        whole, known, space = self.best, self.knowledge.thresholds, self.problem.space
+        masks = [whole.success & ~self.exact]
+        masks += [other.success & ~self.exact & (other.distance > whole.distance) for other in others]
+        owner = np.concatenate([np.flatnonzero(mask) for mask in masks])
+        if not len(owner):
+            return
+        points = np.vstack([found.points[mask] for found, mask in zip([whole, *others], masks, strict=True)])
+        levels = None if known is None else Levels.of(known, space)
+        contrast = self.contrast.part(owner)
+        wide, every = Incumbents.untouched(contrast), np.arange(len(owner))
+        wide.ask(contrast, space.to_samples(points, self.problem.samples[owner]), every)
+        if levels is not None:
+            snap(contrast, wide, levels, np.flatnonzero(wide.done))
+        if contrast.scorer.gradient is not None and levels is None:
+            polish(contrast, wide, _POLISH, step.part(0.0, 0.5))
+        elif self._table and contrast.price == "linf":
+            shrink_cube(contrast, wide, _CHANGES, step.part(0.0, 0.5))
+        elif self._table:
+            trim(contrast, wide, step.part(0.0, 0.5), rows=self.problem.rows, levels=levels)
+        refine(contrast, wide, rounds, self.seed, step.part(0.5, 1.0), levels=levels)
+        if levels is not None:
+            snap(contrast, wide, levels, np.flatnonzero(wide.done & (wide.cost > 0)))
+        self.incumbents.better(self.contrast, owner, wide)
+        self._note(REFINED)
+
+    @property
+    def _table(self) -> bool:
+        """Whether there are so few columns that one after the other can be looked at."""
+        return len(self.contrast.span) <= _MOST_COLUMNS and len(self.problem.shape) == 1
+
     def finish(self) -> None:
         """Go back to just before the boundary."""
         owner = np.flatnonzero(self.best.success & ~self.exact)
@@ -198,7 +214,7 @@ class Search:
 
     def _feature_by_feature(self, levels: Levels | None, step: Step) -> None:
         contrast, incumbents = self.contrast, self.incumbents
-        if contrast.price == "elastic":
+        if contrast.price != "linf":
             fresh = Incumbents.untouched(contrast)  # it begins at the samples, whatever was found before
             fresh.begin(contrast)
             coordinate_search(
@@ -251,31 +267,3 @@ class Search:
         distance = self.problem.distances(points, owner)
         self.method[owner[distance < self.best.distance[owner] * (1 - _GAIN)]] = method
         self.best.take(points, owner, distance)
-
-
-def near_hits(problem: Problem, best: Best, epsilon: float, draws: int, seed: int) -> Array:
-    """Try plain noise of size ε on samples that stand at ε; put its hits into ``best`` and return whose they are."""
-    held = np.flatnonzero(best.distance > epsilon)
-    broken = np.zeros(len(problem.samples), dtype=bool)
-    if not len(held) or epsilon == 0:
-        return broken
-    width = problem.origins.shape[1]
-    noise = np.random.default_rng([seed, 1]).standard_normal((draws, width))  # the same for every sample
-    for first in range(0, draws * len(held), problem.rows):
-        draw, place = np.divmod(np.arange(first, min(first + problem.rows, draws * len(held))), len(held))
-        owner = held[place]
-        points = _noisy(problem, owner, epsilon, noise[draw])
-        hit = problem.adversarial(points, owner) & (problem.distances(points, owner) <= epsilon * (1 + 1e-9))
-        if hit.any():
-            settle(problem, best, points[hit], owner[hit], _FINAL)
-            broken[owner[hit]] = True
-    return broken
-
-
-def _noisy(problem: Problem, owner: Array, epsilon: float, noise: Array) -> Array:
-    """Return a change of size ε of each sample in the direction of the noise, cut at the ranges."""
-    noise = noise * problem.space.free
-    size = np.abs(noise).max(axis=1) if problem.norm == "linf" else np.linalg.norm(noise, axis=1)
-    low, high = problem.space.box_around(problem.origins[owner])
-    moved: Array = np.clip(problem.origins[owner] + epsilon * noise / np.maximum(size[:, None], 1e-12), low, high)
-    return moved

@@ -6,7 +6,7 @@ import numpy as np
 
 from xrai_widgets.core import Array, NotApplicable, Step
 from xrai_widgets.core.inside import Trees
-from xrai_widgets.engines.robustness.certified.reach import Reach
+from xrai_widgets.engines._reach import Reach
 
 _CELLS = 4_000_000  # of samples and leaves at once
 _CODES = 63  # categories that fit into the bits of a number
@@ -130,6 +130,10 @@ class Leaves:
 def _add(size: Array, part: Array, norm: str) -> None:
     if norm == "l2":
         size += part * part
+    elif norm == "l1":
+        size += part
+    elif norm == "l0":
+        size += np.where(np.isinf(part), part, part > 0)
     else:
         np.maximum(size, part, out=size)
 
