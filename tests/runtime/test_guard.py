@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -190,6 +191,6 @@ def test_a_guard_says_whether_its_function_takes_functions_and_hands_on_their_sl
 
     assert not Guard(steered).steerable
     steered.steerable = True  # type: ignore[attr-defined]  # the mark
-    guard, rows = Guard(steered, Meter()), np.arange(700.0)
-    assert guard.steerable
-    assert np.array_equal(guard(rows, Adds(rows)), 2 * rows)  # type: ignore[arg-type]  # more rows than one slice has
+    guarded, rows = Guard(steered, Meter()), np.arange(700.0)
+    assert guarded.steerable
+    assert np.array_equal(guarded(rows, Adds(rows)), 2 * rows)  # type: ignore[arg-type]  # more rows than one slice has
