@@ -336,3 +336,40 @@ def test_a_table_of_numbers_is_taken_and_one_with_text_refused_with_advice() -> 
     assert np.abs(named.gradient(named.X, named.y) - bare.gradient(bare.X, bare.y)).max() < 1e-6
     with pytest.raises(ValueError, match=r"a torch module takes numbers, got the column 'b' of (object|str): encode"):
         Subject.of(module, frame.assign(b="x"), THREE)
+
+
+def test_weights_of_logits_may_be_a_function_of_them_and_the_module_is_asked_once() -> None:
+    class Counts(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body, self.asked = body(3), 0
+
+        def forward(self, rows: torch.Tensor) -> torch.Tensor:
+            self.asked += len(rows)
+            out: torch.Tensor = self.body(rows)
+            return out
+
+    class Squares:
+        """The weights that make the sum half the sum of squares: its derivative is that of Σ z²/2."""
+
+        def __init__(self, seen: Array) -> None:
+            self.seen = seen
+
+        def __getitem__(self, part: slice) -> "Squares":
+            return Squares(self.seen[part])
+
+        def __call__(self, logits: Array) -> Array:
+            self.seen[:] = logits
+            return logits
+
+    subject = Subject.of(Counts(), X, THREE)
+    assert subject.logit_gradient is not None
+    assert subject.logits is not None
+    logits = subject.logits(subject.X)
+    seen: Any = np.full(logits.shape, np.nan)
+    module: Any = subject.logit_gradient.__self__.module  # type: ignore[attr-defined]  # a bound method
+    module.asked = 0
+    slope = subject.logit_gradient(subject.X, Squares(seen))  # type: ignore[arg-type]  # a function in place of an array
+    assert module.asked == len(subject.X)
+    assert np.allclose(seen, logits)
+    assert np.allclose(slope, subject.logit_gradient(subject.X, logits))

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -170,3 +171,26 @@ def test_counting_is_safe_across_threads() -> None:
     for thread in threads:
         thread.join()
     assert meter.queries == 8 * 200 * 3
+
+
+def test_a_guard_says_whether_its_function_takes_functions_and_hands_on_their_slices() -> None:
+    def steered(X: Array, V: Any) -> Array:
+        weighted: Array = V(X)
+        return weighted
+
+    class Adds:
+        def __init__(self, numbers: Array) -> None:
+            self.numbers = numbers
+
+        def __getitem__(self, part: slice) -> "Adds":
+            return Adds(self.numbers[part])
+
+        def __call__(self, X: Array) -> Array:
+            summed: Array = X + self.numbers
+            return summed
+
+    assert not Guard(steered).steerable
+    steered.steerable = True  # type: ignore[attr-defined]  # the mark
+    guarded, rows = Guard(steered, Meter()), np.arange(700.0)
+    assert guarded.steerable
+    assert np.array_equal(guarded(rows, Adds(rows)), 2 * rows)  # type: ignore[arg-type]  # more rows than one slice has

@@ -35,3 +35,12 @@ def scores(out: Any, form: str, single: bool) -> Any:
         out = out / out.sum(1, keepdim=True)
     shares = torch.hstack([1 - out, out]) if single else out
     return torch.log(shares.clamp_min(_TINY))
+
+
+def weighted(logits: Any, weights: Any) -> Any:
+    """Return the sum of logits (r, k), weighted with an array or with what a function makes of them as an array."""
+    import torch
+
+    if callable(weights):
+        weights = weights(logits.detach().double().cpu().numpy())
+    return (logits * torch.as_tensor(np.array(weights), device=logits.device)).sum()

@@ -20,7 +20,7 @@ from xrai_widgets.models.adapted import (
     still_shares,
 )
 from xrai_widgets.models.asking import one_tensor, refuse_words
-from xrai_widgets.models.derivatives import gradient_if_any, scores
+from xrai_widgets.models.derivatives import gradient_if_any, scores, weighted
 from xrai_widgets.models.inputs import Inputs
 from xrai_widgets.models.number_types import as_type
 from xrai_widgets.models.state import digest
@@ -194,18 +194,8 @@ class TorchModel:
         return self._derivative(X, lambda out, part: loss(self._scores(out), chosen[part], reduction="sum"))
 
     def logit_gradient(self, X: Array, V: Any) -> Array:
-        """Return the derivative of the logits, summed with weights V (n, k), in the shape of X.
-
-        V may also be a function: logits (r, k) → weights (r, k), sliced like an array: one pass then gives both.
-        """
-        import torch
-
-        def summed(out: Any, part: slice) -> Any:
-            logits = self._scores(out)
-            weights = V[part](logits.detach().double().cpu().numpy()) if callable(V) else V[part]
-            return (logits * torch.as_tensor(np.array(weights), device=self._device)).sum()
-
-        return self._derivative(X, summed)
+        """Return the derivative of the logits, weighted with V (n, k) or a function of them, in the shape of X."""
+        return self._derivative(X, lambda out, part: weighted(self._scores(out), V[part]))
 
     logit_gradient.steerable = True  # type: ignore[attr-defined]  # a mark that bound methods carry, too
 

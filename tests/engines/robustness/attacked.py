@@ -9,16 +9,7 @@ import xrai_widgets as xw
 from xrai_widgets.core import Array, Constraint, Subject
 from xrai_widgets.engines._problem import Problem
 from xrai_widgets.engines._space import Space
-from xrai_widgets.engines.robustness.evasion.auto_attack.room import size
 from xrai_widgets.models.adapted import softmax
-
-
-class AnyNorm(Space):
-    """A space that also counts the numbers that change, and sums the changes."""
-
-    def distance(self, samples: Array, origins: Array, norm: Any) -> Array:
-        change = self.share(samples, origins)
-        return size(np.where(change < 1e-9, 0.0, change), norm)
 
 
 class Linear:
@@ -54,7 +45,7 @@ class Linear:
         """Every sample has the label that the model gives it; changes go from −end to end."""
         bounds = np.array([[-end], [end]]) * np.ones(self.X.shape[1])
         labels = (self.X @ self.weights.T + self.bias).argmax(axis=1)
-        space = AnyNorm(bounds, constraints, "raw", None)
+        space = Space(bounds, constraints, "raw", None)
         return Problem(self.predict, space, self.X, labels, np.arange(len(labels)), self.X.shape[1:], norm, 10_000)
 
     def distances(self, norm: str) -> Array:
@@ -103,6 +94,6 @@ def problem_of(subject: Subject, norm: Any, n: int, first: int = 0) -> Problem:
     """Return the first samples of a subject on images, under attack."""
     assert subject.bounds is not None
     flat = subject.X[first : first + n].reshape(n, -1).astype(np.float64)
-    space = AnyNorm(subject.bounds, subject.constraints, "range", None)
+    space = Space(subject.bounds, subject.constraints, "range", None)
     labels = subject.predict(subject.X[first : first + n]).argmax(axis=1)
     return Problem(subject.predict, space, flat, labels, np.arange(first, first + n), subject.X.shape[1:], norm, 10_000)

@@ -218,3 +218,25 @@ def test_on_a_network_it_breaks_what_plain_ascent_breaks_and_more(norm: Any) -> 
     counts = [int((best.distance <= radius * (1 + 1e-9)).sum()) for best in (plain, ours)]
     assert 5 < counts[1] < 60
     assert counts[1] >= counts[0]
+
+
+def test_gradient_descent_breaks_the_same_with_one_pass_per_step_and_stops_where_it_stands() -> None:
+    subject = digits_cnn()
+    problem, asked = problem_of(subject, "linf", 60), []
+    assert subject.gradient is not None
+    assert subject.logit_gradient is not None
+
+    def counted(X: Any, V: Any) -> Any:
+        asked.append(len(X))
+        return subject.logit_gradient(X, V)  # type: ignore[misc]  # it is there
+
+    counted.steerable = True  # type: ignore[attr-defined]  # the mark
+    plain, ours = Best.nothing(problem), Best.nothing(problem)
+    settings = pgd.Settings((0.05,), 60, 1)
+    pgd.projected_gradient_descent(problem, plain, subject.gradient, settings, 0, quiet)
+    pgd.projected_gradient_descent(
+        *(problem, ours, subject.gradient, settings, 0, quiet), logits=subject.logits, logit_gradient=counted
+    )
+    assert 3 < ours.success.sum() < 57
+    assert (ours.success != plain.success).sum() <= 1
+    assert sum(asked) < 0.7 * 60 * (~ours.success).sum(), "what stands is not asked for all of its steps"

@@ -11,6 +11,7 @@ from xrai_widgets.engines._problem import Best, Problem, settle
 from xrai_widgets.engines._search.planes import nearest_crossing
 from xrai_widgets.engines._space import length
 from xrai_widgets.engines.robustness.evasion.auto_attack.losses import cross_entropy, margin
+from xrai_widgets.engines.robustness.evasion.auto_attack.room import unit
 from xrai_widgets.engines.robustness.evasion.auto_attack.slopes import Slopes
 
 _FINAL = 1e-5
@@ -86,8 +87,7 @@ def projected_gradient_descent(
             some = some[goal.within(radius, radii[-1], best.distance[some], some)]
             if not len(some):
                 continue
-            streams = [np.random.default_rng([seed, goal.restart, int(problem.numbers[i])]) for i in some]
-            points = _start(problem, some, radius, streams, goal.restart)
+            points = _start(problem, some, radius, seed, goal.restart)
             rival = None if goal.rival is None else goal.rival[some]
             climb = _Climb(slopes, radius, settings.steps, settings.equal, rival)
             _climb(problem, best, climb, points, some, step.part(number / total, (number + 1) / total))
@@ -192,7 +192,8 @@ def _climb(problem: Problem, best: Best, climb: _Climb, points: Array, owner: Ar
         share = least if climb.equal else max(least, _STRIDE * _SHORTER**t)
         size = radius * share
         here = points[active]
-        there = _inside(here + size * _unit(slope, problem.norm), radius, problem, [part[active] for part in around])
+        way = np.sign(slope) if problem.norm == "linf" else unit(slope)
+        there = _inside(here + size * way, radius, problem, [part[active] for part in around])
         points[active] = there
         # in a corner, or between two points to and fro, it would go on for ever
         moving = (np.abs(there - here) > _STILL).any(axis=1)
@@ -232,17 +233,18 @@ def _look(
     return slopes.broken(points, owner, scores), slope
 
 
-def _start(problem: Problem, owner: Array, radius: float, streams: list[np.random.Generator], restart: int) -> Array:
+def _start(problem: Problem, owner: Array, radius: float, seed: int, restart: int) -> Array:
     origins = problem.origins[owner]
     if restart == 0:
         start: Array = origins.copy()
         return start
+    streams = [np.random.default_rng([seed, restart, int(problem.numbers[i])]) for i in owner]
     noise = np.stack([stream.uniform(-1, 1, origins.shape[1]) for stream in streams])
     if problem.norm == "l2":
         noise *= np.stack([stream.uniform(0, 1, 1) for stream in streams]) / np.linalg.norm(
             noise, axis=1, keepdims=True
         )
-    return _project(problem, origins + radius * noise, owner, radius)
+    return _inside(origins + radius * noise, radius, problem, _around(problem, owner))
 
 
 def _slope(problem: Problem, gradient: Gradient, points: Array, owner: Array, rival: Array | None) -> Array:
@@ -264,19 +266,6 @@ def _flow(problem: Problem, gradient: Gradient, points: Array, classes: Array) -
     return flow
 
 
-def _unit(slope: Array, norm: str) -> Array:
-    if norm == "linf":
-        return np.sign(slope)
-    length = np.linalg.norm(slope, axis=1, keepdims=True)
-    unit: Array = np.divide(slope, length, out=np.zeros_like(slope), where=length > 0)
-    return unit
-
-
-def _project(problem: Problem, points: Array, owner: Array, radius: float) -> Array:
-    """Return the points, moved into the ball and the box."""
-    return _inside(points, radius, problem, _around(problem, owner))
-
-
 def _around(problem: Problem, owner: Array) -> list[Array]:
     """Return the originals and the ends of the box around them."""
     origins = problem.origins[owner]
@@ -284,6 +273,7 @@ def _around(problem: Problem, owner: Array) -> list[Array]:
 
 
 def _inside(points: Array, radius: float, problem: Problem, around: list[Array]) -> Array:
+    """Return the points, moved into the ball and the box."""
     origins, low, high = around
     change: Array = (points - origins) * problem.space.free
     if problem.norm == "linf":
