@@ -15,7 +15,18 @@ from xrai_widgets.models.defences import DEFENCES
 from xrai_widgets.results.as_code import as_command
 from xrai_widgets.runtime import assess
 
-QUICK = ["--set", "n_samples=6", "--set", "max_iter=1", "--set", "steps=3", "--set", "restarts=1"]
+QUICK = [
+    "--set",
+    "n_samples=6",
+    "--set",
+    "max_iter=1",
+    "--set",
+    "steps=3",
+    "--set",
+    "restarts=1",
+    "--set",
+    "queries=100",
+]
 
 
 def invoked(*arguments: str) -> Any:
@@ -43,7 +54,7 @@ def test_a_defended_model_is_measured_against_what_it_was_before(tmp_path: Path)
 def test_the_command_of_a_defended_outcome_gives_it_again(logistic: xw.Subject, tmp_path: Path) -> None:
     limited = xw.constrained(logistic, {"mean radius": {"immutable": True}})
     made = xw.defended(xw.defended(limited, "feature squeezing", bits=5), "class labels")
-    params = {"n_samples": 6, "max_iter": 1, "steps": 3, "restarts": 1}
+    params = {"n_samples": 6, "max_iter": 1, "steps": 3, "restarts": 1, "queries": 100}
     outcome = assess(made, "robustness.defence", **params)
     words = shlex.split(as_command(outcome))
     assert words[:2] == ["xrai-widgets", "assess"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from xrai_widgets.core import Array
-from xrai_widgets.engines._calibration import _bins, calibration_error
+from xrai_widgets.engines._calibration import _bins, calibration_error, calibration_rise
 
 
 def of_truth(p: Array) -> Array:
@@ -86,3 +86,37 @@ def test_the_interval_covers_the_error(n: int, right: float, slope: float) -> No
     assert held >= 0.92
     if (right, slope) == (0.5, 1.0):
         assert above <= 0.02
+
+
+def sharpened(scores: Array, by: float) -> Array:
+    """Outputs of a model that is ``by`` times as sure as one that is calibrated."""
+    p = 1 / (1 + np.exp(-by * scores))
+    return np.column_stack([1 - p, p])
+
+
+def rise_covered(n: int, first: float, second: float, draws: int) -> float:
+    """How often the interval of the second error less the first holds what 400,000 samples say."""
+
+    def drawn(rng: np.random.Generator, size: int) -> tuple[tuple[Array, Array], Array, tuple[Array, Array]]:
+        scores = 2 * rng.normal(size=size)
+        outputs = sharpened(scores, first), sharpened(scores, second)
+        labels = outputs[0].argmax(axis=1), outputs[1].argmax(axis=1)
+        return outputs, (rng.random(size) < sharpened(scores, 1.0)[:, 1]).astype(int), labels
+
+    truth = calibration_rise(*drawn(np.random.default_rng(99), 400_000), seed=0, repeats=5)[2].value
+    held = 0
+    for draw in range(draws):
+        _, low, high = calibration_rise(*drawn(np.random.default_rng(draw), n), seed=draw, repeats=300)[2]
+        held += low <= truth <= high
+    return held / draws
+
+
+def test_the_interval_of_a_rise_covers_it_where_one_model_is_calibrated() -> None:
+    assert rise_covered(200, 1.0, 2.0, 40) >= 0.92
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [100, 300])
+@pytest.mark.parametrize(("first", "second"), [(1.0, 1.0), (1.0, 2.0), (2.0, 1.0), (2.0, 2.2), (1.0, 0.5), (3.0, 1.5)])
+def test_the_interval_of_a_rise_covers_it(n: int, first: float, second: float) -> None:
+    assert rise_covered(n, first, second, 200) >= 0.93

@@ -186,6 +186,13 @@ def test_a_defended_input_travels_refits_and_is_made_again_by_its_code(name: str
     assert np.array_equal(made.undefended.predict(made.X), logistic.predict(made.X))
 
 
+def test_of_several_defences_the_model_before_is_that_before_all_of_them(logistic: Subject) -> None:
+    made = xw.defended(xw.defended(logistic, "feature squeezing", bits=2), "rounding")
+    assert made.undefended is not None
+    assert made.undefended.defence == "squeezed to 2 bits, then rounded to 1 decimal"
+    assert np.array_equal(made.undefended.predict(made.X), logistic.predict(made.X))
+
+
 def test_a_table_of_outputs_has_no_inputs_to_defend() -> None:
     shares = np.random.default_rng(0).dirichlet(np.ones(3), 30)
     subject = Subject.of(None, shares, shares.argmax(axis=1))

@@ -22,7 +22,7 @@ from xrai_widgets.results.as_code import expression
 from xrai_widgets.results.compare import compare
 from xrai_widgets.runtime import assess
 
-QUICK: dict[str, Any] = {"epochs": 6, "steps": 3}
+QUICK: dict[str, Any] = {"epochs": 3, "steps": 2}
 
 
 # --- monotone constraints ---------------------------------------------------------------------------------------------
@@ -58,7 +58,12 @@ MODELS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(
-    ("name", "piped"), [*((name, False) for name in MODELS), ("HistGradientBoosting", True), ("XGBoost", True)]
+    ("name", "piped"),
+    [
+        ("HistGradientBoosting", True),
+        ("XGBoost", False),
+        *(pytest.param(name, name == "XGBoost", marks=pytest.mark.slow) for name in MODELS),
+    ],
 )
 @pytest.mark.filterwarnings("ignore:X does not have valid feature names")
 def test_directions_are_violated_before_and_by_nobody_after(name: str, piped: bool) -> None:
@@ -103,7 +108,7 @@ def test_the_inside_of_a_constrained_forest_is_its_own() -> None:
     assert made.thresholds is not None
     assert subject.thresholds is not None
     assert not np.array_equal(made.thresholds[0], subject.thresholds[0])
-    finding = assess(made, "robustness.defence", strict=True, n_samples=10, max_iter=1).finding
+    finding = assess(made, "robustness.defence", strict=True, n_samples=10, max_iter=1, queries=100).finding
     assert finding is not None
     assert finding.notes[0].startswith("Monotone in income: ")
 
@@ -190,7 +195,15 @@ def digits() -> Subject:
 
 def test_training_on_attacks_really_gains_and_the_price_is_shown(digits: Subject) -> None:
     made = xw.defended(digits, "adversarial training", epsilon=0.12, epochs=10, steps=3)
-    params = {"norm": "linf", "epsilon": 0.12, "n_samples": 50, "max_iter": 1, "restarts": 1, "steps": 20}
+    params = {
+        "norm": "linf",
+        "epsilon": 0.12,
+        "n_samples": 50,
+        "max_iter": 1,
+        "restarts": 1,
+        "queries": 300,
+        "steps": 20,
+    }
     finding = assess(made, "robustness.defence", strict=True, **params).finding
     assert finding is not None
     assert finding.intervals["gain"][0] > 0.05
@@ -232,7 +245,7 @@ def test_the_training_can_be_cancelled_and_says_how_far_it_is(digits: Subject) -
     assert len(Stops.shares) > 10
 
 
-@pytest.mark.parametrize("piped", [False, True], ids=["alone", "behind a scaler"])
+@pytest.mark.parametrize("piped", [pytest.param(False, marks=pytest.mark.slow), True], ids=["alone", "behind a scaler"])
 def test_an_mlp_is_trained_on_attacks_too(digits: Subject, piped: bool) -> None:
     X, y = digits.X_train, digits.y_train
     assert X is not None

@@ -116,7 +116,7 @@ class Subject(Identified):
     trees: Trees | None = sees_inside("the trees of a single tree, forest or boosting classifier")
     layers: Layers | None = sees_inside("the weights of a small network of linear layers on numeric columns")
     decide: Predict | None = sees_inside("a decision of the model's own that is not its most probable class")
-    undefended: Undefended | None = sees_inside("a defence to measure: xw.defended makes a defended copy")
+    undefended: Undefended | None = sees_inside("a defence to measure: xw.defended, --defend or a defended copy")
     fit: Callable[..., Predict] | None = says(
         "refitting (a scikit-learn estimator can be cloned and refitted; for other models pass fit= to Subject.of)"
     )

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from xrai_widgets.core.inside import Trees
     from xrai_widgets.core.subject import Array, Gradient, Predict, Subject
 
-_FUNCTIONS = ("predict", "decide", "gradient", "logit_gradient")
+_FUNCTIONS = ("predict", "decide", "gradient", "logits", "logit_gradient")
+_INSIDE = ("linear", "regions", "thresholds", "trees")
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +22,7 @@ class Undefended:
     ----------
     defence : str
         What was done to it, in words.
-    predict, decide, gradient, logit_gradient, linear, regions, thresholds
+    predict, decide, gradient, logits, logit_gradient, linear, regions, thresholds, trees
         As in a Subject, of the model before.
     scored : bool
         Whether it gives probabilities.
@@ -30,10 +32,12 @@ class Undefended:
     predict: Predict
     decide: Predict | None = None
     gradient: Gradient | None = None
+    logits: Predict | None = None
     logit_gradient: Gradient | None = None
     linear: tuple[Array, Array] | None = None
     regions: Array | None = None
     thresholds: tuple[Array, ...] | None = None
+    trees: Trees | None = None
     scored: bool = True
 
     @classmethod
@@ -41,7 +45,7 @@ class Undefended:
         """Return what a subject is before a defence; of one that is defended already what it was before all of them."""
         if (before := subject.undefended) is not None:
             return replace(before, defence=f"{before.defence}, then {defence}")
-        inside = {name: getattr(subject, name) for name in (*_FUNCTIONS, "linear", "regions", "thresholds")}
+        inside = {name: getattr(subject, name) for name in (*_FUNCTIONS, *_INSIDE)}
         return cls(defence, **inside, scored=subject.outputs == "probabilities")
 
     def asked_by(self, guarded: Callable[[str, Any], Any]) -> Undefended:
@@ -51,4 +55,4 @@ class Undefended:
 
     def from_outside(self) -> Undefended:
         """Return a copy of which nothing but predictions is known: the columns mean something else now."""
-        return replace(self, gradient=None, logit_gradient=None, linear=None, regions=None, thresholds=None)
+        return replace(self, **dict.fromkeys(("gradient", "logit_gradient", *_INSIDE)))

@@ -18,9 +18,10 @@ from xrai_widgets.engines._statistics import Estimate
 from xrai_widgets.engines.robustness.defence.finding import sentence
 from xrai_widgets.engines.robustness.evasion import gradient_descent as pgd
 from xrai_widgets.results.compare import compare
-from xrai_widgets.runtime import assess
+from xrai_widgets.runtime import RunStep, assess, run
+from xrai_widgets.runtime.guard import Meter
 
-SMALL: dict[str, Any] = {"n_samples": 40, "max_iter": 3, "steps": 20, "restarts": 1, "norm": "linf"}
+SMALL: dict[str, Any] = {"n_samples": 30, "queries": 300, "max_iter": 2, "steps": 20, "restarts": 1, "norm": "linf"}
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +145,7 @@ def test_the_price_is_that_of_all_held_out_samples(net: Subject) -> None:
 
 
 def test_a_smoothed_model_is_attacked_along_the_mean_of_its_draws(net: Subject) -> None:
-    finding = measured(xw.defended(net, "smoothing", sigma=0.05, draws=6), epsilon=0.15)
+    finding = measured(xw.defended(net, "smoothing", sigma=0.05, draws=4), epsilon=0.15)
     attacks = finding.tables["attacks"].set_index("attack")
     assert attacks.loc["gradients", "standing_after"] < 0.5
     assert finding.values["robust_accuracy"] <= attacks["standing_after"].min()
@@ -154,7 +155,7 @@ def test_two_defences_are_compared_in_pairs(net: Subject) -> None:
     runs = [assess(xw.defended(net, "feature squeezing", bits=bits), "robustness.defence", **SMALL) for bits in (8, 1)]
     table = compare(*runs).table()
     rows = table[(table["subject"] != table["subject"].iloc[0]) & table["difference"].notna()].set_index("measure")
-    assert rows.loc["gain", "pairs"] == 40
+    assert rows.loc["gain", "pairs"] == 30
     assert rows.loc["accuracy_cost", "pairs"] == len(net.X)
     value = runs[1].table().loc["accuracy_cost", "value"] - runs[0].table().loc["accuracy_cost", "value"]
     assert rows.loc["accuracy_cost", "difference"] == pytest.approx(value)
@@ -170,6 +171,41 @@ def test_one_sentence_says_what_it_is_worth_and_what_it_costs() -> None:
     assert sentence("d", worse).startswith(
         "D: 3 fewer of 100 samples (−1 to 8) withstand the attack; it brings 2 of 100"
     )
+
+
+def test_queries_of_the_model_before_are_counted_and_end_where_the_run_is_cancelled(net: Subject) -> None:
+    asked = {"before": 0, "after": 0}
+
+    def counting(name: str) -> Any:
+        def predict(rows: Array) -> Array:
+            asked[name] += len(rows)
+            return net.predict(rows)
+
+        return predict
+
+    before = Undefended(defence="nothing", predict=counting("before"))
+    subject = net.answering(counting("after"), state="counted", undefended=before)
+    step = RunStep()
+    subject.fingerprint  # noqa: B018 - asks the model, which is no query of the run
+    asked |= {"before": 0, "after": 0}
+    outcome = run(subject, "robustness.defence", SMALL, step=step)
+    assert outcome.status == "ok"
+    assert asked["before"] > 1000
+    assert outcome.queries == asked["before"] + asked["after"]
+    few = run(subject, "robustness.defence", SMALL, step=RunStep(Meter(max_queries=300)))
+    assert few.status == "cancelled"
+
+
+def test_the_model_before_follows_when_columns_become_categories() -> None:
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.normal(size=200), rng.choice([10.0, 20.0, 70.0], 200)])
+    model = LogisticRegression().fit(X, X[:, 1] > 15)
+    subject = Subject.of(model, X, (X[:, 1] > 15).astype(int))
+    made = xw.constrained(xw.defended(subject, "feature squeezing", bits=6), {"x1": {"categories": [10, 20, 70]}})
+    assert made.X[:, 1].max() == 2
+    assert made.undefended is not None
+    assert np.allclose(made.undefended.predict(made.X), model.predict_proba(X))
+    assert made.undefended.linear is made.undefended.gradient is None
 
 
 def test_a_model_that_is_not_defended_has_nothing_to_compare(net: Subject) -> None:

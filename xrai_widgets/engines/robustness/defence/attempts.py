@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 
 from xrai_widgets.core import Array, Constraint, Finding, Gradient, Names, Predict, Step
+from xrai_widgets.core.inside import Trees
 from xrai_widgets.engines._missing import Blanks
 from xrai_widgets.engines._problem import Best, Problem, settle
 from xrai_widgets.engines._space import Norm, Space
 from xrai_widgets.engines.robustness.evasion import evasion
 
-LABELS, SLOPES, TRANSFER = "labels only", "gradients", "transfer"
-_ATTACKS = {SLOPES: "pgd", LABELS: "hop_skip_jump"}
+LABELS, SLOPES, EVERY, TRANSFER = "labels only", "gradients", "strongest", "transfer"
+_ATTACKS = {SLOPES: "pgd", LABELS: "hop_skip_jump", EVERY: "strongest"}
 _FURTHER = (1.0, 1.01, 1.03, 1.1, 1.25, 1.5, 2.0, 3.0)  # times the other model's change: it may just miss on this one
 _FINAL = 1e-5
 
@@ -23,16 +24,22 @@ class Side:
 
     Parameters
     ----------
-    predict, decide, gradient, linear, regions, thresholds
+    predict, decide, gradient, logits, logit_gradient, linear, regions, thresholds, trees
         As in a Subject.
+    scored : bool
+        It gives probabilities.
     """
 
     predict: Predict
     decide: Predict | None
     gradient: Gradient | None
+    logits: Predict | None
+    logit_gradient: Gradient | None
     linear: tuple[Array, Array] | None
     regions: Array | None
     thresholds: tuple[Array, ...] | None
+    trees: Trees | None
+    scored: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +56,7 @@ class Setting:
     epsilon: float
     scale: Any
     n_samples: int
+    queries: int
     max_iter: int | None
     steps: int
     restarts: int
@@ -110,8 +118,8 @@ class Tried:
 
 
 def attacked(side: Side, setting: Setting, step: Step) -> Tried:
-    """Attack one model along its gradients, if it has some, and by its labels alone."""
-    attacks = [SLOPES, LABELS] if side.gradient is not None else [LABELS]
+    """Attack one model along its gradients, if it has some, by its labels alone, and by all that fits a budget."""
+    attacks = [SLOPES, LABELS, EVERY] if side.gradient is not None else [LABELS, EVERY]
     tried: Tried | None = None
     for number, attack in enumerate(attacks):
         here = step.part(number / len(attacks), (number + 1) / len(attacks))
@@ -141,9 +149,14 @@ def _evasion(side: Side, setting: Setting, attack: str, step: Step) -> Finding:
         linear=side.linear,
         regions=side.regions,
         thresholds=side.thresholds,
+        logits=side.logits,
+        logit_gradient=side.logit_gradient,
+        trees=side.trees,
+        outputs="probabilities" if side.scored else "labels",
         naming=setting.naming,
         decide=side.decide,
-        attack=_ATTACKS[attack],  # type: ignore[arg-type]  # one of its two
+        attack=_ATTACKS[attack],  # type: ignore[arg-type]  # one of its names
+        queries=setting.queries,
         norm=setting.norm,
         epsilon=setting.epsilon,
         scale=setting.scale,

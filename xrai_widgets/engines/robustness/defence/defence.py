@@ -1,5 +1,6 @@
 """Defence: what is a defence worth against an attacker who knows it, and what does it cost?"""
 
+from dataclasses import fields
 from typing import Annotated, Literal
 
 import numpy as np
@@ -18,6 +19,7 @@ from xrai_widgets.core import (
     assessment,
 )
 from xrai_widgets.core.decision import labels
+from xrai_widgets.core.inside import Trees
 from xrai_widgets.core.marks import Label, MemoryLimit, Range, Section, Seed
 from xrai_widgets.core.step import Step, quiet
 from xrai_widgets.core.subject import Outputs as OutputKind
@@ -76,6 +78,7 @@ _SEARCH = Section("search")
         "models": "before and after",
         "gradients": "along gradients",
         "labels only": "by labels alone",
+        "strongest": "all attacks within the budget",
         "transfer": "what breaks the other model",
     },
     reference="Athalye, Carlini, Wagner 2018, arXiv:1802.00420; Tramèr et al. 2020, arXiv:2002.08347",
@@ -98,6 +101,9 @@ def defence(
     linear: tuple[Array, Array] | None = None,
     regions: Array | None = None,
     thresholds: tuple[Array, ...] | None = None,
+    trees: Trees | None = None,
+    logits: Predict | None = None,
+    logit_gradient: Gradient | None = None,
     naming: Annotated[Names, "ids", "feature_names", "classes"] = UNNAMED,
     unstable: float = 0.0,
     decide: Predict | None = None,
@@ -113,6 +119,13 @@ def defence(
         int, Range(2, 100_000), Label("samples to attack"), "how many; accuracy is compared on all held-out samples"
     ] = 100,
     scale: Scale = "range",
+    queries: Annotated[
+        int,
+        Range(100, 10_000_000),
+        Label("budget (queries per sample)"),
+        _SEARCH,
+        "of all attacks of robustness.evasion together, beside those named here; a gradient step counts as three",
+    ] = 2000,
     max_iter: Annotated[
         int | None,
         Range(1, 1000),
@@ -146,7 +159,9 @@ def defence(
         Real samples towards which is searched; without it those of X.
     gradient : callable, optional
         Of the defended model, one that a defence does not hide: straight through rounding (BPDA), over draws (EOT).
-    linear, regions, thresholds : optional
+    logits, logit_gradient : callable, optional
+        Of the defended model, likewise.
+    linear, regions, thresholds, trees : optional
         What is known of the inside of the defended model.
     naming : Names, optional
     unstable : float, optional
@@ -173,9 +188,10 @@ def defence(
 
     Notes
     -----
-    Both models are attacked alike, by three attackers of which the nearest counts for each sample: along gradients that
+    Both models are attacked alike, by four attackers of which the nearest counts for each sample: along gradients that
     the defence does not hide (Athalye et al. 2018), by labels alone (HopSkipJump and the searches of
-    robustness.evasion), and with what breaks the other model, carried on in the same direction.
+    robustness.evasion), by all of its attacks that fit within ``queries``, and with what breaks the other model,
+    carried on in the same direction.
 
     Interpretation
     --------------
@@ -206,6 +222,7 @@ def defence(
         epsilon,
         scale,
         n_samples,
+        queries,
         max_iter,
         steps,
         restarts,
@@ -213,14 +230,13 @@ def defence(
         memory_limit,
         rows,
     )
-    inside = undefended.gradient, undefended.linear, undefended.regions, undefended.thresholds
+    inside = logits, logit_gradient, linear, regions, thresholds, trees
     sides = {
-        BEFORE: Side(undefended.predict, undefended.decide, *inside),
-        AFTER: Side(predict, decide, gradient, linear, regions, thresholds),
+        BEFORE: Side(**{field.name: getattr(undefended, field.name) for field in fields(Side)}),
+        AFTER: Side(predict, decide, gradient, *inside, outputs == "probabilities"),
     }
     step(0.0, "samples as they are")
-    scored = {BEFORE: undefended.scored, AFTER: outputs == "probabilities"}
-    seen = {name: _seen(side, X, rows, scored[name]) for name, side in sides.items()}
+    seen = {name: _seen(side, X, rows) for name, side in sides.items()}
     places = {BEFORE: step.part(0.02, 0.45), AFTER: step.part(0.45, 0.95)}
     tried = {name: attacked(side, setting, places[name]) for name, side in sides.items()}
     finds = {name: one.best for name, one in tried.items()}
@@ -232,13 +248,13 @@ def defence(
     return defence_finding(measured, _notes(sides))
 
 
-def _seen(side: Side, X: Array, rows: int, scored: bool) -> Seen:
+def _seen(side: Side, X: Array, rows: int) -> Seen:
     parts = []
     for start in range(0, len(X), rows):
         outputs = np.asarray(side.predict(X[start : start + rows]), dtype=np.float64)
         parts.append((outputs, labels(side.predict, side.decide, X[start : start + rows], outputs)))
     outputs, classes = (np.concatenate([part[place] for part in parts]) for place in (0, 1))
-    return Seen(outputs if scored else None, classes)
+    return Seen(outputs if side.scored else None, classes)
 
 
 def _notes(sides: dict[str, Side]) -> list[str]:

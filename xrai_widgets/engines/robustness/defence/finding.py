@@ -99,7 +99,7 @@ def defence_finding(measured: Measured, notes: list[str]) -> Finding:
             Chart("attacks", "points", "gain", y="attack", low="low", high="high", title="Gain as each attack sees it"),
         ),
         notes=(sentence(measured.defence, estimates), *notes),
-        bounds=dict.fromkeys(("gain", "robust_accuracy", "robust_accuracy_before"), "exact") if exact else {},
+        bounds=dict.fromkeys(("gain", "robust_accuracy", "robust_accuracy_before"), "exact" if exact else "upper"),
     )
 
 
