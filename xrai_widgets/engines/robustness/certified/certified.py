@@ -207,7 +207,7 @@ def certified(
         attacked = evasion(
             predict, X, y, bounds, constraints, X_train, y_train, gradient, linear, regions, thresholds, naming,
             unstable, decide, norm=norm, epsilon=epsilon, n_samples=n_samples, part=part, samples=samples,
-            scale=scale, max_iter=max_iter, seed=seed, memory_limit=memory_limit, step=step.part(0.0, 0.5),
+            trees=trees, scale=scale, max_iter=max_iter, seed=seed, memory_limit=memory_limit, step=step.part(0.0, 0.5),
         )  # fmt: skip
         table = attacked.tables["samples"]
         success = (table["status"] == "found").to_numpy()

@@ -88,10 +88,10 @@ class Solver:
         code = np.rint(sample[self.trees.feature[nodes]]).astype(np.intp)
         return np.where(self.trees.words[self.trees.word_set[nodes], code], 0, 1)
 
-    def _point(self, found: Any, ball: tuple[Array, Array], reach: Reach) -> Array:
+    def _point(self, ranks: Any, ball: tuple[Array, Array], reach: Reach) -> Array:
         """Return the point of a box of ranks that is nearest to the sample."""
         point: Array = reach.samples[0].copy()
-        for column, interval in found.items():
+        for column, interval in ranks.items():
             if column >= len(self.cuts):
                 continue
             cuts, whole = self.cuts[column], reach.whole[column]
