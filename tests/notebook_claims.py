@@ -88,6 +88,16 @@ def of_02_evasion_of_a_tabular_model(shown: dict[str, Any]) -> None:
             "no attack can come out below the truth"
         )
         assert np.median(distance[success] / shown["exact"][success]) < 1.05, "and what is found lies just above"
+    nearest = shown["strongest"].table("samples").set_index("id")["distance"]
+    alone = shown["attack"].table("samples").set_index("id")["distance"]
+    both = nearest.notna() & alone.notna()
+    assert both.sum() >= 20
+    assert (nearest[both] <= alone[both] * 1.01).mean() > 0.9, "the nearest change of each sample"
+    attacks = shown["strongest"].table("attacks")
+    assert (attacks["status"] == "run").sum() >= 3, "all that fit the model"
+    assert attacks["queries"].max() <= 20_000, "within a budget"
+    assert all(outcome.status == "ok" for outcome in shown["family"]), "one board shows them side by side"
+    assert shown["family"][-2].verdict().status == "not judged", "an estimate"
 
 
 def of_03_membership_of_a_regression_model(shown: dict[str, Any]) -> None:
@@ -207,3 +217,85 @@ def of_06_contrastive_digits(shown: dict[str, Any]) -> None:
     asked = [[*shown[name].table("samples")["id"].unique()] for name in ("contrast", "again", "steps")]
     assert asked[0] == asked[1] == asked[2], "the three models are asked about the same pictures"
     assert of("again", "median_pn_distance") > of("contrast", "median_pn_distance"), "dirt is learnt to be dirt"
+
+
+def of_07_attacks_on_an_image_model(shown: dict[str, Any]) -> None:
+    """Claims of the notebook on attacks on pictures."""
+    import numpy as np
+
+    network, attack, again = (shown[name] for name in ("network", "attack", "again"))
+    right = network.predict(network.X).argmax(axis=1) == network.y
+    assert 0.97 <= right.mean() <= 0.99, "right about 98 of 100"
+    low, high = attack.finding.intervals["median_distance"]
+    assert low <= 0.1 <= high, "most can be turned by a change of about that size"
+    assert attack.finding.values["found_share"] > 0.9
+    controls = attack.table("controls").set_index(["control", "measure"])["value"]
+    random = controls[["random direction of the same length"]].dropna()
+    assert (random > attack.finding.values["robust_accuracy"] + 0.2).any(), "hardly any prediction changes"
+    both = shown["both"]
+    apart = both["distance by labels"] / both["distance by gradients"]
+    assert np.median(np.abs(apart - 1)) < 0.1, "both come to about the same distances"
+    assert apart.min() > 0.7, "none is much nearer"
+    scores = shown["side_by_side"].dropna(subset=["distance", "distance_attack"])
+    assert len(scores) > 30
+    assert (scores["distance"] <= scores["distance_attack"] * 1.001).all(), "all scores lie below what was found"
+    assert 0.5 < np.median(scores["distance"] / scores["distance_attack"]) < 0.8, "by about a third"
+    nearer, farther = (outcome.table("samples").set_index("id")["distance"] for outcome in (attack, again))
+    gain = (farther - nearer).dropna()
+    assert gain.median() > 0, "it did"
+    assert (gain > 0).mean() > 0.65, "for most of the pictures"
+    assert gain.median() < 0.05, "no more than a few hundredths"
+
+
+def of_08_what_is_guaranteed(shown: dict[str, Any]) -> None:
+    """Claims of the notebook on certificates and attacks."""
+    import numpy as np
+
+    from xrai_widgets.results.policy import judge
+
+    for name in ("of_tree", "of_logistic"):
+        outcome = shown[name]
+        assert outcome.finding.bounds["certified_accuracy"] == "exact", "it is exact"
+        samples = outcome.table("samples").dropna(subset=["distance_upper"])
+        assert (samples["gap"] == 0).all(), "the two curves are one"
+    for name in ("of_tree", "of_logistic", "of_forest", "of_network"):
+        samples = shown[name].table("samples").dropna(subset=["distance_lower", "distance_upper"])
+        assert len(samples) > 30
+        assert (samples["distance_lower"] <= samples["distance_upper"] * (1 + 1e-9)).all(), "the truth lies between"
+    assert judge(shown["of_forest"]).status == "pass", "what is proved may pass"
+    assert judge(shown["attacked"]).status == "not refuted", "an attack alone never can"
+    some = shown["of_forest"].table("samples")["gap"].dropna()
+    assert (some == 0).any(), "where it need not stop, it is exact"
+    assert (some > 0).any(), "a bound where it has to stop"
+    ratio = {
+        name: np.nanmedian(table["distance_lower"] / table["distance_upper"])
+        for name in ("of_forest", "of_network")
+        for table in [shown[name].table("samples")]
+    }
+    assert ratio["of_network"] < ratio["of_forest"], "where little can be proved"
+    between = shown["between"].dropna(subset=["estimate", "distance_upper"])
+    assert (between["estimate"] <= between["distance_upper"] * 1.001).all(), "it lies below what was found"
+    proved = between["distance_lower"] > between["estimate"]
+    assert proved.any(), "where more is proved"
+    assert not proved.all(), "where less is proved than it says"
+
+
+def of_09_confidence_and_the_chicken(shown: dict[str, Any]) -> None:
+    """Claims of the notebook on thresholds of confidence."""
+    shares, finding, energy = shown["shares"], shown["detection"].finding, shown["energy"].finding
+    assert shares.argmax() == 4, "it is a 4"
+    assert shares.max() > 0.95, "far above 0.85"
+    assert shown["network"].foreign.any()
+    low, high = finding.intervals["false_alarms_fixed"]
+    assert low <= 0.2 <= high, "about one in five real digits"
+    assert finding.intervals["false_alarms"][0] <= 0.05
+    assert finding.values["plain_detection"] > 0.9, "nearly all that it finds is flagged"
+    assert finding.intervals["adaptive_detection"][0] <= finding.values["false_alarms"], "hardly more than real digits"
+    assert finding.values["adaptive_detection"] < 0.2
+    assert finding.values["adaptive_detection_fixed"] > finding.values["adaptive_detection"], "a higher one flags more"
+    assert finding.values["false_alarms_fixed"] > finding.values["false_alarms"], "of both"
+    low, high = energy.intervals["adaptive_auc"]
+    assert low <= 0.5 <= high, "no better than a coin"
+    others = shown["detection"].table("detectors")
+    assert others.set_index("detector").loc["confidence", "attacked"]
+    assert others["attacked"].sum() == 1, "only the chosen score is attacked"

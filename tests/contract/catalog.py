@@ -30,9 +30,9 @@ SMALL: dict[str, dict[str, Any]] = {
     "robustness.clever": {"n_samples": 8, "n_blocks": 10, "block_size": 16},
     "robustness.confidence_detection": {"n_samples": 6, "epsilon": 1.0, "steps": 8, "restarts": 1, "rounds": 6},
     "robustness.corruptions": {"n_samples": 60},
-    "robustness.empirical_robustness": {"n_samples": 8},
+    "robustness.empirical_robustness": {"n_samples": 8, "queries": 1000},
     "robustness.defence": {"n_samples": 4, "queries": 100, "max_iter": 1, "steps": 5, "restarts": 1},
-    "robustness.evasion": {"n_samples": 12, "max_iter": 3},
+    "robustness.evasion": {"n_samples": 12, "max_iter": 3, "queries": 4_000},
     "robustness.expectations": {"n_samples": 60},
 }
 REGRESSION: dict[str, dict[str, Any]] = {  # what a regression must be asked

@@ -11,10 +11,14 @@ from xrai_widgets.core import Array, Constraint
 from xrai_widgets.engines._missing import Blanks
 
 Norm = Literal["l0", "l1", "l2", "linf"]
+ROUNDING = 1e-9  # of a range: by so much a value may move on its way to coordinates and back
 
 
 def length(change: Array, norm: Norm) -> Array:
-    """Return the size (…,) of changes (…, d): how many parts there are, their sum, their length, or the largest."""
+    """Return the size (…,) of changes (…, d): how many parts there are, their sum, their length, or the largest.
+
+    What is no more than the rounding of a column's value is no change.
+    """
     if norm == "l2":
         size: Array = np.linalg.norm(change, axis=-1)
     elif norm == "linf":
@@ -22,7 +26,7 @@ def length(change: Array, norm: Norm) -> Array:
     elif norm == "l1":
         size = np.abs(change).sum(axis=-1)
     else:
-        size = (change != 0).sum(axis=-1).astype(np.float64)
+        size = (np.abs(change) > ROUNDING).sum(axis=-1).astype(np.float64)
     return size
 
 

@@ -36,9 +36,12 @@ class Differentiable(Layers):
         flow[np.arange(len(flow)), y] -= 1.0
         return self._back(states, flow).reshape(X.shape)
 
-    def logit_gradient(self, X: Array, V: Array) -> Array:
-        """Return the derivative of the logits, summed with weights V (n, k), in the shape of X."""
-        return self._back(self._forward(X), V).reshape(X.shape)
+    def logit_gradient(self, X: Array, V: Any) -> Array:
+        """Return the derivative of the logits, summed with weights V: (n, k), or a function of them; in X's shape."""
+        states = self._forward(X)
+        return self._back(states, V(states[-1]) if callable(V) else V).reshape(X.shape)
+
+    logit_gradient.steerable = True  # type: ignore[attr-defined]  # a mark that bound methods carry, too
 
     def _back(self, states: list[Array], flow: Array) -> Array:
         for index in range(len(self.weights) - 1, 0, -1):

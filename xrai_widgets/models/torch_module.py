@@ -28,7 +28,7 @@ from xrai_widgets.models.telling import outputs_of
 from xrai_widgets.models.torch_layers import layers_of_sequential
 from xrai_widgets.models.torch_script import frozen, packed, unpacked
 
-_BATCH = 512
+_BATCH = 256  # on two cores a batch of 512 images falls out of the cache
 _TINY = 1e-12
 _FORMS = ("logits", "probabilities", "one-vs-rest")
 
@@ -193,12 +193,21 @@ class TorchModel:
         loss = torch.nn.functional.cross_entropy
         return self._derivative(X, lambda out, part: loss(self._scores(out), chosen[part], reduction="sum"))
 
-    def logit_gradient(self, X: Array, V: Array) -> Array:
-        """Return the derivative of the logits, summed with weights V (n, k), in the shape of X."""
+    def logit_gradient(self, X: Array, V: Any) -> Array:
+        """Return the derivative of the logits, summed with weights V (n, k), in the shape of X.
+
+        V may also be a function: logits (r, k) → weights (r, k), sliced like an array: one pass then gives both.
+        """
         import torch
 
-        weights = torch.as_tensor(np.array(V), device=self._device)
-        return self._derivative(X, lambda out, part: (self._scores(out) * weights[part]).sum())
+        def summed(out: Any, part: slice) -> Any:
+            logits = self._scores(out)
+            weights = V[part](logits.detach().double().cpu().numpy()) if callable(V) else V[part]
+            return (logits * torch.as_tensor(np.array(weights), device=self._device)).sum()
+
+        return self._derivative(X, summed)
+
+    logit_gradient.steerable = True  # type: ignore[attr-defined]  # a mark that bound methods carry, too
 
     def slope(self, X: Array, y: Array) -> Array:  # noqa: ARG002 - a prediction has no classes
         """Return the derivative of the prediction of a regression with respect to X, in the shape of X."""

@@ -108,6 +108,11 @@ class Guard:
             start = stop
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
+    @property
+    def steerable(self) -> bool:
+        """Whether the function, a gradient of logits, takes a function of them as weights."""
+        return bool(getattr(self._call, "steerable", False))
+
     def __getstate__(self) -> dict[str, Any]:
         return {"_call": self._call, "_meter": None, "_rows": self._rows, "_check": self._check}
 

@@ -7,6 +7,8 @@ import pytest
 from scipy import stats
 from sklearn.datasets import make_classification
 from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from xrai_widgets.core import Array, Constraint, Finding, NotApplicable, Subject
 from xrai_widgets.data import examples
@@ -116,7 +118,7 @@ def test_the_largest_slope_of_a_bowl_lies_in_the_interval(dimensions: int) -> No
     finding = clever(bowl_predict, X, np.zeros(30, int), bounds, bowl_gradient, scale="raw", radius=1.0, n_samples=30)
     table, size = finding.tables["samples"], np.linalg.norm(X, axis=1)
     truth = (1 - size**2) / (2 * (size + 1))
-    inside = (table["low"] <= truth) & (truth <= table["high"])
+    inside = (table["low"] <= truth * (1 + 1e-9)) & (truth <= table["high"] * (1 + 1e-9))
     assert inside.mean() >= 0.8
     np.testing.assert_allclose(table["distance"], truth, rtol=0.1)
     assert set(table["status"]) == {estimate.ESTIMATED}
@@ -247,6 +249,23 @@ def test_too_few_other_slopes_are_a_status_and_no_number() -> None:
     assert np.isfinite(table["high"]).all(), "the steepest slope that was met bounds it above"
 
 
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+def test_a_steep_piece_on_the_way_to_the_boundary_counts_although_no_random_point_meets_it(norm: str) -> None:
+    """In eight dimensions the last stretch of the way is a corner that holds a millionth of the ball."""
+
+    def gradient(X: Array, y: Array) -> Array:
+        steep = np.where((X < 0.12).all(axis=1), 9.0, 1.0)[:, None] * np.ones(8)
+        return np.asarray(np.where((y == 0)[:, None], -0.5, 0.5) * steep)
+
+    X, bounds = np.full((2, 8), 0.5), np.array([np.zeros(8), np.ones(8)])
+    radius = 0.4 if norm == "linf" else 0.4 * np.sqrt(8)
+    table = clever(
+        lambda X: np.tile([0.7, 0.3], (len(X), 1)), X, np.zeros(2, int), bounds, gradient, norm=norm, radius=radius
+    ).tables["samples"]
+    size = {"linf": 8.0, "l2": np.sqrt(8)}[norm]
+    assert (table["high"] <= np.log(0.7 / 0.3) / (9 * size) * 1.0001).all()
+
+
 def test_a_wrong_sample_is_not_scored_and_none_right_is_not_applicable() -> None:
     labels = linear_predict(POINTS).argmax(axis=1)
     labels[0] = (labels[0] + 1) % 3
@@ -352,16 +371,23 @@ def test_what_has_no_score_may_lie_anywhere_in_the_median() -> None:
     assert _median(np.full(3, np.inf), np.zeros(3), np.full(3, np.inf)) is None
 
 
+def relu_network() -> Subject:
+    like = examples.load("breast_cancer_logistic")
+    assert like.X_train is not None
+    model = make_pipeline(StandardScaler(), MLPClassifier((32, 32), solver="lbfgs", max_iter=5000, random_state=0))
+    return Subject.of(model.fit(like.X_train, like.y_train), like.X, like.y)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3))
-def test_no_attack_comes_nearer_than_the_lower_end_of_a_score(seed: int) -> None:
-    subject = network(3, 3, seed)
+@pytest.mark.parametrize("which", [0, 1, 2, "relu"])
+def test_no_attack_comes_nearer_than_the_lower_end_of_a_score(which: int | str) -> None:
+    subject = network(3, 3, which) if isinstance(which, int) else relu_network()
     for norm in ("l2", "linf"):
         scores = assess(subject, "robustness.clever", norm=norm, n_samples=40).finding
         attack = assess(subject, "robustness.evasion", norm=norm, n_samples=40, attack="pgd").finding
         assert scores is not None
         assert attack is not None
         both = scores.tables["samples"].merge(attack.tables["samples"], on="id", suffixes=("", "_attack"))
-        found = both[both["status_attack"] == "found"]
-        assert len(found) > 20
+        found = both[(both["status_attack"] == "found") & both["distance"].notna()]
+        assert len(found) > 10
         assert (found["low"] <= found["distance_attack"] * 1.0001).all()

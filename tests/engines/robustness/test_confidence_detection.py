@@ -154,18 +154,51 @@ def test_each_part_of_the_adaptive_attack_reaches_the_optimum_alone() -> None:
 def test_what_is_found_for_a_sample_depends_on_no_other_sample() -> None:
     subject = separable(d=12)
     assert subject.logit_gradient is not None
-    ways = []
+    ways: list[list[Array]] = []
     for some in (slice(None), slice(3, 5)):
         guarded, _ = problem_of(subject, 3.0)
         problem = guarded.problem
         part = replace(
             problem, samples=problem.samples[some], labels=problem.labels[some], numbers=problem.numbers[some]
         )
-        guarded = Guarded(part, guarded.detector, 3.0)
-        scan.scan(guarded, [], None, scan.Settings(3), quiet, None)
-        climb.climb(guarded, subject.logit_gradient, [], climb.Settings(5, 1), quiet, None)
-        ways.append(guarded.samples)
-    assert np.allclose(ways[0][3:5], ways[1], atol=1e-12)
+        one, other = (Guarded(part, guarded.detector, 3.0) for _ in range(2))
+        scan.scan(one, [], None, scan.Settings(3), quiet, None)
+        climb.climb(other, subject.logit_gradient, [], climb.Settings(5, 1), quiet, None)
+        ways.append([one.samples, other.samples])
+    for every, alone in zip(*ways, strict=True):
+        assert np.allclose(every[3:5], alone, atol=1e-12)
+
+
+@pytest.mark.parametrize("score", ["energy", "confidence"])
+def test_of_several_classes_it_is_the_detectors_score_that_is_climbed(score: str) -> None:
+    """The lead over one class and the detector's trust have other directions."""
+    rng = np.random.default_rng(0)
+    centres = np.array([[0.0, 1.0], [0.9, -0.5], [-0.9, -0.5]])
+    y = rng.integers(0, 3, 300)
+    X = centres[y] + rng.normal(size=(300, 2)) * 0.4
+    subject = Subject.of(LogisticRegression().fit(X, y), X, y, bounds=(-3.0, 3.0))
+    assert subject.logit_gradient is not None
+    assert subject.logits is not None
+    assert subject.bounds is not None
+    near = np.flatnonzero(subject.predict(X).argmax(axis=1) == y)[:20]
+    space = Space(subject.bounds, subject.constraints, "raw")
+    problem = Problem(subject.predict, space, X[near], y[near], near, (2,), "l2", 10_000)
+    guarded = Guarded(problem, Detector(score, subject.predict, subject.logits), 1.2)
+    climb.climb(guarded, subject.logit_gradient, [], climb.Settings(60, 0), quiet, None)
+    angle, radius = (part.ravel() for part in np.meshgrid(np.linspace(0, 2 * np.pi, 721), np.linspace(0, 1.2, 61)))
+    ring = np.column_stack([np.cos(angle), np.sin(angle)]) * radius[:, None]
+    best = []
+    for x, label in zip(X[near], y[near], strict=True):
+        points = np.clip(x + ring, -3, 3)
+        outputs = subject.predict(points)
+        value = guarded.detector.scores(points, outputs)
+        best.append(value[outputs.argmax(axis=1) != label].max(initial=-np.inf))
+    there = np.isfinite(best)
+    assert there.sum() >= 15
+    short = np.array(best)[there] - guarded.score[there]
+    # an energy may be largest on either side of a boundary: one climb may miss the better one
+    assert (short <= 0.01).mean() >= (0.85 if score == "energy" else 1.0)
+    assert short.max() <= 0.1
 
 
 def test_what_is_found_lies_inside_gets_another_label_and_the_score_that_is_said() -> None:
@@ -174,10 +207,10 @@ def test_what_is_found_lies_inside_gets_another_label_and_the_score_that_is_said
         replace(kind, immutable=True) if place == 0 else kind for place, kind in enumerate(subject.constraints)
     )
     subject = replace(subject, constraints=kinds)
-    made = finding(subject, epsilon=0.3, norm="l2", n_samples=20, rounds=20)
+    made = finding(subject, epsilon=0.3, norm="l2", n_samples=12, rounds=12)
     index, changed = made.arrays["index"], made.arrays["adaptive"]
     rows = np.flatnonzero(np.isfinite(changed).all(axis=1))
-    assert len(rows) >= 3
+    assert len(rows) >= 2
     before, after = subject.X[index[rows]], changed[rows]
     assert subject.bounds is not None
     low, high = subject.bounds
@@ -197,9 +230,9 @@ def test_what_is_found_lies_inside_gets_another_label_and_the_score_that_is_said
 
 def test_the_adaptive_attack_is_trusted_at_least_as_much_as_the_plain_one() -> None:
     for kind in ("network", "forest"):
-        table = attacked(finding(grid.subject(kind, 2), epsilon=0.2, n_samples=25, rounds=2, steps=2, restarts=0))
+        table = attacked(finding(grid.subject(kind, 2), epsilon=0.2, n_samples=12, rounds=2, steps=2, restarts=0))
         both = table.dropna(subset=["plain_score"])
-        assert len(both) >= 5
+        assert len(both) >= 3
         assert (both["adaptive_score"] >= both["plain_score"]).all()
 
 
@@ -291,7 +324,7 @@ def test_nothing_found_is_no_detection() -> None:
 
 
 def test_halves_are_apart_and_values_are_those_of_the_table() -> None:
-    made = finding(separable(), epsilon=4.0, scale="raw", n_samples=40, rounds=4)
+    made = finding(separable(), epsilon=1.5, scale="raw", n_samples=40, rounds=4)
     samples = made.tables["samples"]
     clean = samples[samples["role"] == "measured"]
     assert (samples["role"] == "calibration").sum() == len(samples) // 2
@@ -299,6 +332,7 @@ def test_halves_are_apart_and_values_are_those_of_the_table() -> None:
     table = made.tables["thresholds"].set_index("which")
     cut = float(table.loc["calibrated", "threshold"])
     assert made.values["false_alarms"] == pytest.approx((clean["score"] < cut).mean())
+    assert (samples["status"] == "not found").any(), "what nobody turns is safe"
     found = samples["adaptive_score"].dropna()
     assert made.values["adaptive_detection"] == pytest.approx((found < cut).mean())
     assert made.counts["adaptive_detection"] == len(found)
@@ -382,3 +416,4 @@ def test_a_report_has_the_thresholds_and_the_outcome_its_slider() -> None:
     view = OutcomeView(outcome)
     assert any(isinstance(part, DetectorSlider) for part in view._method_views)
     assert "Thresholds of the detector" in xw.report([outcome]).to_html()
+    view.wait()

@@ -22,13 +22,16 @@ from xrai_widgets.core import (
     Score,
     assessment,
 )
+from xrai_widgets.core.inside import Trees
 from xrai_widgets.core.marks import Label, MemoryLimit, Range, Seed
 from xrai_widgets.core.step import Item, Partial, Result, Step, quiet
+from xrai_widgets.core.subject import Outputs
 from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.engines._arguments import EitherPart, SampleIds, Scale
 from xrai_widgets.engines._rows import SEEN, not_judged, samples_of
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.robustness.evasion import evasion
+from xrai_widgets.engines.robustness.evasion.native import DEFAULT_QUERIES
 
 TURNED, LOST, WRONG, EMPTY = "found", "not found", "answered wrongly before", "no size of its own"
 
@@ -67,7 +70,6 @@ TURNED, LOST, WRONG, EMPTY = "found", "not found", "answered wrongly before", "n
         "ratio": "size of the change ÷ size of the sample",
         "distance": "size of the change",
         "size": "size of the sample",
-        "curve": "share not turned by changes up to a ratio",
         "standing": "share not turned",
     },
     reference="Moosavi-Dezfooli, Fawzi, Frossard 2016, arXiv:1511.04599",
@@ -100,6 +102,10 @@ def empirical_robustness(
     naming: Annotated[Names, "ids", "train_ids", "classes"] = UNNAMED,
     unstable: float = 0.0,
     decide: Predict | None = None,
+    outputs: Outputs = "probabilities",
+    logits: Predict | None = None,
+    logit_gradient: Gradient | None = None,
+    trees: Trees | None = None,
     *,
     norm: Annotated[Literal["l2", "linf"], "how sizes are measured: all features together, or the largest"] = "l2",
     cap: Annotated[
@@ -108,6 +114,12 @@ def empirical_robustness(
         Label("cap of the mean"),
         "ratio up to which the mean is taken: a sample that was not turned counts as this, as does one beyond it",
     ] = 1.0,
+    queries: Annotated[
+        int,
+        Range(0, 10_000_000),
+        Label("budget (queries per sample)"),
+        "most queries per sample of all attacks together; a gradient step counts as three",
+    ] = DEFAULT_QUERIES,
     n_samples: Annotated[int, Range(2, 100_000), Label("samples to attack"), "how many of the samples"] = 50,
     part: EitherPart = "X",
     samples: SampleIds = "",
@@ -124,15 +136,8 @@ def empirical_robustness(
         (n, …) → (n, k) class probabilities or one-hot labels.
     X, y : array (n, …), int array (n,)
         Held-out samples and their labels.
-    bounds : array (2, d)
-    constraints : tuple of Constraint, optional
-    X_train, y_train : array, optional
-    gradient, linear, regions, thresholds : optional
+    bounds, constraints, … : optional
         What robustness.evasion, which attacks, makes use of.
-    naming : Names, optional
-    unstable : float, optional
-    decide : callable, optional
-        (n, …) → (n,) classes that the model decides for, where they are not the most probable ones.
 
     Returns
     -------
@@ -143,35 +148,28 @@ def empirical_robustness(
         which such samples are farther than any other; ``found_share`` (Wilson). Tables: ``samples``, ``curve`` (share
         that stands up to each ratio, Wilson).
 
-    Raises
-    ------
-    NotApplicable
-        where no drawn sample is classified correctly.
-
     Notes
     -----
-    The size of a sample is its distance from the point at which all features are at their lowest, in the same units and
-    norm as the change; in raw units that from 0, as in the paper. A category counts 1.
+    The size of a sample is its distance from the lowest values of all features, in the units and norm of the change; in
+    raw units that from 0, as in the paper. A category counts 1.
 
     Interpretation
     --------------
-    A change of that share of the sample alters the typical prediction. It compares models on the same samples; where
-    features have no natural zero the distances of robustness.evasion say more.
+    A change of that share of the sample alters its prediction. Where features have no natural zero the distances of
+    robustness.evasion say more.
 
     Limitations
     -----------
     An attack gives an upper bound: a stronger one may find less. A sample that was not turned is censored, neither 0
-    nor infinitely far; the mean with a cap tells robust from fragile models only below it. With nothing found at all
-    there is no mean.
+    nor infinitely far. With nothing found at all there is no mean.
 
     Recommendations
     ---------------
-    Read it beside the security curve of robustness.evasion, and raise the budget there where samples were not turned.
+    Read it beside the security curve of robustness.evasion; raise the budget where samples were not turned.
     """
     whole, _, _ = samples_of(part, X, y, X_train, y_train, naming)
     flat = whole.reshape(len(whole), -1).astype(np.float64)
-    space = Space(bounds, constraints, scale)
-    sizes = _sizes(space, flat, scale, norm)
+    sizes = _sizes(Space(bounds, constraints, scale), flat, scale, norm)
 
     def measured(attack: Finding) -> Finding:
         return _finding(attack, sizes, cap, part, seed, samples)
@@ -191,6 +189,11 @@ def empirical_robustness(
         naming=naming,
         unstable=unstable,
         decide=decide,
+        outputs=outputs,
+        logits=logits,
+        logit_gradient=logit_gradient,
+        trees=trees,
+        queries=queries,
         norm=norm,
         n_samples=n_samples,
         part=part,
@@ -202,9 +205,8 @@ def empirical_robustness(
     )
     if "samples" not in attack.tables:  # the model predicts at random: nothing was attacked
         raise NotApplicable(" ".join(attack.notes), "a model that predicts the same for the same sample")
-    finding = measured(attack)
     step(1.0, "ratios")
-    return finding
+    return measured(attack)
 
 
 @dataclass(frozen=True, eq=False)
@@ -260,18 +262,16 @@ def _finding(attack: Finding, sizes: Array, cap: float, part: str, seed: int, na
         estimates["median_ratio"] = middle
     if part == "X_train" and SEEN not in notes:
         notes.append(SEEN)
-    exact = attack.bounds.get("median_distance") == "exact"
     frame = pd.DataFrame({"part": part, "id": table["id"], "class": table["class"], "status": status})
     frame = frame.assign(ratio=ratio, distance=table["distance"], size=size)
     pairs = frame[counted][["part", "id"]].reset_index(drop=True)
-    curve = _curve(far)
     return Finding(
         values={key: estimate.value for key, estimate in estimates.items()},
         intervals={key: (estimate.low, estimate.high) for key, estimate in estimates.items()},
         counts=dict.fromkeys(estimates, len(far)),
         tables={
             "samples": frame,
-            "curve": curve,
+            "curve": _curve(far),
             "contributions": pairs.assign(
                 empirical_robustness=np.minimum(far, cap), found_share=np.isfinite(far) * 1.0
             ),
@@ -287,7 +287,7 @@ def _finding(attack: Finding, sizes: Array, cap: float, part: str, seed: int, na
         arrays={"index": attack.arrays["index"]},
         shareable=("index",),
         notes=tuple(notes),
-        bounds=dict.fromkeys(estimates, "exact") if exact else {},
+        bounds=dict.fromkeys(estimates, "exact") if attack.bounds.get("median_distance") == "exact" else {},
         unjudged=not_judged(named, estimates),
     )
 

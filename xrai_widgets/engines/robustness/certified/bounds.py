@@ -22,7 +22,7 @@ _READ = (
 )
 # by how much sums may differ from exact ones, relative to the sizes that are added
 _SINGLE, _DOUBLE = 1e-5, 1e-12
-_PAIRS_A_STEP = 20  # pairs of boxes that take about as long as one step of the solver
+_PAIRS_A_STEP = 15  # pairs of boxes that take about as long as one step of the solver
 _INSTEAD = "robustness.evasion, whose attack gives an upper bound for every model"
 
 
@@ -72,6 +72,7 @@ class Certified:
     high: Array
     exact: Array
     settled: Array = field(init=False)
+    native: bool = field(default=False, init=False)  # no exact solver was there that might have done better
 
     def __post_init__(self) -> None:
         self.settled = np.zeros(len(self.low), dtype=bool)
@@ -126,6 +127,7 @@ def certify(
         result.exact[:], result.settled[:] = not reach.grouped, True
         return
     solver = Solver.of(form.trees, leaves, max(1, limits[0] // _PAIRS_A_STEP), limits[1])
+    result.native = solver is None
     for i in step.over(range(n), "combinations of leaves"):
         one = reach.rows(np.array([i]))
         nearest = nearest_combination(leaves, one, int(labels[i]), float(seen[i]), limits[0], solver)

@@ -17,6 +17,7 @@ from xrai_widgets.engines._reach import Reach
 from xrai_widgets.engines.robustness.certified.solver import Solver
 
 _CLOSE = 1e-9  # relative: distances that are the same
+_PASSES = ((1 / 64, 99), (1 / 8, 4), (1.0, 2))  # share of the effort, and how often it may settle nothing
 _WITHIN = 0.99  # of an attack's distance: where it cannot be proved to be the nearest, it may be nearly so
 
 
@@ -109,10 +110,10 @@ def nearest_combination(
         first, last = np.searchsorted(events, plain[rival]), np.searchsorted(events, high, side="right")
         inside = events[first:last]
 
-        def decided(radius: float, rival: int = int(rival)) -> Array | bool:
+        def decided(radius: float, share: float, rival: int = int(rival)) -> Array | bool:
             if solver is not None and solver.serves(radius):
-                return solver.decided(reach, radius, rival, label)
-            return combination(leaves, reach, size, radius, rival, label, effort)
+                return solver.decided(reach, radius, rival, label, share)
+            return combination(leaves, reach, size, radius, rival, label, max(1, int(effort * share)))
 
         low[rival], radius, point = _halved(decided, reach, inside, np.isfinite(high))
         if point is not None and radius < high:
@@ -121,33 +122,38 @@ def nearest_combination(
 
 
 def _halved(
-    decided: Callable[[float], Array | bool], reach: Reach, events: Array, attacked: bool
+    decided: Callable[[float, float], Array | bool], reach: Reach, events: Array, attacked: bool
 ) -> tuple[float, float, Array | None]:
     """Return the least of the distances that is not proved safe; the least one that is proved not to be, and why.
 
-    Where an attack has been at the last of them, what is just below is looked at first.
+    Each pass spends more on what the one before has not settled. Where an attack has been at the last of the distances,
+    what is just below is looked at first.
     """
-    safe, open_, radius = -1, len(events), np.inf
+    safe, reached, radius = -1, len(events), np.inf
     witness: Array | None = None
+    open_ = reached
     near = np.searchsorted(events, events[-1] * np.array([1 - _CLOSE, _WITHIN])) - 1 if len(events) else []
-    first = [int(place) for place in near] if attacked else []
-    while open_ - safe > 1:
-        middle = first.pop(0) if first else (safe + open_) // 2
-        if not safe < middle < open_:
-            continue
-        says = decided(float(events[middle]))
-        if says is False:
-            safe = middle
-            continue
-        open_ = middle
+    for share, patience in _PASSES:
+        open_, first = reached, [int(place) for place in near] if attacked else []
+        while open_ - safe > 1 and patience:
+            middle = first.pop(0) if first else (safe + open_) // 2
+            if not safe < middle < open_:
+                continue
+            says = decided(float(events[middle]), share)
+            if says is False:
+                safe = middle
+            elif says is True:
+                open_, patience = middle, patience - 1
+            else:
+                witness, radius = says, _distance(says, reach)
+                reached = open_ = min(middle, int(np.searchsorted(events, radius * (1 - _CLOSE))))
+        if reached - safe <= 1:
+            break
+    if safe + 1 < len(events) and reached == safe + 1 and radius > events[reached] * (1 + _CLOSE):
+        says = decided(float(events[reached]), 1.0)
         if not isinstance(says, bool):
             witness, radius = says, _distance(says, reach)
-            open_ = min(middle, int(np.searchsorted(events, radius * (1 - _CLOSE))))
-    if open_ < len(events) and radius > events[open_] * (1 + _CLOSE):
-        says = decided(float(events[open_]))
-        if not isinstance(says, bool):
-            witness, radius = says, _distance(says, reach)
-    return (float(events[open_]) if open_ < len(events) else np.inf), radius, witness
+    return (float(events[safe + 1]) if safe + 1 < len(events) else np.inf), radius, witness
 
 
 def _distance(point: Array, reach: Reach) -> float:

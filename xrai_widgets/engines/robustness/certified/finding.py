@@ -178,6 +178,8 @@ def _notes(asked: Asked, low: Array, high: Array, exact: Array) -> list[str]:
     if np.isfinite(gap).any():
         kept = 1.0 - float(np.median(gap[np.isfinite(gap)]))
         notes.append(f"Where they are not, the certified distance is {kept:.2f} of the attack's in the median.")
+    if asked.result.native and not exact.all():
+        notes.append("With the extra veritas more of them would be: pip install 'xrai-widgets[veritas]'.")
     if asked.lacking:
         notes.append(f"{asked.lacking} of them lack numbers: nothing is proved, they count as not certified.")
     waiting = int((~asked.result.settled).sum())

@@ -8,6 +8,7 @@ import numpy as np
 from xrai_widgets.core import Array
 
 BallNorm = Literal["l1", "l2", "linf"]
+_TINY = 1e-300
 _DUAL = {"l1": np.inf, "l2": 2, "linf": 1}
 
 
@@ -58,6 +59,20 @@ class Room:
         change = radius * self.span[free] * unit_ball(self.norm, size, int(free.sum()), rng)
         points[:, free] = np.clip(sample[free] + change, low[free], high[free])
         return points
+
+    def downhill(self, points: Array, samples: Array, slopes: Array, length: Array) -> Array:
+        """Return points (n, d) moved against the slopes of a function, each by its length, and kept in the ranges."""
+        steep = np.where(self.free(samples), slopes * self.span, 0.0)
+        match self.norm:
+            case "linf":
+                direction = np.sign(steep)
+            case "l2":
+                direction = steep / np.maximum(np.linalg.norm(steep, axis=1, keepdims=True), _TINY)
+            case "l1":
+                direction = np.sign(steep) * np.eye(steep.shape[1])[np.abs(steep).argmax(axis=1)]
+        moved = points - self.span * direction * length[:, None]
+        low, high = np.fmin(self.bounds[0], samples), np.fmax(self.bounds[1], samples)
+        return np.asarray(np.where(self.free(samples), np.clip(moved, low, high), points))
 
     def steepness(self, slopes: Array, free: Array) -> Array:
         """Return (n,) dual norms of derivatives (n, d) by raw columns: change of the function per unit of distance."""

@@ -166,15 +166,17 @@ def clever(
     derivative in the ball; the least of these is the score. The largest norm is the end of a reverse Weibull
     distribution, fitted by maximum likelihood to the largest norms of ``n_blocks`` blocks of points; the interval of a
     score is that of its likelihood. After a fifth of the blocks, classes whose boundary is more than twice as far as
-    the nearest one by the largest slope so far are left. Where blocks have the same largest slope, as those of a
-    network of linear pieces do, the distribution is fitted to smaller blocks; where fewer than 10 of those lie below
-    the largest there is no score. Where all slopes are one, the score is exact in the part of the ball that was met:
-    with n points, all but 3 / n of it, at 95 %.
+    the nearest one by the largest slope so far are left. No slope is taken for the largest that is less than those on
+    the way downhill from the sample to the surface of the ball, in ten steps. Where more than a fifth of the blocks
+    have the same largest slope, as those of a network of linear pieces may, there is nothing to fit, and no score.
+    Where all slopes are one, the score is exact in the part of the ball that was met: with n points, all but 3 / n of
+    it, at 95 %.
 
     Interpretation
     --------------
     The size that a change must have, at the least, to alter the prediction, if no slope nearby is steeper than is to be
-    expected from those that were met. It depends on no attack, and tells models apart that no attack has broken.
+    expected from those that were met. It is an estimate of a distance that is safe, so the nearest change is usually
+    farther, by half or more. It depends on no attack, and tells models apart that no attack has broken.
 
     Limitations
     -----------

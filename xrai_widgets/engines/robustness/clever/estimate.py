@@ -11,10 +11,11 @@ from xrai_widgets.engines.robustness.clever.margins import Margins
 
 PILOT = 5  # one block in five says which rivals may be the nearest
 BEYOND = 2.0  # how many times farther than the nearest a rival must be by then to be left out
-_ENOUGH, _MOST_PARTS = 10, 8  # of maxima that lie below the largest; of parts of a block that are looked at
+_DOWNHILL = 10  # steps of the way to the boundary on which slopes are met, too
+_TIED = 0.2  # share of the blocks that may have the same largest slope: beyond it the maxima have no density to fit
 _EQUAL = 1e-5  # relative difference of slopes up to which they are one: rounding in 32 bits
 ESTIMATED, CONSTANT, CENSORED = "estimated", "one slope everywhere", "at least the radius"
-NO_FIT, NOT_FINITE, NO_ROOM = "nothing to fit", "not finite", "nothing may change"
+NO_FIT, NOT_FINITE, NO_ROOM = "equal maxima", "not finite", "nothing may change"
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,8 @@ class Balls:
     gap : array (n, k)
         How far the label leads before each class that counts; infinite elsewhere.
     radius : array (n,)
-    centre, met : array (n, k), (n, k, blocks, points)
-        Slopes: at the samples, and at the points of each block; NaN: not looked at.
+    centre, way, met : array (n, k), (n, k), (n, k, blocks, points)
+        Slopes: at the samples, the steepest on the way downhill, and at the points of each block; NaN: not looked at.
     """
 
     margins: Margins
@@ -83,12 +84,13 @@ class Balls:
     gap: Array
     radius: Array
     centre: Array
+    way: Array
     met: Array
 
     @property
     def steepest(self) -> Array:
-        """The steepest slopes that were met (n, k), that at the sample included."""
-        return np.asarray(np.fmax(np.fmax.reduce(self.met, axis=(2, 3)), self.centre))
+        """The steepest slopes that were met (n, k), anywhere."""
+        return np.asarray(np.fmax(np.fmax.reduce(self.met, axis=(2, 3)), np.fmax(self.centre, self.way)))
 
     def near(self) -> Array:
         """Return which rivals (n, k) may be the nearest, by the steepest slopes met so far."""
@@ -96,6 +98,22 @@ class Balls:
             away = np.where(np.isfinite(self.gap) & (self.steepest > 0), self.gap / self.steepest, np.inf)
         nearest = away.min(axis=1, keepdims=True)
         return np.asarray((away <= BEYOND * nearest) & np.isfinite(self.gap))
+
+    def descend(self, rivals: Array) -> None:
+        """Meet the slopes of rivals (n, k) on the way downhill from the sample to the surface of its ball.
+
+        Random points of a ball of many dimensions are all far from that way, on which an attack would go.
+        """
+        for rival in np.flatnonzero(rivals.any(axis=0)):
+            some = np.flatnonzero(rivals[:, rival])
+            points, samples = self.samples[some], self.samples[some]
+            only = np.arange(rivals.shape[1]) == np.full((len(some), 1), rival)
+            free = self.room.free(samples)
+            for last in [False] * _DOWNHILL + [True]:
+                ((_, _, change),) = self.margins.slopes(points, self.labels[some], only)
+                self.way[some, rival] = np.fmax(self.way[some, rival], self.room.steepness(change, free))
+                if not last:
+                    points = self.room.downhill(points, samples, change, self.radius[some] / _DOWNHILL)
 
     def draw(self, rivals: Array, blocks: range, draws: Draws) -> None:
         """Meet the slopes of rivals (n, k) in some of the blocks."""
@@ -141,10 +159,11 @@ def clever_scores(
         tangent = np.where(np.isfinite(gap) & (centre > 0), gap / centre, np.inf).min(axis=1)
     radius = np.fmin(tangent, room.widest()) if draws.radius is None else np.full(len(samples), draws.radius)
     met = np.full((*rivals.shape, draws.n_blocks, draws.block_size), np.nan)
-    balls = Balls(margins, room, samples, labels, numbers, gap, radius, centre, met)
+    balls = Balls(margins, room, samples, labels, numbers, gap, radius, centre, centre.copy(), met)
     finite = np.isfinite(gap).any(axis=1) & np.isfinite(np.where(rivals, centre, 0.0)).all(axis=1)
     movable = finite & room.free(samples).any(axis=1) & (radius > 0)
     pilot = max(draws.n_blocks // PILOT, 1)
+    balls.descend(np.isfinite(gap) & movable[:, None])
     balls.draw(np.isfinite(gap) & movable[:, None], range(pilot), draws)
     near = balls.near() & movable[:, None]
     balls.draw(near, range(pilot, draws.n_blocks), draws)
@@ -185,29 +204,18 @@ def _scores(balls: Balls, near: Array, finite: Array) -> Scores:
 def _ends(balls: Balls, pairs: tuple[Array, ...]) -> tuple[Endpoints, Array, Array]:
     """Return the largest slopes of pairs of sample and rival (m,), where all slopes are one, and where nothing fits.
 
-    The distribution is fitted to the largest slopes of the blocks, or of the largest parts of blocks of which enough
-    are less steep than the steepest: a network of linear pieces is often steepest on a piece that every block meets.
+    A network of linear pieces is often steepest, of those points that are drawn, on a piece that most blocks meet. Then
+    the largest slopes say nothing of a steeper piece elsewhere: no distribution has such an end.
     """
-    met, centre, steepest = balls.met[pairs], balls.centre[pairs], balls.steepest[pairs]
-    one = steepest - np.fmin(met.min(axis=(1, 2)), centre) <= _EQUAL * steepest
-    value, low, high = steepest.copy(), steepest.copy(), np.where(one, steepest, np.inf)
-    left, most = ~one, int(balls.room.free(balls.samples).sum(axis=1).max(initial=1))
-    size = met.shape[2]
-    while left.any() and size:
-        maxima = _of_parts(met[left], size)
-        fits = np.zeros(len(left), dtype=bool)
-        below = (maxima < maxima.max(axis=1, keepdims=True) * (1 - _EQUAL)).sum(axis=1)
-        fits[np.flatnonzero(left)[below >= _ENOUGH]] = True
-        if fits.any():
-            fitted = endpoints(maxima[below >= _ENOUGH], most)
-            value[fits], low[fits], high[fits] = (np.maximum(end, steepest[fits]) for end in fitted)
-        left &= ~fits
-        size //= 2
-    return Endpoints(value, low, high), one, left
-
-
-def _of_parts(met: Array, size: int) -> Array:
-    """Return the largest of each ``size`` slopes of a block (m, blocks, points), of eight such parts at most."""
-    rows, blocks, points = met.shape
-    parts = min(points // size, _MOST_PARTS)
-    return np.asarray(met[:, :, : parts * size].reshape(rows, blocks * parts, size).max(axis=2))
+    met, steepest = balls.met[pairs], balls.steepest[pairs]
+    one = steepest - np.fmin(met.min(axis=(1, 2)), balls.centre[pairs]) <= _EQUAL * steepest
+    maxima = met.max(axis=2)
+    top = maxima.max(axis=1, keepdims=True)
+    tied = ((maxima >= top * (1 - _EQUAL)).mean(axis=1) > _TIED) & ~one
+    value, low, high = steepest.copy(), steepest.copy(), np.where(tied, np.inf, steepest)
+    some = ~(one | tied)
+    if some.any():
+        most = int(balls.room.free(balls.samples).sum(axis=1).max())
+        fitted = endpoints(maxima[some], most)
+        value[some], low[some], high[some] = (np.maximum(end, steepest[some]) for end in fitted)
+    return Endpoints(value, low, high), one, tied

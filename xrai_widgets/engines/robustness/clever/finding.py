@@ -20,7 +20,7 @@ from xrai_widgets.engines.robustness.clever.estimate import (
 WRONG, OF_TARGET, WAITING = "answered wrongly before", "of the target class", "not looked at"
 _SHOWN = 20
 _WAYS_OUT = {
-    NO_FIT: "hardly any slope that was met differs from the steepest, and nothing can be fitted: raise n_blocks",
+    NO_FIT: "many blocks have the same largest slope, so nothing can be fitted: lower block_size or raise radius",
     NOT_FINITE: "a probability of 0 or a slope that is not finite leaves no lead to measure",
     NO_ROOM: "none of their columns may change",
     CENSORED: "their scores are at least the radius of the ball: raise radius to learn more",

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from xrai_widgets.core import Array, Constraint, Finding, Gradient, Predict, Step
+from xrai_widgets.core.inside import Trees
 from xrai_widgets.core.step import Partial
 from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.engines._confidence import SCORES
@@ -47,6 +48,7 @@ class Inside:
     linear: tuple[Array, Array] | None
     regions: Array | None
     thresholds: tuple[Array, ...] | None
+    trees: Trees | None
     decide: Predict | None
 
 
@@ -89,7 +91,7 @@ def attack(
         run.adaptive = np.where(guarded.broken, guarded.score, np.nan)
         return made(run, ["The attacks were not finished: less is detected than these numbers say."])
 
-    nearest, run.distance = plain_attack(detector.predict, X, y, inside, settings, step.part(0.0, 0.5), partial)
+    nearest, run.distance = plain_attack(detector, X, y, inside, settings, step.part(0.0, 0.5), partial)
     plain = np.where(np.isfinite(run.distance)[:, None], nearest if blanks is None else blanks.fill(nearest), flat)
     here = np.arange(len(flat))
     look = guarded.look_at(plain, here)
@@ -105,11 +107,11 @@ def attack(
 
 
 def plain_attack(
-    predict: Predict, X: Array, y: Array, inside: Inside, settings: Settings, step: Step, made: Partial
+    detector: Detector, X: Array, y: Array, inside: Inside, settings: Settings, step: Step, made: Partial
 ) -> tuple[Array, Array]:
     """Return what `robustness.evasion` finds, as it stands: samples (n, d), NaN where nothing, and distances (n,)."""
     finding = evasion(
-        predict,
+        detector.predict,
         X,
         y,
         inside.bounds,
@@ -119,8 +121,10 @@ def plain_attack(
         linear=inside.linear,
         regions=inside.regions,
         thresholds=inside.thresholds,
+        trees=inside.trees,
         decide=inside.decide,
-        attack="hop_skip_jump" if inside.gradient is None else "pgd",
+        logits=detector.logits,
+        logit_gradient=inside.logit_gradient,
         norm=settings.norm,
         epsilon=settings.epsilon,
         scale=settings.scale,

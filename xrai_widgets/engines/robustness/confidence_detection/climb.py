@@ -7,10 +7,12 @@ import numpy as np
 from xrai_widgets.core import Array, Step
 from xrai_widgets.core.step import Partial
 from xrai_widgets.core.subject import Gradient
+from xrai_widgets.engines._confidence import SCORES
 from xrai_widgets.engines._space import Norm
 from xrai_widgets.engines.robustness.confidence_detection.guarded import Guarded, Look
 
 _RIVALS = 3  # classes that are led to by themselves
+_CAUTIOUS = 0.3  # of a step
 _STREAM = 61  # of the seed
 
 
@@ -40,23 +42,36 @@ def climb(
     """
     problem = guarded.problem
     owner = np.arange(len(problem.samples))
-    likely = _rivals(guarded, owner)
-    runs: list[tuple[Array, Array, Array | None]] = [(problem.origins.copy(), owner, rival) for rival in likely]
-    runs += [(points, whose, None) for points, whose in starts if len(whose)]
+    runs = [_Run(problem.origins, owner, rival) for rival in _rivals(guarded, owner)]
+    if SCORES[guarded.detector.name].of_logits:
+        runs.append(_Run(problem.origins, owner, trusted_first=True))
+    runs += [_Run(points, whose) for points, whose in starts]
     for restart in range(settings.restarts):
         streams = [np.random.default_rng([settings.seed, _STREAM, restart, int(n)]) for n in problem.numbers]
-        runs.append((guarded.anywhere(owner, streams), owner, None))
-    for number, (points, whose, rival) in enumerate(runs):
-        _ascend(
-            guarded,
-            slope,
-            points,
-            whose,
-            rival,
-            settings.steps,
-            step.part(number / len(runs), (number + 1) / len(runs)),
-            made,
-        )
+        runs.append(_Run(guarded.anywhere(owner, streams), owner))
+    for number, one in enumerate(runs):
+        _ascend(guarded, slope, one, settings.steps, step.part(number / len(runs), (number + 1) / len(runs)), made)
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """One climb of each of some samples.
+
+    Parameters
+    ----------
+    points : array (r, D)
+    owner : int array (r,)
+    rival : int array (r,), optional
+        Class to which each is led; none: to the largest one.
+    trusted_first : bool
+        The first half of the steps climbs the score whatever the label: a score that grows with the size of the logits
+        may be largest where two classes are level.
+    """
+
+    points: Array
+    owner: Array
+    rival: Array | None = None
+    trusted_first: bool = False
 
 
 def _rivals(guarded: Guarded, owner: Array) -> list[Array | None]:
@@ -71,41 +86,35 @@ def _rivals(guarded: Guarded, owner: Array) -> list[Array | None]:
     return [None, *(order[:, place] for place in range(min(_RIVALS, k - 1)))]
 
 
-def _ascend(
-    guarded: Guarded,
-    slope: Gradient,
-    points: Array,
-    owner: Array,
-    rival: Array | None,
-    steps: int,
-    step: Step,
-    made: Partial,
-) -> None:
-    points = guarded.held(points, owner)
+def _ascend(guarded: Guarded, slope: Gradient, run: _Run, steps: int, step: Step, made: Partial) -> None:
+    owner = run.owner
+    points = guarded.held(run.points, owner)
     for t in range(steps + 1):
         step(t / (steps + 1), "climbing to where the detector trusts another label", made)
         look = guarded.look(points, owner)
         if t == steps:
             break
+        whatever = run.trusted_first and 2 * t < steps
         size = guarded.epsilon * 0.5 * (1 + np.cos(np.pi * t / steps))
-        flow = _flow(guarded, slope, points, _weights(guarded, look, points, owner, rival))
+        if run.trusted_first and not whatever:  # small enough to stop just behind the boundary
+            size *= _CAUTIOUS
+        flow = _flow(guarded, slope, points, _weights(guarded, look, points, run, whatever))
         points = guarded.held(points + size * _unit(flow, guarded.problem.norm), owner)
 
 
-def _weights(guarded: Guarded, look: Look, points: Array, owner: Array, rival: Array | None) -> Array:
-    """Return what is climbed, as weights of the logits (r, k), each row of length 1."""
-    problem, row = guarded.problem, np.arange(len(owner))
-    here = problem.labels[owner]
+def _weights(guarded: Guarded, look: Look, points: Array, run: _Run, whatever: bool) -> Array:
+    """Return what is climbed, as weights of the logits (r, k), each row of length 1: trust ``whatever`` the label."""
+    row, here = np.arange(len(run.owner)), guarded.problem.labels[run.owner]
     others = look.outputs.copy()
     others[row, here] = -1.0
     leader = others.argmax(axis=1)
-    to = leader if rival is None else rival
+    to = leader if run.rival is None else run.rival
     towards = np.zeros_like(look.outputs)
     towards[row, to] += 1.0
     # away from its label, and once that is gone from whatever stands before the rival
     towards[row, np.where(look.turned & (to != leader), leader, here)] -= 1.0
-    trust = _trust(guarded, look, points, owner)
-    weights = np.where((look.turned & (to == leader))[:, None], trust, towards)
+    trust = _trust(guarded, look, points, run.owner)
+    weights = np.where(((look.turned & (to == leader)) | whatever)[:, None], trust, towards)
     length = np.linalg.norm(weights, axis=1, keepdims=True)
     scaled: Array = np.divide(weights, length, out=np.zeros_like(weights), where=length > 0)
     return scaled

@@ -17,6 +17,7 @@ from xrai_widgets.core import (
     assessment,
 )
 from xrai_widgets.core.decision import labels
+from xrai_widgets.core.inside import Trees
 from xrai_widgets.core.marks import Label, MemoryLimit, Range, Requires, Section, Seed, When
 from xrai_widgets.core.step import Step, quiet
 from xrai_widgets.engines._arguments import Scale
@@ -61,6 +62,7 @@ def confidence_detection(
     linear: tuple[Array, Array] | None = None,
     regions: Array | None = None,
     thresholds: tuple[Array, ...] | None = None,
+    trees: Trees | None = None,
     naming: Annotated[Names, "ids", "new_ids"] = UNNAMED,
     unstable: float = 0.0,
     decide: Predict | None = None,
@@ -127,13 +129,14 @@ def confidence_detection(
     gradient, logit_gradient : callable, optional
         (X, y) → derivative of the cross-entropy, for the plain attack; (X, V) → derivative of Σ V · logits, for the
         adaptive one, which without it searches by scores.
-    linear, regions, thresholds : optional
+    linear, regions, thresholds, trees : optional
         What is known of the model from inside; as in `robustness.evasion`.
     naming : Names, optional
     unstable : float, optional
         By how much predictions for the same sample differ.
     decide : callable, optional
-        (n, …) → (n,) classes that the model decides for, where they are not the most probable ones.
+        (n, …) → (n,) classes that the model decides for, where they are not the most probable ones. Scores are
+        read off the probabilities all the same.
 
     Returns
     -------
@@ -215,7 +218,7 @@ def confidence_detection(
         name=score,
     )
     pool = X if X_train is None else X_train
-    inside = Inside(bounds, constraints, pool, gradient, logit_gradient, linear, regions, thresholds, decide)
+    inside = Inside(bounds, constraints, pool, gradient, logit_gradient, linear, regions, thresholds, trees, decide)
     settings = Settings(norm, epsilon, scale, climb.Settings(steps, restarts, seed), rounds, seed, memory_limit)
     rows = run.attacked
     notes = attack(run, detector, X[rows], y[rows], inside, settings, step.part(0.02, 0.98), detection_finding)

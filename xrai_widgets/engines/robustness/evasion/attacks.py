@@ -1,5 +1,6 @@
 """The gate of the attacks: what each one needs, which norms it knows, and what it costs."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -130,7 +131,7 @@ ATTACKS: tuple[Attack, ...] = (
         (*_STEEP, "four classes"),
         number=13,
         rank=30,
-        shares={"gradients": 0.1},
+        shares={"gradients": 0.06},
         least=3 * 20,
         instead="attack='apgd_ce'",
     ),
@@ -154,7 +155,7 @@ ATTACKS: tuple[Attack, ...] = (
         _STEEP,
         number=14,
         rank=40,
-        shares={"gradients": 0.1},
+        shares={"gradients": 0.06},
         least=5 * 20,
         instead=_LABELS,
     ),
@@ -166,7 +167,7 @@ ATTACKS: tuple[Attack, ...] = (
         ("images", "scores", "classes"),
         number=15,
         rank=50,
-        shares={"gradients": 0.05, "scores": 0.1},
+        shares={"gradients": 0.03, "scores": 0.1},
         least=100,
         instead=_LABELS,
     ),
@@ -188,7 +189,7 @@ ATTACKS: tuple[Attack, ...] = (
         ("l2", "linf", "l1", "l0"),
         rank=60,
         shares={"gradients": 0.15, "trees": 0.5, "scores": 0.4, "labels": 0.5},
-        least=100,
+        least=500,
     ),
     Attack(
         "hop_skip_jump",
@@ -196,7 +197,7 @@ ATTACKS: tuple[Attack, ...] = (
         native.by_labels,
         ("l2", "linf"),
         rank=70,
-        shares={"gradients": 0.05, "trees": 0.1, "scores": 0.5, "labels": 0.5},
+        shares={"gradients": 0.2, "trees": 0.1, "scores": 0.5, "labels": 0.5},
         least=250,
     ),
     Attack("deepfool", "DeepFool (ART)", art.deepfool, ("l2",), _STEEP_CLASSES, through_art=True),
@@ -211,6 +212,13 @@ ATTACKS: tuple[Attack, ...] = (
 def fixed_list(kind: Kind) -> list[Attack]:
     """Return the attacks that ``strongest`` tries on a kind of model, from cheap to dear."""
     return sorted((attack for attack in ATTACKS if kind in attack.shares), key=lambda attack: attack.rank)
+
+
+def least_budget(ground: Ground) -> int:
+    """Return how many queries per sample pay for the cheapest attack that fits."""
+    kind = ground.kind
+    fit = [attack for attack in fixed_list(kind) if not attack.why_not(ground, math.inf)]
+    return min(math.ceil(attack.least / attack.shares[kind]) for attack in fit)
 
 
 def by_name(name: str, ground: Ground) -> Attack:

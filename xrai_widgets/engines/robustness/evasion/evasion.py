@@ -15,7 +15,7 @@ from xrai_widgets.engines._rows import samples_of
 from xrai_widgets.engines.robustness.evasion import arguments as given
 from xrai_widgets.engines.robustness.evasion import gradient_descent as pgd
 from xrai_widgets.engines.robustness.evasion.asked import check_settings, check_tolerance
-from xrai_widgets.engines.robustness.evasion.finding import evasion_finding, unsteady_finding
+from xrai_widgets.engines.robustness.evasion.finding import evasion_finding, idle_finding, unsteady_finding
 from xrai_widgets.engines.robustness.evasion.ground import Budget
 from xrai_widgets.engines.robustness.evasion.native import DEFAULT_QUERIES, ITERATIONS
 from xrai_widgets.engines.robustness.evasion.prepared import Data, Model, Wanted, prepared
@@ -211,4 +211,4 @@ def evasion(
     budget = Budget(queries, max_iter, search, pgd.Settings(epsilons, steps, restarts), seed, made.n_classes)
     notes += made.notes
     notes += attack_all(made, budget, attack, implementation, model.labels_only, step.part(0.02, 0.97), evasion_finding)
-    return evasion_finding(attacked, notes)
+    return idle_finding(attacked, notes) if attacked.idle else evasion_finding(attacked, notes)

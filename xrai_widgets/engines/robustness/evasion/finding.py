@@ -1,5 +1,6 @@
 """What an evasion attack found, as numbers with intervals, tables and charts."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -103,6 +104,13 @@ def unsteady_finding(attacked: Attacked, note: str) -> Finding:
         counts={"accuracy": n},
         notes=(note,),
     )
+
+
+def idle_finding(attacked: Attacked, notes: list[str]) -> Finding:
+    """Return the accuracy alone, and why no attack was run."""
+    finding = unsteady_finding(attacked, "")
+    tables = {} if attacked.tally is None else {"attacks": attacked.tally.table(attacked.best)}
+    return replace(finding, tables=tables, notes=tuple(notes))
 
 
 def _samples(attacked: Attacked, finished: bool) -> pd.DataFrame:

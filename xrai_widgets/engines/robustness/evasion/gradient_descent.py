@@ -4,15 +4,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xrai_widgets.core import Array, Gradient
+from xrai_widgets.core import Array, Gradient, Predict
 from xrai_widgets.core.step import Partial, Step
 from xrai_widgets.engines._band import ABOVE, BELOW
 from xrai_widgets.engines._problem import Best, Problem, settle
 from xrai_widgets.engines._search.planes import nearest_crossing
 from xrai_widgets.engines._space import length
+from xrai_widgets.engines.robustness.evasion.auto_attack.losses import cross_entropy, margin
+from xrai_widgets.engines.robustness.evasion.auto_attack.slopes import Slopes
 
 _FINAL = 1e-5
 _TINY = 1e-12
+_STRIDE, _SHORTER = 0.5, 0.85  # of the radius is the first step, and how much shorter the next ones are
+_STILL = 1e-10  # a point that moves by less stands
 _NEAREST, _BENT, _CLOSE = 2, 3.0, 1.1  # how many times nearer than by the tangent the first rivals may lie, and others
 
 
@@ -25,8 +29,8 @@ class Settings:
     epsilons : tuple of float
         Radii.
     steps, restarts : int
-    stride : float
-        How far all steps together would lead, in radii.
+    equal : bool
+        All steps are as long as each other, and together as long as the radius; else the first ones are longer.
     rivals : bool
         Climb towards single classes, too, not to any other one only.
     """
@@ -34,7 +38,7 @@ class Settings:
     epsilons: tuple[float, ...]
     steps: int = 40
     restarts: int = 3
-    stride: float = 2.5
+    equal: bool = False
     rivals: bool = True
 
 
@@ -48,6 +52,8 @@ def projected_gradient_descent(
     partial: Partial = None,
     *,
     n_classes: int = 2,
+    logits: Predict | None = None,
+    logit_gradient: Gradient | None = None,
 ) -> Array:
     """Climb the loss inside balls of growing radius (Madry et al. 2018, arXiv:1706.06083).
 
@@ -55,7 +61,8 @@ def projected_gradient_descent(
     list of radii ends where nothing stands any more. The loss alone leads to the likeliest rival, which need not be the
     nearest: of several, the nearest two by the tangents at the sample (Moosavi-Dezfooli et al. 2016, arXiv:1511.04599)
     are also climbed to by themselves, at radii from which they may be reached.
-    What is found is pulled back towards the original, so distances are not tied to the list of radii.
+    What is found is pulled back towards the original, so distances are not tied to the list of radii. The first steps
+    are long, to be soon where the ball ends; a climb that stands, or goes to and fro between two points, is over.
 
     Parameters
     ----------
@@ -63,6 +70,8 @@ def projected_gradient_descent(
         Filled in place, so that what is found is kept if the attack is cancelled.
     gradient : callable
         (X, y) → derivative of the loss, in the shape of X.
+    logits, logit_gradient : callable, optional
+        As in a Subject. With them a step takes one pass through the model instead of two, or three towards a rival.
 
     Returns
     -------
@@ -73,7 +82,7 @@ def projected_gradient_descent(
     radii, goals = sorted(settings.epsilons), _goals(problem, gradient, n_classes, settings)
     first = goals[0].rival if problem.offsets is not None else None
     blind: Array = np.linalg.norm(_slope(problem, gradient, problem.origins, owner, first), axis=1)
-    total = len(radii) * len(goals)
+    total, slopes = len(radii) * len(goals), Slopes(problem, gradient, logits, logit_gradient)
     for place, radius in enumerate(radii):
         left = np.flatnonzero(best.distance > radius)  # by each goal: a nearer rival may come after a farther one
         if not len(left):
@@ -87,7 +96,7 @@ def projected_gradient_descent(
             streams = [np.random.default_rng([seed, goal.restart, int(problem.numbers[i])]) for i in some]
             points = _start(problem, some, radius, streams, goal.restart)
             rival = None if goal.rival is None else goal.rival[some]
-            climb = _Climb(gradient, radius, settings.steps, settings.stride, rival)
+            climb = _Climb(slopes, radius, settings.steps, settings.equal, rival)
             _climb(problem, best, climb, points, some, step.part(number / total, (number + 1) / total))
     return blind
 
@@ -167,31 +176,67 @@ def _tangents(problem: Problem, gradient: Gradient, n_classes: int) -> Array:
 
 @dataclass(frozen=True)
 class _Climb:
-    gradient: Gradient
+    slopes: Slopes
     radius: float
     steps: int
-    stride: float
+    equal: bool
     rival: Array | None
 
 
 def _climb(problem: Problem, best: Best, climb: _Climb, points: Array, owner: Array, step: Step) -> None:
     radius, steps = climb.radius, climb.steps
-    size = climb.stride * radius / steps
-    active = np.arange(len(owner))
+    least, around = (1.0 if climb.equal else 2.5) / steps, _around(problem, owner)
+    active, former, broken = np.arange(len(owner)), np.full(points.shape, np.inf), np.zeros(len(owner), dtype=bool)
     for t in range(steps + 1):
-        hit = problem.adversarial(points[active], owner[active])
+        hit, slope = _look(problem, climb, points[active], owner[active], active, t == steps)
         if hit.any():
             good, whose = points[active[hit]], owner[active[hit]]
             best.take(good, whose, problem.distances(good, whose))
-            active = active[~hit]
+            broken[active[hit]] = True
+            active, slope = active[~hit], slope[~hit]
         if not len(active) or t == steps:
             break
-        rival = None if climb.rival is None else climb.rival[active]
-        slope = _slope(problem, climb.gradient, points[active], owner[active], rival)
-        points[active] = _project(problem, points[active] + size * _unit(slope, problem.norm), owner[active], radius)
+        share = least if climb.equal else max(least, _STRIDE * _SHORTER**t)
+        size = radius * share
+        here = points[active]
+        there = _inside(here + size * _unit(slope, problem.norm), radius, problem, [part[active] for part in around])
+        points[active] = there
+        # in a corner, or between two points to and fro, it would go on for ever
+        moving = (np.abs(there - here) > _STILL).any(axis=1)
+        if share == least:
+            moving &= (np.abs(there - former[active]) > _STILL).any(axis=1)
+        former[active] = here
+        active = active[moving]
+        if not len(active):
+            break
         step((t + 1) / (steps + 1), f"PGD at ε = {radius:g}")
-    broken = np.setdiff1d(np.arange(len(owner)), active)
     settle(problem, best, points[broken], owner[broken], _FINAL)
+
+
+def _look(
+    problem: Problem, climb: _Climb, points: Array, owner: Array, active: Array, last: bool
+) -> tuple[Array, Array]:
+    """Return whether the points (r, D) get another label, and, but for the last ones, where to go from them."""
+    slopes, gradient = climb.slopes, climb.slopes.gradient
+    rival = None if climb.rival is None else climb.rival[active]
+    if slopes.logit_gradient is None or problem.offsets is not None:
+        assert gradient is not None
+        hit, slope = problem.adversarial(points, owner), np.zeros_like(points)
+        if not last and not hit.all():
+            slope[~hit] = _slope(problem, gradient, points[~hit], owner[~hit], None if rival is None else rival[~hit])
+        return hit, slope
+    if last:
+        return slopes.broken(points, owner, slopes.scores(points, owner)), points
+    towards = np.zeros(len(problem.samples), dtype=np.intp)
+    if rival is not None:
+        towards[owner] = rival
+
+    def weigh(scores: Array, whose: Array) -> tuple[Array, Array]:
+        label = problem.labels[whose]
+        return cross_entropy(scores, label) if rival is None else margin(scores, label, towards[whose])
+
+    scores, _, slope = slopes.both(points, owner, weigh)
+    return slopes.broken(points, owner, scores), slope
 
 
 def _start(problem: Problem, owner: Array, radius: float, streams: list[np.random.Generator], restart: int) -> Array:
@@ -236,13 +281,22 @@ def _unit(slope: Array, norm: str) -> Array:
 
 def _project(problem: Problem, points: Array, owner: Array, radius: float) -> Array:
     """Return the points, moved into the ball and the box."""
+    return _inside(points, radius, problem, _around(problem, owner))
+
+
+def _around(problem: Problem, owner: Array) -> list[Array]:
+    """Return the originals and the ends of the box around them."""
     origins = problem.origins[owner]
+    return [origins, *problem.space.box_around(origins)]
+
+
+def _inside(points: Array, radius: float, problem: Problem, around: list[Array]) -> Array:
+    origins, low, high = around
     change: Array = (points - origins) * problem.space.free
     if problem.norm == "linf":
         change = np.clip(change, -radius, radius)
     else:
         length = np.linalg.norm(change, axis=1, keepdims=True)
         change = change * np.minimum(1.0, radius / np.maximum(length, 1e-12))
-    low, high = problem.space.box_around(origins)
     moved: Array = np.clip(origins + change, low, high)
     return moved

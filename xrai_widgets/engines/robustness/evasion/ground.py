@@ -27,14 +27,24 @@ class Counter:
 
     def of(self, ask: Callable[..., Array] | None, each: int = 1) -> Any:
         """Return the function, counted; None stays None."""
-        if ask is None:
-            return None
+        return None if ask is None else _Counted(ask, self, each)
 
-        def counted(X: Array, *others: Array) -> Array:
-            self.queries += each * len(X)
-            return ask(X, *others)
 
-        return counted
+@dataclass(frozen=True, eq=False)
+class _Counted:
+    ask: Callable[..., Array]
+    counter: Counter
+    each: int
+
+    def __call__(self, X: Array, *others: Any) -> Array:
+        # weights that are a function of the scores: they were predicted on the way
+        self.counter.queries += (self.each + any(callable(other) for other in others)) * len(X)
+        return self.ask(X, *others)
+
+    @property
+    def steerable(self) -> bool:
+        """Whether a gradient of logits takes a function of them as weights."""
+        return bool(getattr(self.ask, "steerable", False))
 
 
 @dataclass(eq=False)

@@ -12,11 +12,12 @@ from xrai_widgets.engines._problem import Best
 from xrai_widgets.engines.robustness.evasion import gradient_descent as gradient_loop
 from xrai_widgets.engines.robustness.evasion.ground import GRADIENT, Found, Ground
 from xrai_widgets.engines.robustness.evasion.knowledge import Effort
-from xrai_widgets.engines.robustness.evasion.lint import blind, still_falling
+from xrai_widgets.engines.robustness.evasion.lint import blind, rises, still_falling
 from xrai_widgets.engines.robustness.evasion.tree_attack import Settings as TreeSettings
 from xrai_widgets.engines.robustness.evasion.tree_attack import tree_attack
 
 ITERATIONS, ON_TABLES, AMONG_TREES = 24, 12, 3  # of HopSkipJump
+_BESIDE_SLOPES = 6  # on images, of which attacks that follow gradients find more
 DEFAULT_QUERIES = 20_000  # per sample, at which the searches make the effort that they make beside a named attack
 LIGHT = Effort(near=10, coordinates=False, flat=600, wide=40, rounds=10)  # beside gradients, and on images
 _FOLLOWED, _TRIALS, _BESIDES = 3, 3, 40  # starts of HopSkipJump, iterations that all of them take, bisections
@@ -49,6 +50,7 @@ def by_labels(ground: Ground, best: Best, queries: int | None, step: Step, parti
     if queries is None:
         settings = replace(budget.hsj, max_iter=budget.max_iter or usual)
     else:
+        usual = _BESIDE_SLOPES if ground.kind == "gradients" and not ground.table else usual
         most = budget.max_iter or max(1, math.ceil(usual * budget.queries / DEFAULT_QUERIES))
         settings = replace(budget.hsj, max_iter=most)
         settings = replace(settings, max_iter=max(1, _affordable(settings, queries)))
@@ -65,25 +67,29 @@ def by_steps(ground: Ground, best: Best, queries: int | None, step: Step, partia
         each = (GRADIENT + 1) * max(1, len(settings.epsilons)) * _GOALS
         steps = min(max(1, queries // each), max(_STEPS, _STEPS * ground.budget.queries // DEFAULT_QUERIES))
         settings = replace(settings, steps=steps, restarts=min(_GOALS, settings.restarts))
-    return _loop(ground, best, settings, step, partial)
+    notes = _loop(ground, best, settings, step.part(0.0, 0.95), partial)
+    return notes + rises(ground, best, settings, step.part(0.95, 1.0))
 
 
 def in_one_step(ground: Ground, best: Best, _queries: int | None, step: Step, partial: Partial) -> list[str]:
     """Run the fast gradient sign method: one step as long as the radius, from the sample."""
-    settings = replace(ground.budget.pgd, steps=1, restarts=1, stride=1.0, rivals=False)
+    settings = replace(ground.budget.pgd, steps=1, restarts=1, equal=True, rivals=False)
     return _loop(ground, best, settings, step, partial)
 
 
 def step_by_step(ground: Ground, best: Best, _queries: int | None, step: Step, partial: Partial) -> list[str]:
     """Run the basic iterative method: steps of an equal share of the radius, from the sample."""
-    settings = replace(ground.budget.pgd, restarts=1, stride=1.0, rivals=False)
+    settings = replace(ground.budget.pgd, restarts=1, equal=True, rivals=False)
     return _loop(ground, best, settings, step, partial)
 
 
 def _loop(ground: Ground, best: Best, settings: gradient_loop.Settings, step: Step, partial: Partial) -> list[str]:
     seed, k = ground.budget.seed, ground.budget.n_classes
     slope: Array = gradient_loop.projected_gradient_descent(
-        ground.problem, best, gradient_of(ground), settings, seed, step, partial, n_classes=k
+        *(ground.problem, best, gradient_of(ground), settings, seed, step, partial),
+        n_classes=k,
+        logits=ground.knowledge.logits,
+        logit_gradient=ground.knowledge.logit_gradient,
     )
     return blind(slope, best)
 

@@ -39,6 +39,8 @@ class Attacked:
         Which part of the data the samples are from, and the ids of those that were asked for.
     band : Band, optional
         The tolerance of a regression: all samples are attacked, whatever their residuals.
+    idle : bool
+        The budget paid for no attack: nothing is said of any distance.
     target : int, optional
         The class that every change aims at.
     tally : Tally, optional
@@ -61,6 +63,7 @@ class Attacked:
     named: str = ""
     tally: "Tally | None" = None
     target: int | None = None
+    idle: bool = False
 
     @property
     def exact(self) -> bool:

@@ -61,7 +61,7 @@ CONTROLS = (
         "no change can alter a label: robust accuracy is accuracy (a regression's predictions all stay), and there "
         "is no distance",
         params={"samples": ""},
-        at_most={"n_samples": 20, "max_iter": 5, "steps": 10, "restarts": 1},
+        at_most={"n_samples": 20, "max_iter": 5, "queries": 5_000, "steps": 10, "restarts": 1},
         wrong="No change alters the prediction of a constant model, so the attack counts what is none.",
     ),
     Control(

@@ -11,7 +11,7 @@ import numpy as np
 from xrai_widgets.core import Finding, NotApplicable, Step
 from xrai_widgets.core.step import Partial
 from xrai_widgets.engines._problem import Best, settle
-from xrai_widgets.engines.robustness.evasion.attacks import Attack, by_name
+from xrai_widgets.engines.robustness.evasion.attacks import Attack, by_name, least_budget
 from xrai_widgets.engines.robustness.evasion.ground import Budget, Found, Ground
 from xrai_widgets.engines.robustness.evasion.lint import beaten
 from xrai_widgets.engines.robustness.evasion.native import ITERATIONS, LIGHT, effort_of
@@ -61,6 +61,8 @@ def attack_all(
     search.learn_rule()
     if chosen is None:
         notes = _all_that_fit(ground, attacked, step, finding)
+        if attacked.idle:
+            return notes
     else:
         notes = _named(chosen, ground, attacked, step, partial)
     search.finish()
@@ -75,10 +77,28 @@ def _all_that_fit(ground: Ground, attacked: Attacked, step: Step, finding: Calla
     starts = run_strongest(ground, attacked, step.part(0.02, 0.9), finding, notes)
     search, tally, best = ground.search, attacked.tally, attacked.best
     assert tally is not None
+    if not tally.distances and not search.exact.any():
+        attacked.idle = True
+        return _nothing_was_run(ground)
     first, before = ground.counter.queries, best.distance.copy()
     search.refine(starts, _ROUNDS, step.part(0.9, 0.97))
     tally.after(REFINED, ground.counter.queries - first, best.distance, before)
     return notes
+
+
+def _nothing_was_run(ground: Ground) -> list[str]:
+    """Return what to say where the budget pays for no attack.
+
+    Raises
+    ------
+    NotApplicable
+        for a regression, of which there is nothing else to say.
+    """
+    least = least_budget(ground)
+    reason = f"a budget of {ground.budget.queries} queries per sample pays for no attack, and nothing was attacked"
+    if ground.problem.offsets is not None:
+        raise NotApplicable(reason, f"queries={least}")
+    return [f"{reason[0].upper()}{reason[1:]}: this is the accuracy alone. The cheapest needs queries={least}."]
 
 
 def _named(chosen: Attack, ground: Ground, attacked: Attacked, step: Step, partial: Partial) -> list[str]:

@@ -10,7 +10,7 @@ from xrai_widgets.core import Array, Finding, Step
 from xrai_widgets.engines._problem import Best
 from xrai_widgets.engines.robustness.evasion.attacks import Attack, fixed_list
 from xrai_widgets.engines.robustness.evasion.ground import Found, Ground
-from xrai_widgets.engines.robustness.evasion.lint import masked
+from xrai_widgets.engines.robustness.evasion.lint import masked, too_small
 from xrai_widgets.engines.robustness.evasion.parts import Attacked
 
 _TIE = 1e-6  # relative: what is nearer by less was found by the cheaper attack already
@@ -149,12 +149,14 @@ def run_strongest(
     attacked.tally, union = tally, Union(attacked, tally)
     listed, done = fixed_list(ground.kind), 0.0
     whole = sum(attack.shares[ground.kind] for attack in listed)
+    short = 0
     white, black = np.full(tally.size, np.inf), np.full(tally.size, np.inf)
     for attack in listed:
         share = attack.shares[ground.kind]
         queries, until = int(share * ground.budget.queries), done + share / whole
         if reason := attack.why_not(ground, queries):
             tally.left_out(attack.title, share, reason)
+            short += not attack.why_not(ground, np.inf)
         else:
             own = Found.nothing(problem)
             notes += _run(attack, ground, own, queries, step.part(done, until), union, made)
@@ -163,6 +165,7 @@ def run_strongest(
         done = until
     if np.isfinite(white).any():
         notes += masked(black, white, attacked.epsilon)
+    notes += too_small(short, ground.budget.queries)
     return union.starts
 
 

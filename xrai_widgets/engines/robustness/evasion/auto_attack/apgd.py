@@ -144,10 +144,24 @@ def _climb(
     if rival is not None:
         towards[now.owner] = rival
     broken: list[tuple[Array, Array]] = []
+    plain = settings.loss == "ce" and slopes.logit_gradient is None and problem.offsets is None
+
+    def weigh(scores: Array, owner: Array) -> tuple[Array, Array]:
+        loss, weights = _objective(
+            settings.loss, scores, problem.labels[owner], None if rival is None else towards[owner]
+        )
+        largest = np.abs(weights).max(axis=1, keepdims=True)  # only the direction counts: a sure model is not blind
+        return loss, weights / np.maximum(largest, 1e-300)
+
     for t in range(steps + 1):
         done, note = t / (steps + 1), f"APGD at ε = {radius:g}"
         slopes.pause = functools.partial(step, done, note, partial)
-        scores = slopes.scores(now.points, now.owner)
+        if plain or t == steps:
+            scores = slopes.scores(now.points, now.owner)
+            loss, _ = weigh(scores, now.owner)
+            slope = slopes.loss_slope(now.points, now.owner) if t < steps else now.slope
+        else:
+            scores, loss, slope = slopes.both(now.points, now.owner, weigh)
         hit = np.flatnonzero(slopes.broken(now.points, now.owner, scores))
         if len(hit):
             hit = hit[within(slopes.keep(best, now.points[hit], now.owner[hit]), radius)]
@@ -155,16 +169,9 @@ def _climb(
             going = np.ones(len(now.owner), dtype=bool)
             going[hit] = False
             now.keep(going)
-            scores = scores[going]
+            loss, slope = loss[going], slope[going]
         if not len(now.owner) or t == steps:
             break
-        label = problem.labels[now.owner]
-        loss, weights = _objective(settings.loss, scores, label, None if rival is None else towards[now.owner])
-        if settings.loss == "ce" and slopes.logit_gradient is None and problem.offsets is None:
-            slope = slopes.loss_slope(now.points, now.owner)
-        else:
-            largest = np.abs(weights).max(axis=1, keepdims=True)  # only the direction counts: a sure model is not blind
-            slope = slopes.slope(now.points, now.owner, weights / np.maximum(largest, 1e-300))
         now.note(loss, slope)
         since += t > 0
         if since == window:

@@ -116,17 +116,22 @@ def _lead(
     problem, nearest = slopes.problem, Best.nothing(slopes.problem)
     ball = _Ball(room, np.full(len(owner), np.inf), np.full(len(owner), np.inf))
     widest = (room.high - room.low).max(axis=1)
+    towards = np.zeros(len(problem.samples), dtype=np.intp)
+    if rival is not None:
+        towards[owner] = rival
+
+    def weigh(scores: Array, whose: Array) -> tuple[Array, Array]:
+        return margin(scores, problem.labels[whose], None if rival is None else towards[whose])
+
     for t in range(settings.steps + 1):
         slopes.pause = functools.partial(step, t / (settings.steps + 1), "FMN", partial)
-        scores = slopes.scores(points, owner)
+        scores, lead, slope = slopes.both(points, owner, weigh)
         hit = slopes.broken(points, owner, scores)
         some = np.flatnonzero(hit)
         if len(some):
             nearest.take(points[some], owner[some], slopes.keep(best, points[some], owner[some]))
         if t == settings.steps:
             break
-        lead, weights = margin(scores, problem.labels[owner], rival)
-        slope = slopes.slope(points, owner, weights)
         share = (1 + np.cos(np.pi * t / settings.steps)) / 2
         ball.change(points, hit, lead, slope, _STILL + (_GROW - _STILL) * share)
         pace = settings.size * widest * (_LAST + (1 - _LAST) * share)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,8 +16,36 @@ _WITHIN = 1 + 1e-9
 OVERHEAD = 20  # queries of a run beside its steps: the rivals, the last look, and the way back to the boundary
 
 
+Weigh = Callable[[Array, Array], tuple[Array, Array]]  # scores (r, k) and whose they are → loss (r,), its derivative
+
+
 def _nothing() -> None:
     pass
+
+
+class Steer:
+    """Weights of logits that are made of the logits as they come, batch by batch: one pass gives both.
+
+    Parameters
+    ----------
+    weigh : callable
+    owner : int array (r,)
+        Whose rows they are.
+    scores, loss : array (r, k), array (r,)
+        Filled in place.
+    """
+
+    def __init__(self, weigh: Weigh, owner: Array, scores: Array, loss: Array) -> None:
+        self._weigh, self._owner, self._scores, self._loss = weigh, owner, scores, loss
+
+    def __getitem__(self, part: slice) -> "Steer":
+        return Steer(self._weigh, self._owner[part], self._scores[part], self._loss[part])
+
+    def __call__(self, logits: Array) -> Array:
+        """Return the weights (r, k) for the logits of these rows."""
+        self._scores[:] = logits
+        self._loss[:], weights = self._weigh(logits, self._owner)
+        return weights
 
 
 class Ran(NamedTuple):
@@ -97,6 +125,24 @@ class Slopes:
                 self._class_by_class(samples, owner[part], weights[part]) for part, samples in self._batches(points)
             ]
         return self._along(np.concatenate(parts))
+
+    def both(self, points: Array, owner: Array, weigh: Weigh) -> tuple[Array, Array, Array]:
+        """Return scores (r, k), the loss (r,) that ``weigh`` makes of them, and its slope (r, D).
+
+        In one pass where the model takes a function of its logits, else in two.
+        """
+        if not (getattr(self.logit_gradient, "steerable", False) and self.problem.offsets is None and self.classes):
+            scores = self.scores(points, owner)
+            loss, weights = weigh(scores, owner)
+            return scores, loss, self.slope(points, owner, weights)
+        assert self.logit_gradient is not None
+        scores, loss = np.empty((len(points), self.classes)), np.empty(len(points))
+        parts = []
+        for part, samples in self._batches(points):
+            steer: Any = Steer(weigh, owner[part], scores[part], loss[part])
+            parts.append(self.logit_gradient(samples, steer))
+        self._count(owner, 3)
+        return scores, loss, self._along(np.concatenate(parts))
 
     def loss_slope(self, points: Array, owner: Array) -> Array:
         """Return the derivative (r, D) of the cross-entropy of the samples' labels."""
