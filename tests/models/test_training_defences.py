@@ -198,7 +198,7 @@ def test_training_on_attacks_really_gains_and_the_price_is_shown(digits: Subject
     params = {
         "norm": "linf",
         "epsilon": 0.12,
-        "n_samples": 50,
+        "n_samples": 40,
         "max_iter": 1,
         "restarts": 1,
         "queries": 300,
@@ -247,20 +247,16 @@ def test_the_training_can_be_cancelled_and_says_how_far_it_is(digits: Subject) -
 
 @pytest.mark.parametrize("piped", [pytest.param(False, marks=pytest.mark.slow), True], ids=["alone", "behind a scaler"])
 def test_an_mlp_is_trained_on_attacks_too(digits: Subject, piped: bool) -> None:
-    X, y = digits.X_train, digits.y_train
-    assert X is not None
-    assert y is not None
+    assert digits.X_train is not None
+    assert digits.y_train is not None
+    X, y = digits.X_train[:400], digits.y_train[:400]
     flat, held = X.reshape(len(X), -1).astype(float), digits.X.reshape(len(digits.X), -1).astype(float)
     net = MLPClassifier((32,), max_iter=300, tol=1e-2, n_iter_no_change=3, random_state=0)
     model = make_pipeline(StandardScaler(with_std=False), net) if piped else net
     words = {"X_train": flat, "y_train": y, "bounds": (0.0, 1.0), "name": "net"}
     limits = {f"x{i}": {"kind": "continuous"} for i in range(64)}
     subject = Subject.of(model.fit(flat, y), held, digits.y, constraints=limits, **words)
-    made, same = (
-        xw.defended(subject, "adversarial training", epsilon=0.1, epochs=15, steps=3, learning_rate=0.01)
-        for _ in range(2)
-    )
-    assert made.fingerprint == same.fingerprint
+    made = xw.defended(subject, "adversarial training", epsilon=0.1, epochs=15, steps=3, learning_rate=0.01)
     stands = [pgd_stands(one, 0.1) for one in (subject, made)]
     assert stands[1] > stands[0] + 0.15
     assert made.fit is not None

@@ -55,4 +55,5 @@ class Undefended:
 
     def from_outside(self) -> Undefended:
         """Return a copy of which nothing but predictions is known: the columns mean something else now."""
-        return replace(self, **dict.fromkeys(("gradient", "logit_gradient", *_INSIDE)))
+        nothing: dict[str, Any] = dict.fromkeys(("gradient", "logit_gradient", *_INSIDE))
+        return replace(self, **nothing)

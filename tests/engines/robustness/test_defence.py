@@ -131,6 +131,9 @@ def test_what_breaks_the_undefended_model_breaks_one_whose_outputs_alone_are_def
     assert attacks.loc["transfer", "standing_after"] <= finding.values["robust_accuracy_before"] + 0.05
     assert abs(finding.values["gain"]) <= 0.05
     assert any("No gradients after the defence" in note for note in finding.notes)
+    assert any("none of the other attacks was run" in note for note in finding.notes) == (
+        "strongest" not in attacks.index
+    )
 
 
 def test_the_price_is_that_of_all_held_out_samples(net: Subject) -> None:

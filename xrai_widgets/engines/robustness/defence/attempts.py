@@ -124,6 +124,8 @@ def attacked(side: Side, setting: Setting, step: Step) -> Tried:
     for number, attack in enumerate(attacks):
         here = step.part(number / len(attacks), (number + 1) / len(attacks))
         finding = _evasion(side, setting, attack, here)
+        if attack == EVERY and "samples" not in finding.tables:  # the budget is too small for any of them
+            continue
         table = finding.tables["samples"]
         distance = table["distance"].fillna(np.inf).to_numpy(dtype=float)
         if tried is None:

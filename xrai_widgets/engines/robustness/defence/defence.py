@@ -26,7 +26,7 @@ from xrai_widgets.core.subject import Outputs as OutputKind
 from xrai_widgets.core.undefended import Undefended
 from xrai_widgets.engines._arguments import Scale
 from xrai_widgets.engines._rows import rows_at_once
-from xrai_widgets.engines.robustness.defence.attempts import Setting, Side, attacked, transfer
+from xrai_widgets.engines.robustness.defence.attempts import EVERY, Setting, Side, Tried, attacked, transfer
 from xrai_widgets.engines.robustness.defence.finding import AFTER, BEFORE, Measured, Seen, defence_finding
 
 _UNSTEADY = 0.01  # difference of predictions for the same sample from which a change of the label says nothing
@@ -245,7 +245,7 @@ def defence(
         if not tried[name].exact:
             transfer(sides[name], setting, tried[name], finds[other])
     measured = Measured(undefended.defence, naming.of("X", len(X)), y, epsilon, seed, tried, seen)
-    return defence_finding(measured, _notes(sides))
+    return defence_finding(measured, _notes(sides, tried, queries))
 
 
 def _seen(side: Side, X: Array, rows: int) -> Seen:
@@ -257,8 +257,11 @@ def _seen(side: Side, X: Array, rows: int) -> Seen:
     return Seen(outputs if side.scored else None, classes)
 
 
-def _notes(sides: dict[str, Side]) -> list[str]:
+def _notes(sides: dict[str, Side], tried: dict[str, Tried], queries: int) -> list[str]:
     blind = [name for name, side in sides.items() if side.gradient is None]
-    if not blind:
-        return []
-    return [f"No gradients {' and '.join(blind)} the defence: attacked by labels alone and by transfer."]
+    lacking = [name for name, one in tried.items() if not one.exact and EVERY not in one.distance]
+    notes = [f"No gradients {' and '.join(blind)} the defence: no attack follows them there."] if blind else []
+    if lacking:
+        where = " and ".join(lacking)
+        notes.append(f"With {queries:,} queries per sample none of the other attacks was run {where} the defence.")
+    return notes
