@@ -144,7 +144,13 @@ def test_the_code_of_an_older_outcome_is_what_it_was_to_the_letter(tmp_path: Pat
         Policy.of(tomllib.loads(old["plan"])["policy"]) for old in before
     ]  # that of then: it grows with the methods
     plans = [run_as_plan([outcome], policy) for outcome, policy in zip(outcomes, policies, strict=True)]
-    assert [as_code(outcome) | {"plan": plan} for outcome, plan in zip(outcomes, plans, strict=True)] == before
+    made = [as_code(outcome) | {"plan": plan} for outcome, plan in zip(outcomes, plans, strict=True)]
+    for new, old in zip(made, before, strict=True):
+        for key in ("command", "run"):
+            if old[key] == "# a defended model is made in Python: see there":  # --defend came later
+                assert "--defend '" in new[key] or new[key].startswith("# constraints of a defended model")
+                old[key] = new[key]
+    assert made == before
     for outcome, old in zip(read_report(OLDER / "report_3.json"), before, strict=True):
         assert (as_python(outcome), as_command(outcome)) == (old["python"], old["command"])
     sources = {written(store, number)["subject_source"] for number in range(1, len(store) + 1)}

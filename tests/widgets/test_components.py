@@ -102,7 +102,11 @@ def test_a_list_of_numbers_is_read_from_text() -> None:
 def test_options_of_another_choice_are_greyed() -> None:
     form = ParameterForm("robustness.evasion")
     assert form.control("steps").disabled
+    assert form.control("init_eval").disabled
+    assert not form.control("queries").disabled
+    form.control("attack").value = "hop_skip_jump"
     assert not form.control("init_eval").disabled
+    assert form.control("queries").disabled
     form.control("attack").value = "pgd"
     assert not form.control("steps").disabled
     assert form.control("init_eval").disabled
@@ -131,7 +135,7 @@ PLAIN = {
     "privacy.membership_inference": 3,
     "privacy.pdtp": 5,
     "privacy.shapr": 2,
-    "robustness.evasion": 8,
+    "robustness.evasion": 9,
 }
 
 

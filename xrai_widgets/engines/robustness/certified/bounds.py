@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
@@ -130,7 +131,8 @@ def certify(
     result.native = solver is None
     for i in step.over(range(n), "combinations of leaves"):
         one = reach.rows(np.array([i]))
-        nearest = nearest_combination(leaves, one, int(labels[i]), float(seen[i]), limits[0], solver)
+        check = partial(step, i / n, "combinations of leaves")
+        nearest = nearest_combination(leaves, one, int(labels[i]), float(seen[i]), limits[0], solver, check)
         result.low[i], result.settled[i] = nearest.low, True
         if nearest.witness is not None:
             result.high[i] = min(result.high[i], changed(i, nearest.witness))

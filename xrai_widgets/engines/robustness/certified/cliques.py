@@ -83,7 +83,13 @@ def _running_peaks(margin: Array, begins: Array) -> Array:
 
 
 def nearest_combination(
-    leaves: Leaves, reach: Reach, label: int, above: float, effort: int, solver: Solver | None = None
+    leaves: Leaves,
+    reach: Reach,
+    label: int,
+    above: float,
+    effort: int,
+    solver: Solver | None = None,
+    check: Callable[[], object] = lambda: None,
 ) -> Nearest:
     """Return bounds of the l∞ distance of one sample.
 
@@ -97,6 +103,8 @@ def nearest_combination(
         Most pairs of boxes that are compared in one step.
     solver : Solver, optional
         Decides instead, where it can.
+    check : callable, optional
+        Called before each step; may end the search.
     """
     size = leaves.distances(reach)[0]
     plain = plain_bounds(leaves, size, label)
@@ -111,9 +119,10 @@ def nearest_combination(
         inside = events[first:last]
 
         def decided(radius: float, share: float, rival: int = int(rival)) -> Array | bool:
+            check()
             if solver is not None and solver.serves(radius):
                 return solver.decided(reach, radius, rival, label, share)
-            return combination(leaves, reach, size, radius, rival, label, max(1, int(effort * share)))
+            return combination(leaves, reach, size, radius, rival, label, max(1, int(effort * share)), check)
 
         low[rival], radius, point = _halved(decided, reach, inside, np.isfinite(high))
         if point is not None and radius < high:
@@ -163,7 +172,14 @@ def _distance(point: Array, reach: Reach) -> float:
 
 
 def combination(
-    leaves: Leaves, reach: Reach, size: Array, radius: float, rival: int, label: int, effort: int
+    leaves: Leaves,
+    reach: Reach,
+    size: Array,
+    radius: float,
+    rival: int,
+    label: int,
+    effort: int,
+    check: Callable[[], object] = lambda: None,
 ) -> Array | bool:
     """Return a sample (d,) within the radius where the rival may win; False if there is none; True: not settled."""
     near = np.flatnonzero(size <= radius)
@@ -182,6 +198,7 @@ def combination(
         joined: list[Boxes] = []
         rest = groups
         while len(rest) > 1:
+            check()
             pair = _meet(rest[0], rest[1], effort)
             if pair is None:
                 break

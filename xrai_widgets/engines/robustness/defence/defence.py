@@ -43,7 +43,7 @@ _SEARCH = Section("search")
             bound="upper",
             label="more samples that withstand the attack",
             sentence="Of 100 samples {value:100} more withstand an attack that knows the defence than without it; at "
-            "least {limit:100} more are asked for.",
+            "least {limit:100} are asked for.",
         ),
         Measure(
             "robust_accuracy",

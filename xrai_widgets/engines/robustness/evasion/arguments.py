@@ -57,6 +57,7 @@ Epsilon = Annotated[
 ]
 Target = Annotated[
     str,
+    _SEARCH,
     Label("aim at this class"),
     "what changed samples must be predicted as; empty: any class that is not their own",
 ]

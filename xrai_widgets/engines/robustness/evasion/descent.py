@@ -1,5 +1,6 @@
 """From an adversarial sample among trees to nearer ones: shrink all of it, then win the label back column by column."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -48,9 +49,10 @@ class Descent:
         self._room = np.full(m, np.inf)
         self.waits = np.ones(m, dtype=bool)
 
-    def run(self, rounds: int) -> None:
-        """Go on until nothing is nearer, or for so many rounds."""
+    def run(self, rounds: int, check: Callable[[], object] = lambda: None) -> None:
+        """Go on until nothing is nearer, or for so many rounds; ``check`` is called before each, and may end it."""
         for _ in range(rounds):
+            check()
             active = np.flatnonzero(self.waits)
             if not len(active):
                 return

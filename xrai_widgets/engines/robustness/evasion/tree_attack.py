@@ -101,7 +101,8 @@ def tree_attack(
             starts = _starts(problem, i, coordinates, pool_classes, trees if inside[i] else None, settings, seed)
             if inside[i] and trees is not None and len(starts):
                 part = (leaves, reach.rows(np.array([i])), trees)
-                among.append((i, _descended(problem, i, starts, part, settings)))
+                here = step.part(i / n, (i + 1) / n)
+                among.append((i, _descended(problem, i, starts, part, settings, here, partial)))
             elif splits is not None and len(starts):
                 asked.append((i, starts))
         _take(problem, best, *_beside(among, problem))
@@ -154,7 +155,13 @@ def _bisected(problem: Problem, i: int, points: Array, trees: Trees | None) -> t
 
 
 def _descended(
-    problem: Problem, i: int, starts: Array, forest: tuple[Leaves, Reach, Trees], settings: Settings
+    problem: Problem,
+    i: int,
+    starts: Array,
+    forest: tuple[Leaves, Reach, Trees],
+    settings: Settings,
+    step: Step,
+    partial: Partial,
 ) -> Array:
     """Return nearer samples (m, d) that get another label by the trees."""
     leaves, reach, trees = forest
@@ -170,7 +177,7 @@ def _descended(
             if around.low.size * len(mine) > _CELLS:
                 mine = mine[np.argsort(far, kind="stable")[: max(1, _CELLS // around.low.size)]]
             descent = Descent(around, mine)
-            descent.run(settings.rounds // 3)
+            descent.run(settings.rounds // 3, lambda: step(0.0, "tree attack", partial))
             mine = descent.nearest[np.isfinite(descent.size)]
             if not descent.waits.any() or not len(mine):
                 break
