@@ -40,7 +40,8 @@ def run_as_python(outcomes: Sequence[Outcome], policy: Policy) -> str:
 def run_as_plan(outcomes: Sequence[Outcome], policy: Policy) -> str:
     """Return a plan as TOML: the example, its constraints, every assessment with its parameters, and the policy."""
     names = [outcome.assessment for outcome in outcomes]
-    example, constraints = example_of(outcomes[0].origin), outcomes[0].origin.bare.constraints
+    example, origin = example_of(outcomes[0].origin), outcomes[0].origin
+    constraints = (origin if has_no_command(origin) else origin.bare).constraints
     lines = ["[subject]", *(f"{key} = {toml_text(value)}" for key, value in example.items()), ""] if example else []
     if constraints:
         lines += ["[subject.constraints]", *(toml_entry(name, table) for name, table in constraints.items()), ""]

@@ -46,8 +46,8 @@ TURNED, LOST, WRONG, EMPTY = "found", "not found", "answered wrongly before", "n
             meaning="Size of the smallest change found, as a share of the size of the sample, on average. Where it is "
             "small, little is needed: look at the curve of robustness.evasion.",
             label="empirical robustness (mean up to the cap)",
-            sentence="On average, a change of {value:100} hundredths of the size of the sample itself is found to alter "
-            "its prediction; at least {limit:100} are asked for.",
+            sentence="On average, a change of {value:100} hundredths of the sample's size is found to alter its "
+            "prediction; at least {limit:100} are asked for.",
         ),
         Measure(
             "median_ratio",
