@@ -93,6 +93,8 @@ def test_cancel_lands_within_a_second_and_the_page_answers_meanwhile(start_here:
     tick(start_here, "Evasion attack and security curve")
     start_here.get_by_text("Parameters: Evasion attack").click()
     start_here.get_by_text("Search", exact=True).first.click()
+    form = start_here.locator(".xrai-form").filter(has=start_here.get_by_label("query budget"))
+    form.get_by_label("attack", exact=True).select_option("hop_skip_jump")
     start_here.locator(".widget-hbox", has=start_here.get_by_label("iterations")).get_by_role("checkbox").last.uncheck()
     start_here.get_by_label("iterations").fill("500")
     start_here.get_by_label("iterations").press("Enter")

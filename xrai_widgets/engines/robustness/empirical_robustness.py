@@ -117,7 +117,7 @@ def empirical_robustness(
     queries: Annotated[
         int,
         Range(0, 10_000_000),
-        Label("budget (queries per sample)"),
+        Label("query budget"),
         "most queries per sample of all attacks together; a gradient step counts as three",
     ] = DEFAULT_QUERIES,
     n_samples: Annotated[int, Range(2, 100_000), Label("samples to attack"), "how many of the samples"] = 50,

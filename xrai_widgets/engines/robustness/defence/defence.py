@@ -122,7 +122,7 @@ def defence(
     queries: Annotated[
         int,
         Range(100, 10_000_000),
-        Label("budget (queries per sample)"),
+        Label("query budget"),
         _SEARCH,
         "of all attacks of robustness.evasion together, beside those named here; a gradient step counts as three",
     ] = 2000,

@@ -45,7 +45,7 @@ Queries = Annotated[
     int,
     Range(0, 10_000_000),
     When("attack", "strongest"),
-    Label("budget (queries per sample)"),
+    Label("query budget"),
     "most queries per sample that all attacks together are planned for; a gradient step counts as three",
 ]
 ChangeNorm = Annotated[
