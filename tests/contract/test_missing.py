@@ -131,7 +131,14 @@ def test_the_search_for_the_boundary_holds_missing_cells_too() -> None:
 
 def test_the_second_opinion_on_evasion_holds_missing_cells_too() -> None:
     pytest.importorskip("art")
-    params = {"implementation": "art", "n_samples": 6, "max_iter": 2, "init_eval": 10, "max_eval": 20}
+    params = {
+        "attack": "hop_skip_jump",
+        "implementation": "art",
+        "n_samples": 6,
+        "max_iter": 2,
+        "init_eval": 10,
+        "max_eval": 20,
+    }
     outcome = run(load(GAPS), "robustness.evasion", params, strict=True)
     assert outcome.finding is not None
     arrays, table = outcome.finding.arrays, outcome.finding.tables["samples"]
