@@ -12,6 +12,7 @@ import pytest
 
 from tests.contract.catalog import SMALL as FEW
 from xrai_widgets.core import Array, Outcome, Subject, registered
+from xrai_widgets.core.undefended import Undefended
 from xrai_widgets.io.outcomes import outcome_to_dict
 from xrai_widgets.reporting.compose import Report, report
 from xrai_widgets.results.policy import Policy
@@ -44,9 +45,24 @@ def subject() -> Subject:
     return Subject.of(model, frame[60:], y[60:], X_train=frame[:60], y_train=y[:60], name="clinic")
 
 
+def with_gradients(subject: Subject) -> Subject:
+    """Return a model of the same numbers, for engines that need gradients."""
+    from sklearn.linear_model import LogisticRegression
+
+    X, names = np.array(subject.X[:, :2]), subject.feature_names[:2]
+    model = LogisticRegression().fit(X, subject.y)
+    return Subject.of(model, X, subject.y, feature_names=names, ids=subject.ids, name=subject.name)
+
+
 @pytest.fixture(scope="module")
 def outcomes(subject: Subject) -> list[Outcome]:
-    results = [assess(subject, name, **SMALL.get(name, {})) for name in NAMES]
+    subject = replace(subject, undefended=Undefended.of(subject, "nothing"))
+    results = [
+        assess(
+            subject if registered()[name].gap(subject) is None else with_gradients(subject), name, **SMALL.get(name, {})
+        )
+        for name in NAMES
+    ]
     assert {outcome.status for outcome in results} == {"ok"}
     return results
 
