@@ -133,7 +133,7 @@ def test_the_tree_attack_is_within_five_percent_of_exact() -> None:
     assert all(line["median"] <= 1.05 for line in lines), lines
 
 
-@pytest.mark.xfail(reason="the target of issue 15; about a third of the samples is within 1 %, the median within 3 %")
+@pytest.mark.xfail(reason="a target not reached: about a third of the samples is within 1 %, the median within 3 %")
 def test_a_forests_bound_is_within_one_percent_for_most() -> None:
     pytest.importorskip("veritas")
     subject = _subject("RandomForest, depth 8", 40)

@@ -53,7 +53,7 @@ class Subject(Identified):
         A batch to be judged; foreign: bool per row. Codes after the last category are words that only X_new holds.
     gradient, logit_gradient : callable, optional
         (X, y) → derivative with respect to X, in its shape: of the cross-entropy, or of a regression's prediction;
-        (X, V) → of the sum of the logits, weighted with the rows of V (n, k).
+        (X, V) → of the logits, summed with weights V (n, k), or V(logits) where the callable is ``steerable``.
     logits, embed : callable, optional
         (n, …) → (n, k) before the softmax; (n, …) → (n, e) features of the last hidden layer.
     regions : array (2, leaves, d), optional

@@ -15,20 +15,17 @@ _INSIDE = ("linear", "regions", "thresholds", "trees")
 
 
 @dataclass(frozen=True, eq=False)
-class Undefended:
-    """A model before its defence, as far as an attack or a comparison asks it.
+class Side:
+    """A model as far as an attack or a comparison asks it.
 
     Parameters
     ----------
-    defence : str
-        What was done to it, in words.
     predict, decide, gradient, logits, logit_gradient, linear, regions, thresholds, trees
-        As in a Subject, of the model before.
+        As in a Subject.
     scored : bool
         Whether it gives probabilities.
     """
 
-    defence: str
     predict: Predict
     decide: Predict | None = None
     gradient: Gradient | None = None
@@ -40,13 +37,20 @@ class Undefended:
     trees: Trees | None = None
     scored: bool = True
 
+
+@dataclass(frozen=True, eq=False)
+class Undefended(Side):
+    """A model before its defence; ``defence`` says in words what was done to it."""
+
+    defence: str = ""
+
     @classmethod
     def of(cls, subject: Subject, defence: str) -> Undefended:
         """Return what a subject is before a defence; of one that is defended already what it was before all of them."""
         if (before := subject.undefended) is not None:
             return replace(before, defence=f"{before.defence}, then {defence}")
         inside = {name: getattr(subject, name) for name in (*_FUNCTIONS, *_INSIDE)}
-        return cls(defence, **inside, scored=subject.outputs == "probabilities")
+        return cls(**inside, scored=subject.outputs == "probabilities", defence=defence)
 
     def asked_by(self, guarded: Callable[[str, Any], Any]) -> Undefended:
         """Return a copy whose functions are those that ``guarded(name, function)`` makes of them."""

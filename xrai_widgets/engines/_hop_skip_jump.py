@@ -7,6 +7,7 @@ import numpy as np
 from xrai_widgets.core import Array
 from xrai_widgets.core.step import Partial, Step
 from xrai_widgets.engines._problem import Best, Problem, nearest, settle
+from xrai_widgets.engines._space import unit
 
 _CANDIDATES = 5  # near rows of other classes that are tried as starting points
 _STARTS = 3  # of which so many are followed, from different classes where possible
@@ -185,10 +186,7 @@ def _normals(
     )
     centre = signs.mean(axis=1, keepdims=True)
     weights = np.where(np.abs(centre) == 1.0, signs, signs - centre)
-    normal = np.einsum("ij,ijk->ik", weights, noise) / evaluations
-    length = np.linalg.norm(normal, axis=1, keepdims=True)
-    unit: Array = np.divide(normal, length, out=np.zeros_like(normal), where=length > 0)
-    return unit
+    return unit(np.einsum("ij,ijk->ik", weights, noise) / evaluations)
 
 
 def _advance(problem: Problem, points: Array, owner: Array, direction: Array, size: Array) -> Array:

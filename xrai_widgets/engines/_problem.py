@@ -1,14 +1,15 @@
 """What an attack asks: does this changed sample get another label?"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from xrai_widgets.core import Array, Predict
+from xrai_widgets.core import Array, Gradient, Predict
 from xrai_widgets.core.decision import labels
 from xrai_widgets.engines._band import seen
-from xrai_widgets.engines._space import Norm, Space
+from xrai_widgets.engines._space import Norm, Space, unit
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +85,44 @@ class Problem:
         """Return how far the allowed samples nearest to the points are from their originals."""
         originals = self.samples[owner]
         return self.space.distance(self.space.to_samples(points, originals), originals, self.norm)
+
+    def around(self, owner: Array) -> tuple[Array, Array, Array]:
+        """Return the coordinates of the originals of the samples ``owner``, and the ends of the box around them."""
+        origins = self.origins[owner]
+        return (origins, *self.space.box_around(origins))
+
+    def held(self, points: Array, radius: float, around: Sequence[Array]) -> Array:
+        """Return the points, moved into the ball, of the largest change or else of the length, and into the box.
+
+        Parameters
+        ----------
+        around : three arrays (r, D)
+            Originals, and the ends of the box: those of `around`.
+        """
+        origins, low, high = around
+        change: Array = (points - origins) * self.space.free
+        if self.norm == "linf":
+            change = np.clip(change, -radius, radius)
+        else:
+            size = np.linalg.norm(change, axis=1, keepdims=True)
+            change = change * np.minimum(1.0, radius / np.maximum(size, 1e-12))
+        moved: Array = np.clip(origins + change, low, high)
+        return moved
+
+    def along(self, slope: Gradient, points: Array, others: Array) -> Array:
+        """Return by coordinates (r, D) what ``slope(X, others)`` gives by features, at points as they are."""
+        space = self.space
+        samples = points * space.slopes + space.bounds[0]
+        parts = [
+            slope(samples[a : a + self.rows].reshape(-1, *self.shape), others[a : a + self.rows])
+            for a in range(0, len(samples), self.rows)
+        ]
+        flow: Array = np.concatenate(parts).reshape(len(points), -1) * space.slopes * space.free
+        return flow
+
+    def way(self, slope: Array) -> Array:
+        """Return the direction in which steps of the norm go along a slope (r, D): its signs, or length 1."""
+        return np.sign(slope) if self.norm == "linf" else unit(slope)
 
     def pull(self, points: Array, owner: Array, tolerance: float) -> Array:
         """Move adversarial points towards their originals, by bisection, until just before the label changes back.

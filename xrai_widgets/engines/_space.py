@@ -14,6 +14,13 @@ Norm = Literal["l0", "l1", "l2", "linf"]
 ROUNDING = 1e-9  # of a range: by so much a value may move on its way to coordinates and back
 
 
+def unit(slope: Array) -> Array:
+    """Return the rows (r, d), divided by their length; rows of zeros stay."""
+    size = np.linalg.norm(slope, axis=1, keepdims=True)
+    scaled: Array = np.divide(slope, size, out=np.zeros_like(slope), where=size > 0)
+    return scaled
+
+
 def length(change: Array, norm: Norm) -> Array:
     """Return the size (…,) of changes (…, d): how many parts there are, their sum, their length, or the largest.
 

@@ -1,14 +1,15 @@
 """Adversarial training of scikit-learn's MLPs, alone or at the end of a pipeline, by their partial_fit."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from xrai_widgets.core import Gap, Predict, Step, Subject, quiet
+from xrai_widgets.core import Gap, Predict, Step, Subject
 from xrai_widgets.core.subject import Array
-from xrai_widgets.models.attack_loop import Reach, batches
+from xrai_widgets.models.anew import training_gap
+from xrai_widgets.models.attack_loop import AttackFit, batches
 from xrai_widgets.models.differentiable import Differentiable, layers_of
 from xrai_widgets.models.estimator import Refit, aligned
 
@@ -16,26 +17,13 @@ _LOOKED = 8  # rows on which the form of the layers is checked
 
 
 @dataclass(frozen=True, eq=False)
-class MLPFit:
-    """Train a clone on what attacks make of the samples, batch by batch; steps before it see them as they are."""
+class MLPFit(AttackFit):
+    """Train a clone; steps before it see the samples as they are."""
 
     refit: Refit
-    reach: Reach
-    params: Mapping[str, Any]
 
-    def __call__(
-        self,
-        X: Array,
-        y: Array,
-        *,
-        seed: int | None,
-        sample_weight: Array | None = None,
-        rows: Array | None = None,  # noqa: ARG002 - a clone learns the same from a sample wherever it stands
-    ) -> Predict:
+    def predicting(self, trained: Any) -> Predict:
         """Return the predict function of the trained clone."""
-        if sample_weight is not None:
-            raise ValueError("adversarial training takes no sample weights")
-        trained = self.train(X, y, self.params["seed"] if seed is None else seed, quiet)
         return aligned(trained, self.refit.inputs, self._classes)
 
     @property
@@ -76,7 +64,7 @@ class MLPFit:
         model = self.train(subject.X_train, subject.y_train, self.params["seed"], step)
         layers = self._layers(model, subject.X)
         return {
-            "predict": aligned(model, self.refit.inputs, self._classes),
+            "predict": self.predicting(model),
             "model": model,
             "fit": self,
             "logits": layers.logits,
@@ -107,6 +95,4 @@ def mlp_gap(subject: Subject) -> Gap | None:
         return Gap("adversarial training needs gradients: an MLP on numbers, after steps that scale them at most")
     if subject.decide is not None:
         return Gap("the model decides by a rule of its own, which was made for it as it is")
-    if subject.X_train is None or subject.y_train is None:
-        return Gap("training anew needs the training samples: pass X_train= and y_train= to Subject.of")
-    return None
+    return training_gap(subject)

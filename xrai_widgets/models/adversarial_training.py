@@ -7,36 +7,25 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from xrai_widgets.core import Advanced, Gap, Label, Predict, Range, Step, Subject, quiet
+from xrai_widgets.core import Advanced, Gap, Label, Predict, Range, Step, Subject
 from xrai_widgets.core.subject import Array
 from xrai_widgets.models.adversarial_mlp import MLPFit, mlp_gap, mlp_refit
-from xrai_widgets.models.attack_loop import Reach, batches
+from xrai_widgets.models.anew import training_gap
+from xrai_widgets.models.attack_loop import AttackFit, Reach, batches
 from xrai_widgets.models.torch_layers import layers_of_sequential
 from xrai_widgets.models.torch_module import TorchModel
 from xrai_widgets.models.torch_script import is_script
 
 
 @dataclass(frozen=True, eq=False)
-class AdversarialFit:
-    """Train a module of the same form with fresh weights on what attacks make of the samples, batch by batch."""
+class AdversarialFit(AttackFit):
+    """Train a module of the same form with fresh weights."""
 
     model: TorchModel
-    reach: Reach
-    params: Mapping[str, Any]
 
-    def __call__(
-        self,
-        X: Array,
-        y: Array,
-        *,
-        seed: int | None,
-        sample_weight: Array | None = None,
-        rows: Array | None = None,  # noqa: ARG002 - a module learns the same from a sample wherever it stands
-    ) -> Predict:
+    def predicting(self, trained: TorchModel) -> Predict:
         """Return the predict function of the trained module."""
-        if sample_weight is not None:
-            raise ValueError("adversarial training takes no sample weights")
-        return self.train(X, y, self.params["seed"] if seed is None else seed, quiet).predict
+        return trained.predict
 
     def train(self, X: Array, y: Array, seed: int, step: Step) -> TorchModel:
         """Return the trained module; the global generators stay as they are."""
@@ -87,8 +76,10 @@ def adversarial_training(
     words = {"steps": steps, "epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size, "seed": seed}
     reach = Reach.of(subject, epsilon)
     if (refit := mlp_refit(subject.fit)) is not None:
-        return MLPFit(refit, reach, words).fields(subject, step)
-    fit = AdversarialFit(_torch_model(subject), reach, words)
+        return MLPFit(reach, words, refit).fields(subject, step)
+    model = _torch_model(subject)
+    assert model is not None
+    fit = AdversarialFit(reach, words, model)
     trained = fit.train(subject.X_train, subject.y_train, seed, step)
     return {
         "predict": trained.predict,
@@ -107,13 +98,13 @@ def adversarial_gap(subject: Subject, _: Mapping[str, Any]) -> Gap | None:
     """Say why a subject cannot be trained on attacks; None if it can."""
     if mlp_refit(subject.fit) is not None:
         return mlp_gap(subject)
-    model = getattr(subject.predict, "__self__", None)
-    if not isinstance(model, TorchModel) or subject.task != "classification":
+    model = _torch_model(subject)
+    if model is None or subject.task != "classification":
         return Gap("adversarial training is for torch modules and MLPs that classify, in this process")
     if subject.gradient is None or is_script(model.module):
         return Gap("adversarial training needs a torch module that can be differentiated, and no TorchScript")
-    if subject.X_train is None or subject.y_train is None:
-        return Gap("training anew needs the training samples: pass X_train= and y_train= to Subject.of")
+    if (lacking := training_gap(subject)) is not None:
+        return lacking
     kept = [
         type(part).__name__
         for part in model.module.modules()
@@ -124,10 +115,9 @@ def adversarial_gap(subject: Subject, _: Mapping[str, Any]) -> Gap | None:
     return None
 
 
-def _torch_model(subject: Subject) -> TorchModel:
+def _torch_model(subject: Subject) -> TorchModel | None:
     model = getattr(subject.predict, "__self__", None)
-    assert isinstance(model, TorchModel)
-    return model
+    return model if isinstance(model, TorchModel) else None
 
 
 def _learn(live: TorchModel, optimizer: Any, X: Array, y: Array) -> None:

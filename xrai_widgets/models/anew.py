@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from xrai_widgets.core.subject import Array
+from xrai_widgets.core import Gap
+from xrai_widgets.core.subject import Array, Subject
 from xrai_widgets.models.adapted import Adapted
 from xrai_widgets.models.code import code_digest
 from xrai_widgets.models.estimator import is_estimator, is_seeded
@@ -59,3 +60,10 @@ def frozen_parts(model: Any) -> tuple[str, ...]:
             inner = params.get(f"{owner}__estimator" if owner else "estimator")
             kinds[type(inner).__name__ if inner is not None else f"{owner or type(model).__name__} ({word})"] = None
     return tuple(kinds)
+
+
+def training_gap(subject: Subject) -> Gap | None:
+    """Say that there is nothing to train a model anew on; None if there is."""
+    if subject.X_train is None or subject.y_train is None:
+        return Gap("training anew needs the training samples: pass X_train= and y_train= to Subject.of")
+    return None

@@ -1,11 +1,13 @@
 """Attacks in the loop of a training: what each batch becomes before a model learns from it."""
 
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from xrai_widgets.core import Constraint, Gradient, Step, Subject
+from xrai_widgets.core import Constraint, Gradient, Predict, Step, Subject, quiet
 from xrai_widgets.core.subject import Array
 
 _REACH = 2.5  # all steps of an attack together, in sizes of the change
@@ -51,6 +53,36 @@ class Reach:
             points = np.clip(points + _REACH / steps * self.size * np.sign(slope), low, high)
         made: Array = points.reshape(X.shape).astype(X.dtype)
         return made
+
+
+@dataclass(frozen=True, eq=False)
+class AttackFit(ABC):
+    """Train a model anew on what attacks make of the samples, batch by batch: the ``fit`` of such a subject."""
+
+    reach: Reach
+    params: Mapping[str, Any]
+
+    def __call__(
+        self,
+        X: Array,
+        y: Array,
+        *,
+        seed: int | None,
+        sample_weight: Array | None = None,
+        rows: Array | None = None,  # noqa: ARG002 - a model learns the same from a sample wherever it stands
+    ) -> Predict:
+        """Return the predict function of the trained model."""
+        if sample_weight is not None:
+            raise ValueError("adversarial training takes no sample weights")
+        return self.predicting(self.train(X, y, self.params["seed"] if seed is None else seed, quiet))
+
+    @abstractmethod
+    def train(self, X: Array, y: Array, seed: int, step: Step) -> Any:
+        """Return the trained model."""
+
+    @abstractmethod
+    def predicting(self, trained: Any) -> Predict:
+        """Return the predict function of a trained model."""
 
 
 def batches(n: int, size: int, epochs: int, draws: np.random.Generator, step: Step) -> Iterator[Array]:

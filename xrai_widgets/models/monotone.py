@@ -8,6 +8,7 @@ import numpy as np
 
 from xrai_widgets.core import Gap, Label, Predict, Step, Subject
 from xrai_widgets.core.subject import Array
+from xrai_widgets.models.anew import training_gap
 from xrai_widgets.models.bounds import filled
 from xrai_widgets.models.carried_trees import trees_of
 from xrai_widgets.models.estimator import Refit
@@ -62,8 +63,8 @@ def monotone_gap(subject: Subject, params: Mapping[str, Any]) -> Gap | None:
     refit = _refit(subject.fit)
     if refit is None or _word(refit.estimator) is None:
         return Gap("monotone constraints are for trees, forests and boosting that can be trained anew in this process")
-    if subject.X_train is None or subject.y_train is None:
-        return Gap("training anew needs the training samples: pass X_train= and y_train= to Subject.of")
+    if (lacking := training_gap(subject)) is not None:
+        return lacking
     if subject.n_classes > 2:
         return Gap(f"a direction is that of one score, and this model tells {subject.n_classes} classes apart")
     if subject.decide is not None:

@@ -6,10 +6,23 @@ from typing import Any
 import numpy as np
 
 import xrai_widgets as xw
-from xrai_widgets.core import Array, Constraint, Subject
+from xrai_widgets.core import Array, Cancelled, Constraint, Step, Subject
+from xrai_widgets.core.step import Partial
 from xrai_widgets.engines._problem import Problem
 from xrai_widgets.engines._space import Space
 from xrai_widgets.models.adapted import softmax
+
+
+class Stops(Step):
+    """A step at which the user cancels after so many looks."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+
+    def __call__(self, done: float, note: str = "", partial: Partial = None) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise Cancelled
 
 
 class Linear:

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.engines.robustness.attacked import Linear, digits_cnn, problem_of
-from xrai_widgets.core import Constraint, Step, quiet
-from xrai_widgets.core.step import Cancelled, Partial
+from tests.engines.robustness.attacked import Linear, Stops, digits_cnn, problem_of
+from xrai_widgets.core import Constraint, quiet
+from xrai_widgets.core.step import Cancelled
 from xrai_widgets.engines._band import Band
 from xrai_widgets.engines._problem import Best, Problem
 from xrai_widgets.engines._space import Space
@@ -187,20 +187,12 @@ def test_a_regression_is_led_up_and_down() -> None:
 
 
 def test_a_cancelled_attack_keeps_what_it_has() -> None:
-    class Stops(Step):
-        asked = 0
-
-        def __call__(self, done: float, note: str = "", partial: Partial = None) -> None:
-            Stops.asked += 1
-            if Stops.asked > 100:
-                raise Cancelled
-
     model = Linear(5)
     problem = model.problem("l2")
     best = Best.nothing(problem)
     slopes = Slopes(problem, model.gradient, model.logits, model.logit_gradient)
     with pytest.raises(Cancelled):
-        apgd(problem, best, slopes, Settings(0.5, "targeted", 100), 0, Stops())
+        apgd(problem, best, slopes, Settings(0.5, "targeted", 100), 0, Stops(100))
     assert best.success.any()
 
 

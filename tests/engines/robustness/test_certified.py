@@ -16,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.tree import DecisionTreeClassifier
 
+from tests.engines.robustness.cells import in_cells
 from tests.models.test_carried_trees import KINDS
 from xrai_widgets.core import Array, Constraint, Finding, NotApplicable, Subject
 from xrai_widgets.core.inside import Layers, Trees
@@ -45,29 +46,6 @@ def _asked(subject: Subject, **words: Any) -> Finding:
     return certified(subject.predict, subject.X, subject.y, subject.bounds, **inside, **words)
 
 
-def _in_cells(subject: Subject, norm: str) -> Array:
-    """Return the exact distance of each sample by asking the model in every cell between two splits of a plane."""
-    assert subject.thresholds is not None
-    assert subject.bounds is not None
-    low, high = subject.bounds
-    edges = [
-        np.r_[low[c], cuts[(cuts > low[c]) & (cuts < high[c])], high[c]] for c, cuts in enumerate(subject.thresholds)
-    ]
-    middles = [(e[1:] + e[:-1]) / 2 for e in edges]
-    cells = np.array(list(itertools.product(*(range(len(m)) for m in middles))))
-    label = subject.predict(np.column_stack([m[cells[:, c]] for c, m in enumerate(middles)])).argmax(axis=1)
-    mine = subject.predict(subject.X).argmax(axis=1)
-    distances = np.empty(len(subject.X))
-    for i, x in enumerate(subject.X):
-        gaps = [
-            np.maximum(np.maximum(e[cells[:, c]] - x[c], x[c] - e[cells[:, c] + 1]), 0) for c, e in enumerate(edges)
-        ]
-        gap = np.column_stack(gaps) / (high - low)
-        far = gap.max(axis=1) if norm == "linf" else np.linalg.norm(gap, axis=1)
-        distances[i] = far[label != mine[i]].min(initial=np.inf)
-    return distances
-
-
 @every_kind
 @pytest.mark.parametrize("classes", [2, 3])
 def test_in_a_plane_the_certified_distance_is_that_of_the_nearest_cell_with_another_label(
@@ -78,7 +56,7 @@ def test_in_a_plane_the_certified_distance_is_that_of_the_nearest_cell_with_anot
     subject = Subject.of(model, X[200:], y[200:])
     table = _asked(subject, attack=False, n_samples=60).tables["samples"]
     right = (table["status"] != "answered wrongly before").to_numpy()
-    expected = _in_cells(subject, "linf")[right]
+    expected = in_cells(subject, "linf")[right]
     low = table["distance_lower"].to_numpy()[right]
     assert right.sum() > 20
     assert (low <= expected + _SINGLE).all()
@@ -96,7 +74,7 @@ def test_nodes_that_a_library_has_cut_off_are_no_leaves() -> None:
     assert len(passed) < len(subject.trees.feature), "nothing was cut off: the test would say nothing"
     table = _asked(subject, attack=False, n_samples=60).tables["samples"]
     right = (table["status"] != "answered wrongly before").to_numpy()
-    np.testing.assert_allclose(table["distance_lower"][right], _in_cells(subject, "linf")[right], rtol=0, atol=_SINGLE)
+    np.testing.assert_allclose(table["distance_lower"][right], in_cells(subject, "linf")[right], rtol=0, atol=_SINGLE)
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
@@ -106,7 +84,7 @@ def test_a_single_tree_is_exact_in_both_norms(norm: Any) -> None:
     finding = _asked(subject, attack=False, n_samples=60, norm=norm)
     table = finding.tables["samples"]
     right = (table["status"] == "exact").to_numpy()
-    np.testing.assert_allclose(table["distance_lower"][right], _in_cells(subject, norm)[right], rtol=0, atol=_SINGLE)
+    np.testing.assert_allclose(table["distance_lower"][right], in_cells(subject, norm)[right], rtol=0, atol=_SINGLE)
     assert finding.bounds["certified_accuracy"] == "exact"
 
 
@@ -260,7 +238,7 @@ def test_a_wrong_reading_of_a_tree_is_seen_by_brute_force(mutant: Callable[[Tree
     wrong = replace(subject, trees=mutant(subject.trees))
     table = _asked(wrong, attack=False, n_samples=60).tables["samples"]
     right = (table["status"] != "answered wrongly before").to_numpy()
-    assert not np.allclose(table["distance_lower"][right], _in_cells(subject, "linf")[right])
+    assert not np.allclose(table["distance_lower"][right], in_cells(subject, "linf")[right])
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.engines.robustness.attacked import Linear, digits_cnn, problem_of
-from xrai_widgets.core import Array, Constraint, Step, quiet
-from xrai_widgets.core.step import Cancelled, Partial
+from tests.engines.robustness.attacked import Linear, Stops, digits_cnn, problem_of
+from xrai_widgets.core import Array, Constraint, quiet
+from xrai_widgets.core.step import Cancelled
 from xrai_widgets.engines._problem import Best, Problem
 from xrai_widgets.engines._search.planes import smallest_change, smallest_cube
 from xrai_widgets.engines.robustness.evasion.auto_attack import fab as fabs
@@ -167,21 +167,13 @@ def test_constraints_hold(name: str) -> None:
 
 @both
 def test_a_cancelled_attack_keeps_what_it_has(name: str) -> None:
-    class Stops(Step):
-        asked = 0
-
-        def __call__(self, done: float, note: str = "", partial: Partial = None) -> None:
-            self.asked += 1
-            if self.asked > 25:
-                raise Cancelled
-
     model = Linear(5)
     problem = model.problem("l2")
     best, slopes = Best.nothing(problem), Slopes(problem, model.gradient, model.logits, model.logit_gradient)
     start: Any = fab if name == "fab" else fmn
     settings = fabs.Settings() if name == "fab" else fmns.Settings()
     with pytest.raises(Cancelled):
-        start(problem, best, slopes, settings, 0, Stops())
+        start(problem, best, slopes, settings, 0, Stops(25))
     assert best.success.any()
 
 

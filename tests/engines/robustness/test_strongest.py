@@ -267,7 +267,7 @@ def test_images_beyond_their_range_are_noticed(digits: Subject) -> None:
 @pytest.mark.parametrize("epsilons", [(-0.1, 0.2), (0.0, 0.1), (), (np.nan,)])
 def test_sizes_that_are_none_are_refused(network: Subject, epsilons: tuple[float, ...]) -> None:
     with pytest.raises(ValueError, match="epsilons must be"):
-        evasion(network.predict, network.X, network.y, network.bounds, epsilons=epsilons)  # type: ignore[arg-type]
+        evasion(network.predict, network.X, network.y, network.bounds, epsilons=epsilons)  # type: ignore[arg-type]  # bounds are there
 
 
 def test_gradients_that_mislead_are_noticed(network: Subject) -> None:

@@ -11,6 +11,7 @@ from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+from tests.engines.robustness.cells import in_cells
 from tests.models.test_carried_trees import KINDS
 from xrai_widgets.core import Array, Constraint, Subject
 from xrai_widgets.core.step import quiet
@@ -56,29 +57,6 @@ def _subject(model: Any, **words: Any) -> Subject:
     return Subject.of(model.fit(X[:200], y[:200]), X[200:], y[200:], X_train=X[:200], y_train=y[:200], **words)
 
 
-def _in_cells(subject: Subject, norm: str) -> Array:
-    """Return the exact distances: the model is asked in every cell between two splits of a plane."""
-    assert subject.thresholds is not None
-    assert subject.bounds is not None
-    low, high = subject.bounds
-    edges = [
-        np.r_[low[c], cuts[(cuts > low[c]) & (cuts < high[c])], high[c]] for c, cuts in enumerate(subject.thresholds)
-    ]
-    middles = [(e[1:] + e[:-1]) / 2 for e in edges]
-    cells = np.array(list(itertools.product(*(range(len(m)) for m in middles))))
-    label = subject.predict(np.column_stack([m[cells[:, c]] for c, m in enumerate(middles)])).argmax(axis=1)
-    mine = subject.predict(subject.X).argmax(axis=1)
-    distances = np.empty(len(subject.X))
-    for i, x in enumerate(subject.X):
-        gaps = [
-            np.maximum(np.maximum(e[cells[:, c]] - x[c], x[c] - e[cells[:, c] + 1]), 0) for c, e in enumerate(edges)
-        ]
-        gap = np.column_stack(gaps) / (high - low)
-        far = gap.max(axis=1) if norm == "linf" else np.linalg.norm(gap, axis=1)
-        distances[i] = far[label != mine[i]].min(initial=np.inf)
-    return distances
-
-
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 @pytest.mark.parametrize(
     ("kind", "inside"), [*((kind, True) for kind in KINDS_READ), ("forest", False), ("lightgbm", False)]
@@ -86,7 +64,7 @@ def _in_cells(subject: Subject, norm: str) -> Array:
 def test_in_a_plane_it_is_never_below_the_nearest_cell_and_mostly_at_it(kind: str, norm: str, inside: bool) -> None:
     subject = _subject(KINDS[kind]())
     _, best = _attacked(subject, norm, np.arange(25), inside=inside)
-    exact = _in_cells(subject, norm)[:25]
+    exact = in_cells(subject, norm)[:25]
     assert best.success.all()
     assert (best.distance >= exact - 1e-6).all()
     ratio = best.distance / np.maximum(exact, 1e-12)

@@ -8,7 +8,7 @@ from xrai_widgets.core import Array, Step
 from xrai_widgets.core.step import Partial
 from xrai_widgets.core.subject import Gradient
 from xrai_widgets.engines._confidence import SCORES
-from xrai_widgets.engines._space import Norm
+from xrai_widgets.engines._space import unit
 from xrai_widgets.engines.robustness.confidence_detection.guarded import Guarded, Look
 
 _RIVALS = 3  # classes that are led to by themselves
@@ -98,8 +98,8 @@ def _ascend(guarded: Guarded, slope: Gradient, run: _Run, steps: int, step: Step
         size = guarded.epsilon * 0.5 * (1 + np.cos(np.pi * t / steps))
         if run.trusted_first and not whatever:  # small enough to stop just behind the boundary
             size *= _CAUTIOUS
-        flow = _flow(guarded, slope, points, _weights(guarded, look, points, run, whatever))
-        points = guarded.held(points + size * _unit(flow, guarded.problem.norm), owner)
+        flow = guarded.problem.along(slope, points, _weights(guarded, look, points, run, whatever))
+        points = guarded.held(points + size * guarded.problem.way(flow), owner)
 
 
 def _weights(guarded: Guarded, look: Look, points: Array, run: _Run, whatever: bool) -> Array:
@@ -115,9 +115,7 @@ def _weights(guarded: Guarded, look: Look, points: Array, run: _Run, whatever: b
     towards[row, np.where(look.turned & (to != leader), leader, here)] -= 1.0
     trust = _trust(guarded, look, points, run.owner)
     weights = np.where(((look.turned & (to == leader)) | whatever)[:, None], trust, towards)
-    length = np.linalg.norm(weights, axis=1, keepdims=True)
-    scaled: Array = np.divide(weights, length, out=np.zeros_like(weights), where=length > 0)
-    return scaled
+    return unit(weights)
 
 
 def _trust(guarded: Guarded, look: Look, points: Array, owner: Array) -> Array:
@@ -126,23 +124,3 @@ def _trust(guarded: Guarded, look: Look, points: Array, owner: Array) -> Array:
     samples = problem.space.to_samples(points, problem.samples[owner]).reshape(-1, *problem.shape)
     parts = [slice(a, a + problem.rows) for a in range(0, len(samples), problem.rows)]
     return np.concatenate([guarded.detector.slope(samples[part], look.outputs[part]) for part in parts])
-
-
-def _flow(guarded: Guarded, slope: Gradient, points: Array, weights: Array) -> Array:
-    """Return the derivative (r, D) with respect to the coordinates."""
-    problem, space = guarded.problem, guarded.problem.space
-    samples = points * space.slopes + space.bounds[0]
-    parts = [
-        slope(samples[a : a + problem.rows].reshape(-1, *problem.shape), weights[a : a + problem.rows])
-        for a in range(0, len(samples), problem.rows)
-    ]
-    flow: Array = np.concatenate(parts).reshape(len(points), -1) * space.slopes * space.free
-    return flow
-
-
-def _unit(flow: Array, norm: Norm) -> Array:
-    if norm == "linf":
-        return np.sign(flow)
-    length = np.linalg.norm(flow, axis=1, keepdims=True)
-    unit: Array = np.divide(flow, length, out=np.zeros_like(flow), where=length > 0)
-    return unit

@@ -21,7 +21,7 @@ from xrai_widgets.core.inside import Trees
 from xrai_widgets.core.marks import Label, MemoryLimit, Range, Requires, Section, Seed, When
 from xrai_widgets.core.step import Step, quiet
 from xrai_widgets.engines._arguments import Scale
-from xrai_widgets.engines._confidence import calibrated_threshold
+from xrai_widgets.engines._confidence import ScoreName, calibrated_threshold
 from xrai_widgets.engines.robustness.confidence_detection import climb
 from xrai_widgets.engines.robustness.confidence_detection.attacks import Inside, Settings, attack, other_scores
 from xrai_widgets.engines.robustness.confidence_detection.detector import Detector
@@ -68,7 +68,7 @@ def confidence_detection(
     decide: Predict | None = None,
     *,
     score: Annotated[
-        Literal["confidence", "margin", "entropy", "energy", "GEN"],
+        ScoreName,
         Requires("energy", "logits"),
         Label("detector"),
         "what is read off the outputs: largest probability, its lead, minus the entropy, log-sum of the logits, GEN",

@@ -104,17 +104,7 @@ class Guarded:
 
     def held(self, points: Array, owner: Array) -> Array:
         """Return the points, moved into the ball and the ranges."""
-        problem, size = self.problem, self.epsilon
-        origins = problem.origins[owner]
-        change: Array = (points - origins) * problem.space.free
-        if problem.norm == "linf":
-            change = np.clip(change, -size, size)
-        else:
-            length = np.linalg.norm(change, axis=1, keepdims=True)
-            change = change * np.minimum(1.0, size / np.maximum(length, 1e-12))
-        low, high = problem.space.box_around(origins)
-        moved: Array = np.clip(origins + change, low, high)
-        return moved
+        return self.problem.held(points, self.epsilon, self.problem.around(owner))
 
     def anywhere(self, owner: Array, streams: list[np.random.Generator]) -> Array:
         """Return a random point of the ball for each of the samples ``owner``, one from each stream."""

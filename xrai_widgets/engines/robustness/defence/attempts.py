@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from xrai_widgets.core import Array, Constraint, Finding, Gradient, Names, Predict, Step
-from xrai_widgets.core.inside import Trees
+from xrai_widgets.core import Array, Constraint, Finding, Names, Step
+from xrai_widgets.core.undefended import Side
 from xrai_widgets.engines._missing import Blanks
 from xrai_widgets.engines._problem import Best, Problem, settle
 from xrai_widgets.engines._space import Norm, Space
@@ -16,30 +16,6 @@ LABELS, SLOPES, EVERY, TRANSFER = "labels only", "gradients", "strongest", "tran
 _ATTACKS = {SLOPES: "pgd", LABELS: "hop_skip_jump", EVERY: "strongest"}
 _FURTHER = (1.0, 1.01, 1.03, 1.1, 1.25, 1.5, 2.0, 3.0)  # times the other model's change: it may just miss on this one
 _FINAL = 1e-5
-
-
-@dataclass(frozen=True, eq=False)
-class Side:
-    """One of the two models.
-
-    Parameters
-    ----------
-    predict, decide, gradient, logits, logit_gradient, linear, regions, thresholds, trees
-        As in a Subject.
-    scored : bool
-        It gives probabilities.
-    """
-
-    predict: Predict
-    decide: Predict | None
-    gradient: Gradient | None
-    logits: Predict | None
-    logit_gradient: Gradient | None
-    linear: tuple[Array, Array] | None
-    regions: Array | None
-    thresholds: tuple[Array, ...] | None
-    trees: Trees | None
-    scored: bool
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,5 @@
 """Defence: what is a defence worth against an attacker who knows it, and what does it cost?"""
 
-from dataclasses import fields
 from typing import Annotated, Literal
 
 import numpy as np
@@ -23,10 +22,10 @@ from xrai_widgets.core.inside import Trees
 from xrai_widgets.core.marks import Label, MemoryLimit, Range, Section, Seed
 from xrai_widgets.core.step import Step, quiet
 from xrai_widgets.core.subject import Outputs as OutputKind
-from xrai_widgets.core.undefended import Undefended
+from xrai_widgets.core.undefended import Side, Undefended
 from xrai_widgets.engines._arguments import Scale
 from xrai_widgets.engines._rows import rows_at_once
-from xrai_widgets.engines.robustness.defence.attempts import EVERY, Setting, Side, Tried, attacked, transfer
+from xrai_widgets.engines.robustness.defence.attempts import EVERY, Setting, Tried, attacked, transfer
 from xrai_widgets.engines.robustness.defence.finding import AFTER, BEFORE, Measured, Seen, defence_finding
 
 _UNSTEADY = 0.01  # difference of predictions for the same sample from which a change of the label says nothing
@@ -232,7 +231,7 @@ def defence(
     )
     inside = logits, logit_gradient, linear, regions, thresholds, trees
     sides = {
-        BEFORE: Side(**{field.name: getattr(undefended, field.name) for field in fields(Side)}),
+        BEFORE: undefended,
         AFTER: Side(predict, decide, gradient, *inside, outputs == "probabilities"),
     }
     step(0.0, "samples as they are")

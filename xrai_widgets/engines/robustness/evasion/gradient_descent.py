@@ -11,7 +11,6 @@ from xrai_widgets.engines._problem import Best, Problem, settle
 from xrai_widgets.engines._search.planes import nearest_crossing
 from xrai_widgets.engines._space import length
 from xrai_widgets.engines.robustness.evasion.auto_attack.losses import cross_entropy, margin
-from xrai_widgets.engines.robustness.evasion.auto_attack.room import unit
 from xrai_widgets.engines.robustness.evasion.auto_attack.slopes import Slopes
 
 _FINAL = 1e-5
@@ -152,13 +151,13 @@ def _tangents(problem: Problem, gradient: Gradient, n_classes: int) -> Array:
     parts = [problem.samples[a : a + problem.rows] for a in range(0, len(owner), problem.rows)]
     probabilities = np.concatenate([problem.predict(part.reshape(-1, *problem.shape)) for part in parts])
     scores = np.log(np.maximum(probabilities, _TINY))
-    here = _flow(problem, gradient, problem.origins, problem.labels)
+    here = problem.along(gradient, problem.origins, problem.labels)
     (low, high), reach = problem.space.box_around(problem.origins), np.full(scores.shape, np.inf)
     for rival in range(n_classes):
         some = np.flatnonzero(problem.labels != rival)
         if not len(some):
             continue
-        there = _flow(problem, gradient, problem.origins[some], np.full(len(some), rival))
+        there = problem.along(gradient, problem.origins[some], np.full(len(some), rival))
         slope = here[some] - there
         lead = np.maximum(scores[some, problem.labels[some]] - scores[some, rival], 0.0)
         corners = (slope, lead, low[some] - problem.origins[some], high[some] - problem.origins[some])
@@ -178,7 +177,7 @@ class _Climb:
 
 def _climb(problem: Problem, best: Best, climb: _Climb, points: Array, owner: Array, step: Step) -> None:
     radius, steps = climb.radius, climb.steps
-    least, around = (1.0 if climb.equal else 2.5) / steps, _around(problem, owner)
+    least, around = (1.0 if climb.equal else 2.5) / steps, problem.around(owner)
     active, former, broken = np.arange(len(owner)), np.full(points.shape, np.inf), np.zeros(len(owner), dtype=bool)
     for t in range(steps + 1):
         hit, slope = _look(problem, climb, points[active], owner[active], active, t == steps)
@@ -192,8 +191,7 @@ def _climb(problem: Problem, best: Best, climb: _Climb, points: Array, owner: Ar
         share = least if climb.equal else max(least, _STRIDE * _SHORTER**t)
         size = radius * share
         here = points[active]
-        way = np.sign(slope) if problem.norm == "linf" else unit(slope)
-        there = _inside(here + size * way, radius, problem, [part[active] for part in around])
+        there = problem.held(here + size * problem.way(slope), radius, [part[active] for part in around])
         points[active] = there
         # in a corner, or between two points to and fro, it would go on for ever
         moving = (np.abs(there - here) > _STILL).any(axis=1)
@@ -244,42 +242,11 @@ def _start(problem: Problem, owner: Array, radius: float, seed: int, restart: in
         noise *= np.stack([stream.uniform(0, 1, 1) for stream in streams]) / np.linalg.norm(
             noise, axis=1, keepdims=True
         )
-    return _inside(origins + radius * noise, radius, problem, _around(problem, owner))
+    return problem.held(origins + radius * noise, radius, problem.around(owner))
 
 
 def _slope(problem: Problem, gradient: Gradient, points: Array, owner: Array, rival: Array | None) -> Array:
     """Return the direction (r, D) in which the label, or its lead over a rival, loses most."""
-    slope = _flow(problem, gradient, points, problem.labels[owner])
+    slope = problem.along(gradient, points, problem.labels[owner])
     # the cross-entropy of class j is logsumexp − score j: in the difference the first part drops out
-    return slope if rival is None else slope - _flow(problem, gradient, points, rival)
-
-
-def _flow(problem: Problem, gradient: Gradient, points: Array, classes: Array) -> Array:
-    """Return the derivative (r, D) of the cross-entropy of the classes (r,)."""
-    space = problem.space
-    samples = points * space.slopes + space.bounds[0]
-    parts = [
-        gradient(samples[a : a + problem.rows].reshape(-1, *problem.shape), classes[a : a + problem.rows])
-        for a in range(0, len(samples), problem.rows)
-    ]
-    flow: Array = np.concatenate(parts).reshape(len(points), -1) * space.slopes * space.free
-    return flow
-
-
-def _around(problem: Problem, owner: Array) -> list[Array]:
-    """Return the originals and the ends of the box around them."""
-    origins = problem.origins[owner]
-    return [origins, *problem.space.box_around(origins)]
-
-
-def _inside(points: Array, radius: float, problem: Problem, around: list[Array]) -> Array:
-    """Return the points, moved into the ball and the box."""
-    origins, low, high = around
-    change: Array = (points - origins) * problem.space.free
-    if problem.norm == "linf":
-        change = np.clip(change, -radius, radius)
-    else:
-        length = np.linalg.norm(change, axis=1, keepdims=True)
-        change = change * np.minimum(1.0, radius / np.maximum(length, 1e-12))
-    moved: Array = np.clip(origins + change, low, high)
-    return moved
+    return slope if rival is None else slope - problem.along(gradient, points, rival)

@@ -9,15 +9,18 @@ import numpy as np
 from xrai_widgets.core import Array
 from xrai_widgets.core.step import Partial, Step
 from xrai_widgets.engines._problem import Best, Problem
+from xrai_widgets.engines._space import unit
 from xrai_widgets.engines.robustness.evasion.auto_attack.climbing import Climbing
 from xrai_widgets.engines.robustness.evasion.auto_attack.losses import cross_entropy, logits_ratio, margin
-from xrai_widgets.engines.robustness.evasion.auto_attack.room import Room, unit
+from xrai_widgets.engines.robustness.evasion.auto_attack.room import Room
 from xrai_widgets.engines.robustness.evasion.auto_attack.slopes import (
     OVERHEAD,
     Ran,
     Slopes,
     rivals_of,
     standing,
+    streams_of,
+    turns,
     within,
 )
 
@@ -89,19 +92,10 @@ def apgd(
     k = slopes.classes
     notes = _notes(settings.loss, k, problem.offsets is not None)
     runs = [(restart, rank) for restart in range(settings.restarts) for rank in range(rivals.shape[1])]
-    for number, (restart, rank) in enumerate(runs):
-        left = standing(best, settings.radius)
-        pieces = range(0, len(left), problem.rows)
-        for piece, a in enumerate(pieces):
-            owner = left[a : a + problem.rows]
-            rival = rivals[owner, rank] if settings.loss == "targeted" else None
-            width = 1 / len(runs) / len(pieces)
-            here = step.part(number / len(runs) + piece * width, number / len(runs) + (piece + 1) * width)
-            streams = [
-                np.random.default_rng([seed, STREAM[settings.loss], int(problem.numbers[i]), restart, rank])
-                for i in owner
-            ]
-            _climb(slopes, best, settings, _start(problem, owner, settings.radius, streams), rival, here, partial)
+    for (restart, rank), owner, here in turns(problem, runs, lambda: standing(best, settings.radius), step):
+        rival = rivals[owner, rank] if settings.loss == "targeted" else None
+        streams = streams_of(problem, owner, seed, STREAM[settings.loss], restart, rank)
+        _climb(slopes, best, settings, _start(problem, owner, settings.radius, streams), rival, here, partial)
     return Ran(slopes.spent - before, notes)
 
 

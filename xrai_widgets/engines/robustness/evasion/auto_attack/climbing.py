@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from xrai_widgets.core import Array
-from xrai_widgets.engines.robustness.evasion.auto_attack.room import Room, unit
+from xrai_widgets.engines._space import unit
+from xrai_widgets.engines.robustness.evasion.auto_attack.room import Room
 
 _MOMENTUM, _RISING = 0.75, 0.75
 _SPARSER, _SHRINK, _LEAST = 0.95, 1.5, 10.0  # of the steps in l1

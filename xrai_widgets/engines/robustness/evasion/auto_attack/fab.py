@@ -17,6 +17,8 @@ from xrai_widgets.engines.robustness.evasion.auto_attack.slopes import (
     Slopes,
     rivals_of,
     standing,
+    streams_of,
+    turns,
     within,
 )
 
@@ -80,17 +82,10 @@ def fab(
         return Ran(slopes.spent - before, [])
     rivals = rivals_of(slopes, left, settings.rivals)
     runs = [(restart, rank) for restart in range(settings.restarts) for rank in range(rivals.shape[1])]
-    for number, (restart, rank) in enumerate(runs):
-        left = _left(best, settings.radius)
-        pieces = range(0, len(left), problem.rows)
-        for piece, a in enumerate(pieces):
-            owner = left[a : a + problem.rows]
-            width = 1 / len(runs) / len(pieces)
-            here = step.part(number / len(runs) + piece * width, number / len(runs) + (piece + 1) * width)
-            streams = [np.random.default_rng([seed, STREAM, int(problem.numbers[i]), restart, rank]) for i in owner]
-            room = Room.of(problem, owner)
-            points = _start(room, best.distance[owner], streams, restart, settings.radius)
-            _walk(slopes, best, settings, room, points, owner, rivals[owner, rank], here, partial)
+    for (restart, rank), owner, here in turns(problem, runs, lambda: _left(best, settings.radius), step):
+        streams, room = streams_of(problem, owner, seed, STREAM, restart, rank), Room.of(problem, owner)
+        points = _start(room, best.distance[owner], streams, restart, settings.radius)
+        _walk(slopes, best, settings, room, points, owner, rivals[owner, rank], here, partial)
     return Ran(slopes.spent - before, [])
 
 

@@ -8,9 +8,17 @@ import numpy as np
 from xrai_widgets.core import Array
 from xrai_widgets.core.step import Partial, Step
 from xrai_widgets.engines._problem import Best, Problem
+from xrai_widgets.engines._space import unit
 from xrai_widgets.engines.robustness.evasion.auto_attack.losses import margin
-from xrai_widgets.engines.robustness.evasion.auto_attack.room import Room, size, unit
-from xrai_widgets.engines.robustness.evasion.auto_attack.slopes import OVERHEAD, Ran, Slopes, rivals_of
+from xrai_widgets.engines.robustness.evasion.auto_attack.room import Room, size
+from xrai_widgets.engines.robustness.evasion.auto_attack.slopes import (
+    OVERHEAD,
+    Ran,
+    Slopes,
+    rivals_of,
+    streams_of,
+    turns,
+)
 
 STREAM = 16
 _DUAL = {"linf": "l1", "l2": "l2", "l1": "linf"}
@@ -75,29 +83,15 @@ def fmn(
     rivals = rivals_of(slopes, every, settings.rivals) if settings.rivals else np.zeros((len(every), 0), dtype=np.intp)
     goals = [None, *range(rivals.shape[1])]
     runs = [(restart, rank) for restart in range(settings.restarts) for rank in goals]
-    pieces = range(0, len(every), problem.rows)
-    for number, (restart, rank) in enumerate(runs):
-        for piece, a in enumerate(pieces):
-            owner = every[a : a + problem.rows]
-            width = 1 / len(runs) / len(pieces)
-            here = step.part(number / len(runs) + piece * width, number / len(runs) + (piece + 1) * width)
-            room = Room.of(problem, owner)
-            points = room.origins.copy()
-            if restart:
-                streams = [np.random.default_rng([seed, STREAM, int(problem.numbers[i]), restart]) for i in owner]
-                noise = np.stack([stream.uniform(-1.0, 1.0, points.shape[1]) for stream in streams])
-                points = room.inside(points + 0.1 * noise * (room.high - room.low))
-            _lead(
-                slopes,
-                best,
-                settings,
-                room,
-                points,
-                owner,
-                None if rank is None else rivals[owner, rank],
-                here,
-                partial,
-            )
+    for (restart, rank), owner, here in turns(problem, runs, lambda: every, step):
+        room = Room.of(problem, owner)
+        points = room.origins.copy()
+        if restart:
+            streams = streams_of(problem, owner, seed, STREAM, restart)
+            noise = np.stack([stream.uniform(-1.0, 1.0, points.shape[1]) for stream in streams])
+            points = room.inside(points + 0.1 * noise * (room.high - room.low))
+        rival = None if rank is None else rivals[owner, rank]
+        _lead(slopes, best, settings, room, points, owner, rival, here, partial)
     return Ran(slopes.spent - before, [])
 
 

@@ -90,13 +90,6 @@ def size(change: Array, norm: str) -> Array:
     return length
 
 
-def unit(slope: Array) -> Array:
-    """Return the rows, divided by their length; rows of zeros stay."""
-    length = size(slope, "l2")[:, None]
-    scaled: Array = np.divide(slope, length, out=np.zeros_like(slope), where=length > 0)
-    return scaled
-
-
 def _within_length(change: Array, low: Array, high: Array, radius: Array) -> Array:
     """Return the nearest changes with low ≤ δ ≤ high and ‖δ‖₂ ≤ radius, row by row.
 

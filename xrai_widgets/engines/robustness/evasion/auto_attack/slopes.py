@@ -1,12 +1,12 @@
 """What an attack that follows slopes asks of a model: scores, their derivatives, and whether a label changed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from xrai_widgets.core import Array, Gradient, Predict
+from xrai_widgets.core import Array, Gradient, Predict, Step
 from xrai_widgets.engines._problem import Best, Problem, settle
 
 _ROWS = 512  # samples between two looks at whether the user has cancelled
@@ -16,6 +16,7 @@ _WITHIN = 1 + 1e-9
 OVERHEAD = 20  # queries of a run beside its steps: the rivals, the last look, and the way back to the boundary
 
 
+Turn = TypeVar("Turn")
 Weigh = Callable[[Array, Array], tuple[Array, Array]]  # scores (r, k) and whose they are → loss (r,), its derivative
 
 
@@ -219,6 +220,23 @@ def rivals_of(slopes: Slopes, owner: Array, count: int) -> Array:
     rivals = np.zeros((len(problem.samples), min(count, slopes.classes - 1)), dtype=np.intp)
     rivals[owner] = np.argsort(-scores, axis=1, kind="stable")[:, : rivals.shape[1]]
     return rivals
+
+
+def turns(
+    problem: Problem, runs: Sequence[Turn], left: Callable[[], Array], step: Step
+) -> Iterator[tuple[Turn, Array, Step]]:
+    """Yield each run with some of the samples that are left when it begins, no more than fit, and their step."""
+    for number, run in enumerate(runs):
+        some = left()
+        pieces = range(0, len(some), problem.rows)
+        for piece, a in enumerate(pieces):
+            first, width = number / len(runs), 1 / len(runs) / len(pieces)
+            yield run, some[a : a + problem.rows], step.part(first + piece * width, first + (piece + 1) * width)
+
+
+def streams_of(problem: Problem, owner: Array, seed: int, stream: int, *turn: int) -> list[np.random.Generator]:
+    """Return the random streams of an attack's turn, one for each sample: none depends on the others."""
+    return [np.random.default_rng([seed, stream, int(problem.numbers[i]), *turn]) for i in owner]
 
 
 def standing(best: Best, radius: float) -> Array:

@@ -10,7 +10,15 @@ from xrai_widgets.core.step import Partial, Step
 from xrai_widgets.engines._problem import Best, Problem
 from xrai_widgets.engines.robustness.evasion.auto_attack.losses import likeliest
 from xrai_widgets.engines.robustness.evasion.auto_attack.room import Room
-from xrai_widgets.engines.robustness.evasion.auto_attack.slopes import OVERHEAD, Ran, Slopes, standing, within
+from xrai_widgets.engines.robustness.evasion.auto_attack.slopes import (
+    OVERHEAD,
+    Ran,
+    Slopes,
+    standing,
+    streams_of,
+    turns,
+    within,
+)
 from xrai_widgets.engines.robustness.evasion.auto_attack.squares import Draws, bumps, stripes, with_bumps, with_square
 
 STREAM = 15
@@ -75,15 +83,9 @@ def square(
     before = slopes.spent.copy()
     if settings.radius <= 0:
         return Ran(slopes.spent - before, [])
-    for restart in range(settings.restarts):
-        left = standing(best, settings.radius)
-        pieces = range(0, len(left), problem.rows)
-        for piece, a in enumerate(pieces):
-            owner = left[a : a + problem.rows]
-            width = 1 / settings.restarts / len(pieces)
-            first = restart / settings.restarts + piece * width
-            streams = [np.random.default_rng([seed, STREAM, int(problem.numbers[i]), restart]) for i in owner]
-            _search(slopes, best, settings, owner, streams, step.part(first, first + width), partial)
+    for restart, owner, here in turns(problem, range(settings.restarts), lambda: standing(best, settings.radius), step):
+        streams = streams_of(problem, owner, seed, STREAM, restart)
+        _search(slopes, best, settings, owner, streams, here, partial)
     return Ran(slopes.spent - before, [])
 
 
