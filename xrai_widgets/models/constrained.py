@@ -28,8 +28,9 @@ def constrained(subject: Subject, columns: Tables) -> Subject:
         may only fall, 0 free, 1 may only rise), ``group`` (name of its one-hot group), ``range`` (lowest, highest; a
         value that lies outside may stay or come nearer), ``categories``, the numbers that a column of codes may hold,
         as ``[10, 20, 70, 99]``, or words for 0, 1, …, and ``fillable`` (bool: a missing number may become any of the
-        range, which counts as a change by the whole range), ``expected`` (what `robustness.expectations` tries:
-        "rising": more must not lower the score, "falling", "invariant": it must not matter, or ""). For images ``{"pixels": {"range": (low, high)}}``.
+        range, which counts as a change by the whole range). For images ``{"pixels": {"range": (low, high)}}``.
+        ``expected`` is no limit: what `robustness.expectations` tries, "rising" (more must not lower the score),
+        "falling", "invariant" (the column must not matter) or "" (nothing).
 
     Returns
     -------
