@@ -114,7 +114,8 @@ def corruptions(
     --------------
     How accuracy falls as sensors get noisy, fields stay empty and units are mixed up, without anybody's ill will. The
     mean says what is lost overall, the worst kind whether one of them alone ruins the model: one that loses 40 of 100
-    samples is 5 in a mean over eight. The columns that are named are those where errors hurt most: check them at the door.
+    samples is 5 in a mean over eight. The columns that are named are those where errors hurt most: check them at the
+    door.
 
     Limitations
     -----------
