@@ -355,6 +355,8 @@ def test_halves_are_apart_and_values_are_those_of_the_table() -> None:
     assert (samples.loc[samples["role"] == "calibration", "status"] == "not attacked").all()
     table = made.tables["thresholds"].set_index("which")
     cut = float(table.loc["calibrated", "threshold"])
+    calm = np.sort(samples.loc[samples["role"] == "calibration", "score"])
+    assert cut == calm[int(0.05 * (len(calm) + 1)) - 1], "of the half that is not measured, and of no other row"
     assert made.values["false_alarms"] == pytest.approx((clean["score"] < cut).mean())
     assert (samples["status"] == "not found").any(), "what nobody turns is safe"
     found = samples["adaptive_score"].dropna()
