@@ -264,7 +264,7 @@ def test_what_a_training_makes_of_samples_lies_in_the_ball_and_in_the_limits(nor
     subject = Subject.of(LogisticRegression().fit(X, y), X, y, constraints=limits)
     assert subject.bounds is not None
     reach = Reach.of(subject, 0.2, norm)
-    weights = np.array([1.0, -0.3, 2.0, -1.0, 0.5])
+    weights = np.array([1.0, -0.02, 2.0, -0.1, 0.5])
     made = reach.attacked(lambda rows, _: np.tile(weights, (len(rows), 1)), X, y, 8, rng)
     change = (made - X) / (subject.bounds[1] - subject.bounds[0])
     size = np.abs(change).max(axis=1) if norm == "linf" else np.linalg.norm(change, axis=1)

@@ -17,7 +17,7 @@ from xrai_widgets.core.holm import holm
 from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.engines.robustness import corruptions
 from xrai_widgets.engines.robustness.corruptions.columns import Columns
-from xrai_widgets.engines.robustness.corruptions.finding import Corrupted, fall_of, values_of
+from xrai_widgets.engines.robustness.corruptions.finding import Corrupted, fall_of, p_values, values_of
 from xrai_widgets.engines.robustness.corruptions.kinds import (
     KINDS,
     NOISE,
@@ -188,6 +188,29 @@ def test_the_one_column_that_the_model_reads_is_named_and_measured_again() -> No
     assert abs(named["fall"] - named["first_fall"]) > 1e-6, "fresh draws"
     assert (others["first_fall"] == 0).all()
     assert others["fall"].isna().all()
+
+
+def test_a_column_is_named_by_the_sign_test_over_all_columns_together() -> None:
+    """Six of six samples lose in one of eight columns: 1 in 64 alone, 1 in 8 as the least of eight."""
+    falls = np.zeros((40, 8))
+    falls[:6, 2] = 0.5
+    assert p_values(falls)[2] == pytest.approx(8 / 64)
+    assert p_values(falls[:, 2:3])[0] == pytest.approx(1 / 64)
+    falls[:11, 5], falls[11, 5] = 0.1, -1.0  # eleven of twelve, whatever their size
+    np.testing.assert_allclose(p_values(falls)[[5, 2]], [8 * 13 / 2**12, 7 / 64])
+    assert (p_values(falls)[[0, 1, 3, 4, 6, 7]] == 1).all()
+
+    def first_twelve(X: Array) -> Array:
+        """Six of its rights go when column 2 is touched."""
+        up = ((X[:, 2] == marks) | ~planted).astype(float) if len(X) == 40 else np.ones(len(X))
+        return np.column_stack([1 - up, up])
+
+    marks, planted = np.arange(40.0), np.arange(40) < 6
+    data = np.random.default_rng(0).normal(size=(40, 8))
+    data[:, 2] = marks
+    table = corruptions(first_twelve, data, np.ones(40, dtype=int), corruption="noise").tables["columns"]
+    row = table.set_index("column").loc["x2"]
+    assert (row["first_fall"], row["p_value"], row["worst"]) == (pytest.approx(6 / 40), pytest.approx(8 / 64), False)
 
 
 def test_columns_that_do_not_matter_are_hardly_ever_named() -> None:

@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 import numpy as np
 
 from xrai_widgets.core import UNNAMED, Array, Constraint, Finding, Names, NotApplicable, Predict, Score, assessment
-from xrai_widgets.core.holm import holm
 from xrai_widgets.core.marks import Label, MemoryLimit, Range, Seed
 from xrai_widgets.core.step import Step, quiet
 from xrai_widgets.core.subject import Outputs as OutputKind
@@ -153,7 +152,7 @@ def corruptions(
     if columns:
         every = np.arange(X.shape[1])
         first = falls_by_column(work, run.kinds, severity, clean.labels, every, 0, step.part(0.6, 0.85))
-        worst = np.flatnonzero(holm(p_values(first)) <= ALPHA)
+        worst = np.flatnonzero(p_values(first) <= ALPHA)
         again = falls_by_column(work, run.kinds, severity, clean.labels, worst, 1, step.part(0.85, 0.9))
         names = list(naming.feature_names) or [f"x{place}" for place in every]
         table = columns_table(names, first, worst, again)
