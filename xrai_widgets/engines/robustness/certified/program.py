@@ -87,11 +87,12 @@ class Near:
 def _codes(leaves: Leaves, reach: Reach, radius: float) -> Array:
     """Return the bits of the codes that each column of categories may hold within the radius."""
     columns = leaves.columns
-    own = np.int64(1) << np.rint(reach.samples[0, columns]).astype(np.int64)
+    present = np.int64(1) << np.rint(reach.samples[0, columns]).astype(np.int64)
     if radius < 1.0:
-        return own
+        return present
     last = np.rint(reach.high[0, columns]).astype(np.int64)
-    return np.where(reach.still[columns], own, (np.int64(1) << (last + 1)) - 1 | own)
+    codes: Array = np.where(reach.still[columns], present, (np.int64(1) << (last + 1)) - 1 | present)
+    return codes
 
 
 @dataclass(eq=False)
@@ -170,9 +171,9 @@ class Program:
             of, cut = keys // k, keys % k
             member = (tree == of[:, None]) & ((bound <= cut[:, None]) if side > 0 else (bound >= cut[:, None]))
             row, leaf = np.nonzero(member)
-            own = np.arange(len(keys))
+            every = np.arange(len(keys))
             self.rows.add(
-                np.r_[row, own], np.r_[leaf, start + cut], np.r_[np.ones(len(row)), np.full(len(keys), -float(side))],
+                np.r_[row, every], np.r_[leaf, start + cut], np.r_[np.ones(len(row)), np.full(len(keys), -float(side))],
                 np.full(len(keys), -np.inf), np.full(len(keys), most),
             )  # fmt: skip
 
