@@ -119,6 +119,34 @@ def test_whole_numbers_and_categories_are_counted_as_they_may_be(limits: dict[st
         assert found == pytest.approx(far[may & (label != mine[i])].min(initial=np.inf), rel=1e-9), i
 
 
+def test_of_categories_alone_it_says_which_one_changes_the_label_or_that_none_does() -> None:
+    table, y = _mixed()
+    before = make_column_transformer((OneHotEncoder(), ["shape"]), remainder="passthrough", sparse_threshold=0)
+    model = make_pipeline(before, RandomForestClassifier(8, random_state=0)).fit(table[:300], y[:300])
+    still = {name: Constraint(immutable=True) for name in ("size", "weight")}
+    subject = Subject.of(model, table[300:340], y[300:340], constraints=still)
+    assert subject.trees is not None
+    assert subject.bounds is not None
+    reach = Reach.of(Space(subject.bounds, subject.constraints), subject.X, "linf")
+    leaves = Leaves.of(subject.trees, reach, 1.0)
+    found = 0
+    for i, x in enumerate(subject.X):
+        every = np.array([[code, *x[1:]] for code in range(3)])
+        label = subject.predict(every).argmax(axis=1)
+        mine = int(label[int(x[0])])
+        one = reach.rows(np.array([i]))
+        says = by_program(leaves, one, leaves.distances(one)[0], 1.0, 1 - mine, mine, 1000)
+        if (label != mine).any():
+            assert not isinstance(says, bool), i
+            assert label[int(says[0])] != mine
+            assert says[1:].tolist() == x[1:].tolist()
+            found += 1
+        else:
+            assert says is False, i
+        assert by_program(leaves, one, leaves.distances(one)[0], 0.99, 1 - mine, mine, 1000) is False
+    assert 5 < found < len(subject.X)
+
+
 def _problem(n: int = 20) -> tuple[Subject, Leaves, Reach]:
     rng = np.random.default_rng(0)
     X = rng.random((300, 5))
