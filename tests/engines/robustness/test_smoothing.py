@@ -95,6 +95,20 @@ def test_no_change_inside_the_distance_alters_the_vote_of_a_tree() -> None:
     assert tight > 0.5 * sure.sum()  # twice as far many votes turn: the distance is no idle one
 
 
+def test_at_its_distance_a_vote_does_not_count_any_more() -> None:
+    X, y = np.random.default_rng(0).random((5, 3)), np.ones(5, dtype=int)
+    most = 0.2 * norm.ppf((0.05 / 5) ** (1 / 300))  # every draw for one class: the largest distance that there is
+
+    def always(rows: Array) -> Array:
+        return np.tile([0.0, 1.0], (len(rows), 1))
+
+    table = _asked(always, X, y, draws=300).tables["samples"]
+    np.testing.assert_allclose(table["distance"], most)
+    at = float(table["distance"][0])
+    assert _asked(always, X, y, draws=300, epsilon=at).values["smoothed_certified_accuracy"] == 0.0
+    assert _asked(always, X, y, draws=300, epsilon=0.999 * at).values["smoothed_certified_accuracy"] == 1.0
+
+
 def test_a_coin_gets_no_vote() -> None:
     X = np.tile([[1.0, 0.0, 0.0]], (10, 1)) / WEIGHTS[0]  # on the plane
     finding = _asked(_linear, X, np.ones(10, dtype=int), draws=500)
