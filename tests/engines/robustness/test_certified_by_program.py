@@ -166,7 +166,8 @@ def test_leaves_that_no_way_of_winning_holds_are_left_out_and_all_others_kept() 
         one, label = reach.rows(np.array([i])), int(subject.predict(subject.X[i : i + 1]).argmax())
         size = leaves.distances(one)[0]
         near = Near.of(leaves, one, size, radius, 1 - label, label)
-        points = rng.uniform(*(side[0] for side in one.ball(np.array([radius]))), size=(100, 5))
+        low, high = one.ball(np.array([radius]))
+        points = rng.uniform(low[0], high[0], size=(100, 5))
         wins = [p for p in points if leaves.leads(leaves.holding(p), 1 - label, label)]
         assert near is not None or not wins
         if near is None:

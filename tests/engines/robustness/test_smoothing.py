@@ -134,7 +134,12 @@ def test_only_columns_of_numbers_get_noise_whole_ones_are_rounded_and_the_others
         asked.append(X)
         return np.tile([1.0, 0.0], (len(X), 1))
 
-    kinds = (Constraint(), Constraint("integer"), Constraint(immutable=True), Constraint(group="g"))
+    kinds: tuple[Constraint, ...] = (
+        Constraint(),
+        Constraint("integer"),
+        Constraint(immutable=True),
+        Constraint(group="g"),
+    )
     X = np.array([[0.5, 3.0, 0.2, 1.0], [0.1, 1.0, 0.7, 0.0]])
     bounds = np.array([[0.0] * 4, [1.0, 9.0, 1.0, 1.0]])
     finding = smoothing(predict, X, np.zeros(2, dtype=int), bounds, kinds, draws=50)

@@ -16,7 +16,7 @@ from xrai_widgets.engines._leaves import GRID, Leaves
 from xrai_widgets.engines._reach import Reach
 
 _ROOM = 1e-4  # of the largest leaf: a hundred times what the solver's tolerances make of a row
-_ENTRIES = 60_000  # beyond, one relaxation takes too long to wait for
+_ENTRIES = 20_000  # beyond, one relaxation takes too long to wait for
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +87,7 @@ class Near:
 def _codes(leaves: Leaves, reach: Reach, radius: float) -> Array:
     """Return the bits of the codes that each column of categories may hold within the radius."""
     columns = leaves.columns
-    present = np.int64(1) << np.rint(reach.samples[0, columns]).astype(np.int64)
+    present: Array = np.int64(1) << np.rint(reach.samples[0, columns]).astype(np.int64)
     if radius < 1.0:
         return present
     last = np.rint(reach.high[0, columns]).astype(np.int64)
