@@ -41,6 +41,7 @@ def _plane(n: int = 260, classes: int = 2, seed: int = 0) -> tuple[Array, Array]
 
 
 def _asked(subject: Subject, **words: Any) -> Finding:
+    assert subject.bounds is not None
     names = ("linear", "trees", "layers", "gradient", "regions", "thresholds", "decide", "constraints", "naming")
     inside = {name: getattr(subject, name) for name in names}
     return certified(subject.predict, subject.X, subject.y, subject.bounds, **inside, **words)
