@@ -9,6 +9,7 @@ from xrai_widgets.engines.robustness.empirical_robustness import empirical_robus
 from xrai_widgets.engines.robustness.evasion import evasion
 from xrai_widgets.engines.robustness.expectations import expectations
 from xrai_widgets.engines.robustness.loss_sensitivity import loss_sensitivity
+from xrai_widgets.engines.robustness.smoothing import smoothing
 from xrai_widgets.engines.robustness.weak_segments import weak_segments
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "evasion",
     "expectations",
     "loss_sensitivity",
+    "smoothing",
     "weak_segments",
 ]
 TITLE = "Robustness"
