@@ -93,6 +93,7 @@ def _met(ground: Ground) -> dict[Need, bool]:
     }
 
 
+REFINING, LAST = 0.07, 0.03  # shares of the budget: to refine what attacks found; for plain noise and the way back
 _STEEP: tuple[Need, ...] = ("gradient",)
 _STEEP_CLASSES: tuple[Need, ...] = ("gradient", "classes")
 _LABELS = "attack='hop_skip_jump'"
@@ -179,7 +180,7 @@ ATTACKS: tuple[Attack, ...] = (
         ("trees", "classes"),
         number=7,
         rank=50,
-        shares={"trees": 0.3},
+        shares={"trees": 0.15},
         least=50,
     ),
     Attack(
@@ -188,8 +189,8 @@ ATTACKS: tuple[Attack, ...] = (
         native.by_searches,
         ("l2", "linf", "l1", "l0"),
         rank=60,
-        shares={"gradients": 0.15, "trees": 0.5, "scores": 0.4, "labels": 0.5},
-        least=500,
+        shares={"gradients": 0.15, "trees": 0.65, "scores": 0.55, "labels": 0.45},
+        least=200,
     ),
     Attack(
         "hop_skip_jump",
@@ -197,8 +198,8 @@ ATTACKS: tuple[Attack, ...] = (
         native.by_labels,
         ("l2", "linf"),
         rank=70,
-        shares={"gradients": 0.2, "trees": 0.1, "scores": 0.5, "labels": 0.5},
-        least=250,
+        shares={"gradients": 0.2, "trees": 0.1, "scores": 0.25, "labels": 0.45},
+        least=200,
     ),
     Attack("deepfool", "DeepFool (ART)", art.deepfool, ("l2",), _STEEP_CLASSES, through_art=True),
     Attack("carlini_wagner", "Carlini and Wagner (ART)", art.carlini_wagner, ("l2",), _STEEP_CLASSES, through_art=True),

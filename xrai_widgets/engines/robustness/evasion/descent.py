@@ -49,11 +49,11 @@ class Descent:
         self._room = np.full(m, np.inf)
         self.waits = np.ones(m, dtype=bool)
 
-    def run(self, rounds: int, check: Callable[[], object] = lambda: None) -> None:
-        """Go on until nothing is nearer, or for so many rounds; ``check`` is called before each, and may end it."""
+    def run(self, rounds: int, pay: Callable[[int], Array]) -> None:
+        """Go on until nothing is nearer, or for so many rounds; ``pay`` says which of so many points may be looked at."""
         for _ in range(rounds):
-            check()
             active = np.flatnonzero(self.waits)
+            active = active[pay(len(active))]
             if not len(active):
                 return
             margin, settled, moves = self.around.look(self.points[active])

@@ -97,6 +97,11 @@ class Around:
             reach.span, reach.whole, leaves.columns, ~reach.still[leaves.columns], norm,
         )  # fmt: skip
 
+    @property
+    def price(self) -> int:
+        """What a look at one point counts, in queries: a query ends in one leaf of each tree, a look tests them all."""
+        return max(1, -(-len(self.lead) // max(1, len(self.edges))))
+
     def share(self, points: Array) -> Array:
         """Return the changes (m, d) of points, column by column."""
         share: Array = np.abs(points - self.origin) / self.span
