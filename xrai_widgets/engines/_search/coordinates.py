@@ -175,7 +175,7 @@ def _apply(moves: list[tuple[Array, Array]], current: Array, owner: Array) -> tu
 
 
 def _start_from_samples(
-    contrast: Contrast, second: Incumbents, pool: Array, rows: int, step: Step, known: Array | None
+    contrast: Contrast, second: Incumbents, pool: Array, rows: int, step: Step, known: Array | None = None
 ) -> None:
     """Put allowed real samples into ``second``: the nearest that are labelled as wanted, or the instances.
 

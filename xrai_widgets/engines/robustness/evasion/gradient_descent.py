@@ -12,6 +12,7 @@ from xrai_widgets.engines._search.planes import nearest_crossing
 from xrai_widgets.engines._space import length
 from xrai_widgets.engines.robustness.evasion.auto_attack.losses import cross_entropy, margin
 from xrai_widgets.engines.robustness.evasion.auto_attack.slopes import Slopes, likeliest_rivals
+from xrai_widgets.engines.robustness.evasion.balls import Ball, radii_of
 
 _FINAL = 1e-5
 _STRIDE, _SHORTER = 0.5, 0.85  # of the radius is the first step, and how much shorter the next ones are
@@ -54,6 +55,8 @@ def projected_gradient_descent(
     list of radii ends where nothing stands any more. The loss alone leads to the likeliest rival, which need not be the
     nearest: of several, the nearest two by the tangents at the sample (Moosavi-Dezfooli et al. 2016, arXiv:1511.04599)
     are also climbed to by themselves, at radii from which they may be reached.
+    Norms are l∞, l2, l1 (steps along the steepest coordinates) and l0 (radii are numbers of columns: 1, 2, 4, …
+    where no size is 1 or more).
     What is found is pulled back towards the original, so distances are not tied to the list of radii. The first steps
     are long, to be soon where the ball ends; a climb that stands, or goes to and fro between two points, is over.
 
@@ -72,7 +75,7 @@ def projected_gradient_descent(
         Norm of the gradient at the original: where it is 0 the attack is blind.
     """
     slopes = Slopes(problem, gradient, logits, logit_gradient)
-    radii, (goals, slope) = sorted(settings.epsilons), _goals(slopes, n_classes, settings)
+    radii, (goals, slope) = radii_of(problem, settings.epsilons), _goals(slopes, n_classes, settings)
     blind: Array = np.linalg.norm(slope, axis=1)
     total = len(radii) * len(goals)
     for place, radius in enumerate(radii):
@@ -187,7 +190,7 @@ class _Climb:
 
 def _climb(problem: Problem, best: Best, climb: _Climb, points: Array, owner: Array, step: Step) -> None:
     radius, steps = climb.radius, climb.steps
-    least, around = (1.0 if climb.equal else 2.5) / steps, problem.around(owner)
+    least, ball = (1.0 if climb.equal else 2.5) / steps, Ball.of(problem, owner, radius)
     active, former, broken = np.arange(len(owner)), np.full(points.shape, np.inf), np.zeros(len(owner), dtype=bool)
     for t in range(steps + 1):
         hit, slope = _look(problem, climb, points[active], owner[active], active, t == steps)
@@ -199,9 +202,8 @@ def _climb(problem: Problem, best: Best, climb: _Climb, points: Array, owner: Ar
         if not len(active) or t == steps:
             break
         share = least if climb.equal else max(least, _STRIDE * _SHORTER**t)
-        size = radius * share
         here = points[active]
-        there = problem.held(here + size * problem.way(slope), radius, [part[active] for part in around])
+        there = ball.part(active).onward(here, slope, share)
         points[active] = there
         # in a corner, or between two points to and fro, it would go on for ever
         moving = (np.abs(there - here) > _STILL).any(axis=1)
@@ -251,7 +253,8 @@ def _start(problem: Problem, owner: Array, radius: float, seed: int, restart: in
         noise *= np.stack([stream.uniform(0, 1, 1) for stream in streams]) / np.linalg.norm(
             noise, axis=1, keepdims=True
         )
-    return problem.held(origins + radius * noise, radius, problem.around(owner))
+    reach = 1.0 if problem.norm == "l0" else radius
+    return Ball.of(problem, owner, radius).held(origins + reach * noise)
 
 
 def _slope(slopes: Slopes, points: Array, owner: Array, rival: Array | None) -> Array:

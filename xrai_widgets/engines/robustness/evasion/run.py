@@ -143,8 +143,8 @@ def _in_another_norm(chosen: Attack, ground: Ground, best: Best, step: Step, par
     settle(problem, best, fresh.points[reached], reached, _FINAL)
     return [
         *notes,
-        f"The attack {chosen.title} does not know the norm {problem.norm}: it ran in {norm}, and what it found counts "
-        f"by its size in {problem.norm}.",
+        f"The attack {chosen.title} {chosen.foreign(problem.norm)}. It ran in {norm}, and what it found counts by its "
+        f"size in {problem.norm}.",
     ]
 
 
