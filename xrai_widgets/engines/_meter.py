@@ -19,6 +19,8 @@ class Meter:
         Queries that may be asked yet, and those that were asked since the meter was opened.
     refused : bool array (n,)
         About which samples more was to be asked.
+    classes : int
+        How many scores the model gives: what is refused has as many.
     place : int array (m,), optional
         Which of the n samples the owners 0 … m − 1 are.
     """
@@ -26,12 +28,13 @@ class Meter:
     left: Array
     spent: Array
     refused: Array
+    classes: int = 2
     place: Array | None = None
 
     @classmethod
-    def of(cls, count: int) -> "Meter":
+    def of(cls, count: int, classes: int = 2) -> "Meter":
         """Return a meter of so many samples that counts, and refuses nothing."""
-        return cls(np.full(count, _ENDLESS), np.zeros(count, dtype=np.int64), np.zeros(count, dtype=bool))
+        return cls(np.full(count, _ENDLESS), np.zeros(count, dtype=np.int64), np.zeros(count, dtype=bool), classes)
 
     def open(self, most: int | None) -> None:
         """Begin to count anew; grant each sample ``most`` queries, or all that are asked."""
@@ -42,7 +45,7 @@ class Meter:
     def part(self, rows: slice | Array) -> "Meter":
         """Return the same meter, for some of the samples."""
         place = np.arange(len(self.left)) if self.place is None else self.place
-        return Meter(self.left, self.spent, self.refused, place[rows])
+        return Meter(self.left, self.spent, self.refused, self.classes, place[rows])
 
     def numbers(self, owner: Array) -> Array:
         """Return which of the n samples the owners are."""

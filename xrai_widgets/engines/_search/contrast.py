@@ -81,23 +81,18 @@ class Contrast:
         """Return (r, k) of samples that belong to the instances ``owner``."""
         scores = self.scorer.scores(flat, self.meter, owner)
         if self.meter is not None:
-            scores = self._refused(scores, owner)
+            scores = self._refused(scores, owner, self.meter.classes)
         return scores if self.offsets is None else scores + self.offsets[owner]
 
-    def _refused(self, scores: Array, owner: Array) -> Array:
+    def _refused(self, scores: Array, owner: Array, classes: int) -> Array:
         """Return the scores with those of the own label ahead where the model was not asked."""
         unknown = np.isnan(scores[:, 0])
         if scores.shape[1] == 1:  # of none it was asked
-            scores = np.zeros((len(scores), self.classes))
+            scores = np.zeros((len(scores), classes))
         if unknown.any():
             scores[unknown] = 0.0
             scores[unknown, self.labels[owner[unknown]]] = _AHEAD
         return scores
-
-    @cached_property
-    def classes(self) -> int:
-        """How many classes there are at least."""
-        return max(2, int(self.labels.max(initial=0)) + 1) if self.offsets is None else self.offsets.shape[1]
 
     def predicted(self, flat: Array, owner: Array, scores: Array) -> Array:
         """Return the model's labels (r,), by its own rule where it has one."""

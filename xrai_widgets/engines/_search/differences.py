@@ -42,7 +42,9 @@ class Differences:
                 steps[column] = 0.0
         return cls(np.where(high > low, steps, 0.0), whole, low, high)
 
-    def slope(self, scores: Callable[[Array, Array], Array], flat: Array, first: Array, second: Array, rows: int) -> Array:
+    def slope(
+        self, scores: Callable[[Array, Array], Array], flat: Array, first: Array, second: Array, rows: int
+    ) -> Array:
         """Return the derivative of score ``first`` minus score ``second``, (n, d); at most ``rows`` are asked at once.
 
         ``scores`` is given samples, and to which row of ``flat`` each belongs.

@@ -84,8 +84,9 @@ class Scorer:
 
             def ask(asked: Array, row: Array) -> Array:
                 scores = self.scores(asked, meter, None if owner is None else owner[row])
-                refused = scores.shape[1] == 1
-                return np.full((len(asked), int(max(first.max(), second.max())) + 1), np.nan) if refused else scores
+                if meter is not None and scores.shape[1] == 1:  # of none it was asked
+                    return np.full((len(asked), meter.classes), np.nan)
+                return scores
 
             return np.nan_to_num(self.differences.slope(ask, flat, first, second, self.rows))
         if meter is not None and owner is not None:

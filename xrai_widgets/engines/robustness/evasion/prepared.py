@@ -131,7 +131,7 @@ def prepared(model: Model, data: Data, wanted: Wanted, rng: np.random.Generator)
         rows=rows_at_once(wanted.memory_limit, 12, flat.shape[1], data.constraints),
         decide=counter.of(model.decide),
         offsets=None if asked.band is None else asked.band.offsets,
-        meter=Meter.of(int(right.sum())),
+        meter=Meter.of(int(right.sum()), asked.n_classes if target is None else 2),
     )
     names = data.naming.of_classes(asked.n_classes)
     attacked = Attacked(

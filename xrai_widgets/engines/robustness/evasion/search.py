@@ -152,7 +152,9 @@ class Search:
         smooth = self._along_slopes(step.part(0.2, 0.6)) if slopes else None
         if table and effort.coordinates and smooth is None:
             self._feature_by_feature(levels, step.part(0.2, 0.65))
-        fill_gaps(smooth or contrast, incumbents, pool, self._budget(levels), step.part(0.65, 0.7), self.partial, classes)
+        fill_gaps(
+            smooth or contrast, incumbents, pool, self._budget(levels), step.part(0.65, 0.7), self.partial, classes
+        )
         self._note("missing numbers filled")
         if levels is not None:
             snap(contrast, incumbents, levels, np.flatnonzero(incumbents.done & (incumbents.cost > 0)))

@@ -16,7 +16,20 @@ from xrai_widgets.engines.robustness.evasion.parts import Attacked
 _TIE = 1e-6  # relative: what is nearer by less was found by the cheaper attack already
 _GAIN = 1e-3  # relative: by how much what goes on from a find must come nearer to count
 BEFOREHAND = "real samples, looked at once beforehand"
-_COLUMNS = ("attack", "status", "share", "budget", "queries", "most", "found", "broken", "won", "alone", "median", "reason")
+_COLUMNS = (
+    "attack",
+    "status",
+    "share",
+    "budget",
+    "queries",
+    "most",
+    "found",
+    "broken",
+    "won",
+    "alone",
+    "median",
+    "reason",
+)
 
 
 @dataclass(eq=False)

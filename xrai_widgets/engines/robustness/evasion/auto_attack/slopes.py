@@ -226,9 +226,10 @@ class Slopes:
         if parts and len(rows) == len(owner):
             return np.concatenate(parts)
         labels = self.problem.labels
-        every = np.zeros((len(owner), self.classes or max(2, int(labels.max(initial=0)) + 1)))
+        if not self.classes and self.problem.meter is not None:
+            self.classes = self.problem.meter.classes
+        every = np.zeros((len(owner), self.classes))
         every[np.arange(len(owner)), labels[owner]] = 1.0
-        self.classes = every.shape[1]
         if parts:
             every[rows] = np.concatenate(parts)
         return every
