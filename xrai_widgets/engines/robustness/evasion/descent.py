@@ -50,7 +50,7 @@ class Descent:
         self.waits = np.ones(m, dtype=bool)
 
     def run(self, rounds: int, pay: Callable[[int], Array]) -> None:
-        """Go on until nothing is nearer, or for so many rounds; ``pay`` says which of so many points may be looked at."""
+        """Go on until nothing is nearer, or for so many rounds; ``pay`` says which of so many points to look at."""
         for _ in range(rounds):
             active = np.flatnonzero(self.waits)
             active = active[pay(len(active))]
