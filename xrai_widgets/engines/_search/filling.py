@@ -24,9 +24,9 @@ def fill_gaps(
     budget: Budget,
     step: Step,
     partial: Partial = None,
-    known: Array | None = None,
+    outputs: Array | None = None,
 ) -> None:
-    """Fill ``incumbents`` with what comes of gaps that are filled; ``known`` is what the model returns for the ``pool``.
+    """Fill ``incumbents`` with what comes of gaps that are filled; ``outputs`` are the model's for the pool.
 
     Any number costs the same, so that the ways to fill them are tried first; the most promising ones are instances of
     their own then, of which the other columns are changed.
@@ -55,7 +55,7 @@ def fill_gaps(
         approach(wide, second, _APPROACH, step.part(0.1, 0.5))
         polish(wide, second, _POLISH, step.part(0.5, 1.0))
     else:
-        coordinate_search(wide, second, pool, budget, step.part(0.1, 1.0), partial, known)
+        coordinate_search(wide, second, pool, budget, step.part(0.1, 1.0), partial, outputs)
     done = np.flatnonzero(second.done)
     if len(done):
         incumbents.ask(contrast, second.points[done], owner[done])

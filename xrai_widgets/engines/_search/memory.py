@@ -54,6 +54,6 @@ class Memory:
             rows = rows[meter.grant(owner[rows])]
             if len(rows):
                 self.cache.update(zip([keys[row] for row in rows], ask(flat[rows]), strict=True))
-        known = [self.cache.get(key) for key in keys]
-        width = next((len(scores) for scores in known if scores is not None), 1)
-        return np.stack([np.full(width, np.nan) if scores is None else scores for scores in known])
+        kept = [self.cache.get(key) for key in keys]
+        width = next((len(scores) for scores in kept if scores is not None), 1)
+        return np.stack([np.full(width, np.nan) if scores is None else scores for scores in kept])

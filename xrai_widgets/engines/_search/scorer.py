@@ -121,9 +121,9 @@ def spread(ask: Callable[[Array], Array], flat: Array, granted: Array) -> Array:
     """Return what is answered for the rows that are granted (n, k), NaN for the others."""
     if not granted.any():
         return np.full((len(flat), 1), np.nan)
-    answered = ask(flat[granted])
-    every = np.full((len(flat), answered.shape[1]), np.nan)
-    every[granted] = answered
+    asked = ask(flat[granted])
+    every = np.full((len(flat), asked.shape[1]), np.nan)
+    every[granted] = asked
     return every
 
 

@@ -220,8 +220,8 @@ class Search:
         if contrast.price != "linf":
             fresh = Incumbents.untouched(contrast)  # it begins at the samples, whatever was found before
             fresh.begin(contrast)
-            pool, known, budget = self.knowledge.pool, self.knowledge.classes, self._budget(levels)
-            coordinate_search(contrast, fresh, pool, budget, step.part(0.0, 0.8), self.partial, known)
+            pool, outputs, budget = self.knowledge.pool, self.knowledge.classes, self._budget(levels)
+            coordinate_search(contrast, fresh, pool, budget, step.part(0.0, 0.8), self.partial, outputs)
             incumbents.better(contrast, np.arange(len(incumbents.cost)), fresh)
             trim(contrast, incumbents, step.part(0.8, 1.0), rows=self.problem.rows, levels=levels)
         else:

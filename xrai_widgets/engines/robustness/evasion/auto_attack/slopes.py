@@ -114,7 +114,7 @@ class Slopes:
                 parts.append(np.log(np.maximum(problem.predict(samples), _TINY)))
         if parts:
             self.classes = parts[0].shape[1]
-        return self._own_ahead(rows, parts, owner)
+        return self._label_ahead(rows, parts, owner)
 
     def slope(self, points: Array, owner: Array, weights: Array) -> Array:
         """Return the derivative (r, D) of Σ_j weights_j · score_j, for weights (r, k) whose rows sum to 0."""
@@ -143,7 +143,7 @@ class Slopes:
         for part, samples in self._batches(points[rows]):
             steer: Any = Steer(weigh, owner[rows][part], scores[part], loss[part])
             parts.append(self.logit_gradient(samples, steer))
-        every = self._own_ahead(rows, [scores], owner)
+        every = self._label_ahead(rows, [scores], owner)
         if len(rows) < len(owner):
             loss = weigh(every, owner)[0]
         return every, loss, self._spread(rows, parts, points)
@@ -221,7 +221,7 @@ class Slopes:
         self.spent += queries * np.bincount(owner[rows], minlength=len(self.spent))
         return rows
 
-    def _own_ahead(self, rows: Array, parts: list[Array], owner: Array) -> Array:
+    def _label_ahead(self, rows: Array, parts: list[Array], owner: Array) -> Array:
         """Return scores (r, k): of the rows that were asked, else those of a sure model that nothing has changed."""
         if parts and len(rows) == len(owner):
             return np.concatenate(parts)
