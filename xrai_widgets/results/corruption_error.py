@@ -51,10 +51,10 @@ def corruption_error(outcome: Outcome, reference: Outcome, *, seed: int = 0) -> 
     rows = []
     for place, kind in enumerate([*kinds, "mean"]):
         draws = drawn[:, place]
-        known = bool(np.isfinite(value[place]))
+        defined = bool(np.isfinite(value[place]))
         low, high = np.percentile(draws, _ENDS) if np.isfinite(draws).all() else (0.0, np.inf)
         error = float(value[place])
-        low, high = (min(low, error), max(high, error)) if known else (low, high)
+        low, high = (min(low, error), max(high, error)) if defined else (low, high)
         rows.append({"corruption": kind, "error": error, "low": float(low), "high": float(high), "n": n})
     return pd.DataFrame(rows)
 

@@ -46,7 +46,7 @@ class Draws:
 
 def scale_of(images: Array) -> float:
     """Return by what sizes in pixels are multiplied: the shorter side in units of 32 pixels, 1 or more."""
-    return max(1.0, min(images.shape[2:]) / SIDE)
+    return max(1.0, float(min(images.shape[2:])) / SIDE)
 
 
 def _noise(images: Array, draws: Draws, level: int) -> Array:
@@ -106,8 +106,8 @@ def _jpeg(images: Array, _draws: Draws, level: int) -> Array:
         with io.BytesIO() as file:
             Image.fromarray(layers[place]).save(file, "JPEG", quality=JPEG[level])
             made[place] = np.asarray(Image.open(file))
-    back = made[:, 0].transpose(0, 3, 1, 2) if whole.shape[1] == 3 else made
-    return back / 255.0
+    back: Array = (made[:, 0].transpose(0, 3, 1, 2) if whole.shape[1] == 3 else made) / 255.0
+    return back
 
 
 def _pixelate(images: Array, _draws: Draws, level: int) -> Array:
