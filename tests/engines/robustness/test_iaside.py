@@ -26,7 +26,7 @@ from xrai_widgets.engines.robustness.iaside.shares import (
 
 NAME = "robustness.iaside"
 RNG = np.random.default_rng(0)
-SIDE, M = 16, 8
+SIDE, M, LARGE = 16, 8, 5000
 PLACE = band_of(SIDE, SIDE, M, "linf")
 
 
@@ -331,3 +331,80 @@ def test_other_inputs_missing_labels_and_more_samples_than_there_are() -> None:
     made = xw.assess(Subject.of(predict, X, y), NAME, strict=True).finding
     assert made is not None
     assert "200 samples were asked for and there are 20" in made.notes[-1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "cues", [{"texture": 0.3}, {"shape": 0.3}, {"shape": 0.7, "texture": 0.7}, {"idle": True}], ids=str
+)
+@pytest.mark.parametrize("exact", [True, False])
+def test_intervals_hold_the_score_of_five_thousand_images(cues: dict[str, Any], exact: bool) -> None:
+    """Draws of 200 images each, of what 5,000 of them are worth, band by band."""
+    from sklearn.linear_model import LogisticRegression
+
+    from xrai_widgets.engines.robustness.iaside.finding import _draws, _estimate
+    from xrai_widgets.engines.robustness.iaside.game import Game, Plan, play
+    from xrai_widgets.engines.robustness.iaside.reader import Reader
+
+    place = band_of(32, 32, M, "linf")
+    low = place.reshape(-1)[1:] < M // 2 if cues.get("idle") else np.ones(32 * 17 - 1, dtype=bool)
+
+    def amplitudes(rows: Array) -> Array:
+        return np.abs(np.fft.rfft2(rows[:, 0].astype(float))).reshape(len(rows), -1)[:, 1:][:, low] / 30
+
+    told = {key: value for key, value in cues.items() if key != "idle"}
+    train, data = two_cues(600, seed=1, **told), two_cues(LARGE, seed=2)
+    inner = LogisticRegression(max_iter=2000, C=0.1).fit(amplitudes(train.X), train.y)
+
+    def predict(rows: Array) -> Array:
+        return np.asarray(inner.predict_proba(amplitudes(rows)))
+
+    game = Game(data.X, np.roll(data.X, 1, axis=0), data.y, np.arange(LARGE), M)
+    reader = Reader(predict, None, place, M, "log-likelihood", 1e-6, 256, lambda: None, size=256)
+    play(game, reader, Plan(1, exact, 0, 1.0), Step(), lambda: Finding({}))
+    truth = float(signed_scores(shares_of(game.values.mean(axis=0)), 0.75))
+    rng, held, times = np.random.default_rng(3), 0, 1000
+    for seed in range(times):
+        values = game.values[rng.integers(0, LARGE, 200)]
+        score = float(signed_scores(shares_of(values.mean(axis=0)), 0.75))
+        interval = _estimate(score, signed_scores(shares_of(_draws(values, seed)), 0.75))
+        held += interval.low <= truth <= interval.high
+    assert held / times >= 0.93
+
+
+@pytest.mark.slow
+def test_a_network_trained_on_low_frequencies_scores_above_one_trained_on_high_ones() -> None:
+    torch = pytest.importorskip("torch")
+    nn = torch.nn
+    train, data = two_cues(1200, seed=1), two_cues(100, seed=2)
+
+    def filtered(images: Array, low: bool) -> Array:
+        parts = band_images(images - 0.5, band_of(32, 32, M, "linf"), M)
+        kept: Array = parts[:, : M // 2].sum(axis=1) if low else parts[:, M // 2 :].sum(axis=1)
+        return kept + 0.5
+
+    scores = {}
+    for low in (True, False):
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            net = nn.Sequential(
+                *(
+                    nn.Conv2d(1, 16, 5, padding=2),
+                    nn.ReLU(),
+                    nn.MaxPool2d(2),
+                    nn.Conv2d(16, 32, 5, padding=2),
+                    nn.ReLU(),
+                ),
+                *(nn.AdaptiveMaxPool2d(4), nn.Flatten(), nn.Linear(512, 4)),
+            )
+            optimizer = torch.optim.Adam(net.parameters(), 2e-3)
+            images, labels = torch.as_tensor(filtered(train.X, low)), torch.as_tensor(train.y)
+            for _ in range(6):
+                for rows in torch.split(torch.randperm(len(images)), 64):
+                    optimizer.zero_grad()
+                    torch.autograd.backward(nn.functional.cross_entropy(net(images[rows]), labels[rows]))
+                    optimizer.step()
+        made = xw.assess(Subject.of(net, data.X, data.y, bounds=(0.0, 1.0)), NAME, strict=True, n_samples=60).finding
+        assert made is not None
+        scores[low] = made.intervals["score"]
+    assert scores[True][0] > scores[False][1]

@@ -11,7 +11,7 @@ from xrai_widgets.engines.robustness.iaside.reader import Reader
 
 MOST_SHOWN = 16
 _BYTES = 130_000  # of all pictures together
-_SIDE = 48  # pixels, to which the shorter side of a larger image is brought
+_SIDE = 32  # pixels, to which the shorter side of a larger image is brought
 
 
 @dataclass(frozen=True, eq=False)
