@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from xrai_widgets.models.defences import defended
     from xrai_widgets.reporting.compose import Report, report
     from xrai_widgets.results.compare import Comparison, compare
+    from xrai_widgets.results.corruption_error import corruption_error
     from xrai_widgets.results.joint import Joint, joint
     from xrai_widgets.results.policy import Policy, Verdict, judge
     from xrai_widgets.results.waiver import Waiver
@@ -69,6 +70,7 @@ _HOMES = {
     **dict.fromkeys(("assess", "catalog", "run_plan"), "xrai_widgets.runtime"),
     **dict.fromkeys(("Policy", "Verdict", "judge"), "xrai_widgets.results.policy"),
     **dict.fromkeys(("Comparison", "compare"), "xrai_widgets.results.compare"),
+    "corruption_error": "xrai_widgets.results.corruption_error",
     **dict.fromkeys(("Joint", "joint"), "xrai_widgets.results.joint"),
     "Waiver": "xrai_widgets.results.waiver",
     **dict.fromkeys(("Report", "report"), "xrai_widgets.reporting.compose"),
@@ -114,6 +116,7 @@ __all__ = [
     "catalog",
     "compare",
     "constrained",
+    "corruption_error",
     "defended",
     "examples",
     "joint",

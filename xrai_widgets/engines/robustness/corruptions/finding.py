@@ -115,6 +115,15 @@ def curve_of(run: Corrupted, step: Step) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def errors_of(run: Corrupted) -> pd.DataFrame:
+    """Return for each sample at how many severities each kind makes it wrong: what a comparison of models needs."""
+    wrong = {
+        kind: np.sum([changed.labels != run.y for (name, _), changed in run.runs.items() if name == kind], axis=0)
+        for kind in run.kinds
+    }
+    return pd.DataFrame({"part": "X", "id": run.ids, **wrong})
+
+
 def p_values(falls: Array) -> Array:
     """Return for each column (n, columns) the one-sided p-value that samples lose no more than they gain.
 
@@ -160,6 +169,7 @@ def corruptions_finding(run: Corrupted, columns: pd.DataFrame | None, notes: lis
         "samples": samples,
         "severities": curve,
         "corruptions": here.reset_index(drop=True),
+        "errors": errors_of(run),
         "contributions": pd.DataFrame({"part": "X", "id": run.ids, **adds}),
     }
     charts = [
