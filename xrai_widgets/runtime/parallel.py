@@ -90,7 +90,7 @@ def active() -> Backend:
     return backend, n_jobs
 
 
-class parallel:  # noqa: N801 - reads as the context manager that it is
+class parallel:
     """Say how many cores assessments may use, or which cluster works for them.
 
     It holds from now on in this thread, and inside ``with`` until the block ends. Numbers do not depend on it. Without
