@@ -10,6 +10,7 @@ from typing import Any
 
 import joblib
 
+from xrai_widgets.io.store_place import served
 from xrai_widgets.runtime.cluster import Cluster
 
 JOBS = "XRAI_JOBS"
@@ -66,6 +67,16 @@ def default_jobs() -> int:
     """
     said = os.environ.get(JOBS, "").strip()
     return cores() if not said else checked_jobs(said, JOBS)
+
+
+def most_jobs() -> int:
+    """Return how many cores a page may ask for: of a server's visitor the share of the seat, else all."""
+    return default_jobs() if served() else max(cores(), default_jobs())
+
+
+def with_jobs(backend: Backend, jobs: int) -> Backend:
+    """Return the same with another number of cores, where it is about cores of this machine."""
+    return replace(backend, jobs=jobs) if isinstance(backend, Parallel) and backend.cluster is None else backend
 
 
 def checked_jobs(jobs: object, name: str = "jobs") -> int:
@@ -135,11 +146,6 @@ class parallel:
         _thread.parallel = self._before
         if self.chosen.cluster is not None:
             self.chosen.cluster.close()
-
-
-def at_once(backend: Backend) -> Backend:
-    """Return the same workers, started whatever little there is to do."""
-    return replace(backend, worth=0.0) if isinstance(backend, Parallel) else backend
 
 
 def held_by_memory(jobs: int, sent: float) -> int:

@@ -232,7 +232,7 @@ class RunStep(Step):
     ) -> Iterator[Any]:
         """Begin here; hand the rest to workers once the items done tell that it is worth starting them."""
         done, spent = 0, 0.0
-        if backend.workers > 1:
+        if backend.jobs > 1 or backend.cluster is not None:
             while len(work) - done > 1 and not stop.is_set():
                 if backend.worth <= 0 or (done and spent / done * (len(work) - done) > backend.worth):
                     yield from self._spread_over(backend, function, work[done:], stop)
