@@ -121,9 +121,7 @@ class _OnCluster:
                 if self._stop.is_set():
                     return
                 if self._client.status != "running":
-                    raise Cancelled(
-                        f"the scheduler of the cluster at {self._cluster.address} is gone; what was done is kept"
-                    )
+                    raise self._gone()
                 with contextlib.suppress(queue.Empty):
                     self._take_in(*self._ended.get(timeout=_PATIENCE))
             yield self._done.pop(number)
@@ -136,8 +134,10 @@ class _OnCluster:
         self._futures.clear()
 
     def _hand_out(self) -> None:
-        # to all workers: while one of them lives, the function is not lost
-        function = self._client.scatter(_Sent(self._sent), broadcast=True, hash=False)
+        try:  # to all workers: while one of them lives, the function is not lost
+            function = self._client.scatter(_Sent(self._sent), broadcast=True, hash=False)
+        except (OSError, TimeoutError) as error:
+            raise self._gone() from error
         for number, part in enumerate(self._parts):
             if number in self._done or number in self._futures:
                 continue
@@ -145,6 +145,9 @@ class _OnCluster:
             future = self._client.submit(_on_worker, function, part, key=key, pure=False)
             self._futures[number] = future
             future.add_done_callback(lambda ended, number=number: self._ended.put((number, ended)))
+
+    def _gone(self) -> Cancelled:
+        return Cancelled(f"the scheduler of the cluster at {self._cluster.address} is gone; what was done is kept")
 
     def _take_in(self, number: int, future: Any) -> None:
         if self._futures.get(number) is not future:
