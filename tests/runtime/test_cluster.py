@@ -176,3 +176,13 @@ def test_an_address_at_which_no_scheduler_answers_is_refused(wrong: str, monkeyp
     monkeypatch.setattr("xrai_widgets.runtime.cluster._ANSWER", 0.5)
     with pytest.raises(ConnectionError, match="no Dask scheduler answers at"):
         xw.parallel(cluster=wrong)
+
+
+def test_the_command_line_says_that_no_scheduler_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    import typer
+
+    from xrai_widgets.arguments import workers_of
+
+    monkeypatch.setattr("xrai_widgets.runtime.cluster._ANSWER", 0.5)
+    with pytest.raises(typer.BadParameter, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
+        workers_of(None, "tcp://127.0.0.1:9")

@@ -55,11 +55,10 @@ class Cluster:
             ways = "an address looks as tcp://10.0.0.5:8786, and `dask scheduler` prints its own"
             raise ConnectionError(f"no Dask scheduler answers at {address}: {ways}") from error
         found = cls(address, client)
-        try:
+        with contextlib.ExitStack() as undo:
+            undo.callback(found.close)
             found._check()
-        except BaseException:
-            found.close()
-            raise
+            undo.pop_all()
         return found
 
     @property
