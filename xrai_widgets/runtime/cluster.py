@@ -149,7 +149,7 @@ class _OnCluster:
         return Cancelled(f"the scheduler of the cluster at {self._cluster.address} is gone; what was done is kept")
 
     def _take_in(self, number: int, future: Any) -> None:
-        if self._futures.get(number) is not future:
+        if number not in self._futures or self._futures[number] is not future:
             return  # of an earlier attempt
         del self._futures[number]
         if future.status == "finished":
@@ -170,7 +170,8 @@ class _Sent:
     """A pickled function, which each worker reads once."""
 
     def __init__(self, data: bytes) -> None:
-        self._data, self._function = data, None
+        self._data = data
+        self._function: Callable[[Any], Any] | None = None
 
     def __getstate__(self) -> bytes:
         return self._data
@@ -181,7 +182,8 @@ class _Sent:
     def function(self) -> Callable[[Any], Any]:
         if self._function is None:
             self._function = cloudpickle.loads(self._data)
-        return self._function
+        made: Callable[[Any], Any] = self._function
+        return made
 
 
 def _on_worker(sent: _Sent, part: bytes) -> Any:

@@ -1,5 +1,6 @@
 """Attribute inference: does the model help to guess what is hidden about a person?"""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
@@ -215,6 +216,7 @@ def attribute_inference(
     finish = partial(attribute_finding, info, whole, len(targets), tolerance, tuple(notes), samples)
     labels = info.labels if with_label else None
     splits = [tuple(_splits(info, one, attack_train_ratio, repeats, seed)) for one in targets]
+    results: Iterator[tuple[Array, Array]]
     if implementation == "art":
         results = chain.from_iterable(
             art_guesses((predict, decide), info, outputs, one, labels, held, attack_model, seed, within)
