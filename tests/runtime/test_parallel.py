@@ -312,3 +312,13 @@ def test_a_pilot_starts_no_workers(forest: Subject, parallel_engine: Assessment)
     with xw.parallel(jobs=2):
         assert forecast(forest, parallel_engine, {}).seconds is not None
     assert len(psutil.Process().children(recursive=True)) == before
+
+
+def test_a_process_that_uses_a_gpu_works_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+    from types import SimpleNamespace
+
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=SimpleNamespace(is_initialized=lambda: True)))
+    step = RunStep(backend=Parallel(2, worth=0.0))
+    assert {pid for pid, _ in step.map(process, range(3))} == {os.getpid()}
+    assert step.remarks == ["Ran on one core: the GPU is busy with one process."]

@@ -5,6 +5,7 @@ import copy
 import os
 import queue
 import shutil
+import sys
 import tempfile
 import threading
 import time
@@ -250,12 +251,20 @@ class RunStep(Step):
             if backend.cluster is not None:
                 yield from backend.cluster.results(function, work, stop)
             else:
+                _check_no_gpu()
                 yield from in_processes(function, work, backend.jobs, stop, _standing_folder())
         except Unsendable as error:
             remark = f"Ran on one core: {error}."
             if remark not in self.remarks:
                 self.remarks.append(remark)
             yield from _here(function, work, stop)
+
+
+def _check_no_gpu() -> None:
+    """Refuse workers where this process uses a GPU: each of them would take its memory, and they would wait for it."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        raise Unsendable("the GPU is busy with one process")
 
 
 def _here(function: Counted, work: list[Any], stop: threading.Event) -> Iterator[Any]:
