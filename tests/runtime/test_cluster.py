@@ -173,7 +173,7 @@ def test_which_versions_must_be_the_same() -> None:
 
 @pytest.mark.parametrize("wrong", ["tcp://127.0.0.1:9", "nonsense://x", "127.0.0.1"])
 def test_an_address_at_which_no_scheduler_answers_is_refused(wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("xrai_widgets.runtime.cluster._ANSWER", 0.5)
+    monkeypatch.setattr("xrai_widgets.runtime.cluster._TIMEOUT", 0.5)
     with pytest.raises(ConnectionError, match="no Dask scheduler answers at"):
         xw.parallel(cluster=wrong)
 
@@ -183,6 +183,6 @@ def test_the_command_line_says_that_no_scheduler_answers(monkeypatch: pytest.Mon
 
     from xrai_widgets.arguments import workers_of
 
-    monkeypatch.setattr("xrai_widgets.runtime.cluster._ANSWER", 0.5)
+    monkeypatch.setattr("xrai_widgets.runtime.cluster._TIMEOUT", 0.5)
     with pytest.raises(typer.BadParameter, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
         workers_of(None, "tcp://127.0.0.1:9")

@@ -17,7 +17,7 @@ from xrai_widgets.core import Cancelled
 from xrai_widgets.runtime.parcel import Unsendable
 
 _PATIENCE = 0.05  # seconds between two looks for Cancel
-_ANSWER = 10.0  # seconds in which a scheduler must answer
+_TIMEOUT = 10.0  # seconds in which a scheduler must answer
 _AGAIN = 3  # times that what a cluster has lost is sent anew, with nothing done between
 # numbers, or what is sent, depend on these
 _NEEDED = ("numpy", "scipy", "pandas", "scikit-learn", "cloudpickle")
@@ -50,16 +50,16 @@ class Cluster:
         except ModuleNotFoundError as missing:
             raise ModuleNotFoundError("a cluster needs the extra dask: pip install 'xrai-widgets[dask]'") from missing
         try:
-            client = distributed.Client(address, timeout=_ANSWER, set_as_default=False)
+            client = distributed.Client(address, timeout=_TIMEOUT, set_as_default=False)
         except (OSError, ValueError) as error:  # OSError: nobody there; ValueError: not an address
             ways = "an address looks as tcp://10.0.0.5:8786, and `dask scheduler` prints its own"
             raise ConnectionError(f"no Dask scheduler answers at {address}: {ways}") from error
-        found = cls(address, client)
+        connected = cls(address, client)
         with contextlib.ExitStack() as undo:
-            undo.callback(found.close)
-            found._check()
+            undo.callback(connected.close)
+            connected._check()
             undo.pop_all()
-        return found
+        return connected
 
     @property
     def threads(self) -> int:
@@ -192,18 +192,18 @@ def _on_worker(sent: _Sent, part: bytes) -> Any:
 
 def installed() -> dict[str, str]:
     """Return the versions in this process that numbers depend on."""
-    found = {"Python": ".".join(platform.python_version_tuple()[:2]), "xrai-widgets": xrai_widgets.__version__}
+    versions = {"Python": ".".join(platform.python_version_tuple()[:2]), "xrai-widgets": xrai_widgets.__version__}
     for name in (*_NEEDED, *_OPTIONAL):
         with contextlib.suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
+            versions[name] = version(name)
+    return versions
 
 
 def differing(here: dict[str, str], there: dict[str, dict[str, str]]) -> list[str]:
     """Return, in words, which versions differ on which workers; an optional package may be missing on one side."""
     words = []
-    for name, own in here.items():
-        others = {versions.get(name, "" if name in _OPTIONAL else "none") for versions in there.values()} - {own, ""}
+    for name, local in here.items():
+        others = {versions.get(name, "" if name in _OPTIONAL else "none") for versions in there.values()} - {local, ""}
         if others:
-            words.append(f"{name} {own} here, {' and '.join(sorted(others))} there")
+            words.append(f"{name} {local} here, {' and '.join(sorted(others))} there")
     return words

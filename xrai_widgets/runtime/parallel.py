@@ -65,8 +65,8 @@ def default_jobs() -> int:
     ValueError
         if the setting is no whole number of at least 1.
     """
-    said = os.environ.get(JOBS, "").strip()
-    return cores() if not said else checked_jobs(said, JOBS)
+    setting = os.environ.get(JOBS, "").strip()
+    return cores() if not setting else checked_jobs(setting, JOBS)
 
 
 def most_jobs() -> int:

@@ -134,8 +134,11 @@ def _pool(workers: int) -> ProcessPoolExecutor:
 def _shares(workers: int) -> dict[str, str]:
     """Return the settings by which BLAS, torch and joblib take no more threads than a worker's share of the cores."""
     share = max(1, cores() // workers)
-    said = {name: os.environ.get(name, "") for name in _THREADS}
-    return {name: str(min(share, int(own)) if own.isdigit() and int(own) else share) for name, own in said.items()}
+    limits = {}
+    for name in _THREADS:
+        setting = os.environ.get(name, "")
+        limits[name] = str(min(share, int(setting)) if setting.isdigit() and int(setting) else share)
+    return limits
 
 
 def _drop(workers: int) -> None:

@@ -76,10 +76,14 @@ class Attacker:
         for withheld, _, held in self.features:
             digest.update(repr((withheld.kind, withheld.columns)).encode())
             for array in (withheld.rows, withheld.target, *held):
-                digest.update(repr((array.shape, array.dtype)).encode() + array.tobytes())
-        for known in (self.samples, self.labels):
-            digest.update(b"" if known is None else repr((known.shape, known.dtype)).encode() + known.tobytes())
+                digest.update(_content(array))
+        for one in (self.samples, self.labels):
+            digest.update(b"" if one is None else _content(one))
         return digest.digest()
+
+
+def _content(array: Array) -> bytes:
+    return repr((array.shape, array.dtype)).encode() + array.tobytes()
 
 
 def guessed_by(attacker: Attacker, step: Step) -> Iterator[tuple[Array, Array]]:
