@@ -15,7 +15,8 @@ from typing import Any
 import joblib
 
 from xrai_widgets.core import Finding, Step
-from xrai_widgets.core.step import Item, Partial, Result
+from xrai_widgets.core.step import Arrays, Item, Partial, Result
+from xrai_widgets.runtime.checkpoints import Keeper, kept_by_user
 from xrai_widgets.runtime.guard import Counted, Meter, messages
 from xrai_widgets.runtime.until import Until
 
@@ -100,6 +101,8 @@ class RunStep(Step):
         joblib's backend for `map`; by default the one that is active where the step is made.
     earlier : Finding, optional
         What an earlier, cancelled run of the same kind had found.
+    checkpoints : Keeper, optional
+        Where engines keep what they train; by default the user's cache.
     """
 
     def __init__(
@@ -108,9 +111,11 @@ class RunStep(Step):
         listen: Callable[[Progress], None] | None = None,
         backend: tuple[Any, int] | None = None,
         earlier: Finding | None = None,
+        checkpoints: Keeper | None = None,
     ) -> None:
         self.meter = meter or Meter()
         self.earlier = earlier
+        self._checkpoints = checkpoints
         self._listen = listen
         self._backend = backend or active_backend()
         self._started = time.monotonic()
@@ -123,6 +128,14 @@ class RunStep(Step):
     def enough(self, items: int, make: Callable[[], Finding]) -> bool:
         """Whether the interval that the user asked for is narrow enough."""
         return self.until is not None and self.until.reached(items, make)
+
+    def recall(self, key: str) -> Arrays | None:
+        """Return the arrays that are kept under this key; None if there are none."""
+        return (self._checkpoints or kept_by_user()).recall(key)
+
+    def keep(self, key: str, arrays: Arrays) -> None:
+        """Keep arrays under this key."""
+        (self._checkpoints or kept_by_user()).keep(key, arrays)
 
     def __call__(self, done: float, note: str = "", partial: Partial = None) -> None:
         """Report progress; raise `Cancelled` if the run is to stop."""
@@ -154,7 +167,8 @@ class RunStep(Step):
         def listen(progress: Progress) -> None:
             self(start + progress.done * (stop - start), progress.note, progress.partial if main else None)
 
-        inner = RunStep(meter or self.meter, listen, self._backend, self.earlier if main else None)
+        earlier = self.earlier if main else None
+        inner = RunStep(meter or self.meter, listen, self._backend, earlier, self._checkpoints)
         inner._period = 0.0  # the outermost step alone holds notes back
         return inner
 
