@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from xrai_widgets.engines.ood.estimators.knn import KNNDetector

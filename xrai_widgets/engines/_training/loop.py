@@ -131,4 +131,3 @@ def _longer(history: History, train: Array, held_out: Array | None, epoch: int) 
         raise Diverged(f"the training diverged in epoch {epoch + 1} ({got}): try a lower learning_rate")
     outside = np.full_like(train, np.nan) if held_out is None else held_out
     return History(history.losses, np.vstack([history.train, train]), np.vstack([history.held_out, outside]))
-

@@ -1,5 +1,6 @@
 """Layers whose weights are drawn from a generator of our own, and the device on which they live."""
 
+import itertools
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -87,16 +88,28 @@ def mlp(
     import torch
 
     layers: list[torch.nn.Module] = []
-    for number, (inputs, outputs) in enumerate(zip(widths, widths[1:], strict=False)):
+    for number, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
         if number:
             layers.append(torch.nn.LeakyReLU(slope) if slope else torch.nn.ReLU())
-        layer = torch.nn.utils.skip_init(torch.nn.Linear, inputs, outputs)
+        layer = torch.nn.utils.skip_init(torch.nn.Linear, inputs, outputs)  # type: ignore[no-untyped-call]
         bound = 1.0 / np.sqrt(inputs)
         with torch.no_grad():
             for part in (layer.weight, layer.bias):
                 part.uniform_(-bound, bound, generator=draws.generator)
         layers.append(layer)
     return torch.nn.Sequential(*layers, *(() if last is None else (last,)))
+
+
+Layers = tuple[tuple[Array, Array], ...]
+
+
+def layers_of(network: "torch.nn.Sequential") -> Layers:
+    """Return weights (inputs, outputs) and biases of the linear layers, float64."""
+    import torch
+
+    found = [layer for layer in network if isinstance(layer, torch.nn.Linear)]
+    numbers = [(layer.weight.detach().T, layer.bias.detach()) for layer in found]
+    return tuple((weight.double().cpu().numpy(), bias.double().cpu().numpy()) for weight, bias in numbers)
 
 
 def tensor_of(X: Array) -> "torch.Tensor":

@@ -1,23 +1,19 @@
-"""A variational autoencoder (Kingma, Welling 2014, arXiv:1312.6114): its networks, its loss, its answers."""
+"""The training of a variational autoencoder (Kingma, Welling 2014, arXiv:1312.6114)."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from xrai_widgets.core import Array
-from xrai_widgets.engines._training.networks import Draws, device_of, mlp, tensor_of
+from xrai_widgets.engines._training.networks import Draws, device_of, layers_of, mlp
+from xrai_widgets.engines.ood._autoencoder import NOISE, SOFT, Autoencoder, Likelihood
 
 if TYPE_CHECKING:
     import torch
 
     from xrai_widgets.engines._training.networks import Device
 
-_NOISE = (-7.0, 3.0)  # logarithm of the variance of what a column's decoder leaves open
-_SOFT = 10.0  # logarithms of posterior variances beyond this are no numbers of use
-_OUTSIDE = 50.0  # nats per squared range by which a pixel lies outside of the training range: a spread of a tenth
 LOSSES = ("reconstruction", "KL")
 
 
@@ -34,7 +30,7 @@ class Sizes:
         """Return the sizes that are given; others by the number of inputs: 400 and 20 for 784."""
         return cls(
             inputs,
-            min(max(math.ceil(0.51 * inputs), 32), 400) if hidden is None else hidden,
+            min(max(3 * inputs, 32), 400) if hidden is None else hidden,
             min(max(inputs // 4, 2), 20) if latent is None else latent,
         )
 
@@ -54,17 +50,17 @@ class VAE:
     device : {"auto", "cpu", "cuda", "mps"}
     rows : int
         Samples that are asked about at once.
-    validation : tensor (m, d), optional
+    validation : array (m, d)
         Samples on which the losses are told, too.
     """
 
     sizes: Sizes
-    likelihood: Literal["bernoulli", "gaussian"]
+    likelihood: Likelihood
     learning_rate: float
     seed: int
     device: "Device"
     rows: int
-    validation: "torch.Tensor | None" = None
+    validation: Array
     losses: tuple[str, ...] = LOSSES
     draws: Draws = field(init=False)
 
@@ -96,9 +92,11 @@ class VAE:
         import torch
 
         given = rows.to(self.place)
-        mean, log_variance = self._encode(given)
+        mean, log_variance = self._encoder(given).chunk(2, dim=1)
+        log_variance = log_variance.clamp(-SOFT, SOFT)
         drawn = mean + torch.exp(0.5 * log_variance) * self.draws.normal(*mean.shape)
-        losses = torch.stack([self._open(drawn, given).mean(), _divergence(mean, log_variance).mean()])
+        divergence = 0.5 * (mean**2 + log_variance.exp() - 1.0 - log_variance).sum(dim=1)
+        losses = torch.stack([self._open(drawn, given).mean(), divergence.mean()])
         self._adam.zero_grad()
         losses.sum().backward()  # type: ignore[no-untyped-call]
         self._adam.step()
@@ -106,41 +104,12 @@ class VAE:
 
     def held_out(self) -> Array | None:
         """Return the mean losses on the held-out samples, at the posterior mean."""
-        return None if self.validation is None else self.terms(self.validation.numpy()).mean(axis=0)
+        return self.answering().terms(self.validation).mean(axis=0) if len(self.validation) else None
 
-    def terms(self, X: Array) -> Array:
-        """Return the two terms of the negative ELBO at the posterior mean, float64 (n, 2): nothing is drawn.
-
-        A pixel outside [0, 1] counts as one at the end and adds the squared excess: its own cross-entropy would reward
-        it without bound.
-        """
-        import torch
-
-        parts = []
-        for given in self._chunks(X):
-            mean, log_variance = self._encode(given)
-            parts.append(torch.stack([self._open(mean, given), _divergence(mean, log_variance)], dim=1).double().cpu())
-        return _joined(parts, (0, 2))
-
-    def embed(self, X: Array) -> Array:
-        """Return the posterior means, float64 (n, latent)."""
-        return _joined([self._encode(given)[0].double().cpu() for given in self._chunks(X)], (0, self.sizes.latent))
-
-    def reconstruct(self, X: Array) -> Array:
-        """Return the samples as the networks see them, float64 (n, d)."""
-        parts = [self._shown(self._encode(given)[0]) for given in self._chunks(X)]
-        return _joined([part.double().cpu() for part in parts], (0, self.sizes.inputs))
-
-    def generate(self, latent: Array) -> Array:
-        """Return the samples that the decoder makes of latent variables (n, latent), float64 (n, d)."""
-        parts = [self._shown(given).double().cpu() for given in self._chunks(latent)]
-        return _joined(parts, (0, self.sizes.inputs))
-
-    def _encode(self, given: "torch.Tensor") -> "tuple[torch.Tensor, torch.Tensor]":
-        # of a picture only what a picture can be: the excess is told apart
-        seen = given.clamp(0.0, 1.0) if self.likelihood == "bernoulli" else given
-        mean, log_variance = self._encoder(seen).chunk(2, dim=1)
-        return mean, log_variance.clamp(-_SOFT, _SOFT)
+    def answering(self) -> Autoencoder:
+        """Return the networks as they are now."""
+        noise = None if self.likelihood == "bernoulli" else self._noise[0].detach().double().cpu().numpy()
+        return Autoencoder(layers_of(self._encoder), layers_of(self._decoder), noise, self.rows)
 
     def _open(self, latent: "torch.Tensor", given: "torch.Tensor") -> "torch.Tensor":
         """Return how little of each sample the decoder explains, in nats."""
@@ -148,29 +117,7 @@ class VAE:
 
         out = self._decoder(latent)
         if self.likelihood == "bernoulli":
-            seen = given.clamp(0.0, 1.0)
-            entropy = torch.nn.functional.binary_cross_entropy_with_logits(out, seen, reduction="none").sum(dim=1)
-            return entropy + _OUTSIDE * ((given - seen) ** 2).sum(dim=1)
-        noise = self._noise[0].clamp(*_NOISE)
-        return 0.5 * ((given - out) ** 2 / noise.exp() + noise + math.log(2 * math.pi)).sum(dim=1)
-
-    def _shown(self, latent: "torch.Tensor") -> "torch.Tensor":
-        out: torch.Tensor = self._decoder(latent)
-        return out.sigmoid() if self.likelihood == "bernoulli" else out
-
-    def _chunks(self, X: Array) -> "Iterator[torch.Tensor]":
-        import torch
-
-        with torch.no_grad():
-            for start in range(0, len(X), self.rows):
-                yield tensor_of(X[start : start + self.rows]).to(self.place)
-
-
-def _divergence(mean: "torch.Tensor", log_variance: "torch.Tensor") -> "torch.Tensor":
-    """Return the KL divergence of each posterior from the standard normal distribution."""
-    return 0.5 * (mean**2 + log_variance.exp() - 1.0 - log_variance).sum(dim=1)
-
-
-def _joined(parts: "list[torch.Tensor]", empty: tuple[int, int]) -> Array:
-    made: Array = np.concatenate([np.zeros(empty), *(part.numpy() for part in parts)])
-    return made
+            return torch.nn.functional.binary_cross_entropy_with_logits(out, given, reduction="none").sum(dim=1)
+        noise = self._noise[0].clamp(*NOISE)
+        left: torch.Tensor = 0.5 * ((given - out) ** 2 / noise.exp() + noise + math.log(2 * math.pi)).sum(dim=1)
+        return left
