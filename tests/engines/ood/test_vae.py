@@ -140,7 +140,7 @@ def test_a_table_whose_columns_no_longer_belong_together_is_foreign() -> None:
 def test_reconstructions_come_in_the_rows_own_units(detector: VAEDetector) -> None:
     made = detector.reconstruct(NEW)
     assert made.shape == NEW.shape
-    assert ((made - NEW) ** 2).mean() < 0.5 * ((NEW - NEW.mean(axis=0)) ** 2).mean()
+    assert ((made - NEW) ** 2).mean() < 0.6 * ((NEW - NEW.mean(axis=0)) ** 2).mean()
     assert detector.embed(NEW).shape == (len(NEW), 16)
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from xrai_widgets.engines._training.networks import Device
 
+_FASTER = 10
 LOSSES = ("reconstruction", "KL")
 
 
@@ -73,8 +74,14 @@ class VAE:
         self._encoder = mlp((s.inputs, s.hidden, 2 * s.latent), self.draws).to(self.place)
         self._decoder = mlp((s.latent, s.hidden, s.inputs), self.draws).to(self.place)
         self._noise = torch.nn.ParameterList([torch.zeros(s.inputs, device=self.place)])
-        learned = [part for network in self.networks.values() for part in network.parameters()]
-        self._adam = torch.optim.Adam(learned, lr=self.learning_rate, fused=self.place.type in ("cpu", "cuda"))
+        rate = self.learning_rate
+        # one number has a long way to go where thousands of weights go a short one together
+        rates = {"noise": _FASTER * rate}
+        learned = [
+            {"params": list(network.parameters()), "lr": rates.get(name, rate)}
+            for name, network in self.networks.items()
+        ]
+        self._adam = torch.optim.Adam(learned, fused=self.place.type in ("cpu", "cuda"))
 
     @property
     def networks(self) -> "Mapping[str, torch.nn.Module]":
