@@ -9,6 +9,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from tests.engines.test_training import Keeping
 from xrai_widgets.core import Array, Cancelled
 from xrai_widgets.engines import _statistics as statistics
+from xrai_widgets.engines._training.watch import watched
 from xrai_widgets.engines.ood._vae import VAE, Sizes
 from xrai_widgets.engines.ood.estimators.vae import VAEDetector
 from xrai_widgets.runtime.checkpoints import InMemory
@@ -147,17 +148,14 @@ def test_reconstructions_come_in_the_rows_own_units(detector: VAEDetector) -> No
 def test_it_goes_on_where_a_cancelled_fit_stood() -> None:
     keeper = InMemory()
     one = VAEDetector(image_shape=(8, 8), epochs=6).fit(X[:300])
-    with (
-        pytest.raises(Cancelled),
-        VAEDetector(image_shape=(8, 8), epochs=6).watched_by(Keeping(keeper, batches=8)) as d,
-    ):
-        d.fit(X[:300])
+    with pytest.raises(Cancelled), watched(Keeping(keeper, batches=8)):
+        VAEDetector(image_shape=(8, 8), epochs=6).fit(X[:300])
     step = Keeping(keeper)
-    with VAEDetector(image_shape=(8, 8), epochs=6).watched_by(step) as other:
-        other.fit(X[:300])
+    with watched(step) as watch:
+        other = VAEDetector(image_shape=(8, 8), epochs=6).fit(X[:300])
+    assert watch.trained == [other]
     assert step.done[0] == pytest.approx(2 / 6)  # two epochs of three batches, and two of the third, which are lost
     np.testing.assert_array_equal(one.score_samples(NEW), other.score_samples(NEW))
-    assert "_step" not in vars(other)
     shown = [chart.array for chart in step.partials[-1].charts]
     assert shown == ["", "reconstructions", "new_pictures"]
 

@@ -1,17 +1,16 @@
 """The evidence lower bound of a variational autoencoder, corrected for how complex a picture is."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from math import ceil, prod
 from typing import Any, Literal
 
 import numpy as np
 
-from xrai_widgets.core import Array, Finding, Step, quiet
+from xrai_widgets.core import Array, Finding
 from xrai_widgets.engines._training.checkpoint import key_of
 from xrai_widgets.engines._training.live import UNFINISHED, as_bytes, training_finding
 from xrai_widgets.engines._training.loop import History, Schedule, train
 from xrai_widgets.engines._training.networks import tensor_of
+from xrai_widgets.engines._training.watch import watching
 from xrai_widgets.engines.ood._autoencoder import Autoencoder
 from xrai_widgets.engines.ood._vae import VAE, Sizes
 from xrai_widgets.engines.ood.estimators.detector import Detector
@@ -74,7 +73,7 @@ class VAEDetector(Detector):
     correction_: Array
     shift_: Array
     scale_: Array
-    _step: Step = quiet
+    pictures_: Array
 
     def __init__(
         self,
@@ -97,15 +96,6 @@ class VAEDetector(Detector):
         self.epochs, self.batch_size, self.learning_rate = epochs, batch_size, learning_rate
         self.held_out, self.random_state, self.device = held_out, random_state, device
         self.memory_limit, self.alpha = memory_limit, alpha
-
-    @contextmanager
-    def watched_by(self, step: Step) -> Iterator["VAEDetector"]:
-        """Let ``fit`` report to a step, stop when it says so, and go on from what it has kept."""
-        self._step = step
-        try:
-            yield self
-        finally:
-            del self._step
 
     def elbo(self, X: Any) -> Array:
         """Return the ELBO of each row in nats (m,), its expectation taken at the posterior mean."""
@@ -133,6 +123,7 @@ class VAEDetector(Detector):
         self.held_out_ = np.sort(order[:count])
         rows = self._scaled(X)
         learned, held = rows[np.sort(order[count:])], rows[self.held_out_]
+        self.pictures_ = held[:_SHOWN]
         sizes = Sizes.of(X.shape[1], self.hidden, self.latent)
         likelihood: Literal["bernoulli", "gaussian"] = "gaussian" if self.image_shape is None else "bernoulli"
         at_once = max(64, int(self.memory_limit * 1e9 / 8 / (_ARRAYS * max(X.shape[1], sizes.hidden))))
@@ -146,12 +137,14 @@ class VAEDetector(Detector):
             return self.shown(model.answering(), history, held, (UNFINISHED,))
 
         schedule = Schedule(epochs, self.batch_size)
-        self.history_ = train(model, tensor_of(learned), schedule, key, self._step, live, "training the autoencoder")
+        watch = watching()
+        self.history_ = train(model, tensor_of(learned), schedule, key, watch.step, live, "training the autoencoder")
         self.autoencoder_ = model.answering()
         self.correction_ = np.zeros(3)
         if self.corrected and self.image_shape is not None:
             on = X[self.held_out_] if count >= _FEW else X
             self.correction_ = np.linalg.lstsq(self.complexity(on), self._terms(on).sum(axis=1), rcond=None)[0]
+        watch.trained.append(self)
 
     def complexity(self, X: Array) -> Array:
         """Return the columns 1, total variation and ink of pictures (m, 3); zeros of the last two for tables."""
