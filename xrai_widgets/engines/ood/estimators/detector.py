@@ -3,6 +3,9 @@
 This package is made of scikit-learn's classes, so it imports scikit-learn, and is itself imported inside functions.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -10,6 +13,24 @@ from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from xrai_widgets.core import Array
+
+_ROWS = 2000  # that are scored between two looks at whether somebody cancelled
+_look: ContextVar[Callable[[], None]] = ContextVar("look", default=lambda: None)
+
+
+@contextmanager
+def looking(look: Callable[[], None]) -> Iterator[None]:
+    """Call ``look`` every now and then while detectors fit and score, so that an exception of it stops them."""
+    token = _look.set(look)
+    try:
+        yield
+    finally:
+        _look.reset(token)
+
+
+def look_up() -> None:
+    """Let whoever waits for a detector stop it."""
+    _look.get()()
 
 
 class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]  # without types
@@ -74,7 +95,12 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]  # without ty
         ValueError
             for rows that are not finite, or of another width than those it was fitted on.
         """
-        return self._scores(self._checked(X))
+        rows = self._checked(X)
+        parts = []
+        for first in range(0, len(rows), _ROWS):
+            look_up()
+            parts.append(self._scores(rows[first : first + _ROWS]))
+        return np.concatenate(parts)
 
     def decision_function(self, X: Any) -> Array:
         """Return the scores less ``offset_``: below 0 is foreign."""

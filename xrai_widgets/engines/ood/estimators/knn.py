@@ -5,10 +5,10 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from xrai_widgets.core import Array
-from xrai_widgets.engines.ood.estimators.detector import Detector
+from xrai_widgets.engines.ood.estimators.detector import Detector, look_up
 from xrai_widgets.engines.ood.estimators.mahalanobis import unit
 
-_TILE = 20_000_000  # distances at once
+_TILE = 4_000_000  # distances at once
 
 
 class KNNDetector(Detector):
@@ -48,8 +48,11 @@ class KNNDetector(Detector):
     def _distances(self, X: Array, k: int) -> Array:
         rows = unit(X) if self.metric == "cosine" else X
         tile = max(1, _TILE // len(self.rows_))
-        found = [self._kth(rows[first : first + tile], k) for first in range(0, len(rows), tile)]
-        return np.concatenate(found) if found else np.empty(0)
+        found = []
+        for first in range(0, len(rows), tile):
+            look_up()
+            found.append(self._kth(rows[first : first + tile], k))
+        return np.concatenate(found)
 
     def _kth(self, rows: Array, k: int) -> Array:
         cross = rows @ self.rows_.T
