@@ -44,9 +44,16 @@ class Alarm:
 
     def ask(self, X: Array) -> tuple[Array, Array]:
         """Return foreignness and p-value of each row; of several detectors the mean, and each fold by its own."""
-        found = [-np.asarray(detector.score_samples(X)) for detector in self.detectors]
-        count = sum(conformal.as_foreign(part, rows) for part, rows in zip(found, self.calibrations, strict=True))
-        return np.mean(found, axis=0), (1 + count) / (self.n + 1)
+        scores = [-np.asarray(detector.score_samples(X)) for detector in self.detectors]
+        count = sum(conformal.as_foreign(part, rows) for part, rows in zip(scores, self.calibrations, strict=True))
+        return np.mean(scores, axis=0), (1 + count) / (self.n + 1)
+
+    def mute(self, alpha: float) -> bool:
+        """Whether it cannot ring at α, or so many calibrating rows tie for the most foreign one that none rings."""
+        steps = conformal.rank(alpha, self.n)
+        if steps < 2:
+            return steps < 1
+        return not any((rows > self.threshold(alpha)).any() for rows in self.calibrations)
 
     def threshold(self, alpha: float) -> float:
         """Return the foreignness above which it rings at α; of several detectors roughly."""

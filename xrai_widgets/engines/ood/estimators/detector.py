@@ -56,6 +56,7 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]  # without ty
     offset_: float
     n_features_in_: int
     holds_rows: ClassVar[bool] = False
+    _finite: ClassVar[bool | str] = True  # "allow-nan" where other steps deal with missing numbers
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn from normal rows.
@@ -79,7 +80,7 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]  # without ty
         """
         if not 0 < self.alpha <= 0.5:
             raise ValueError(f"alpha must lie in (0, 0.5], got {self.alpha!r}")
-        X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2, ensure_all_finite=self._finite)
         labels = None if y is None else column_or_1d(y)
         if labels is not None and len(labels) != len(X):
             raise ValueError(f"y must hold a class for each of the {len(X)} rows, got {len(labels)}")
@@ -121,5 +122,5 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]  # without ty
 
     def _checked(self, X: Any) -> Array:
         check_is_fitted(self, "n_features_in_")
-        checked: Array = validate_data(self, X, dtype=np.float64, reset=False)
+        checked: Array = validate_data(self, X, dtype=np.float64, ensure_all_finite=self._finite, reset=False)
         return checked

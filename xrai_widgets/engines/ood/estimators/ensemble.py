@@ -1,7 +1,7 @@
 """Several detectors together: the harmonic mean of their p-values."""
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import clone
@@ -34,6 +34,8 @@ class EnsembleDetector(Detector):
     alpha : float
         Share of normal rows that `predict` may call foreign.
     """
+
+    _finite: ClassVar[bool | str] = "allow-nan"  # members refuse what they cannot take
 
     def __init__(
         self,
@@ -79,14 +81,14 @@ class EnsembleDetector(Detector):
         self.members_ = [
             (name, clone(detector).fit(fitting[:, columns], y), columns) for name, detector, columns in self._named()
         ]
-        found = [-detector.score_samples(apart[:, columns]) for _, detector, columns in self.members_]
-        self.calibrations_ = [np.sort(scores) for scores in found]
-        p = [conformal.as_foreign(scores, np.sort(scores)) / len(scores) for scores in found]  # each counts itself
-        self._own = harmonic(np.stack(p))
+        scores = [-detector.score_samples(apart[:, columns]) for _, detector, columns in self.members_]
+        self.calibrations_ = [np.sort(scores) for scores in scores]
+        p = [conformal.as_foreign(scores, np.sort(scores)) / len(scores) for scores in scores]  # each counts itself
+        self._loo = harmonic(np.stack(p))
 
     def _own_scores(self, X: Array, y: Array | None) -> Array:  # noqa: ARG002
-        scores = self._own
-        del self._own
+        scores = self._loo
+        del self._loo
         return scores
 
     def _scores(self, X: Array) -> Array:

@@ -9,6 +9,8 @@ from sklearn.neighbors import LocalOutlierFactor
 from xrai_widgets.core import Array
 from xrai_widgets.engines.ood.estimators.detector import Detector, look_up
 
+_TREES = 10  # that grow between two looks at whether somebody cancelled
+
 
 class ShuffleForestDetector(Detector):
     """A forest that tells rows from rows whose columns were shuffled: how much it takes a row for a real one.
@@ -38,16 +40,15 @@ class ShuffleForestDetector(Detector):
         rng = np.random.default_rng(self.random_state)
         both = np.concatenate([X, rng.permuted(X, axis=0)])
         forest = ExtraTreesClassifier(
-            1,
             min_samples_leaf=self.min_samples_leaf,
             bootstrap=True,
             warm_start=True,
             random_state=self.random_state,
         )
         real = np.repeat([1, 0], len(X))
-        for count in range(1, self.n_estimators + 1):
+        for count in range(0, self.n_estimators, _TREES):
             look_up()
-            forest.set_params(n_estimators=count).fit(both, real)
+            forest.set_params(n_estimators=min(count + _TREES, self.n_estimators)).fit(both, real)
         self.forest_ = forest
 
     def _own_scores(self, X: Array, y: Array | None) -> Array:  # noqa: ARG002
@@ -107,8 +108,8 @@ def _unset(count: Array) -> Array:
     """Return the mean depth at which random splits set one of so many rows apart (Liu et al. 2008, equation 1)."""
     many = np.maximum(count, 2) - 1.0
     depth = 2.0 * (np.log(many) + np.euler_gamma) - 2.0 * many / (many + 1.0)
-    found: Array = np.where(count > 2, depth, np.where(count == 2, 1.0, 0.0))
-    return found
+    scores: Array = np.where(count > 2, depth, np.where(count == 2, 1.0, 0.0))
+    return scores
 
 
 class LocalOutlierFactorDetector(Detector):

@@ -48,11 +48,11 @@ class KNNDetector(Detector):
     def _distances(self, X: Array, k: int) -> Array:
         rows = unit(X) if self.metric == "cosine" else X
         tile = max(1, _TILE // len(self.rows_))
-        found = []
+        scores = []
         for first in range(0, len(rows), tile):
             look_up()
-            found.append(self._kth(rows[first : first + tile], k))
-        return np.concatenate(found)
+            scores.append(self._kth(rows[first : first + tile], k))
+        return np.concatenate(scores)
 
     def _kth(self, rows: Array, k: int) -> Array:
         cross = rows @ self.rows_.T
