@@ -71,22 +71,24 @@ def cross_calibrated(detector: Any, X: Array, y: Array | None, seed: int, step: 
     Cross-conformal (Vovk 2015): p = (1 + Σ over the folds of those as foreign to the fold's detector) / (n + 1).
     """
     from sklearn.base import clone
+    from sklearn.utils import _safe_indexing as taken
 
     folds = np.array_split(np.random.default_rng(seed).permutation(len(X)), min(FOLDS, len(X)))
     fitted, scores = [], []
     for fold in step.over(folds, "fitting the detector without each fold"):
         others = np.ones(len(X), dtype=bool)
         others[fold] = False
-        fitted.append(clone(detector).fit(X[others], None if y is None else y[others]))
-        scores.append(np.sort(-np.asarray(fitted[-1].score_samples(X[fold]))))
+        fitted.append(clone(detector).fit(taken(X, np.flatnonzero(others)), None if y is None else y[others]))
+        scores.append(np.sort(-np.asarray(fitted[-1].score_samples(taken(X, fold)))))
     return Alarm(tuple(fitted), tuple(scores))
 
 
 def split_calibrated(detector: Any, X: Array, y: Array | None, share: float, seed: int) -> Alarm:
     """Return an alarm that is calibrated on a share of the rows, drawn, and fitted on the others."""
     from sklearn.base import clone
+    from sklearn.utils import _safe_indexing as taken
 
     order = np.random.default_rng(seed).permutation(len(X))
     count = max(1, round(share * len(X)))
     kept, rest = order[:count], np.sort(order[count:])
-    return calibrated(clone(detector).fit(X[rest], None if y is None else y[rest]), X[kept])
+    return calibrated(clone(detector).fit(taken(X, rest), None if y is None else y[rest]), taken(X, kept))

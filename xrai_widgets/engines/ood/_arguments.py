@@ -14,7 +14,7 @@ Alpha = Annotated[
 Rate = Annotated[
     float,
     Range(0.001, 0.5),
-    Label("false discoveries"),
+    Label("FDR of the batch"),
     "share of what is picked out of a batch that may be normal, on average",
 ]
 Fitted = Annotated[

@@ -40,7 +40,7 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]  # without ty
 
     * ``_learn(X, y)``: keep in attributes with a trailing underscore what scoring needs;
     * ``_scores(X)``: (m, d) → (m,), higher is more normal, each row's score independent of the other rows;
-    * ``_own_scores(X, y)``, where the rows that it learned from look more normal to it than new ones do: their scores
+    * ``_fresh_scores(X, y)``, where the rows that it learned from look more normal to it than new ones do: their scores
       as if each were new. ``offset_`` is set by them.
 
     ``holds_rows`` says that the fitted detector holds rows that it learned from.
@@ -85,7 +85,7 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]  # without ty
         if labels is not None and len(labels) != len(X):
             raise ValueError(f"y must hold a class for each of the {len(X)} rows, got {len(labels)}")
         self._learn(X, labels)
-        self.offset_ = float(np.quantile(self._own_scores(X, labels), self.alpha, method="lower"))
+        self.offset_ = float(np.quantile(self._fresh_scores(X, labels), self.alpha, method="lower"))
         return self
 
     def score_samples(self, X: Any) -> Array:
@@ -117,7 +117,7 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]  # without ty
     def _scores(self, X: Array) -> Array:
         raise NotImplementedError
 
-    def _own_scores(self, X: Array, y: Array | None) -> Array:  # noqa: ARG002 - detectors with classes use them
+    def _fresh_scores(self, X: Array, y: Array | None) -> Array:  # noqa: ARG002 - detectors with classes use them
         return self._scores(X)
 
     def _checked(self, X: Any) -> Array:

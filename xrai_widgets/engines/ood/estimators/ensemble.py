@@ -86,7 +86,7 @@ class EnsembleDetector(Detector):
         p = [conformal.as_foreign(scores, np.sort(scores)) / len(scores) for scores in scores]  # each counts itself
         self._loo = harmonic(np.stack(p))
 
-    def _own_scores(self, X: Array, y: Array | None) -> Array:  # noqa: ARG002
+    def _fresh_scores(self, X: Array, y: Array | None) -> Array:  # noqa: ARG002
         scores = self._loo
         del self._loo
         return scores

@@ -51,7 +51,7 @@ class ShuffleForestDetector(Detector):
             forest.set_params(n_estimators=min(count + _TREES, self.n_estimators)).fit(both, real)
         self.forest_ = forest
 
-    def _own_scores(self, X: Array, y: Array | None) -> Array:  # noqa: ARG002
+    def _fresh_scores(self, X: Array, y: Array | None) -> Array:  # noqa: ARG002
         """Let those trees vote on a row that did not see it."""
         votes, count, rows = np.zeros(len(X)), np.zeros(len(X)), X.astype(np.float32)
         for tree, seen in zip(self.forest_.estimators_, self.forest_.estimators_samples_, strict=True):
@@ -135,6 +135,6 @@ class LocalOutlierFactorDetector(Detector):
         scores: Array = self.factor_.score_samples(X)
         return scores
 
-    def _own_scores(self, X: Array, y: Array | None) -> Array:  # noqa: ARG002
+    def _fresh_scores(self, X: Array, y: Array | None) -> Array:  # noqa: ARG002
         scores: Array = self.factor_.negative_outlier_factor_
         return scores

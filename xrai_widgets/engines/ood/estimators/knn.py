@@ -42,7 +42,7 @@ class KNNDetector(Detector):
     def _scores(self, X: Array) -> Array:
         return -self._distances(X, self.n_neighbors)
 
-    def _own_scores(self, X: Array, y: Array | None) -> Array:  # noqa: ARG002
+    def _fresh_scores(self, X: Array, y: Array | None) -> Array:  # noqa: ARG002
         return -self._distances(X, self.n_neighbors + 1)  # each is its own nearest one
 
     def _distances(self, X: Array, k: int) -> Array:
