@@ -1,5 +1,7 @@
 """Detectors against independent formulas, and each row by itself."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -60,6 +62,23 @@ def test_nearest_neighbours_are_scikit_learns(metric: Any, k: int) -> None:
         :, -1
     ]
     assert detector.offset_ == pytest.approx(-np.sort(apart)[::-1][int(np.floor(0.05 * 119))])
+
+
+def test_scores_are_those_of_a_published_implementation() -> None:
+    """pytorch-ood 0.4.0, in float32 for Mahalanobis; it takes means where papers take sums, and halves distances."""
+    theirs = json.loads((Path(__file__).parent / "pytorch_ood_scores.json").read_text(encoding="utf-8"))
+    rows, classes, new = (np.array(theirs[key]) for key in ("features", "classes", "new"))
+    n, k = rows.shape
+    for detector, key, factor in (
+        (EnergyDetector(), "energy", 1.0),
+        (MaxSoftmaxDetector(), "max_softmax", 1.0),
+        (GENDetector(), "gen", k),
+        (MahalanobisDetector(normalize=False, ridge=0.0), "mahalanobis", 2 * n),
+    ):
+        scores = -detector.fit(rows, classes).score_samples(new)
+        np.testing.assert_allclose(scores, factor * np.array(theirs[key]), rtol=1e-6, err_msg=key)
+    squared = np.array(theirs["knn"]) ** 2  # of rows of length 1: twice 1 − cosine
+    np.testing.assert_allclose(-KNNDetector().fit(rows).score_samples(new), squared / 2, rtol=1e-6)
 
 
 def test_scores_of_logits_are_their_formulas() -> None:
