@@ -3,6 +3,9 @@
 This package is made of scikit-learn's classes, so it imports scikit-learn, and is itself imported inside functions.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -10,6 +13,24 @@ from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from xrai_widgets.core import Array
+
+_ROWS = 2000  # that are scored between two looks at whether somebody cancelled
+_look: ContextVar[Callable[[], None]] = ContextVar("look", default=lambda: None)
+
+
+@contextmanager
+def looking(look: Callable[[], None]) -> Iterator[None]:
+    """Call ``look`` every now and then while detectors fit and score, so that an exception of it stops them."""
+    token = _look.set(look)
+    try:
+        yield
+    finally:
+        _look.reset(token)
+
+
+def look_up() -> None:
+    """Let whoever waits for a detector stop it."""
+    _look.get()()
 
 
 class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]  # without types
@@ -19,7 +40,7 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]  # without ty
 
     * ``_learn(X, y)``: keep in attributes with a trailing underscore what scoring needs;
     * ``_scores(X)``: (m, d) → (m,), higher is more normal, each row's score independent of the other rows;
-    * ``_own_scores(X, y)``, where the rows that it learned from look more normal to it than new ones do: their scores
+    * ``_fresh_scores(X, y)``, where the rows that it learned from look more normal to it than new ones do: their scores
       as if each were new. ``offset_`` is set by them.
 
     ``holds_rows`` says that the fitted detector holds rows that it learned from.
@@ -35,6 +56,7 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]  # without ty
     offset_: float
     n_features_in_: int
     holds_rows: ClassVar[bool] = False
+    _finite: ClassVar[bool | str] = True  # "allow-nan" where other steps deal with missing numbers
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn from normal rows.
@@ -58,12 +80,12 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]  # without ty
         """
         if not 0 < self.alpha <= 0.5:
             raise ValueError(f"alpha must lie in (0, 0.5], got {self.alpha!r}")
-        X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2, ensure_all_finite=self._finite)
         labels = None if y is None else column_or_1d(y)
         if labels is not None and len(labels) != len(X):
             raise ValueError(f"y must hold a class for each of the {len(X)} rows, got {len(labels)}")
         self._learn(X, labels)
-        self.offset_ = float(np.quantile(self._own_scores(X, labels), self.alpha, method="lower"))
+        self.offset_ = float(np.quantile(self._fresh_scores(X, labels), self.alpha, method="lower"))
         return self
 
     def score_samples(self, X: Any) -> Array:
@@ -74,7 +96,12 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]  # without ty
         ValueError
             for rows that are not finite, or of another width than those it was fitted on.
         """
-        return self._scores(self._checked(X))
+        rows = self._checked(X)
+        parts = []
+        for first in range(0, len(rows), _ROWS):
+            look_up()
+            parts.append(self._scores(rows[first : first + _ROWS]))
+        return np.concatenate(parts)
 
     def decision_function(self, X: Any) -> Array:
         """Return the scores less ``offset_``: below 0 is foreign."""
@@ -90,10 +117,10 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]  # without ty
     def _scores(self, X: Array) -> Array:
         raise NotImplementedError
 
-    def _own_scores(self, X: Array, y: Array | None) -> Array:  # noqa: ARG002 - detectors with classes use them
+    def _fresh_scores(self, X: Array, y: Array | None) -> Array:  # noqa: ARG002 - detectors with classes use them
         return self._scores(X)
 
     def _checked(self, X: Any) -> Array:
         check_is_fitted(self, "n_features_in_")
-        checked: Array = validate_data(self, X, dtype=np.float64, reset=False)
+        checked: Array = validate_data(self, X, dtype=np.float64, ensure_all_finite=self._finite, reset=False)
         return checked

@@ -5,10 +5,10 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from xrai_widgets.core import Array
-from xrai_widgets.engines.ood.estimators.detector import Detector
+from xrai_widgets.engines.ood.estimators.detector import Detector, look_up
 from xrai_widgets.engines.ood.estimators.mahalanobis import unit
 
-_TILE = 20_000_000  # distances at once
+_TILE = 4_000_000  # distances at once
 
 
 class KNNDetector(Detector):
@@ -42,14 +42,17 @@ class KNNDetector(Detector):
     def _scores(self, X: Array) -> Array:
         return -self._distances(X, self.n_neighbors)
 
-    def _own_scores(self, X: Array, y: Array | None) -> Array:  # noqa: ARG002
+    def _fresh_scores(self, X: Array, y: Array | None) -> Array:  # noqa: ARG002
         return -self._distances(X, self.n_neighbors + 1)  # each is its own nearest one
 
     def _distances(self, X: Array, k: int) -> Array:
         rows = unit(X) if self.metric == "cosine" else X
         tile = max(1, _TILE // len(self.rows_))
-        found = [self._kth(rows[first : first + tile], k) for first in range(0, len(rows), tile)]
-        return np.concatenate(found) if found else np.empty(0)
+        scores = []
+        for first in range(0, len(rows), tile):
+            look_up()
+            scores.append(self._kth(rows[first : first + tile], k))
+        return np.concatenate(scores)
 
     def _kth(self, rows: Array, k: int) -> Array:
         cross = rows @ self.rows_.T

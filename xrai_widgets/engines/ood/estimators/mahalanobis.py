@@ -9,7 +9,8 @@ from xrai_widgets.engines.ood.estimators.detector import Detector
 class MahalanobisDetector(Detector):
     """Squared Mahalanobis distance to the nearest class mean, with one covariance for all classes.
 
-    Lee et al. 2018 (arXiv:1807.03888); with features of length 1 Mahalanobis++ (Müller and Hein 2025, arXiv:2505.18032).
+    Lee et al. 2018 (arXiv:1807.03888); with features of length 1 it is Mahalanobis++ (Müller and Hein 2025,
+    arXiv:2505.18032).
 
     Parameters
     ----------
