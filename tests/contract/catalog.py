@@ -25,6 +25,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "ood.ensemble": {"n_estimators": 10},
     "ood.isolation_forest": {"n_estimators": 10},
     "ood.shuffle_forest": {"n_estimators": 10},
+    "ood.vae": {"epochs": 2, "hidden": 16, "latent": 2},
     "privacy.lira": {"n_references": 4, "repeats": 2},
     "privacy.attribute_inference": {"n_samples": 60, "repeats": 1, "attack_model": "linear"},
     "privacy.label_only": {"n_samples": 60, "copies": 3, "repeats": 2},

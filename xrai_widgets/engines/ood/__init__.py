@@ -9,6 +9,7 @@ from xrai_widgets.engines.ood.local_outlier_factor import local_outlier_factor
 from xrai_widgets.engines.ood.mahalanobis import mahalanobis
 from xrai_widgets.engines.ood.max_softmax import max_softmax
 from xrai_widgets.engines.ood.shuffle_forest import shuffle_forest
+from xrai_widgets.engines.ood.vae import vae
 
 __all__ = [
     "energy",
@@ -20,5 +21,6 @@ __all__ = [
     "mahalanobis",
     "max_softmax",
     "shuffle_forest",
+    "vae",
 ]
 TITLE = "Foreign inputs"

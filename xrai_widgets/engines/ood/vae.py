@@ -60,10 +60,14 @@ def vae(
         int | None, Range(1, 10_000), Section("training"), "passes over the samples; automatic: by their number"
     ] = None,
     latent: Annotated[
-        int | None, Range(1, 1000), Section("training"), Label("latent variables"), "automatic: by the number of features"
+        int | None,
+        Range(1, 1000),
+        Section("training"),
+        Label("latent variables"),
+        "automatic: by the number of features",
     ] = None,
     hidden: Annotated[
-        int | None, Range(1, 10_000), Section("training"), Label("hidden units"), "automatic: by the number of features"
+        int | None, Range(1, 10_000), Section("training"), Label("hidden units"), "automatic: by the features"
     ] = None,
     batch_size: Annotated[int, Range(1, 100_000), Section("training"), Label("batch size"), "samples per step"] = 128,
     learning_rate: Annotated[float, Range(1e-6, 1), Section("training"), Label("learning rate"), "of Adam"] = 1e-3,
@@ -127,7 +131,9 @@ def _with_training(finding: Finding, given: Given, fitted: "list[VAEDetector]", 
     told = _terms(fitted, np.concatenate([flat(part) for part in parts]))
     samples["elbo"], samples["reconstruction"] = -told.sum(axis=1), told[:, 0]
     scores = _scores(samples, told, given, fitted, seed)
-    return replace(finding, tables={**finding.tables, "samples": samples} | ({} if scores.empty else {"scores": scores}))
+    return replace(
+        finding, tables={**finding.tables, "samples": samples} | ({} if scores.empty else {"scores": scores})
+    )
 
 
 def _terms(fitted: "list[VAEDetector]", rows: Array) -> Array:

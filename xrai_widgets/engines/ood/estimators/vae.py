@@ -173,7 +173,7 @@ class VAEDetector(Detector):
         score: Array = self.complexity(X) @ self.correction_ - self._terms(X).sum(axis=1)
         return score
 
-    def _own_scores(self, X: Array, y: Array | None) -> Array:  # noqa: ARG002
+    def _fresh_scores(self, X: Array, y: Array | None) -> Array:  # noqa: ARG002
         return self._scores(X[self.held_out_] if len(self.held_out_) >= _FEW else X)
 
     def _terms(self, X: Array) -> Array:
