@@ -111,12 +111,12 @@ def read_checkpoint(folder: Path, name: str) -> dict[str, npt.NDArray[Any]] | No
 
 def kept_in(folder: Path) -> list[Kept]:
     """Return the checkpoints in a folder, the one used longest ago first."""
-    found = []
+    files = []
     for file in folder.glob("*.safetensors") if folder.is_dir() else ():
         with contextlib.suppress(OSError):  # another process may remove it
             status = file.stat()
-            found.append(Kept(file, status.st_size, status.st_mtime))
-    return sorted(found, key=lambda kept: (kept.used, kept.file.name))
+            files.append(Kept(file, status.st_size, status.st_mtime))
+    return sorted(files, key=lambda kept: (kept.used, kept.file.name))
 
 
 def prune(folder: Path, limit: int = 0) -> list[Kept]:

@@ -77,8 +77,8 @@ class InFolder:
 
     def recall(self, key: str) -> Arrays | None:
         """Return what is kept under the key; None if nothing is, or it was damaged."""
-        found = read_checkpoint(self._folder, _name(key))
-        return self._instead.recall(key) if found is None else found
+        arrays = read_checkpoint(self._folder, _name(key))
+        return self._instead.recall(key) if arrays is None else arrays
 
     def keep(self, key: str, arrays: Arrays) -> None:
         """Write arrays under the key, in place of what was; more than the limit is not kept."""
@@ -110,8 +110,8 @@ class Piped:
     def recall(self, key: str) -> Arrays | None:
         """Ask for what is kept under the key, and wait for it."""
         self._send("recall", key)
-        found: Arrays | None = pickle.load(self._replies)
-        return found
+        arrays: Arrays | None = pickle.load(self._replies)
+        return arrays
 
     def keep(self, key: str, arrays: Arrays) -> None:
         """Send arrays to be kept."""

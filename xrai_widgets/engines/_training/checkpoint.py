@@ -27,15 +27,15 @@ class State:
 
     def arrays(self) -> dict[str, Array]:
         """Return everything as arrays of the processor's memory."""
-        found: dict[str, Array] = {"generator": self.draws.generator.get_state().numpy().copy()}
+        arrays: dict[str, Array] = {"generator": self.draws.generator.get_state().numpy().copy()}
         for name, network in self.networks.items():
             for key, value in network.state_dict().items():
-                found[f"weights/{name}/{key}"] = _array(value)
+                arrays[f"weights/{name}/{key}"] = _array(value)
         for name, optimizer in self.optimizers.items():
             for place, moments in optimizer.state_dict()["state"].items():
                 for key, value in moments.items():
-                    found[f"optimizer/{name}/{place}/{key}"] = _array(value)
-        return found
+                    arrays[f"optimizer/{name}/{place}/{key}"] = _array(value)
+        return arrays
 
     def load(self, arrays: Arrays) -> None:
         """Take the state over.

@@ -107,8 +107,8 @@ def layers_of(network: "torch.nn.Sequential") -> Layers:
     """Return weights (inputs, outputs) and biases of the linear layers, float64."""
     import torch
 
-    found = [layer for layer in network if isinstance(layer, torch.nn.Linear)]
-    numbers = [(layer.weight.detach().T, layer.bias.detach()) for layer in found]
+    linear = [layer for layer in network if isinstance(layer, torch.nn.Linear)]
+    numbers = [(layer.weight.detach().T, layer.bias.detach()) for layer in linear]
     return tuple((weight.double().cpu().numpy(), bias.double().cpu().numpy()) for weight, bias in numbers)
 
 

@@ -86,8 +86,8 @@ class VAE:
     @property
     def networks(self) -> "Mapping[str, torch.nn.Module]":
         """Encoder, decoder, and the variance of each column."""
-        found = {"encoder": self._encoder, "decoder": self._decoder}
-        return found if self.likelihood == "bernoulli" else {**found, "noise": self._noise}
+        networks = {"encoder": self._encoder, "decoder": self._decoder}
+        return networks if self.likelihood == "bernoulli" else {**networks, "noise": self._noise}
 
     @property
     def optimizers(self) -> "Mapping[str, torch.optim.Optimizer]":

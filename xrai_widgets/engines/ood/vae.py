@@ -69,8 +69,10 @@ def vae(
     hidden: Annotated[
         int | None, Range(1, 10_000), Section("training"), Label("hidden units"), "automatic: by the features"
     ] = None,
-    batch_size: Annotated[int, Range(1, 100_000), Section("training"), Label("batch size"), "samples per step"] = 128,
-    learning_rate: Annotated[float, Range(1e-6, 1), Section("training"), Label("learning rate"), "of Adam"] = 1e-3,
+    batch_size: Annotated[
+        int, Range(1, 100_000), Section("training"), Label("samples per batch"), "of one step of Adam"
+    ] = 128,
+    learning_rate: Annotated[float, Range(1e-6, 1), Section("training"), Label("rate of learning"), "of Adam"] = 1e-3,
     n_fit: Fitted = 60_000,
     seed: Seed = 0,
     memory_limit: MemoryLimit = 1.0,
@@ -128,9 +130,9 @@ def _with_training(finding: Finding, given: Given, fitted: "list[VAEDetector]", 
         return finding
     parts = [given.X] if given.X_new is None else [given.X, given.X_new]
     samples = finding.tables["samples"].copy()
-    told = _terms(fitted, np.concatenate([flat(part) for part in parts]))
-    samples["elbo"], samples["reconstruction"] = -told.sum(axis=1), told[:, 0]
-    scores = _scores(samples, told, given, fitted, seed)
+    terms = _terms(fitted, np.concatenate([flat(part) for part in parts]))
+    samples["elbo"], samples["reconstruction"] = -terms.sum(axis=1), terms[:, 0]
+    scores = _scores(samples, terms, given, fitted, seed)
     return replace(
         finding, tables={**finding.tables, "samples": samples} | ({} if scores.empty else {"scores": scores})
     )
@@ -143,25 +145,26 @@ def _terms(fitted: "list[VAEDetector]", rows: Array) -> Array:
     return np.column_stack([reconstruction, bound - reconstruction])
 
 
-def _scores(samples: pd.DataFrame, told: Array, given: Given, fitted: "list[VAEDetector]", seed: int) -> pd.DataFrame:
+def _scores(samples: pd.DataFrame, terms: Array, given: Given, fitted: "list[VAEDetector]", seed: int) -> pd.DataFrame:
     """Return the AUROC (DeLong) of the score and of its parts against the foreign samples; empty if there are none."""
-    own = (samples["part"] == "X").to_numpy()
+    of_x = (samples["part"] == "X").to_numpy()
     if given.X_new is not None:
-        strange = np.zeros(len(own), dtype=bool)
+        strange = np.zeros(len(of_x), dtype=bool)
         if given.foreign is not None:
-            strange[~own] = np.asarray(given.foreign, dtype=bool)
-        foreign, of_foreign = samples["foreignness"].to_numpy()[strange], told[strange]
+            strange[~of_x] = np.asarray(given.foreign, dtype=bool)
+        foreign, of_foreign = samples["foreignness"].to_numpy()[strange], terms[strange]
     else:
+        assert given.X_train is not None
         made = [one for one in synthetic(given.X, given.X_train, given.constraints, seed) if one.kind != "shifted"]
         rows = np.concatenate([flat(one.samples) for one in made]) if made else np.empty((0, flat(given.X).shape[1]))
         foreign, of_foreign = -np.mean([one.score_samples(rows) for one in fitted], axis=0), _terms(fitted, rows)
     if not len(foreign):
         return pd.DataFrame()
     pairs = {
-        "score": (foreign, samples["foreignness"].to_numpy()[own]),
-        "ELBO": (of_foreign.sum(axis=1), told[own].sum(axis=1)),
-        "reconstruction": (of_foreign[:, 0], told[own, 0]),
-        "KL divergence": (of_foreign[:, 1], told[own, 1]),
+        "score": (foreign, samples["foreignness"].to_numpy()[of_x]),
+        "ELBO": (of_foreign.sum(axis=1), terms[of_x].sum(axis=1)),
+        "reconstruction": (of_foreign[:, 0], terms[of_x, 0]),
+        "KL divergence": (of_foreign[:, 1], terms[of_x, 1]),
     }
     areas = {name: statistics.auc(*pair) for name, pair in pairs.items()}
     rows_ = [
