@@ -15,7 +15,7 @@ SEEDS = 3
 
 
 def images(file: Path) -> Array:
-    content = np.frombuffer(gzip.open(file).read(), np.uint8, offset=16)
+    content = np.frombuffer(gzip.decompress(file.read_bytes()), np.uint8, offset=16)
     return content.reshape(-1, 784) / 255
 
 
