@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     )
     from xrai_widgets.data import examples
     from xrai_widgets.data.prepare import Prepared, prepare
+    from xrai_widgets.engines.ood.estimators.reliable_classifier import ReliableClassifier
     from xrai_widgets.io.pictures import Pictures, read_pictures
     from xrai_widgets.models.constrained import constrained
     from xrai_widgets.models.defences import defended
@@ -81,6 +82,7 @@ _HOMES = {
     **dict.fromkeys(("Prepared", "prepare"), "xrai_widgets.data.prepare"),
     "constrained": "xrai_widgets.models.constrained",
     "defended": "xrai_widgets.models.defences",
+    "ReliableClassifier": "xrai_widgets.engines.ood.estimators.reliable_classifier",
     "Store": "xrai_widgets.runtime.store",
     "Compare": "xrai_widgets.apps.compare",
     "Workbench": "xrai_widgets.apps.workbench",
@@ -103,6 +105,7 @@ __all__ = [
     "Policy",
     "Prepared",
     "Range",
+    "ReliableClassifier",
     "Report",
     "Requires",
     "Score",

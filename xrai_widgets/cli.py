@@ -242,6 +242,25 @@ def report(
 
 
 @app.command()
+def checkpoints(
+    prune: Annotated[bool, typer.Option("--prune", help="remove what was used longest ago")] = False,
+    keep: Annotated[float, typer.Option(min=0, help="MB that --prune leaves")] = 0.0,
+) -> None:
+    """Say what the training of networks has kept in your cache folder, and remove it."""
+    from xrai_widgets.io import checkpoint_files
+
+    folder = checkpoint_files.chosen_folder()
+    if folder is None:
+        typer.echo(f"nothing is kept in files: {checkpoint_files.SETTING} or XRAI_STORE is none")
+        return
+    removed = checkpoint_files.prune(folder, int(keep * 1e6)) if prune else []
+    if prune:
+        typer.echo(f"removed {len(removed)} checkpoints, {sum(one.size for one in removed) / 1e6:.1f} MB")
+    left = checkpoint_files.kept_in(folder)
+    typer.echo(f"{folder} holds {len(left)} checkpoints, {sum(one.size for one in left) / 1e6:.1f} MB")
+
+
+@app.command()
 def doctor() -> None:
     """Check that what is installed works together."""
     from rich.console import Console

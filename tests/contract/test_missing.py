@@ -17,7 +17,7 @@ from xrai_widgets.core.subject import Array
 from xrai_widgets.runtime import run
 
 # what they ask about is what lies beyond the data: empty cells, values outside of the ranges
-BEYOND_THE_DATA = {"robustness.corruptions", "robustness.expectations"}
+BEYOND_THE_DATA = {"ood.gen", "ood.max_softmax", "robustness.corruptions", "robustness.expectations"}
 
 
 def boosted(library: str, name: str, **words: Any) -> Callable[[], Any]:

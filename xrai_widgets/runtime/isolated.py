@@ -17,6 +17,7 @@ import psutil
 
 from xrai_widgets.core import Assessment, Finding, Subject
 from xrai_widgets.runtime.call import call_engine
+from xrai_widgets.runtime.checkpoints import answer
 from xrai_widgets.runtime.guard import messages
 from xrai_widgets.runtime.parallel import JOBS, Parallel
 from xrai_widgets.runtime.parcel import Unsendable, pack
@@ -66,7 +67,7 @@ def call_in_process(function: Callable[..., Any], arguments: tuple[Any, ...], st
             raise Unsendable(str(error)) from error
         child = subprocess.Popen(
             [sys.executable, "-m", "xrai_widgets.runtime.worker", folder],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env={**os.environ, **_settings(step), "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
@@ -75,9 +76,10 @@ def call_in_process(function: Callable[..., Any], arguments: tuple[Any, ...], st
             return _listen(child, step)
         finally:
             _end(child)
-            for pipe in (child.stdout, child.stderr):
+            for pipe in (child.stdin, child.stdout, child.stderr):
                 if pipe is not None:
-                    pipe.close()
+                    with contextlib.suppress(BrokenPipeError):
+                        pipe.close()
 
 
 def _settings(step: RunStep) -> dict[str, str]:
@@ -114,6 +116,7 @@ def _in_thread(
 def _listen(child: "subprocess.Popen[bytes]", step: RunStep) -> Any:
     inbox: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
     errors: list[bytes] = []
+    assert child.stdin is not None
     assert child.stdout is not None
     assert child.stderr is not None
     threading.Thread(target=_read, args=(child.stdout, inbox), daemon=True).start()
@@ -123,6 +126,10 @@ def _listen(child: "subprocess.Popen[bytes]", step: RunStep) -> Any:
             step(*value)
         elif kind == "queries":
             step.meter.count(value)
+        elif kind == "keep":
+            step.keep(*value)
+        elif kind == "recall":
+            answer(child.stdin, step.recall(value))
         elif kind == "result":
             return value
         elif kind == "raised":

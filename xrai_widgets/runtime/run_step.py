@@ -16,7 +16,8 @@ from typing import Any
 import joblib
 
 from xrai_widgets.core import Finding, Step
-from xrai_widgets.core.step import Item, Partial, Result
+from xrai_widgets.core.step import Arrays, Item, Partial, Result
+from xrai_widgets.runtime.checkpoints import Keeper, kept_by_user
 from xrai_widgets.runtime.guard import Counted, Meter, messages
 from xrai_widgets.runtime.parallel import Backend, Parallel, active
 from xrai_widgets.runtime.parcel import Unsendable
@@ -98,6 +99,8 @@ class RunStep(Step):
         Who works on the items of a `map`; by default what is active where the step is made.
     earlier : Finding, optional
         What an earlier, cancelled run of the same kind had found.
+    checkpoints : Keeper, optional
+        Where engines keep what they train; by default the user's cache.
 
     Attributes
     ----------
@@ -111,9 +114,11 @@ class RunStep(Step):
         listen: Callable[[Progress], None] | None = None,
         backend: Backend | None = None,
         earlier: Finding | None = None,
+        checkpoints: Keeper | None = None,
     ) -> None:
         self.meter = meter or Meter()
         self.earlier = earlier
+        self._checkpoints = checkpoints
         self._listen = listen
         self.backend = backend or active()
         self.remarks: list[str] = []
@@ -127,6 +132,14 @@ class RunStep(Step):
     def enough(self, items: int, make: Callable[[], Finding]) -> bool:
         """Whether the interval that the user asked for is narrow enough."""
         return self.until is not None and self.until.reached(items, make)
+
+    def recall(self, key: str) -> Arrays | None:
+        """Return the arrays that are kept under this key; None if there are none."""
+        return (self._checkpoints or kept_by_user()).recall(key)
+
+    def keep(self, key: str, arrays: Arrays) -> None:
+        """Keep arrays under this key."""
+        (self._checkpoints or kept_by_user()).keep(key, arrays)
 
     def __call__(self, done: float, note: str = "", partial: Partial = None) -> None:
         """Report progress; raise `Cancelled` if the run is to stop."""
@@ -158,7 +171,8 @@ class RunStep(Step):
         def listen(progress: Progress) -> None:
             self(start + progress.done * (stop - start), progress.note, progress.partial if main else None)
 
-        inner = RunStep(meter or self.meter, listen, self.backend, self.earlier if main else None)
+        earlier = self.earlier if main else None
+        inner = RunStep(meter or self.meter, listen, self.backend, earlier, self._checkpoints)
         inner.remarks = self.remarks
         inner._period = 0.0  # the outermost step alone holds notes back
         return inner

@@ -28,6 +28,7 @@ _SEARCH = Section("search")
     words=WORDS,
     reference="Luo, McDermott, O'Riordan 2024, arXiv:2408.01139",
     controls=NO_CONTROLS,
+    score=Score(("score",), worse="lower"),
     instead="robustness.corruptions",
 )
 def iaside(
