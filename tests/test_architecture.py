@@ -68,6 +68,7 @@ SMALL = {
     "core/segments.py": "weak segments as subgroups; the subject that has them is long enough",
     "data/german_credit.py": "a data set, its licence and what nobody can change, beside its file",
     "engines/explanations/cem/measures.py": "what the numbers are called and say; the function itself is long enough",
+    "engines/robustness/iaside/measures.py": "what the numbers are called and say; the function itself is long enough",
     "engines/privacy/pdtp/art.py": "a second opinion, which imports ART",
     "io/tried.py": "begins a process of its own and must import little",
     "models/carried.py": "columns that no kind of model is asked about",

@@ -35,10 +35,12 @@ if TYPE_CHECKING:
     from xrai_widgets.models.defences import defended
     from xrai_widgets.reporting.compose import Report, report
     from xrai_widgets.results.compare import Comparison, compare
+    from xrai_widgets.results.corruption_error import corruption_error
     from xrai_widgets.results.joint import Joint, joint
     from xrai_widgets.results.policy import Policy, Verdict, judge
     from xrai_widgets.results.waiver import Waiver
     from xrai_widgets.runtime import assess, catalog, run_plan
+    from xrai_widgets.runtime.parallel import parallel
     from xrai_widgets.runtime.store import Store
     from xrai_widgets.runtime.trial import read_subject
 
@@ -70,9 +72,11 @@ _HOMES = {
     **dict.fromkeys(("assess", "catalog", "run_plan"), "xrai_widgets.runtime"),
     **dict.fromkeys(("Policy", "Verdict", "judge"), "xrai_widgets.results.policy"),
     **dict.fromkeys(("Comparison", "compare"), "xrai_widgets.results.compare"),
+    "corruption_error": "xrai_widgets.results.corruption_error",
     **dict.fromkeys(("Joint", "joint"), "xrai_widgets.results.joint"),
     "Waiver": "xrai_widgets.results.waiver",
     **dict.fromkeys(("Report", "report"), "xrai_widgets.reporting.compose"),
+    "parallel": "xrai_widgets.runtime.parallel",
     "read_subject": "xrai_widgets.runtime.trial",
     **dict.fromkeys(("Pictures", "read_pictures"), "xrai_widgets.io.pictures"),
     **dict.fromkeys(("Prepared", "prepare"), "xrai_widgets.data.prepare"),
@@ -117,10 +121,12 @@ __all__ = [
     "catalog",
     "compare",
     "constrained",
+    "corruption_error",
     "defended",
     "examples",
     "joint",
     "judge",
+    "parallel",
     "prepare",
     "quiet",
     "read_pictures",

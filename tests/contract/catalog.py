@@ -37,6 +37,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "robustness.defence": {"n_samples": 4, "queries": 100, "max_iter": 1, "steps": 5, "restarts": 1},
     "robustness.evasion": {"n_samples": 12, "max_iter": 3, "queries": 4_000},
     "robustness.expectations": {"n_samples": 60},
+    "robustness.smoothing": {"n_samples": 12, "draws": 100},
+    "robustness.iaside": {"n_samples": 40},
 }
 REGRESSION: dict[str, dict[str, Any]] = {  # what a regression must be asked
     "explanations.cem": {"above": 200.0},

@@ -34,7 +34,8 @@ MODELS: dict[str, Callable[[], Any]] = {
 
 def lacking(entry: Assessment) -> list[str]:
     """Return what the engine needs and the subject with missing cells has not: then it says so, whatever is missing."""
-    return [name for name in entry.needs if getattr(load(GAPS), name) is None]
+    pictures = [] if "tabular" in entry.inputs else ["pictures"]
+    return pictures + [name for name in entry.needs if getattr(load(GAPS), name) is None]
 
 
 def test_the_subject_has_samples_with_and_without_missing_cells() -> None:

@@ -306,6 +306,32 @@ def test_the_same_button_cancels_within_a_second_and_keeps_what_was_done(credit:
     assert runner.outcomes[1].finding is not None
 
 
+def test_a_page_offers_the_cores_and_a_visitor_no_more_than_the_seats_share(
+    forest: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from xrai_widgets.runtime import parallel, run_step
+
+    assert Runner()._jobs.layout.display == ("none" if parallel.cores() == 1 else "")
+    monkeypatch.setattr(parallel, "cores", lambda: 8)
+    monkeypatch.setenv("XRAI_JOBS", "3")
+    runner = Runner(forest, (("privacy.shapr", {}),))
+    assert (runner.jobs, runner._jobs.max, runner._jobs.layout.display) == (3, 8, "")
+    monkeypatch.setattr(parallel, "served", lambda: True)
+    assert Runner()._jobs.max == 3
+    used: list[int] = []
+    begin = run_step.RunStep.__init__
+
+    def noted(step: run_step.RunStep, *args: Any, **named: Any) -> None:
+        begin(step, *args, **named)
+        used.append(step.workers)
+
+    monkeypatch.setattr(run_step.RunStep, "__init__", noted)
+    runner._jobs.value = 5
+    runner.run()
+    assert runner.wait(20)
+    assert {*used} == {5}
+
+
 Seen = tuple[list[str], list[str]]
 
 

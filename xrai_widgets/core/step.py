@@ -24,9 +24,16 @@ class Step:
     earlier : Finding or None
         What an earlier run of the same assessment on the same subject with the same parameters had found when it was
         cancelled. An engine that can goes on from there; its result must be that of a run in one go.
+    workers : int
+        How many items of a `map` may be under way at once: their working memory is kept to ``memory_limit`` together.
     """
 
     earlier: Finding | None = None
+
+    @property
+    def workers(self) -> int:
+        """One, here."""
+        return 1
 
     def __call__(self, done: float, note: str = "", partial: Partial = None) -> None:
         """Report that the fraction ``done`` (0 to 1) is finished.
@@ -84,6 +91,10 @@ class _Part(Step):
 
     def enough(self, items: int, make: Callable[[], Finding]) -> bool:
         return self._whole.enough(items, make)
+
+    @property
+    def workers(self) -> int:
+        return self._whole.workers
 
     def spread(self, function: Callable[[Item], Result], work: Collection[Item]) -> Iterable[Result]:
         return self._whole.spread(function, work)

@@ -13,19 +13,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
-import cloudpickle
 import psutil
 
 from xrai_widgets.core import Assessment, Finding, Subject
 from xrai_widgets.runtime.call import call_engine
 from xrai_widgets.runtime.guard import messages
+from xrai_widgets.runtime.parallel import JOBS, Parallel
+from xrai_widgets.runtime.parcel import Unsendable, pack
 from xrai_widgets.runtime.run_step import RunStep
-
-_LARGE = 1 << 16  # bytes; smaller buffers travel inside the pickle
-
-
-class Unsendable(Exception):
-    """The work cannot be pickled."""
 
 
 class ProcessDied(RuntimeError):
@@ -74,7 +69,7 @@ def call_in_process(function: Callable[..., Any], arguments: tuple[Any, ...], st
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+            env={**os.environ, **_settings(step), "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
         )
         try:
             return _listen(child, step)
@@ -85,6 +80,11 @@ def call_in_process(function: Callable[..., Any], arguments: tuple[Any, ...], st
                     pipe.close()
 
 
+def _settings(step: RunStep) -> dict[str, str]:
+    """Return how many cores the process may use: as many as this one; a cluster is not connected to from there."""
+    return {JOBS: str(step.backend.jobs)} if isinstance(step.backend, Parallel) else {}
+
+
 def _end(child: "subprocess.Popen[bytes]") -> None:
     """Kill the process and those that it started: the cell of a model that hangs."""
     with contextlib.suppress(psutil.Error):
@@ -93,30 +93,6 @@ def _end(child: "subprocess.Popen[bytes]") -> None:
                 inner.kill()
     child.kill()
     child.wait()
-
-
-def pack(payload: object, folder: Path) -> None:
-    """Write an object to a folder: one pickle, large arrays beside it."""
-    buffers: list[pickle.PickleBuffer] = []
-
-    def beside(buffer: pickle.PickleBuffer) -> bool:
-        large = buffer.raw().nbytes >= _LARGE
-        if large:
-            (folder / f"{len(buffers)}.bin").write_bytes(buffer.raw())
-            buffers.append(buffer)
-        return not large
-
-    data = cloudpickle.dumps(payload, protocol=5, buffer_callback=beside)
-    (folder / "payload.pickle").write_bytes(data)
-
-
-def unpack(folder: Path) -> Any:
-    """Read the object back; large arrays are mapped read-only."""
-    import numpy as np
-
-    count = len(list(folder.glob("*.bin")))
-    buffers = [np.memmap(folder / f"{number}.bin", mode="r") for number in range(count)]
-    return pickle.loads((folder / "payload.pickle").read_bytes(), buffers=buffers)
 
 
 def _continued(

@@ -11,7 +11,7 @@ import cloudpickle
 
 from xrai_widgets.core import Finding
 from xrai_widgets.core.step import Partial
-from xrai_widgets.runtime.isolated import unpack
+from xrai_widgets.runtime.parcel import unpack
 from xrai_widgets.runtime.run_step import RunStep, plainly
 
 

@@ -1,6 +1,7 @@
 """What the assessments of detectors say, and do not say."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ def subject(n: int = 300, **words: object) -> Subject:
     return Subject.of(model, X, y.astype(int), X_train=train, y_train=y_train.astype(int), **words)  # type: ignore[arg-type]
 
 
-def asked(subject: Subject, name: str, **params: object) -> Finding:
+def asked(subject: Subject, name: str, **params: Any) -> Finding:
     finding = xw.assess(subject, f"ood.{name}", strict=True, **params).finding
     assert finding is not None
     return finding
