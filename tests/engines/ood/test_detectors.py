@@ -99,7 +99,7 @@ def test_isolation_is_scikit_learns() -> None:
 
 
 def test_an_ensembles_p_values_come_from_rows_that_fitted_no_member() -> None:
-    members = [("far", MahalanobisDetector(normalize=False)), ("near", KNNDetector(), slice(0, 2))]
+    members: Any = [("far", MahalanobisDetector(normalize=False)), ("near", KNNDetector(), slice(0, 2))]
     apart = RNG.normal(size=(50, 5))
     fitted = EnsembleDetector(members).fit(X, calibration=apart)
     near, rows = KNNDetector().fit(X[:, :2]), apart[:, :2]

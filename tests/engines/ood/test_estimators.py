@@ -37,6 +37,6 @@ def _own_rows(estimator: Any) -> dict[str, str]:
     )
 
 
-@parametrize_with_checks([*DETECTORS, TableEncoder()], expected_failed_checks=_own_rows)
+@parametrize_with_checks([*DETECTORS, TableEncoder()], expected_failed_checks=_own_rows)  # type: ignore[untyped-decorator]
 def test_scikit_learns_checks_pass(estimator: Any, check: Any) -> None:
     check(estimator)

@@ -46,7 +46,7 @@ class Alarm:
         """Return foreignness and p-value of each row; of several detectors the mean, and each fold by its own."""
         scores = [-np.asarray(detector.score_samples(X)) for detector in self.detectors]
         count = sum(conformal.as_foreign(part, rows) for part, rows in zip(scores, self.calibrations, strict=True))
-        return np.mean(scores, axis=0), (1 + count) / (self.n + 1)
+        return np.mean(scores, axis=0), (1 + np.asarray(count)) / (self.n + 1)
 
     def mute(self, alpha: float) -> bool:
         """Whether it cannot ring at α, or so many calibrating rows tie for the most foreign one that none rings."""

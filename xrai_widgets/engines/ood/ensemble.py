@@ -59,8 +59,10 @@ def ensemble(
     Its members' p-values and its own need rows of their own: it takes more samples than a single detector.
     """
     given = Given(predict, X, y, X_train, y_train, constraints, X_new, foreign, decide, naming)
+    look: Callable[[Array], Array] = flat
+    asks = False
     if X.ndim == 2:
-        detector, look, asks = _of_rows(constraints, n_estimators, seed), flat, False
+        detector = _of_rows(constraints, n_estimators, seed)
     else:
         detector, look, asks = _of_pictures(predict, X, embed, logits, y.dtype.kind in "iu")
     watch = Watch(

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from xrai_widgets.core import UNNAMED, Array, Finding, Names, NotApplicable, Predict, assessment
+from xrai_widgets.core import UNNAMED, Array, Finding, Names, NotApplicable, Predict, Score, assessment
 from xrai_widgets.core.marks import Label, MemoryLimit, Range, Section, Seed, When
 from xrai_widgets.core.step import Step, quiet
 from xrai_widgets.engines.robustness._refusals import Refusal, outputs_or_refusal
