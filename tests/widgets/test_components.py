@@ -233,6 +233,8 @@ def test_what_does_not_fit_is_listed_apart_with_the_reason(regression: Subject) 
     fitting = {"attribute_inference", "lira", "pdtp"}
     others = {"explanations.cem", "explanations.protodash", "robustness.evasion", MIA}
     others |= {"robustness.expectations", "robustness.weak_segments"}
+    others |= {f"ood.{name}" for name in ("ensemble", "isolation_forest", "knn", "local_outlier_factor")}
+    others |= {"ood.mahalanobis", "ood.shuffle_forest"}
     assert set(selector._boxes) == {*others, *(f"privacy.{name}" for name in fitting)}
 
 
