@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+os.environ["XRAI_JOBS"] = "1"  # several tests share the cores; tests of parallel work say how many they want
 os.environ["XRAI_STORE"] = "none"  # no test reads or writes the history of whoever runs it
 # processes that tests start find the package and the tests from any folder
 os.environ["PYTHONPATH"] = f"{Path(__file__).parent.parent}{os.pathsep}{os.environ.get('PYTHONPATH', '')}".rstrip(

@@ -264,9 +264,11 @@ def of_08_what_is_guaranteed(shown: dict[str, Any]) -> None:
         assert (samples["distance_lower"] <= samples["distance_upper"] * (1 + 1e-9)).all(), "the truth lies between"
     assert judge(shown["of_forest"]).status == "pass", "what is proved may pass"
     assert judge(shown["attacked"]).status == "not refuted", "an attack alone never can"
-    some = shown["of_forest"].table("samples")["gap"].dropna()
-    assert (some == 0).any(), "where it need not stop, it is exact"
-    assert (some > 0).any(), "a bound where it has to stop"
+    assert shown["of_forest"].finding.bounds["certified_accuracy"] == "exact", "it is exact, too"
+    assert (shown["of_forest"].table("samples")["gap"].dropna() < 1e-6).all(), "nothing is left to know"
+    vote = shown["of_vote"].finding
+    assert 0 < vote.values["smoothed_certified_accuracy"] <= vote.values["smoothed_accuracy"], "what is proved then"
+    assert judge(shown["of_vote"]).status == "not judged", "of that vote, and of nothing else"
     ratio = {
         name: np.nanmedian(table["distance_lower"] / table["distance_upper"])
         for name in ("of_forest", "of_network")

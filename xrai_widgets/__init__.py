@@ -29,15 +29,18 @@ if TYPE_CHECKING:
     )
     from xrai_widgets.data import examples
     from xrai_widgets.data.prepare import Prepared, prepare
+    from xrai_widgets.engines.ood.estimators.reliable_classifier import ReliableClassifier
     from xrai_widgets.io.pictures import Pictures, read_pictures
     from xrai_widgets.models.constrained import constrained
     from xrai_widgets.models.defences import defended
     from xrai_widgets.reporting.compose import Report, report
     from xrai_widgets.results.compare import Comparison, compare
+    from xrai_widgets.results.corruption_error import corruption_error
     from xrai_widgets.results.joint import Joint, joint
     from xrai_widgets.results.policy import Policy, Verdict, judge
     from xrai_widgets.results.waiver import Waiver
     from xrai_widgets.runtime import assess, catalog, run_plan
+    from xrai_widgets.runtime.parallel import parallel
     from xrai_widgets.runtime.store import Store
     from xrai_widgets.runtime.trial import read_subject
 
@@ -69,14 +72,17 @@ _HOMES = {
     **dict.fromkeys(("assess", "catalog", "run_plan"), "xrai_widgets.runtime"),
     **dict.fromkeys(("Policy", "Verdict", "judge"), "xrai_widgets.results.policy"),
     **dict.fromkeys(("Comparison", "compare"), "xrai_widgets.results.compare"),
+    "corruption_error": "xrai_widgets.results.corruption_error",
     **dict.fromkeys(("Joint", "joint"), "xrai_widgets.results.joint"),
     "Waiver": "xrai_widgets.results.waiver",
     **dict.fromkeys(("Report", "report"), "xrai_widgets.reporting.compose"),
+    "parallel": "xrai_widgets.runtime.parallel",
     "read_subject": "xrai_widgets.runtime.trial",
     **dict.fromkeys(("Pictures", "read_pictures"), "xrai_widgets.io.pictures"),
     **dict.fromkeys(("Prepared", "prepare"), "xrai_widgets.data.prepare"),
     "constrained": "xrai_widgets.models.constrained",
     "defended": "xrai_widgets.models.defences",
+    "ReliableClassifier": "xrai_widgets.engines.ood.estimators.reliable_classifier",
     "Store": "xrai_widgets.runtime.store",
     "Compare": "xrai_widgets.apps.compare",
     "Workbench": "xrai_widgets.apps.workbench",
@@ -99,6 +105,7 @@ __all__ = [
     "Policy",
     "Prepared",
     "Range",
+    "ReliableClassifier",
     "Report",
     "Requires",
     "Score",
@@ -114,10 +121,12 @@ __all__ = [
     "catalog",
     "compare",
     "constrained",
+    "corruption_error",
     "defended",
     "examples",
     "joint",
     "judge",
+    "parallel",
     "prepare",
     "quiet",
     "read_pictures",

@@ -10,6 +10,7 @@ from xrai_widgets.core import Subject
 
 if TYPE_CHECKING:
     from xrai_widgets.io.plans import PlanFile
+    from xrai_widgets.runtime.parallel import parallel
 
 
 def limits_of(planned: Mapping[str, Mapping[str, Any]], lines: list[str]) -> dict[str, Mapping[str, Any]]:
@@ -41,6 +42,16 @@ def batch_of(planned: "PlanFile | None", new: Path | None, foreign: str) -> dict
     if new is not None or planned is None:
         return {"new": new, "foreign": foreign}
     return {"new": planned.new, "foreign": planned.foreign}
+
+
+def workers_of(jobs: int | None, cluster: str) -> "parallel":
+    """Return who does the work: cores of this machine, or a cluster that the option names."""
+    from xrai_widgets.runtime.parallel import parallel
+
+    try:
+        return parallel(cluster=cluster) if cluster else parallel(jobs=jobs)
+    except (ConnectionError, ModuleNotFoundError) as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def plan_of(plan: Path | None, names: list[str], settings: list[str]) -> list[tuple[str, dict[str, Any]]]:

@@ -157,6 +157,13 @@ def assess(
     store: Annotated[str, typer.Option(help="file or database URL that keeps what is run and returns what was")] = "",
     fresh: Annotated[bool, typer.Option(help="run again even what the store knows")] = False,
     allow_unjudged: Annotated[bool, typer.Option("--allow-unjudged", help=_ALLOW)] = False,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, envvar="XRAI_JOBS", help="most cores that long work is spread over; default: all"),
+    ] = None,
+    cluster: Annotated[
+        str, typer.Option(help="address of a Dask scheduler that runs already, as tcp://10.0.0.5:8786, to work there")
+    ] = "",
 ) -> None:
     """Assess a model, or several side by side, and print the verdicts. The plan may name it."""
     import xrai_widgets.engines  # noqa: F401 - fills the catalog
@@ -193,7 +200,8 @@ def assess(
     roles |= {"split": split, "seed": seed, "stratify": stratify, "groups": groups, **style}
     subjects = [constrained(arguments.subject_of(one, models, data, **roles), limits) for one in models]
     subjects = [arguments.defended_by(subject, defend or []) for subject in subjects]
-    outcomes, interrupted = run_here(subjects, work, store=keeper, fresh=fresh)
+    with arguments.workers_of(jobs, cluster):
+        outcomes, interrupted = run_here(subjects, work, store=keeper, fresh=fresh)
     named = [name for name, _ in work] if run or plan else []
     quality = None if interrupted else quality_of(subjects)
     made = compose(outcomes, judged_by, include_rows=include_rows, quality=quality, named=named)
@@ -231,6 +239,25 @@ def report(
     for file in out:
         typer.echo(f"wrote {made.save(file)}")
     raise typer.Exit(exit_code(made, allow_unjudged=allow_unjudged))
+
+
+@app.command()
+def checkpoints(
+    prune: Annotated[bool, typer.Option("--prune", help="remove what was used longest ago")] = False,
+    keep: Annotated[float, typer.Option(min=0, help="MB that --prune leaves")] = 0.0,
+) -> None:
+    """Say what the training of networks has kept in your cache folder, and remove it."""
+    from xrai_widgets.io import checkpoint_files
+
+    folder = checkpoint_files.chosen_folder()
+    if folder is None:
+        typer.echo(f"nothing is kept in files: {checkpoint_files.SETTING} or XRAI_STORE is none")
+        return
+    removed = checkpoint_files.prune(folder, int(keep * 1e6)) if prune else []
+    if prune:
+        typer.echo(f"removed {len(removed)} checkpoints, {sum(one.size for one in removed) / 1e6:.1f} MB")
+    left = checkpoint_files.kept_in(folder)
+    typer.echo(f"{folder} holds {len(left)} checkpoints, {sum(one.size for one in left) / 1e6:.1f} MB")
 
 
 @app.command()

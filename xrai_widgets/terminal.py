@@ -55,7 +55,7 @@ def run_here(
                 job.post(news)
 
             numbered = {str(number): one for number, one in enumerate(subjects)}
-            return run_plan(numbered, work, cancel=job.cancel_event, each=each, **kept)
+            return run_plan(numbered, work, cancel=job.cancel_event, each=each, backend=job.backend, **kept)
 
         job, interrupted = Job(go, hear).start(), False
         try:

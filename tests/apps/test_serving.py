@@ -1,5 +1,6 @@
 """Options of the server, before it runs."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,21 @@ def test_any_other_address_gets_a_token(host: str) -> None:
 @pytest.mark.parametrize(("given", "path"), [("/", "/"), ("", "/"), ("x", "/x/"), ("/x/y", "/x/y/"), ("/x/", "/x/")])
 def test_the_base_url_has_a_slash_at_both_ends(given: str, path: str) -> None:
     assert Serving(base_url=given).path == path
+
+
+@pytest.mark.parametrize(("cores", "seats", "share"), [(64, 10, 6), (2, 10, 1), (8, 1, 8)])
+def test_the_cores_are_shared_among_the_seats(
+    cores: int, seats: int, share: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from xrai_widgets.apps import gallery
+    from xrai_widgets.apps.server.application import Gallery
+
+    for setting in ("XRAI_STORE", "JUPYTER_PATH", "PYDEVD_DISABLE_FILE_VALIDATION"):
+        monkeypatch.setenv(setting, "none" if setting == "XRAI_STORE" else "1")
+    monkeypatch.setenv("XRAI_JOBS", str(cores))
+    monkeypatch.setattr(Gallery, "launch_instance", lambda **_: None)
+    gallery.serve(Serving(seats=seats))
+    assert os.environ["XRAI_JOBS"] == str(share)
 
 
 def test_the_server_and_the_watchdog_mean_the_same_message() -> None:

@@ -22,6 +22,10 @@ CATALOG = [entry for entry in registered().values() if entry.family != "custom"]
 NAMES = [entry.name for entry in CATALOG]
 SMALL: dict[str, dict[str, Any]] = {
     "explanations.cem": {"n_samples": 4, "max_iter": 20, "binary_steps": 3},
+    "ood.ensemble": {"n_estimators": 10},
+    "ood.isolation_forest": {"n_estimators": 10},
+    "ood.shuffle_forest": {"n_estimators": 10},
+    "ood.vae": {"epochs": 2, "hidden": 16, "latent": 2},
     "privacy.lira": {"n_references": 4, "repeats": 2},
     "privacy.attribute_inference": {"n_samples": 60, "repeats": 1, "attack_model": "linear"},
     "privacy.label_only": {"n_samples": 60, "copies": 3, "repeats": 2},
@@ -34,6 +38,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "robustness.defence": {"n_samples": 4, "queries": 100, "max_iter": 1, "steps": 5, "restarts": 1},
     "robustness.evasion": {"n_samples": 12, "max_iter": 3, "queries": 4_000},
     "robustness.expectations": {"n_samples": 60},
+    "robustness.smoothing": {"n_samples": 12, "draws": 100},
+    "robustness.iaside": {"n_samples": 40},
 }
 REGRESSION: dict[str, dict[str, Any]] = {  # what a regression must be asked
     "explanations.cem": {"above": 200.0},

@@ -11,7 +11,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from tests.contract.catalog import every_engine, small
-from xrai_widgets.core import Assessment, Subject
+from xrai_widgets.core import Assessment, Constraint, Subject
 from xrai_widgets.core.belonging import adopted, fields_used, inputs_of
 from xrai_widgets.core.undefended import Undefended
 from xrai_widgets.io.outcomes import outcome_to_dict
@@ -32,6 +32,18 @@ def whole() -> Subject:
     return replace(subject, undefended=Undefended.of(subject, "nothing"))
 
 
+@cache
+def pictured() -> Subject:
+    """A subject of pictures for engines that take nothing else."""
+    rng = np.random.default_rng(3)
+    X = rng.random((240, 16)).round(3)
+    y = np.where(X[:, 0] + X[:, 5] + 0.3 * rng.normal(size=240) > 1, "yes", "no")
+    model = LogisticRegression(C=10).fit(X[:100], y[:100])
+    data = {"X_train": X[:100], "y_train": y[:100], "X_new": X[200:], "y_new": y[200:]}
+    subject = Subject.of(model, X[100:200], y[100:200], **data, image_shape=(4, 4), name="whole")
+    return replace(subject, undefended=Undefended.of(subject, "nothing"))
+
+
 def otherwise(subject: Subject) -> dict[str, Any]:
     """Return every field that is no part of the model, with another value."""
     assert subject.X_new is not None
@@ -42,6 +54,8 @@ def otherwise(subject: Subject) -> dict[str, Any]:
     few = np.arange(100) < 30
     turned = {name: getattr(subject, name)[::-1] for name in ("y", "X_new", "y_new")}
     turned |= {"X_train": subject.X_train * 1.5, "y_train": np.where(few, 0, subject.y_train)}
+    kind = replace((*subject.constraints, Constraint())[0], immutable=True, monotone=0)
+    names = tuple(f"A{place}" for place in range(subject.X[0].size))
     named = {name: np.array([f"p{row}" for row in range(100)], object) for name in ("ids", "train_ids")}
     return {
         **turned,
@@ -50,11 +64,11 @@ def otherwise(subject: Subject) -> dict[str, Any]:
         "foreign": np.arange(40) < 5,
         "groups": np.arange(100) % 3,
         "train_groups": np.arange(100) % 3,
-        "constraints": (replace(subject.constraints[0], immutable=True, monotone=0), *subject.constraints[1:]),
+        "constraints": (kind, *subject.constraints[1:]),
         "bounds": subject.bounds * 2,
-        "feature_names": ("A", "B", "C"),
+        "feature_names": names,
         "classes": ("bad", "good"),
-        "decode": lambda X: pd.DataFrame(X * 100, columns=["A", "B", "C"]),
+        "decode": lambda X: pd.DataFrame(X * 100, columns=list(names)),
         "name": "another",
         "notes": ("another",),
     }
@@ -70,7 +84,7 @@ def found(subject: Subject, entry: Assessment) -> Any:
 
 @every_engine
 def test_what_an_engine_does_not_use_changes_no_number_of_its(entry: Assessment) -> None:
-    subject = whole()
+    subject = whole() if "tabular" in entry.inputs else pictured()
     unused = {key: value for key, value in otherwise(subject).items() if key not in fields_used(entry)}
     assert {"X_new", "name"} - {*entry.uses} <= set(unused)
     other = replace(subject, **unused)
@@ -88,7 +102,7 @@ def test_what_an_engine_does_not_use_changes_no_number_of_its(entry: Assessment)
 
 @every_engine
 def test_each_field_that_an_engine_uses_tells_its_outcomes_apart(entry: Assessment) -> None:
-    subject, used = whole(), fields_used(entry)
+    subject, used = whole() if "tabular" in entry.inputs else pictured(), fields_used(entry)
     outcome = found(subject, entry) if entry.name == "privacy.shapr" else None
     for key, value in otherwise(subject).items():
         other = replace(subject, **{key: value})

@@ -18,6 +18,7 @@ from xrai_widgets.runtime import run
 
 # what they ask about is what lies beyond the data: empty cells, values outside of the ranges
 BEYOND_THE_DATA = {"robustness.corruptions", "robustness.expectations"}
+OUTSIDE = {"ood.gen", "ood.max_softmax"}  # synthetic foreign samples lie outside of the ranges, and have no empty cells
 
 
 def boosted(library: str, name: str, **words: Any) -> Callable[[], Any]:
@@ -34,7 +35,8 @@ MODELS: dict[str, Callable[[], Any]] = {
 
 def lacking(entry: Assessment) -> list[str]:
     """Return what the engine needs and the subject with missing cells has not: then it says so, whatever is missing."""
-    return [name for name in entry.needs if getattr(load(GAPS), name) is None]
+    pictures = [] if "tabular" in entry.inputs else ["pictures"]
+    return pictures + [name for name in entry.needs if getattr(load(GAPS), name) is None]
 
 
 def test_the_subject_has_samples_with_and_without_missing_cells() -> None:
@@ -81,6 +83,8 @@ def test_no_engine_asks_the_model_about_cells_that_are_missing_in_no_sample(entr
     assert np.isfinite(asked[:, whole]).all()
     assert subject.bounds is not None
     low, high = subject.bounds
+    if entry.name in OUTSIDE:
+        return
     assert not ((asked < low - 1e-9) | (asked > high + 1e-9)).any()
 
 

@@ -62,6 +62,7 @@ CHANGES: dict[str, Any] = {
     "train_groups": lambda _: np.zeros(N // 2),
     "constraints": lambda old: (replace(old[0], immutable=True), *old[1:]),
     "bounds": lambda bounds: bounds * 2,
+    "expected": lambda _: ("rising", "", "invariant"),
     "feature_names": lambda _: ("a", "c", "job"),
     "classes": lambda _: ("no", "yes"),
     "decode": lambda decode: lambda X: decode(X).rename(columns={"a": "A"}),

@@ -17,6 +17,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 
 import xrai_widgets as xw
 from xrai_widgets.core import Cancelled, Step, Subject
+from xrai_widgets.models.attack_loop import Reach
 from xrai_widgets.models.networks import mlp
 from xrai_widgets.results.as_code import expression
 from xrai_widgets.results.compare import compare
@@ -54,6 +55,7 @@ MODELS: dict[str, Any] = {
     "forest": lambda: RandomForestClassifier(20, random_state=0),
     "XGBoost": boosted("xgboost", "XGBClassifier", max_depth=4),
     "LightGBM": boosted("lightgbm", "LGBMClassifier", verbosity=-1),
+    "CatBoost": boosted("catboost", "CatBoostClassifier", verbose=0, allow_writing_files=False, thread_count=1),
 }
 
 
@@ -62,7 +64,9 @@ MODELS: dict[str, Any] = {
     [
         ("HistGradientBoosting", True),
         ("XGBoost", False),
-        *(pytest.param(name, name == "XGBoost", marks=pytest.mark.slow) for name in MODELS),
+        ("LightGBM", False),
+        ("CatBoost", False),
+        *(pytest.param(name, name != "HistGradientBoosting", marks=pytest.mark.slow) for name in MODELS),
     ],
 )
 @pytest.mark.filterwarnings("ignore:X does not have valid feature names")
@@ -92,6 +96,20 @@ def test_directions_are_violated_before_and_by_nobody_after(name: str, piped: bo
     assert all(not np.any(params[key]) for key in params if "monoton" in key and params[key] is not None), (
         "the user's own"
     )
+
+
+def test_a_direction_beside_a_column_of_words_that_catboost_takes_itself() -> None:
+    kind = pytest.importorskip("catboost").CatBoostClassifier
+    X, y = noisy_table()
+    words = {"verbose": 0, "allow_writing_files": False, "thread_count": 1, "random_state": 0}
+    model = kind(iterations=20, cat_features=["town"], **words).fit(X[:200], y[:200])
+    subject = Subject.of(model, X[200:], y[200:], X_train=X[:200], y_train=y[:200])
+    made = xw.defended(subject, "monotone constraints", rising="income")
+    grid = np.repeat(subject.X[:20], 30, axis=0)
+    grid[:, 0] = np.tile(np.linspace(0, 10, 30), 20)
+    falls = [np.diff(one.predict(grid)[:, 1].reshape(20, 30), axis=1).min() for one in (subject, made)]
+    assert falls[0] < -0.01
+    assert falls[1] >= -1e-12
 
 
 def test_the_inside_of_a_constrained_forest_is_its_own() -> None:
@@ -213,6 +231,57 @@ def test_training_on_attacks_really_gains_and_the_price_is_shown(digits: Subject
     assert finding.values["accuracy_cost"] == pytest.approx(right[0] - right[1])
     assert made.gradient is not None
     assert made.notes == digits.notes, "its gradient is its own"
+
+
+def test_training_in_the_norm_of_the_attack_gains_most_there(digits: Subject) -> None:
+    """A training in l2 of the same size in the mean gains more in l2 than in the largest change."""
+    words = {"epochs": 8, "steps": 3, "norm": "l2"}
+    made = xw.defended(digits, "adversarial training", epsilon=0.8, **words)
+    assert made.name == "net · adversarially trained, ε 0.8 (l2), 8 epochs, seed 0"
+    before, after = (l2_stands(one, 0.8) for one in (digits, made))
+    assert after > before + 0.15
+
+
+def l2_stands(subject: Subject, epsilon: float) -> float:
+    """Return the share of samples that plain steps along the gradient, of length 1, leave right."""
+    assert subject.gradient is not None
+    X, y = subject.X[:150], subject.y[:150]
+    points = X.copy()
+    for _ in range(15):
+        slope = subject.gradient(points, y).reshape(len(X), -1)
+        change = (points - X).reshape(len(X), -1) + epsilon / 5 * slope / np.linalg.norm(slope, axis=1, keepdims=True)
+        change *= np.minimum(1, epsilon / np.linalg.norm(change, axis=1, keepdims=True))
+        points = np.clip(X + change.reshape(X.shape), 0, 1).astype(X.dtype)
+    return float((subject.predict(points).argmax(axis=1) == y).mean())
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_what_a_training_makes_of_samples_lies_in_the_ball_and_in_the_limits(norm: Any) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.uniform(0, 1, (40, 5)) * [1, 10, 1, 1, 1]
+    y = (X[:, 0] > 0.5).astype(int)
+    limits = {"x2": {"immutable": True}, "x3": {"monotone": 1}, "x1": {"range": (0, 10)}}
+    subject = Subject.of(LogisticRegression().fit(X, y), X, y, constraints=limits)
+    assert subject.bounds is not None
+    reach = Reach.of(subject, 0.2, norm)
+    weights = np.array([1.0, -0.02, 2.0, -0.1, 0.5])
+    made = reach.attacked(lambda rows, _: np.tile(weights, (len(rows), 1)), X, y, 8, rng)
+    change = (made - X) / (subject.bounds[1] - subject.bounds[0])
+    size = np.abs(change).max(axis=1) if norm == "linf" else np.linalg.norm(change, axis=1)
+    assert size.max() <= 0.2 + 1e-9
+    assert (change[:, 2] == 0).all()
+    assert (change[:, 3] >= 0).all()
+    assert ((made >= subject.bounds[0] - 1e-9) & (made <= subject.bounds[1] + 1e-9)).all()
+    # of a linear loss the best change is known, where no limit is in its way
+    steep = weights * (subject.bounds[1] - subject.bounds[0]) * [1, 1, 0, 0, 1]
+    best = 0.2 * (np.sign(steep) if norm == "linf" else steep / np.linalg.norm(steep))
+    if norm == "linf":
+        low, high = subject.bounds
+        exact = np.clip(X + best * (high - low), low, high)
+        assert np.allclose(made[:, [0, 1, 4]], exact[:, [0, 1, 4]])
+    else:
+        free = (np.abs(X / [1, 10, 1, 1, 1] - 0.5) < 0.25).all(axis=1)
+        assert (change @ steep)[free].min() >= 0.97 * best @ steep
 
 
 def test_the_training_is_seeded_leaves_the_generators_and_the_users_module_alone(digits: Subject) -> None:

@@ -54,15 +54,26 @@ def with_gradients(subject: Subject) -> Subject:
     return Subject.of(model, X, subject.y, feature_names=names, ids=subject.ids, name=subject.name)
 
 
+def with_pictures(subject: Subject) -> Subject:
+    """Return a model of pictures whose pixels are the same numbers, for engines that take nothing else."""
+    from sklearn.linear_model import LogisticRegression
+
+    X = np.tile(np.array(subject.X[:, :2]), 8)
+    model = LogisticRegression().fit(X - X.mean(), subject.y)
+    return Subject.of(model, X, subject.y, image_shape=(4, 4), ids=subject.ids, name=subject.name)
+
+
 @pytest.fixture(scope="module")
 def outcomes(subject: Subject) -> list[Outcome]:
     subject = replace(subject, undefended=Undefended.of(subject, "nothing"))
-    results = [
-        assess(
-            subject if registered()[name].gap(subject) is None else with_gradients(subject), name, **SMALL.get(name, {})
+    fitting = {
+        name: next(
+            made for made in (subject, with_gradients(subject), with_pictures(subject)) if entry.gap(made) is None
         )
-        for name in NAMES
-    ]
+        for name, entry in registered().items()
+        if name in NAMES
+    }
+    results = [assess(made, name, **SMALL.get(name, {})) for name, made in fitting.items()]
     assert {outcome.status for outcome in results} == {"ok"}
     return results
 

@@ -20,7 +20,7 @@ CEM = "explanations.cem"
 FEW: dict[str, Any] = {"n_samples": 2, "mode": "PP", "noise": 0.0}
 TABLES: dict[str, Any] = {
     "duration_months": {"monotone": -1, "range": (1, 99)},
-    "purpose": {"immutable": True},
+    "purpose": {"immutable": True, "expected": "invariant"},
     "age": {"immutable": False},
 }
 

@@ -17,7 +17,7 @@ from xrai_widgets.core import Array, Assessment, Finding, NotApplicable, Outcome
 from xrai_widgets.core import assessment as register
 from xrai_widgets.core.assessment import _registry
 from xrai_widgets.runtime import Meter, Progress, RunStep, run
-from xrai_widgets.runtime.isolated import pack, unpack
+from xrai_widgets.runtime.parcel import pack, unpack
 
 
 def finding(total: float) -> Finding:

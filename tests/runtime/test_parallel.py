@@ -1,20 +1,25 @@
-"""``step.map`` on whatever joblib backend is active."""
+"""``step.map`` on whatever joblib backend is active, and on the cores that nobody asked for."""
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import joblib
 import numpy as np
+import psutil
 import pytest
 
+import xrai_widgets as xw
 from tests.pace import slowness
 from xrai_widgets.core import Array, Assessment, Cancelled, Finding, Predict, Step, Subject, assessment, quiet
 from xrai_widgets.core.assessment import _registry, find
-from xrai_widgets.runtime import Job, Meter, RunStep, run, run_plan
+from xrai_widgets.runtime import Job, Meter, RunStep, forecast, parallel, pool, run, run_plan
+from xrai_widgets.runtime.parallel import Parallel, active, cores, default_jobs, held_by_memory
 
 BACKENDS = ("serial", "threading", "loky", "dask")
 
@@ -30,7 +35,7 @@ def dask() -> Iterator[Any]:
 
 
 @contextmanager
-def active(name: str, request: pytest.FixtureRequest) -> Iterator[None]:
+def under(name: str, request: pytest.FixtureRequest) -> Iterator[None]:
     if name == "serial":
         yield
         return
@@ -87,13 +92,13 @@ def parallel_engine() -> Iterator[Assessment]:
 
 @pytest.mark.parametrize("name", BACKENDS)
 def test_results_come_in_order(name: str, request: pytest.FixtureRequest) -> None:
-    with active(name, request):
+    with under(name, request):
         assert list(RunStep().map(square, range(20))) == [number * number for number in range(20)]
 
 
 @pytest.mark.parametrize("name", ["threading", "loky", "dask"])
 def test_work_is_spread_over_workers(name: str, request: pytest.FixtureRequest) -> None:
-    with active(name, request):
+    with under(name, request):
         seen = set(RunStep().map(process, range(8)))
     assert len(seen) == 2
     assert all((pid == os.getpid()) == (name == "threading") for pid, _ in seen)
@@ -101,14 +106,14 @@ def test_work_is_spread_over_workers(name: str, request: pytest.FixtureRequest) 
 
 @pytest.mark.parametrize("name", BACKENDS)
 def test_what_a_worker_raises_is_raised_where_the_engine_waits(name: str, request: pytest.FixtureRequest) -> None:
-    with active(name, request), pytest.raises(ValueError, match="three is refused"):
+    with under(name, request), pytest.raises(ValueError, match="three is refused"):
         list(RunStep().map(fail, range(6)))
 
 
 @pytest.mark.parametrize("name", ["threading", "loky", "dask"])
 def test_cancel_does_not_wait_for_the_workers(name: str, request: pytest.FixtureRequest) -> None:
     cancel = threading.Event()
-    with active(name, request):
+    with under(name, request):
         step = RunStep(Meter(cancel))
     threading.Timer(0.5, cancel.set).start()
     began = time.monotonic()
@@ -120,7 +125,7 @@ def test_cancel_does_not_wait_for_the_workers(name: str, request: pytest.Fixture
 @pytest.mark.parametrize("name", ["threading", "loky", "dask"])
 def test_the_end_of_a_cancelled_run_does_not_disturb_the_next_one(name: str, request: pytest.FixtureRequest) -> None:
     cancel = threading.Event()
-    with active(name, request):
+    with under(name, request):
         first, second = RunStep(Meter(cancel)), RunStep()
     threading.Timer(0.5, cancel.set).start()
     with pytest.raises(Cancelled):
@@ -135,7 +140,7 @@ def test_a_job_enters_the_backend_of_the_thread_that_made_it(name: str, request:
     def work(job: Job[Any]) -> Any:
         return set(RunStep(backend=job.backend).map(process, range(6)))
 
-    with active(name, request):
+    with under(name, request):
         job: Job[Any] = Job(work)
     job.start()
     assert job.wait(60)
@@ -148,7 +153,7 @@ def test_a_job_enters_the_backend_of_the_thread_that_made_it(name: str, request:
 def test_questions_asked_in_workers_are_counted(
     name: str, request: pytest.FixtureRequest, forest: Subject, parallel_engine: Assessment
 ) -> None:
-    with active(name, request):
+    with under(name, request):
         outcome = run(forest, parallel_engine, strict=True)
     assert outcome.finding is not None
     assert outcome.finding.values["total"] == pytest.approx(55)
@@ -162,7 +167,7 @@ def test_a_plan_runs_under_a_backend(forest: Subject) -> None:
 
 
 def test_blas_threads_of_loky_workers_share_the_cores(request: pytest.FixtureRequest) -> None:
-    with active("loky", request):
+    with under("loky", request):
         limits = list(RunStep().map(blas_threads, range(2)))
     assert all(limit <= max(1, (os.cpu_count() or 1) // 2) for limit in limits)
 
@@ -172,3 +177,148 @@ def blas_threads(_: int) -> int:
 
     np.ones((2, 2)) @ np.ones((2, 2))
     return max((pool["num_threads"] for pool in threadpool_info()), default=1)
+
+
+class Killed:
+    """Ends the worker that is the first to take up the fifth item."""
+
+    def __init__(self, folder: Path) -> None:
+        self.mark = folder / "killed"
+
+    def __call__(self, number: int) -> tuple[int, int]:
+        if number == 5 and not self.mark.exists():
+            self.mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return number, os.getpid()
+
+
+def ends_its_process(number: int) -> int:
+    os._exit(number + 1)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no such signal")
+def test_a_worker_that_is_killed_costs_its_item_and_not_the_run(tmp_path: Path) -> None:
+    step = RunStep(backend=Parallel(2, worth=0.0))
+    results = list(step.map(Killed(tmp_path), range(12)))
+    assert [number for number, _ in results] == list(range(12))
+    assert len({process for _, process in results}) >= 2
+    assert os.getpid() not in {process for _, process in results}
+    assert (tmp_path / "killed").exists()
+
+
+@pytest.mark.slow
+def test_a_model_that_ends_every_process_that_asks_it_is_told_and_the_next_run_has_workers() -> None:
+    step = RunStep(backend=Parallel(2, worth=0.0))
+    with pytest.raises(pool.WorkerDied, match=r"3 worker processes died .* with jobs=1"):
+        list(step.map(ends_its_process, range(4)))
+    assert list(step.map(square, range(4))) == [0, 1, 4, 9]
+
+
+def test_short_work_starts_no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xrai_widgets.runtime.run_step.in_processes", None)
+    seen = list(RunStep(backend=Parallel(4)).map(process, range(6)))
+    assert {pid for pid, _ in seen} == {os.getpid()}
+
+
+def test_what_is_left_goes_to_workers_once_it_is_worth_it() -> None:
+    seen = [pid for pid, _ in RunStep(backend=Parallel(2, worth=0.4)).map(process, range(12))]
+    assert seen[0] == os.getpid(), "the first item tells how long the others take"
+    assert os.getpid() not in seen[1:], "twelve of 0.05 s are more than 0.4 s"
+
+
+def test_one_item_alone_stays_here() -> None:
+    [(pid, _)] = RunStep(backend=Parallel(2, worth=0.0)).map(process, range(1))
+    assert pid == os.getpid()
+
+
+def test_what_cannot_be_sent_is_done_here_and_the_outcome_says_so(forest: Subject, parallel_engine: Assessment) -> None:
+    from dataclasses import replace
+
+    lock, inside = threading.Lock(), forest.predict
+
+    def locked(X: Array) -> Array:
+        with lock:
+            return inside(X)
+
+    held = replace(forest, predict=locked)
+    outcome = run(held, parallel_engine, step=RunStep(backend=Parallel(2, worth=0.0)), strict=True)
+    assert outcome.finding is not None
+    assert outcome.finding.values["total"] == pytest.approx(55)
+    assert sum(note.startswith("Ran on one core: the work cannot be sent") for note in outcome.finding.notes) == 1
+
+
+def test_by_default_all_cores_are_used_or_as_many_as_the_setting_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XRAI_JOBS")
+    assert active() == Parallel(cores())
+    assert 1 <= cores() <= (os.cpu_count() or 1)
+    monkeypatch.setenv("XRAI_JOBS", "3")
+    assert active() == Parallel(3)
+    for wrong in ("0", "-1", "many", "1.5"):
+        monkeypatch.setenv("XRAI_JOBS", wrong)
+        with pytest.raises(ValueError, match=f"XRAI_JOBS must be a whole number of cores, at least 1, got '{wrong}'"):
+            default_jobs()
+
+
+def test_parallel_holds_for_its_thread_until_its_block_ends() -> None:
+    others: list[Any] = []
+    with xw.parallel(jobs=5):
+        assert active() == Parallel(5)
+        with xw.parallel(jobs=1):
+            assert active() == Parallel(1)
+            assert RunStep().workers == 1
+        assert active() == Parallel(5)
+        assert RunStep().part(0, 1).workers == 5
+        thread = threading.Thread(target=lambda: others.append(active()))
+        thread.start()
+        thread.join()
+        job: Job[Any] = Job(lambda job: job.backend)
+        job.start()
+        assert job.wait(10)
+        assert job.result == Parallel(5)
+    assert active() == others[0] == Parallel(1)
+    with pytest.raises(ValueError, match="jobs must be a whole number of cores, at least 1, got 0"):
+        xw.parallel(jobs=0)
+    with pytest.raises(ValueError, match="give one of them"):
+        xw.parallel(jobs=2, cluster="tcp://127.0.0.1:1")
+    assert active() == Parallel(1)
+
+
+def test_joblibs_own_setting_is_followed_where_nothing_else_is_said() -> None:
+    with joblib.parallel_config(backend="threading", n_jobs=2):
+        assert isinstance(active(), tuple)
+        with xw.parallel(jobs=4):
+            assert active() == Parallel(4)
+
+
+def test_there_are_as_many_workers_as_memory_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "free_memory", lambda: 10e9)
+    monkeypatch.delitem(__import__("sys").modules, "torch", raising=False)
+    assert held_by_memory(64, 0.0) == 26, "0.3 GB each, in four fifths of what is free"
+    assert held_by_memory(64, 1e9) == 3, "each of them has what it is sent twice: as it came, and read"
+    assert held_by_memory(2, 0.0) == 2
+    monkeypatch.setattr(parallel, "free_memory", lambda: 0.1e9)
+    assert held_by_memory(64, 0.0) == 0
+
+
+def test_where_memory_holds_no_second_process_the_work_is_done_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "free_memory", lambda: 0.5e9)
+    step = RunStep(backend=Parallel(2, worth=0.0))
+    assert {pid for pid, _ in step.map(process, range(3))} == {os.getpid()}
+    assert step.remarks == ["Ran on one core: the free memory does not hold two worker processes."]
+
+
+def test_a_pilot_starts_no_workers(forest: Subject, parallel_engine: Assessment) -> None:
+    before = len(psutil.Process().children(recursive=True))
+    with xw.parallel(jobs=2):
+        assert forecast(forest, parallel_engine, {}).seconds is not None
+    assert len(psutil.Process().children(recursive=True)) == before
+
+
+def test_a_process_that_uses_a_gpu_works_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+    from types import SimpleNamespace
+
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=SimpleNamespace(is_initialized=lambda: True)))
+    step = RunStep(backend=Parallel(2, worth=0.0))
+    assert {pid for pid, _ in step.map(process, range(3))} == {os.getpid()}
+    assert step.remarks == ["Ran on one core: the GPU is busy with one process."]

@@ -69,7 +69,7 @@ def test_messages_come_home(tmp_path: Path) -> None:
 
 
 def test_work_that_cannot_be_sent_is_said() -> None:
-    from xrai_widgets.runtime.isolated import Unsendable
+    from xrai_widgets.runtime.parcel import Unsendable
 
     lock: Any = threading.Lock()
     with pytest.raises(Unsendable, match="lock"):

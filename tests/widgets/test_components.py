@@ -232,7 +232,8 @@ def test_what_does_not_fit_is_listed_apart_with_the_reason(regression: Subject) 
     assert "regression (made for classification only)" in said
     fitting = {"attribute_inference", "lira", "pdtp"}
     others = {"explanations.cem", "explanations.protodash", "robustness.evasion", MIA}
-    others |= {"robustness.expectations", "robustness.weak_segments"}
+    others |= {"robustness.expectations", "robustness.weak_segments", "ood.ensemble", "ood.isolation_forest", "ood.knn"}
+    others |= {"ood.local_outlier_factor", "ood.mahalanobis", "ood.shuffle_forest", "ood.vae"}
     assert set(selector._boxes) == {*others, *(f"privacy.{name}" for name in fitting)}
 
 
@@ -304,6 +305,32 @@ def test_the_same_button_cancels_within_a_second_and_keeps_what_was_done(credit:
     assert time.monotonic() - asked < 1.0 * slowness()
     assert [outcome.status for outcome in runner.outcomes] == ["ok", "cancelled"]
     assert runner.outcomes[1].finding is not None
+
+
+def test_a_page_offers_the_cores_and_a_visitor_no_more_than_the_seats_share(
+    forest: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from xrai_widgets.runtime import parallel, run_step
+
+    assert Runner()._jobs.layout.display == ("none" if parallel.cores() == 1 else "")
+    monkeypatch.setattr(parallel, "cores", lambda: 8)
+    monkeypatch.setenv("XRAI_JOBS", "3")
+    runner = Runner(forest, (("privacy.shapr", {}),))
+    assert (runner.jobs, runner._jobs.max, runner._jobs.layout.display) == (3, 8, "")
+    monkeypatch.setattr(parallel, "served", lambda: True)
+    assert Runner()._jobs.max == 3
+    used: list[int] = []
+    begin = run_step.RunStep.__init__
+
+    def noted(step: run_step.RunStep, *args: Any, **named: Any) -> None:
+        begin(step, *args, **named)
+        used.append(step.workers)
+
+    monkeypatch.setattr(run_step.RunStep, "__init__", noted)
+    runner._jobs.value = 5
+    runner.run()
+    assert runner.wait(20)
+    assert {*used} == {5}
 
 
 Seen = tuple[list[str], list[str]]

@@ -9,6 +9,7 @@ import xrai_widgets as xw
 from tests.pace import work
 from xrai_widgets.apps.workbench import Workbench
 from xrai_widgets.core import Constraint, Subject
+from xrai_widgets.results.as_code import as_python
 from xrai_widgets.widgets import ConstraintEditor
 
 EVASION = "robustness.evasion"
@@ -272,3 +273,33 @@ def test_gaps_may_be_filled_where_there_are_some() -> None:
     assert editor.edits == {}
     browser(editor, edit={"column": "gaps", "fields": {"fillable": True, "kind": "category"}})
     assert editor.edits == {"gaps": {"kind": "category"}}
+
+
+def test_expectations_are_stated_by_click_and_read_by_their_assessment(
+    editor: ConstraintEditor, credit: Subject
+) -> None:
+    assert row(editor, "age")["expected"] == ""
+    browser(editor, edit={"column": "age", "fields": {"expected": "invariant"}})
+    browser(editor, edit={"column": "credit_amount", "fields": {"expected": "falling"}})
+    browser(editor, edit={"column": "savings", "fields": {"expected": "rising"}})
+    browser(editor, edit={"column": "savings", "fields": {"expected": ""}})
+    assert editor.status == "2 columns edited, not applied yet."
+    assert row(editor, "age")["edited"] == ["expected"]
+    editor.apply()
+    assert editor.wait(20)
+    made = editor.subject
+    assert made is not None
+    assert made.constraints == credit.constraints
+    assert editor.title == "Constraints (20 columns, 3 immutable, 2 expectations, edited)"
+    outcome = xw.assess(made, "robustness.expectations", n_samples=20, strict=True)
+    assert outcome.finding is not None
+    tried = set(outcome.finding.tables["expectations"]["expectation"])
+    assert {"age must not matter", "more credit_amount must not rise"} <= tried
+    assert "'credit_amount': {'expected': 'falling'}" in as_python(outcome)
+    browser(editor, edit={"column": "age", "fields": {"expected": "sideways"}})
+    assert "expected of 'age' must be rising" in row(editor, "age")["problem"]
+    assert not editor.ready
+    browser(editor, press="undo")
+    editor.apply()
+    assert editor.wait(20)
+    assert editor.subject is credit

@@ -11,6 +11,7 @@ from traitlets.config import Config
 from xrai_widgets.apps.server.serving import Serving, pool_of
 from xrai_widgets.io.notebooks import notebook_folder, read_cards
 from xrai_widgets.io.store_place import NONE, SETTING, gallery_store
+from xrai_widgets.runtime.parallel import JOBS, default_jobs
 from xrai_widgets.runtime.store import Store
 
 EXTENSIONS = ["@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager8", "anywidget"]
@@ -78,7 +79,8 @@ def serve(serving: Serving, folder: Path | None = None) -> None:
 
     Every visitor's outcomes are kept in ``serving.store`` (a file, a database URL, or ``none``) and shown in that
     visitor's browser only. By default the setting ``XRAI_STORE`` names it; without it, a server that only this machine
-    reaches uses the user's own store, and any other keeps nothing.
+    reaches uses the user's own store, and any other keeps nothing. The cores, or as many as ``XRAI_JOBS`` says, are
+    shared among the seats.
     """
     from xrai_widgets.apps.server.application import Gallery
 
@@ -87,4 +89,5 @@ def serve(serving: Serving, folder: Path | None = None) -> None:
         Store(os.environ[SETTING]).close()  # a store that cannot be used fails here, not for the first visitor
     os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [SHARE, os.environ.get("JUPYTER_PATH")]))
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # else every kernel warns of it in the log
+    os.environ[JOBS] = str(max(1, default_jobs() // serving.seats))  # every visitor's share
     Gallery.launch_instance(argv=[], config=configuration(folder or notebook_folder(), serving))

@@ -111,7 +111,9 @@ class Assessment:
         if subject.task not in self.tasks:
             return Gap(f"{subject.task} (made for {' and '.join(sorted(self.tasks))} only)", self.instead)
         if subject.inputs not in self.inputs:
-            return Gap(f"{subject.inputs} inputs (made for {' and '.join(sorted(self.inputs))} inputs only)")
+            return Gap(
+                f"{subject.inputs} inputs (made for {' and '.join(sorted(self.inputs))} inputs only)", self.instead
+            )
         missing = [name for name in self.needs if getattr(subject, name) is None]
         if missing:
             return Gap("needs " + " and ".join(explain(name) for name in missing), self.instead)
@@ -186,7 +188,8 @@ def assessment(
     controls : iterable of Control, or str
         What is measured beside the user's model, so that a reader sees where its number sits; or why nothing is.
     instead : str
-        What a reader may use where the subject is a regression, gives labels only or lacks what the engine needs.
+        What a reader may use where the subject is a regression, has other inputs, gives labels only or lacks what the
+        engine needs.
     stronger : str
         The assessment whose attacker is stronger where it applies: without its run, a pass here is none of the family.
     words : mapping of str to str

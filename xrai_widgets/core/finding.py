@@ -50,7 +50,7 @@ class Chart:
     cut : float
         Histograms only: where the draggable per-sample cut starts. The share of samples beyond it is shown.
     beyond : {"above", "below"}
-        Histograms only: on which side of the cut a sample stands out and is flagged.
+        Histograms only: on which side of the cut a sample stands out and is counted.
     part : {"", "X", "X_train", "X_new"}
         Histograms only: whose samples are listed as those that stand out; by default the training samples, if any.
     """

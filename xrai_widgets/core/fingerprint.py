@@ -78,7 +78,7 @@ def fingerprint_of(subject: Subject, outputs: Iterable[bytes]) -> str:
     for part in outputs:
         digest.update(part)
     digest.update(_bytes_of("bounds", subject.bounds))
-    digest.update(repr(subject.constraints).encode())
+    digest.update(repr(subject.constraints).encode() + (repr(subject.expected).encode() if subject.expected else b""))
     for array in (subject.ids, subject.train_ids, subject.new_ids, subject.groups):  # text has no bytes of its own
         digest.update(repr(None if array is None else array.tolist()).encode())
     if subject.foreign is not None:

@@ -37,6 +37,9 @@ class Trees:
     words : bool array (sets, codes)
     rounding : float
         By how much the model's own arithmetic may differ from the scores here; 0: votes are counted, ties included.
+    summed : bool
+        The model adds up these very values and compares the sums: where numbers with few digits are added (multiples
+        of 1/64) nothing is rounded, and the lower class wins a tie.
     """
 
     roots: Places
@@ -49,6 +52,7 @@ class Trees:
     word_set: Places
     words: Flags
     rounding: float = 1e-9
+    summed: bool = False
 
     def __post_init__(self) -> None:
         nodes, (sets, codes) = len(self.feature), self.words.shape

@@ -1,13 +1,16 @@
 """The one handle an engine has for progress, cancel, partial results and parallel work."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
+
+import numpy.typing as npt
 
 from xrai_widgets.core.finding import Finding
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Partial = Finding | Callable[[], Finding] | None
+Arrays = Mapping[str, npt.NDArray[Any]]
 
 
 class Cancelled(Exception):
@@ -24,9 +27,16 @@ class Step:
     earlier : Finding or None
         What an earlier run of the same assessment on the same subject with the same parameters had found when it was
         cancelled. An engine that can goes on from there; its result must be that of a run in one go.
+    workers : int
+        How many items of a `map` may be under way at once: their working memory is kept to ``memory_limit`` together.
     """
 
     earlier: Finding | None = None
+
+    @property
+    def workers(self) -> int:
+        """One, here."""
+        return 1
 
     def __call__(self, done: float, note: str = "", partial: Partial = None) -> None:
         """Report that the fraction ``done`` (0 to 1) is finished.
@@ -47,6 +57,23 @@ class Step:
         An engine that asks goes through its items in random order, and says with ``narrowing`` which values narrow.
         """
         return False
+
+    def recall(self, key: str) -> Arrays | None:  # noqa: ARG002 - the runtime's step looks
+        """Return what was kept under this key, in this run or an earlier one; None if nothing is.
+
+        Parameters
+        ----------
+        key : str
+            Names all that the arrays depend on: a digest of the training samples, parameters, seed and kind of device.
+            The versions of the package and its libraries belong to it by themselves.
+        """
+        return None
+
+    def keep(self, key: str, arrays: Arrays) -> None:
+        """Keep arrays that cost time, such as those of a network in training; they may be gone when they are wanted.
+
+        They are not shown, reported or stored with the outcome: the runtime keeps them in the user's cache.
+        """
 
     def spread(self, function: Callable[[Item], Result], work: Collection[Item]) -> Iterable[Result]:
         """Apply ``function`` to every item, in order and without a word; the runtime does it on workers."""
@@ -84,6 +111,16 @@ class _Part(Step):
 
     def enough(self, items: int, make: Callable[[], Finding]) -> bool:
         return self._whole.enough(items, make)
+
+    @property
+    def workers(self) -> int:
+        return self._whole.workers
+
+    def recall(self, key: str) -> Arrays | None:
+        return self._whole.recall(key)
+
+    def keep(self, key: str, arrays: Arrays) -> None:
+        self._whole.keep(key, arrays)
 
     def spread(self, function: Callable[[Item], Result], work: Collection[Item]) -> Iterable[Result]:
         return self._whole.spread(function, work)

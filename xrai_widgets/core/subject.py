@@ -73,8 +73,9 @@ class Subject(Identified):
         in X_train, −1 for other samples, and a seed of None is the model's own.
     bounds : array (2, d), optional
         Lowest and highest allowed value per flattened feature.
-    feature_names, classes, constraints : tuple
-        Names of the columns; the original labels of the classes 0…k−1; one Constraint per column.
+    feature_names, classes, constraints, expected : tuple
+        Names of columns; original labels of the classes 0…k−1; of each column a Constraint and, where any is stated,
+        what must hold of the score when it changes: "rising", "falling", "invariant" or "".
     decode : callable, optional
         (n, d) → DataFrame in the user's own columns and units.
     image_shape : tuple of int, optional
@@ -126,6 +127,7 @@ class Subject(Identified):
     feature_names: tuple[str, ...] = ()
     classes: tuple[Any, ...] = ()
     constraints: tuple[Constraint, ...] = ()
+    expected: tuple[str, ...] = ()
     decode: Decode | None = None
     image_shape: tuple[int, int, int] | None = None
     groups: Array | None = says("subgroups: pass groups= to Subject.of")
@@ -245,8 +247,7 @@ class Subject(Identified):
 
         Parameters
         ----------
-        predict : callable
-        name, model, fit, outputs : optional
+        predict, name, model, fit, outputs : optional but for ``predict``
             As in a Subject; ``model`` is the function itself and ``fit`` is missing unless given.
         **passed
             Other fields of the copy, among them those that see inside the new function.
@@ -294,7 +295,6 @@ class Subject(Identified):
         train = f"{len(self.X_train)} train / " if self.X_train is not None else ""
         new = f" / {len(self.X_new)} new" if self.X_new is not None else ""
         parts.append(f"{train}{len(self.X)} test{new} samples")
-        size = "×".join(map(str, self.image_shape or ()))
-        parts.append(f"images {size}" if size else f"{self.X.shape[1]} features")
-        parts.append(f"{self.n_classes} classes" if self.task == "classification" else "regression")
-        return " · ".join([*parts, *self.notes])
+        size = f"images {'×'.join(map(str, self.image_shape))}" if self.image_shape else f"{self.X.shape[1]} features"
+        task = f"{self.n_classes} classes" if self.task == "classification" else "regression"
+        return " · ".join([*parts, size, task, *self.notes])

@@ -10,6 +10,7 @@ from xrai_widgets.engines._reach import Reach
 
 _CELLS = 4_000_000  # of samples and leaves at once
 _CODES = 63  # categories that fit into the bits of a number
+GRID = 1 / 64  # multiples of it are added without rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +30,8 @@ class Leaves:
         Rising.
     base : array (k,)
     rounding : float
+    fine : bool array (leaves,)
+        Whose values are added without rounding.
     """
 
     low: Array
@@ -39,6 +42,7 @@ class Leaves:
     tree: Array
     base: Array
     rounding: float
+    fine: Array
 
     @classmethod
     def of(cls, trees: Trees, reach: Reach, memory_limit: float) -> "Leaves":
@@ -91,6 +95,7 @@ class Leaves:
             trees.tree[leaf],
             trees.base,
             trees.rounding,
+            _fine(trees, trees.value[leaf]),
         )
 
     @property
@@ -110,6 +115,21 @@ class Leaves:
         """
         return 2 * self.rounding if self.rounding else 0.5 if rival < label else -0.5
 
+    def holding(self, point: Array) -> Array:
+        """Return which leaves, one of each tree, hold a point (d,)."""
+        inside = ((self.low <= point) & (self.high >= point))[:, ~np.isin(np.arange(len(point)), self.columns)].all(
+            axis=1
+        )
+        code = np.rint(point[self.columns]).astype(np.int64)
+        return np.flatnonzero(inside & ((self.words >> code) & 1 > 0).all(axis=1))
+
+    def leads(self, held: Array, rival: int, label: int) -> bool:
+        """Whether the rival may win where one leaf of each tree is held."""
+        lead = float(self.base[rival] - self.base[label] + (self.value[held, rival] - self.value[held, label]).sum())
+        if rival > label and self.fine[held].all():
+            return lead > 0
+        return lead + self.slack(rival, label) > 0
+
     def distances(self, reach: Reach) -> Array:
         """Return how far samples are from leaves (n, leaves): infinite where a sample cannot come there."""
         shape = len(reach.samples), len(self.tree)
@@ -125,6 +145,14 @@ class Leaves:
             same = (self.words[:, place] >> code[:, None]) & 1 > 0
             _add(size, np.where(same, 0.0, np.inf if reach.still[column] else 1.0), reach.norm)
         return np.sqrt(size) if reach.norm == "l2" else size
+
+
+def _fine(trees: Trees, value: Array) -> Array:
+    """Return which leaves (n,) add to the scores without rounding."""
+    if not trees.summed or trees.base.any():
+        return np.zeros(len(value), dtype=bool)
+    fine: Array = (np.rint(value / GRID) * GRID == value).all(axis=1)
+    return fine
 
 
 def _add(size: Array, part: Array, norm: str) -> None:

@@ -1,7 +1,7 @@
 """What an attack asks: does this changed sample get another label?"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from xrai_widgets.core import Array, Gradient, Predict
 from xrai_widgets.core.decision import labels
 from xrai_widgets.engines._band import seen
+from xrai_widgets.engines._meter import Meter
 from xrai_widgets.engines._space import Norm, Space, unit
 
 
@@ -35,6 +36,8 @@ class Problem:
         Says the model's classes where they are not the most probable ones.
     offsets : array (n, k), optional
         What each sample adds to the outputs for its changes before the largest one decides the label: a `Band`.
+    meter : Meter, optional
+        What may be asked about each sample; what it refuses counts as not changed.
     """
 
     predict: Predict
@@ -47,6 +50,7 @@ class Problem:
     rows: int
     decide: Predict | None = None
     offsets: Array | None = None
+    meter: Meter | None = None
 
     @cached_property
     def origins(self) -> Array:
@@ -74,12 +78,25 @@ class Problem:
 
     def adversarial(self, points: Array, owner: Array) -> Array:
         """Return whether each point (r, D), a change of the sample number ``owner``, gets another label."""
-        verdicts = np.empty(len(points), dtype=bool)
-        for start in range(0, len(points), self.rows):
-            part = slice(start, start + self.rows)
+        verdicts = np.zeros(len(points), dtype=bool)
+        granted = self.granted(owner)
+        for start in range(0, len(granted), self.rows):
+            part = granted[start : start + self.rows]
             changed = self.space.to_samples(points[part], self.samples[owner[part]])
             verdicts[part] = self.seen(self.outputs(changed), owner[part]) != self.labels[owner[part]]
         return verdicts
+
+    def granted(self, owner: Array, each: int = 1) -> Array:
+        """Return the places of the rows that may be asked about the samples ``owner``, at ``each`` queries."""
+        if self.meter is None:
+            return np.arange(len(owner))
+        return np.flatnonzero(self.meter.grant(owner, each))
+
+    def some(self, rows: Array) -> "Problem":
+        """Return the same for some of the samples."""
+        parts = {name: getattr(self, name)[rows] for name in ("samples", "labels", "numbers")}
+        offsets = None if self.offsets is None else self.offsets[rows]
+        return replace(self, **parts, offsets=offsets, meter=None if self.meter is None else self.meter.part(rows))
 
     def distances(self, points: Array, owner: Array) -> Array:
         """Return how far the allowed samples nearest to the points are from their originals."""

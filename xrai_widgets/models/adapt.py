@@ -19,7 +19,7 @@ from xrai_widgets.models.bounds import bounds_of
 from xrai_widgets.models.carried import held
 from xrai_widgets.models.codes import coded_columns
 from xrai_widgets.models.columns import aligned
-from xrai_widgets.models.constraints import read_range
+from xrai_widgets.models.constraints import expectations_of, read_range
 from xrai_widgets.models.decisions import rule_of
 from xrai_widgets.models.estimator import adapt_estimator, is_detector, is_estimator
 from xrai_widgets.models.estimator_check import check_estimator
@@ -127,6 +127,7 @@ def describe(
         "bounds": box,
         "feature_names": inputs.names,
         "constraints": inputs.constraints,
+        "expected": expectations_of(inputs.names, {n: t for n, t in limits.items() if isinstance(t, Mapping)}),
         "decode": inputs.codec.decode if inputs.codec is not None else None,
         "image_shape": inputs.image_shape,
         **{role: part if part is None else _read_only(part) for role, part in subgroups.items()},

@@ -11,7 +11,7 @@ from xrai_widgets.core import Advanced, Gap, Label, Predict, Range, Step, Subjec
 from xrai_widgets.core.subject import Array
 from xrai_widgets.models.adversarial_mlp import MLPFit, mlp_gap, mlp_refit
 from xrai_widgets.models.anew import training_gap
-from xrai_widgets.models.attack_loop import AttackFit, Reach, batches
+from xrai_widgets.models.attack_loop import AttackFit, Norm, Reach, batches
 from xrai_widgets.models.torch_layers import layers_of_sequential
 from xrai_widgets.models.torch_module import TorchModel
 from xrai_widgets.models.torch_script import is_script
@@ -60,8 +60,14 @@ def adversarial_training(
     step: Step,
     *,
     epsilon: Annotated[
-        float, Range(0.001, 1), Label("ε (size of the change)"), "largest change of a feature, as a share of its range"
+        float,
+        Range(0.001, 100),
+        Label("ε (size of the change)"),
+        "size of the change, as a share of the features' ranges, in the norm",
     ] = 0.1,
+    norm: Annotated[
+        Norm, "linf: each feature changes by ε at most; l2: all together do; as in the attack that is to be withstood"
+    ] = "linf",
     steps: Annotated[int, Range(1, 100), Label("gradient steps"), "of the attack on each batch"] = 5,
     epochs: Annotated[int, Range(1, 1000), "passes over the training samples"] = 20,
     learning_rate: Annotated[float, Range(1e-6, 1), Label("learning rate"), Advanced(), "of Adam"] = 0.003,
@@ -74,7 +80,7 @@ def adversarial_training(
     assert subject.X_train is not None
     assert subject.y_train is not None
     words = {"steps": steps, "epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size, "seed": seed}
-    reach = Reach.of(subject, epsilon)
+    reach = Reach.of(subject, epsilon, norm)
     if (refit := mlp_refit(subject.fit)) is not None:
         return MLPFit(reach, words, refit).fields(subject, step)
     model = _torch_model(subject)

@@ -85,6 +85,7 @@ def _carried(read: Ensemble, before: list[Any], X: Array, inputs: Inputs) -> Tre
         word_set=which,
         words=sets,
         rounding=_rounding(read),
+        summed=read.summed,
     )
 
 

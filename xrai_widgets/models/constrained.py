@@ -10,7 +10,7 @@ from xrai_widgets.core import Subject
 from xrai_widgets.core.constraint import Constraint
 from xrai_widgets.core.origin import ConstrainedBy
 from xrai_widgets.core.subject import Array
-from xrai_widgets.models.constraints import PIXELS, changed, problems, read_range, unknown_column
+from xrai_widgets.models.constraints import PIXELS, changed, expectations_of, problems, read_range, unknown_column
 from xrai_widgets.models.recode import are_other_numbers, declared, recoded_subject, values_of
 
 Tables = Mapping[str, Mapping[str, Any]]
@@ -18,7 +18,7 @@ _NAMED = 2  # columns that the name of the new subject mentions
 
 
 def constrained(subject: Subject, columns: Tables) -> Subject:
-    """Return a copy of a subject whose columns may be changed within other limits.
+    """Return a copy of a subject whose columns may be changed within other limits, or with other expectations.
 
     Parameters
     ----------
@@ -29,6 +29,8 @@ def constrained(subject: Subject, columns: Tables) -> Subject:
         value that lies outside may stay or come nearer), ``categories``, the numbers that a column of codes may hold,
         as ``[10, 20, 70, 99]``, or words for 0, 1, …, and ``fillable`` (bool: a missing number may become any of the
         range, which counts as a change by the whole range). For images ``{"pixels": {"range": (low, high)}}``.
+        ``expected`` is no limit: what `robustness.expectations` tries, "rising" (more must not lower the score),
+        "falling", "invariant" (the column must not matter) or "" (nothing).
 
     Returns
     -------
@@ -84,10 +86,12 @@ def try_constraints(subject: Subject, columns: Tables) -> tuple[Subject, dict[st
             wrong[name] = str(error)
     looked = [place[name] for name in columns if name not in wrong]
     wrong = problems(subject.feature_names, constraints, parts, looked) | wrong
+    expected = expectations_of(subject.feature_names, columns, subject.expected)
     same = tuple(constraints) == subject.constraints and np.array_equal(bounds, subject.bounds)
+    same = same and expected == subject.expected
     if wrong or (same and subject is before):
         return before, wrong
-    return _copy(subject, wanted, tuple(constraints), bounds), {}
+    return _copy(replace(subject, expected=expected), wanted, tuple(constraints), bounds), {}
 
 
 def _recoded(subject: Subject, columns: Tables, wrong: dict[str, str]) -> tuple[Subject, Tables]:

@@ -10,7 +10,8 @@ from xrai_widgets.core import closest
 from xrai_widgets.core.constraint import Constraint
 from xrai_widgets.core.subject import Array
 
-FIELDS = ("kind", "immutable", "monotone", "group", "range", "categories", "fillable")
+FIELDS = ("kind", "immutable", "monotone", "group", "range", "categories", "fillable", "expected")
+_NO_LIMIT = ("range", "categories", "expected")  # fields that no Constraint has
 PIXELS = "pixels"  # all columns of an image
 _ROLES = {"X": "the held-out samples", "X_train": "the training samples"}
 
@@ -47,7 +48,7 @@ def changed(name: str, old: Constraint, table: Mapping[str, Any]) -> Constraint:
     if table.get("fillable", old.fillable) and (kind == "category" or table.get("immutable", old.immutable)):
         why = "a category, whose missing cells are a word of their own" if kind == "category" else "immutable"
         raise ValueError(f"fillable of {name!r} must be false: the column is {why}, got true")
-    fields = {key: value for key, value in table.items() if key not in ("range", "categories")}
+    fields = {key: value for key, value in table.items() if key not in _NO_LIMIT}
     made: Constraint = replace(old, **fields, categories=labels if kind == "category" else ())
     return made
 
@@ -59,7 +60,18 @@ _ALLOWED: dict[str, tuple[tuple[Any, ...], str]] = {
     "immutable": ((True, False), "true or false"),
     "fillable": ((True, False), "true or false"),
     "monotone": ((-1, 0, 1), "-1 (may only fall), 0 (free) or 1 (may only rise)"),
+    "expected": (
+        ("", "rising", "falling", "invariant"),
+        "rising (more must not lower the score), falling, invariant (it must not matter) or empty",
+    ),
 }
+
+
+def expectations_of(names: Sequence[str], tables: Mapping[str, Any], before: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return what is expected of the score for each column, with what the tables say; nothing where none is stated."""
+    stated = dict(zip(names, before, strict=False))
+    stated |= {name: table["expected"] for name, table in tables.items() if "expected" in table}
+    return tuple(stated.get(name, "") for name in names) if any(stated.values()) else ()
 
 
 def read_range(name: str, constraint: Constraint, given: Any) -> tuple[float, float]:

@@ -81,7 +81,8 @@ def _squeezing_phrase(params: Params) -> str:
 
 def _training_phrase(params: Params) -> str:
     epochs = f"{params['epochs']} epoch{'s' * (params['epochs'] > 1)}"
-    return f"adversarially trained, ε {params['epsilon']:g}, {epochs}, seed {params['seed']}"
+    norm = "" if params["norm"] == "linf" else f" ({params['norm']})"
+    return f"adversarially trained, ε {params['epsilon']:g}{norm}, {epochs}, seed {params['seed']}"
 
 
 DEFENCES = {
@@ -134,8 +135,8 @@ def defended(subject: Subject, defence: str, *, step: Step = quiet, **params: An
         Of the output, what an outsider sees: ``rounding`` (decimals), ``reverse sigmoid`` (beta, gamma), ``high
         confidence`` (cutoff), ``gaussian noise`` (scale, seed) or ``class labels``. Of the input: ``feature squeezing``
         (squeezer, bits, size) or ``smoothing`` (sigma, draws, combine, seed). Of the training: ``adversarial training``
-        of a torch module or MLP (epsilon, steps, epochs, learning_rate, batch_size, seed) or ``monotone constraints``
-        of trees (rising, falling).
+        of a torch module or MLP (epsilon, norm, steps, epochs, learning_rate, batch_size, seed) or ``monotone
+        constraints`` of trees (rising, falling).
     step : Step, optional
         Gets the progress of a training.
     **params

@@ -29,7 +29,7 @@ def scores(out: Any, form: str, single: bool) -> Any:
     if form == "logits":
         if single:
             return torch.hstack([torch.zeros_like(out), out])
-        opposite = out.shape[1] == 2 and are_opposites(out.detach().double().cpu().numpy())
+        opposite = out.shape[1] == 2 and are_opposites(out.detach().cpu().double().numpy())
         return out / 2 if opposite else out
     if form == "one-vs-rest":
         out = out / out.sum(1, keepdim=True)
@@ -42,5 +42,5 @@ def weighted(logits: Any, weights: Any) -> Any:
     import torch
 
     if callable(weights):
-        weights = weights(logits.detach().double().cpu().numpy())
+        weights = weights(logits.detach().cpu().double().numpy())
     return (logits * torch.as_tensor(np.array(weights), device=logits.device)).sum()

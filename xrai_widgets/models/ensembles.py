@@ -47,6 +47,8 @@ class Ensemble:
         Numbers are rounded to float32 before they are compared.
     rounding : float
         Relative error of the library's own sums; sums of whole numbers have none.
+    summed : bool
+        The library adds up these very values, and the largest sum, the first of several, is its label.
     """
 
     trees: list[Tree]
@@ -55,6 +57,7 @@ class Ensemble:
     strict: bool = False
     single: bool = True
     rounding: float = 1e-12
+    summed: bool = False
 
 
 def ensemble_of(model: Any, rows: Any) -> Ensemble | None:
@@ -78,7 +81,8 @@ def ensemble_of(model: Any, rows: Any) -> Ensemble | None:
         read = Ensemble([_of_tree(model.tree_, 1.0)], np.zeros(len(model.classes_)), model.predict_proba)
     elif name in ("RandomForestClassifier", "ExtraTreesClassifier"):
         n, trees = len(model.estimators_), [_of_tree(member.tree_, 1.0) for member in model.estimators_]
-        read = Ensemble(trees, np.zeros(len(model.classes_)), lambda part: n * model.predict_proba(part))
+        none = np.zeros(len(model.classes_))
+        read = Ensemble(trees, none, lambda part: n * model.predict_proba(part), summed=True)
     elif name == "GradientBoostingClassifier":
         read = _of_gradient_boosting(model, rows)
     elif name == "HistGradientBoostingClassifier":

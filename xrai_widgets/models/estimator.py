@@ -83,7 +83,7 @@ class Refit:
         **fit_params: Any,
     ) -> Predict:
         """Return the predict function of the fresh clone."""
-        fresh = _clone(self.estimator)
+        fresh = fresh_clone(self.estimator)
         fresh.set_params(**_seeds(fresh, seed), **_silent(fresh))
         prefix = f"{fresh.steps[-1][0]}__" if hasattr(fresh, "steps") else ""
         weight = {} if sample_weight is None else {f"{prefix}sample_weight": sample_weight}
@@ -135,15 +135,19 @@ def aligned(estimator: Any, inputs: Inputs, classes: tuple[Any, ...]) -> Predict
     return _Aligned(Probabilities(estimator, inputs), tuple(estimator.classes_.tolist()), classes)
 
 
-def _clone(estimator: Any) -> Any:
+def fresh_clone(estimator: Any) -> Any:
+    """Return an unfitted estimator with the same parameters."""
     from sklearn.base import clone
 
     try:
         return clone(estimator)
     except RuntimeError:
+        if hasattr(estimator, "steps"):
+            steps = [(name, part if isinstance(part, str) else fresh_clone(part)) for name, part in estimator.steps]
+            return type(estimator)(**estimator.get_params(deep=False) | {"steps": steps})
         if not type(estimator).__module__.startswith("catboost"):
             raise
-        # CatBoost copies the list of its text columns, which scikit-learn takes for a change of it
+        # CatBoost copies lists, as of its text columns, which scikit-learn takes for a change of them
         return type(estimator)(**estimator.get_params())
 
 

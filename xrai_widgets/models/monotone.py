@@ -11,7 +11,7 @@ from xrai_widgets.core.subject import Array
 from xrai_widgets.models.anew import training_gap
 from xrai_widgets.models.bounds import filled
 from xrai_widgets.models.carried_trees import trees_of
-from xrai_widgets.models.estimator import Refit
+from xrai_widgets.models.estimator import Refit, fresh_clone
 from xrai_widgets.models.inputs import Inputs
 from xrai_widgets.models.routed import Routed
 from xrai_widgets.models.splits import thresholds_of
@@ -45,7 +45,7 @@ def monotone_constraints(
     word, inside = _word(refit.estimator) or ("", 0)
     signs = _signs(refit, subject, ways, inside)
     step(0.1, "training anew")
-    constrained = _clone(refit.estimator).set_params(**{word: _as_taken(word, signs)})
+    constrained = fresh_clone(refit.estimator).set_params(**{word: _as_taken(refit.estimator, signs)})
     fit = _with(subject.fit, replace(refit, estimator=constrained))
     predict = fit(subject.X_train, subject.y_train, seed=None, rows=np.arange(len(subject.X_train)))
     model = _estimator(predict)
@@ -176,14 +176,10 @@ def _numbers(made: Any) -> Array:
     )
 
 
-def _as_taken(word: str, signs: list[int]) -> Any:
-    return tuple(signs) if word.endswith(_WORDS[1]) else signs
-
-
-def _clone(estimator: Any) -> Any:
-    from sklearn.base import clone
-
-    return clone(estimator)
+def _as_taken(estimator: Any, signs: list[int]) -> Any:
+    """Return the constraints as the estimator takes them: XGBoost no list, CatBoost no tuple."""
+    final = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
+    return tuple(signs) if type(final).__module__.startswith("xgboost") else signs
 
 
 def _estimator(predict: Any) -> Any:

@@ -89,7 +89,7 @@ def _plain(module: Any) -> bool:
 
 def _affine(step: Any) -> tuple[Array, Array] | None:
     def numbers(tensor: Any) -> Array:
-        return np.asarray(tensor.detach().double().cpu().numpy())
+        return np.asarray(tensor.detach().cpu().double().numpy())
 
     if type(step).__name__ == "Linear":
         weight = numbers(step.weight).T

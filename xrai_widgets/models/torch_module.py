@@ -58,7 +58,8 @@ class TorchModel:
         self.module = frozen(module)
         self._inputs = inputs
         first = next(iter(self.module.parameters()), None)
-        self._device = first.device if first is not None else "cpu"
+        held = first if first is not None else next(iter(self.module.buffers()), None)
+        self._device = held.device if held is not None else "cpu"
         self._native: Any = None if first is None else first.dtype
         self.dtype: Any = self._native
         self.single = False
@@ -77,7 +78,7 @@ class TorchModel:
         with torch.no_grad():
             parts: list[Any] = [self._asked(X[a : a + _BATCH]) for a in range(0, len(X), _BATCH)]
         joined = torch.cat(parts)
-        out: Array = (joined.dequantize() if joined.is_quantized else joined).double().cpu().numpy()
+        out: Array = (joined.dequantize() if joined.is_quantized else joined).cpu().double().numpy()
         return out
 
     def _asked(self, rows: Array) -> Any:
@@ -210,7 +211,7 @@ class TorchModel:
         for start in range(0, len(X), _BATCH):
             part = slice(start, start + _BATCH)
             batch = self._tensor(X[part]).requires_grad_(True)
-            parts.append(torch.autograd.grad(of(self.module(batch), part), batch)[0].double().cpu().numpy())
+            parts.append(torch.autograd.grad(of(self.module(batch), part), batch)[0].cpu().double().numpy())
         return self._inputs.as_encoded(np.concatenate(parts), X.shape)
 
     def embed(self, X: Array) -> Array:
@@ -218,7 +219,7 @@ class TorchModel:
         caught: list[Array] = []
 
         def keep(_: Any, given: tuple[Any, ...]) -> None:
-            caught.append(given[0].detach().double().cpu().numpy().reshape(len(given[0]), -1))
+            caught.append(given[0].detach().cpu().double().numpy().reshape(len(given[0]), -1))
 
         handle = self._last_linear().register_forward_pre_hook(keep)
         try:

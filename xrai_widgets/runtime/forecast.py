@@ -8,6 +8,7 @@ from typing import Any
 
 from xrai_widgets.core import Assessment, Subject
 from xrai_widgets.runtime.guard import Meter
+from xrai_widgets.runtime.parallel import Parallel
 from xrai_widgets.runtime.run import run
 from xrai_widgets.runtime.run_step import RunStep
 
@@ -47,11 +48,12 @@ def forecast(
 
     Engines report progress in proportion to time, so a pilot of the real run on the real subject needs no model of the
     engine's cost. Isolated engines are not piloted: their start would be most of what is measured. Controls are of
-    bounded size and left out: a page that opens forecasts while its browser needs the processor.
+    bounded size and left out: a page that opens forecasts while its browser needs the processor. The pilot starts no
+    workers: where a run is worth some, it takes less than its forecast.
     """
     if assessment.isolated:
         return Forecast(None, 0.0)
-    step = RunStep(Meter(cancel, max_seconds=budget))
+    step = RunStep(Meter(cancel, max_seconds=budget), backend=Parallel())
     begun = time.perf_counter()
     outcome = run(subject, replace(assessment, controls=()), params, step=step)
     spent = time.perf_counter() - begun

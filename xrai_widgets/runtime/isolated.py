@@ -13,19 +13,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
-import cloudpickle
 import psutil
 
 from xrai_widgets.core import Assessment, Finding, Subject
 from xrai_widgets.runtime.call import call_engine
+from xrai_widgets.runtime.checkpoints import answer
 from xrai_widgets.runtime.guard import messages
+from xrai_widgets.runtime.parallel import JOBS, Parallel
+from xrai_widgets.runtime.parcel import Unsendable, pack
 from xrai_widgets.runtime.run_step import RunStep
-
-_LARGE = 1 << 16  # bytes; smaller buffers travel inside the pickle
-
-
-class Unsendable(Exception):
-    """The work cannot be pickled."""
 
 
 class ProcessDied(RuntimeError):
@@ -71,18 +67,24 @@ def call_in_process(function: Callable[..., Any], arguments: tuple[Any, ...], st
             raise Unsendable(str(error)) from error
         child = subprocess.Popen(
             [sys.executable, "-m", "xrai_widgets.runtime.worker", folder],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+            env={**os.environ, **_settings(step), "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
         )
         try:
             return _listen(child, step)
         finally:
             _end(child)
-            for pipe in (child.stdout, child.stderr):
+            for pipe in (child.stdin, child.stdout, child.stderr):
                 if pipe is not None:
-                    pipe.close()
+                    with contextlib.suppress(BrokenPipeError):
+                        pipe.close()
+
+
+def _settings(step: RunStep) -> dict[str, str]:
+    """Return how many cores the process may use: as many as this one; a cluster is not connected to from there."""
+    return {JOBS: str(step.backend.jobs)} if isinstance(step.backend, Parallel) else {}
 
 
 def _end(child: "subprocess.Popen[bytes]") -> None:
@@ -93,30 +95,6 @@ def _end(child: "subprocess.Popen[bytes]") -> None:
                 inner.kill()
     child.kill()
     child.wait()
-
-
-def pack(payload: object, folder: Path) -> None:
-    """Write an object to a folder: one pickle, large arrays beside it."""
-    buffers: list[pickle.PickleBuffer] = []
-
-    def beside(buffer: pickle.PickleBuffer) -> bool:
-        large = buffer.raw().nbytes >= _LARGE
-        if large:
-            (folder / f"{len(buffers)}.bin").write_bytes(buffer.raw())
-            buffers.append(buffer)
-        return not large
-
-    data = cloudpickle.dumps(payload, protocol=5, buffer_callback=beside)
-    (folder / "payload.pickle").write_bytes(data)
-
-
-def unpack(folder: Path) -> Any:
-    """Read the object back; large arrays are mapped read-only."""
-    import numpy as np
-
-    count = len(list(folder.glob("*.bin")))
-    buffers = [np.memmap(folder / f"{number}.bin", mode="r") for number in range(count)]
-    return pickle.loads((folder / "payload.pickle").read_bytes(), buffers=buffers)
 
 
 def _continued(
@@ -138,6 +116,7 @@ def _in_thread(
 def _listen(child: "subprocess.Popen[bytes]", step: RunStep) -> Any:
     inbox: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
     errors: list[bytes] = []
+    assert child.stdin is not None
     assert child.stdout is not None
     assert child.stderr is not None
     threading.Thread(target=_read, args=(child.stdout, inbox), daemon=True).start()
@@ -147,6 +126,10 @@ def _listen(child: "subprocess.Popen[bytes]", step: RunStep) -> Any:
             step(*value)
         elif kind == "queries":
             step.meter.count(value)
+        elif kind == "keep":
+            step.keep(*value)
+        elif kind == "recall":
+            answer(child.stdin, step.recall(value))
         elif kind == "result":
             return value
         elif kind == "raised":

@@ -9,7 +9,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Generic, Literal, TypeVar
 
-from xrai_widgets.runtime.run_step import FEEDER, active_backend
+from xrai_widgets.runtime.parallel import active
+from xrai_widgets.runtime.run_step import FEEDER
 
 Result = TypeVar("Result")
 State = Literal["waiting", "running", "done", "failed"]
@@ -44,14 +45,14 @@ class Job(Generic[Result]):
     ----------
     cancel_event : threading.Event
         Set by `cancel`; the work looks at it.
-    backend : (backend, n_jobs)
-        joblib's backend that was active where the job was made; it is thread-local, so the work enters it again.
+    backend : Parallel or (joblib's backend, n_jobs)
+        What was active where the job was made: `parallel` is of its thread, so the work enters it again.
     """
 
     def __init__(self, work: Callable[["Job[Result]"], Result], listen: Callable[[Any], None] | None = None) -> None:
         self._work, self._listen = work, listen
         self.cancel_event = threading.Event()
-        self.backend = active_backend()
+        self.backend = active()
         self.state: State = "waiting"
         self.result: Result | None = None
         self.error: BaseException | None = None

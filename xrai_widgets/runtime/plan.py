@@ -17,6 +17,7 @@ from xrai_widgets.io.plans import PlanFile, read_plan, read_plan_file
 from xrai_widgets.models.constrained import constrained
 from xrai_widgets.runtime.guard import Meter
 from xrai_widgets.runtime.keep import keep, recall, unfinished
+from xrai_widgets.runtime.parallel import Backend
 from xrai_widgets.runtime.run import run
 from xrai_widgets.runtime.run_step import Progress, RunStep
 from xrai_widgets.runtime.store import Store
@@ -122,7 +123,7 @@ class _Options(TypedDict, total=False):
 
     cancel: threading.Event | None
     each: Callable[[Outcome | PlanProgress], None] | None
-    backend: tuple[Any, int] | None
+    backend: Backend | None
     seconds: Sequence[float] | None
     store: Store | None
     fresh: bool
@@ -145,7 +146,7 @@ def run_plan(
     *,
     cancel: threading.Event | None = None,
     each: Callable[[Outcome | PlanProgress], None] | None = None,
-    backend: tuple[Any, int] | None = None,
+    backend: Backend | None = None,
     seconds: Sequence[float] | None = None,
     store: Store | None = None,
     fresh: bool = False,
@@ -164,8 +165,8 @@ def run_plan(
         Stops the running assessment, and the rest are not started.
     each : callable, optional
         Gets the progress of the running assessment and every outcome as it ends.
-    backend : (backend, n_jobs), optional
-        joblib's backend for parallel engines.
+    backend : Parallel or (joblib's backend, n_jobs), optional
+        Who does parallel work; by default what `parallel` says.
     seconds : sequence of float, optional
         Forecast per assessment, for the time left.
     store : Store, optional

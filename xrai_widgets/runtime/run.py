@@ -64,9 +64,17 @@ def run(
     if (gap := entry.gap(subject, checked)) is not None:
         return replace(outcome, reason=gap.reason, instead=gap.instead)
     work = partial(with_retraining, subject, entry, checked, step, partial(_measured, strict))
-    ending = ended(work, entry, step, strict)
+    ending = _remarked(ended(work, entry, step, strict), step)
     fields_of_ending = {field.name: getattr(ending, field.name) for field in fields(ending)}
     return replace(outcome, **fields_of_ending, seconds=time.perf_counter() - begun, queries=step.meter.queries)
+
+
+def _remarked(ending: Ending, step: RunStep) -> Ending:
+    """Add why the work was not spread over workers."""
+    finding = ending.finding
+    if finding is None or not step.remarks:
+        return ending
+    return ending.but(replace(finding, notes=(*finding.notes, *step.remarks)))
 
 
 def _measured(strict: bool, entry: Assessment, subject: Subject, params: Mapping[str, Any], step: RunStep) -> Ending:

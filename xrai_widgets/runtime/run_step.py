@@ -5,6 +5,7 @@ import copy
 import os
 import queue
 import shutil
+import sys
 import tempfile
 import threading
 import time
@@ -15,8 +16,12 @@ from typing import Any
 import joblib
 
 from xrai_widgets.core import Finding, Step
-from xrai_widgets.core.step import Item, Partial, Result
+from xrai_widgets.core.step import Arrays, Item, Partial, Result
+from xrai_widgets.runtime.checkpoints import Keeper, kept_by_user
 from xrai_widgets.runtime.guard import Counted, Meter, messages
+from xrai_widgets.runtime.parallel import Backend, Parallel, active
+from xrai_widgets.runtime.parcel import Unsendable
+from xrai_widgets.runtime.pool import in_processes
 from xrai_widgets.runtime.until import Until
 
 FEEDER = "xrai-map"  # name of the threads that do or hand out the items of a map
@@ -58,12 +63,6 @@ def plainly(error: BaseException) -> BaseException:
     return made
 
 
-def active_backend() -> tuple[Any, int]:
-    """Return joblib's active backend and number of jobs in this thread, to be entered again in another one."""
-    backend, n_jobs = joblib.parallel.get_active_backend()
-    return backend, n_jobs
-
-
 def _private(backend: Any) -> Any:
     # a joblib backend object serves one call at a time, and the end of a cancelled run overlaps with the next run
     if type(backend).__name__ == "DaskDistributedBackend":
@@ -96,23 +95,33 @@ class RunStep(Step):
     meter : Meter
     listen : callable
         Gets a `Progress`, in the thread of the engine.
-    backend : (backend, n_jobs), optional
-        joblib's backend for `map`; by default the one that is active where the step is made.
+    backend : Parallel or (joblib's backend, n_jobs), optional
+        Who works on the items of a `map`; by default what is active where the step is made.
     earlier : Finding, optional
         What an earlier, cancelled run of the same kind had found.
+    checkpoints : Keeper, optional
+        Where engines keep what they train; by default the user's cache.
+
+    Attributes
+    ----------
+    remarks : list of str
+        Why work was not spread that could have been; shared with the steps within.
     """
 
     def __init__(
         self,
         meter: Meter | None = None,
         listen: Callable[[Progress], None] | None = None,
-        backend: tuple[Any, int] | None = None,
+        backend: Backend | None = None,
         earlier: Finding | None = None,
+        checkpoints: Keeper | None = None,
     ) -> None:
         self.meter = meter or Meter()
         self.earlier = earlier
+        self._checkpoints = checkpoints
         self._listen = listen
-        self._backend = backend or active_backend()
+        self.backend = backend or active()
+        self.remarks: list[str] = []
         self._started = time.monotonic()
         self._reported = self._shown = 0.0
         self._partial: Partial = None
@@ -123,6 +132,14 @@ class RunStep(Step):
     def enough(self, items: int, make: Callable[[], Finding]) -> bool:
         """Whether the interval that the user asked for is narrow enough."""
         return self.until is not None and self.until.reached(items, make)
+
+    def recall(self, key: str) -> Arrays | None:
+        """Return the arrays that are kept under this key; None if there are none."""
+        return (self._checkpoints or kept_by_user()).recall(key)
+
+    def keep(self, key: str, arrays: Arrays) -> None:
+        """Keep arrays under this key."""
+        (self._checkpoints or kept_by_user()).keep(key, arrays)
 
     def __call__(self, done: float, note: str = "", partial: Partial = None) -> None:
         """Report progress; raise `Cancelled` if the run is to stop."""
@@ -154,7 +171,9 @@ class RunStep(Step):
         def listen(progress: Progress) -> None:
             self(start + progress.done * (stop - start), progress.note, progress.partial if main else None)
 
-        inner = RunStep(meter or self.meter, listen, self._backend, self.earlier if main else None)
+        earlier = self.earlier if main else None
+        inner = RunStep(meter or self.meter, listen, self.backend, earlier, self._checkpoints)
+        inner.remarks = self.remarks
         inner._period = 0.0  # the outermost step alone holds notes back
         return inner
 
@@ -162,15 +181,20 @@ class RunStep(Step):
         """Return the latest partial finding."""
         return self._partial() if callable(self._partial) else self._partial
 
+    @property
+    def workers(self) -> int:
+        """How many items of a `map` may be under way at once: what each of them takes is taken so many times."""
+        return self.backend.workers if isinstance(self.backend, Parallel) else max(1, self.backend[1] or 1)
+
     def spread(self, function: Callable[[Item], Result], work: Collection[Item]) -> Iterable[Result]:
-        """Apply ``function`` on the workers of the active joblib backend; results come in order.
+        """Apply ``function`` on workers where that pays; results come in order.
 
         Without workers a thread does it, so that Cancel need not wait for the item under way.
         """
         return self._collect(function, work)
 
     def _collect(self, function: Callable[[Item], Result], work: Collection[Item]) -> Iterator[Result]:
-        # joblib's generator blocks until a worker is done; a thread of its own waits, so that Cancel need not
+        # workers are waited for in a thread of its own, so that Cancel need not
         results: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         # once no one waits, nothing more is dispatched and what is under way ends by itself: closing joblib's generator
         # would shut the executor down, which the next run may already use
@@ -194,19 +218,71 @@ class RunStep(Step):
     def _feed(
         self, function: Counted, work: list[Any], results: "queue.SimpleQueue[tuple[str, Any]]", stop: threading.Event
     ) -> None:
-        backend, n_jobs = self._backend
-        left = (item for item in work if not stop.is_set())
         try:
-            if n_jobs in (None, 1) or type(backend).__name__ == "SequentialBackend":
-                for item in left:
-                    results.put(("result", function(item)))
-            else:
-                # joblib packs short items into batches, which leaves a worker idle at the end of a short list
-                size: Any = 1 if len(work) <= _FEW_ITEMS else "auto"
-                with joblib.parallel_config(backend=_private(backend), n_jobs=n_jobs):
-                    workers = joblib.Parallel(return_as="generator", batch_size=size)
-                    for result in workers(joblib.delayed(function)(i) for i in left):
-                        results.put(("result", result))
+            for result in self._results(function, work, stop):
+                results.put(("result", result))
             results.put(("end", None))
         except BaseException as error:  # noqa: BLE001 - whatever a worker raised is raised again where the engine waits
             results.put(("error", plainly(error)))
+
+    def _results(self, function: Counted, work: list[Any], stop: threading.Event) -> Iterator[Any]:
+        if isinstance(self.backend, Parallel):
+            yield from self._where_it_pays(self.backend, function, work, stop)
+            return
+        backend, n_jobs = self.backend
+        kind = type(backend).__name__
+        if n_jobs in (None, 1) or kind == "SequentialBackend":
+            yield from _here(function, work, stop)
+        elif kind == "LokyBackend":
+            yield from self._spread_over(Parallel(joblib.effective_n_jobs(n_jobs)), function, work, stop)
+        else:
+            # joblib packs short items into batches, which leaves a worker idle at the end of a short list
+            size: Any = 1 if len(work) <= _FEW_ITEMS else "auto"
+            with joblib.parallel_config(backend=_private(backend), n_jobs=n_jobs):
+                workers = joblib.Parallel(return_as="generator", batch_size=size)
+                yield from workers(joblib.delayed(function)(item) for item in work if not stop.is_set())
+
+    def _where_it_pays(
+        self, backend: Parallel, function: Counted, work: list[Any], stop: threading.Event
+    ) -> Iterator[Any]:
+        """Begin here; hand the rest to workers once the items done tell that it is worth starting them."""
+        done, spent = 0, 0.0
+        if backend.jobs > 1 or backend.cluster is not None:
+            while len(work) - done > 1 and not stop.is_set():
+                if backend.worth <= 0 or (done and spent / done * (len(work) - done) > backend.worth):
+                    yield from self._spread_over(backend, function, work[done:], stop)
+                    return
+                began = time.perf_counter()
+                result = function(work[done])
+                spent, done = spent + time.perf_counter() - began, done + 1
+                yield result
+        yield from _here(function, work[done:], stop)
+
+    def _spread_over(
+        self, backend: Parallel, function: Counted, work: list[Any], stop: threading.Event
+    ) -> Iterator[Any]:
+        try:
+            if backend.cluster is not None:
+                yield from backend.cluster.results(function, work, stop)
+            else:
+                _check_no_gpu()
+                yield from in_processes(function, work, backend.jobs, stop, _standing_folder())
+        except Unsendable as error:
+            remark = f"Ran on one core: {error}."
+            if remark not in self.remarks:
+                self.remarks.append(remark)
+            yield from _here(function, work, stop)
+
+
+def _check_no_gpu() -> None:
+    """Refuse workers where this process uses a GPU: each of them would take its memory, and they would wait for it."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        raise Unsendable("the GPU is busy with one process")
+
+
+def _here(function: Counted, work: list[Any], stop: threading.Event) -> Iterator[Any]:
+    for item in work:
+        if stop.is_set():
+            return
+        yield function(item)

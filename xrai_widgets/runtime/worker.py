@@ -11,15 +11,18 @@ import cloudpickle
 
 from xrai_widgets.core import Finding
 from xrai_widgets.core.step import Partial
-from xrai_widgets.runtime.isolated import unpack
+from xrai_widgets.runtime.checkpoints import Piped
+from xrai_widgets.runtime.parcel import unpack
 from xrai_widgets.runtime.run_step import RunStep, plainly
 
 
 def main() -> None:
     """Call one function. Messages are pickles (kind, value); anything the model prints goes to the error stream."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this process if it is to end
-    pipe = os.fdopen(os.dup(1), "wb")
+    pipe, replies = os.fdopen(os.dup(1), "wb"), os.fdopen(os.dup(0), "rb")
     os.dup2(2, 1)
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
 
     def send(kind: str, value: object) -> None:
         pipe.write(cloudpickle.dumps((kind, value), protocol=5))
@@ -39,7 +42,7 @@ def main() -> None:
             self._sent = now
             send("progress", (done, note, finding))
 
-    step = ChildStep()
+    step = ChildStep(checkpoints=Piped(send, replies))
     try:
         function, arguments = unpack(Path(sys.argv[1]))
         result = function(*arguments, step)

@@ -24,6 +24,7 @@ from xrai_widgets.widgets.session import Session
 from xrai_widgets.widgets.subject_picker import SubjectPicker
 from xrai_widgets.widgets.threshold_slider import ThresholdSlider
 from xrai_widgets.widgets.uploader import Uploader
+from xrai_widgets.widgets.views.bands import BandSlider
 from xrai_widgets.widgets.views.contrast import ContrastView
 from xrai_widgets.widgets.views.detector import DetectorSlider
 from xrai_widgets.widgets.views.prototypes import PrototypeSlider
@@ -34,6 +35,7 @@ from xrai_widgets.widgets.watchdog import Watchdog
 __all__ = [
     "A11y",
     "Arrival",
+    "BandSlider",
     "ComparisonBoard",
     "ConstraintEditor",
     "ContrastView",

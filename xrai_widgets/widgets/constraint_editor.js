@@ -1,5 +1,6 @@
-// A folded table of the columns: what may be changed about a sample. All text is set as text, never as markup.
+// A folded table of the columns: what may be changed about a sample, and what is expected of the score then. All text is set as text, never as markup.
 let made = 0;
+const HOPES = { "": "may do anything", rising: "must not fall", falling: "must not rise", invariant: "must not move" };
 
 function render({ model, el }) {
   const key = `xrai-constraints-${++made}`;
@@ -8,7 +9,7 @@ function render({ model, el }) {
   const title = add(root, "summary");
   const body = add(root, "div", "xrai-constraints-body");
   const note = add(body, "div", "xrai-constraints-said");
-  note.textContent = "Attacks and explanations change samples within these limits only. A subject with other limits is another subject: earlier results stay with the old one.";
+  note.textContent = "Attacks and explanations change samples within these limits only. Under ▸ you also say what the score must do when a column changes: “Expectations and edge cases” tries it. A subject with other limits or expectations is another subject: earlier results stay with the old one.";
   const finder = add(body, "label", "xrai-constraints-find");
   finder.append("Find a column ");
   const query = add(finder, "input");
@@ -16,7 +17,7 @@ function render({ model, el }) {
   const table = add(body, "div", "xrai-constraints-table");
   table.tabIndex = 0;
   table.setAttribute("role", "region");
-  table.setAttribute("aria-label", "limits of the columns");
+  table.setAttribute("aria-label", "limits of the columns, and what is expected of them");
   const pager = add(body, "div", "xrai-constraints-pager");
   const back = button(pager, "Previous", "columns before these");
   const where = add(pager, "span");
@@ -87,8 +88,11 @@ function render({ model, el }) {
     const text = row.kind ? [row.kind] : [];
     if (row.range) text.push(row.range.map((v) => (v === null ? "?" : Number(Number(v).toPrecision(6)))).join(" to "));
     if (row.group) text.push(`one of ${row.group}`);
+    if (row.expected) text.push(`score ${HOPES[row.expected]}`);
     return text.join(", ");
   }
+
+  const order = (row) => (row.words.length ? ` (in the order ${row.words.join(", ")})` : "");
 
   function further(body, row) {
     const cell = body.insertRow().insertCell();
@@ -96,6 +100,10 @@ function render({ model, el }) {
     cell.colSpan = 4;
     cell.id = `${key}-more-${row.place}`;
     const label = (text) => { const node = add(cell, "label"); node.append(text + " "); return node; };
+    if (row.kinds) {
+      const tip = "with more of it; the score is that of the last class, unless the assessment names another one" + order(row);
+      choice(label("the score"), row, "expected", Object.entries(HOPES), "what the score must do with more of", tip);
+    }
     if (row.kinds) choice(label("kind"), row, "kind", row.kinds.map((kind) => [kind, kind]), "kind of", "what the column holds");
     if (row.codes !== undefined) {
       const node = named(add(label("codes"), "input"), row, "categories", "codes of");
@@ -144,13 +152,12 @@ function render({ model, el }) {
       box.checked = row.immutable;
       box.title = "no one can change this value: attacks and explanations leave it alone";
       box.addEventListener("change", () => edit(row.name, { immutable: box.checked }));
-      const order = row.words.length ? ` (in the order ${row.words.join(", ")})` : "";
       const ways = [[0, "both ways"], [1, "only up"], [-1, "only down"]];
-      choice(way, row, "monotone", ways, "direction of change of", "which way the value may change" + order);
+      choice(way, row, "monotone", ways, "direction of change of", "which way the value may change" + order(row));
     }
     const on = !row.kinds || open.has(row.name);  // pixels have nothing but a range
     if (row.kinds) {
-      const node = named(button(more, on ? "▾" : "▸", "kind, range and one-hot group"), row, "more", `${on ? "less" : "more"} about`);
+      const node = named(button(more, on ? "▾" : "▸", "what the score must do, kind, range and one-hot group"), row, "more", `${on ? "less" : "more"} about`);
       node.setAttribute("aria-expanded", String(on));
       node.addEventListener("click", () => { on ? open.delete(row.name) : open.add(row.name); rows(); });
     }
@@ -171,7 +178,7 @@ function render({ model, el }) {
     if (shown.length) {
       const node = add(table, "table");
       const caption = node.createCaption();
-      caption.textContent = "Limits of each column";
+      caption.textContent = "Limits and expectations of each column";
       const head = node.createTHead().insertRow();
       for (const text of ["column", "immutable", "may change", "more"]) {
         const cell = add(head, "th");

@@ -1,4 +1,4 @@
-"""What may be changed about a sample, column by column, edited in a small table."""
+"""What may be changed about a sample, and what is expected of the score then, edited column by column."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +20,7 @@ _MOST_CODES = 50  # numbers of a column that are written out
 
 
 class ConstraintEditor(anywidget.AnyWidget):
-    """Edit which changes of a sample are allowed: by attacks, and in explanations.
+    """Edit which changes of a sample are allowed, by attacks and in explanations, and what is expected of the score.
 
     It is folded, and makes its rows when it is opened; of many columns it shows a page.
 
@@ -73,7 +73,8 @@ class ConstraintEditor(anywidget.AnyWidget):
         self.subject = subject
 
     def edit(self, column: str, **fields: Any) -> None:
-        """Change fields of a column's constraint: kind, immutable, monotone, group, range, categories, fillable.
+        """Change fields of a column's constraint: kind, immutable, monotone, group, range, categories, fillable,
+        expected.
 
         Raises
         ------
@@ -188,7 +189,9 @@ class ConstraintEditor(anywidget.AnyWidget):
         if self.subject is None or not self.subject.constraints:
             return "Constraints"
         fixed = sum(kind.immutable for kind in self.subject.constraints)
+        stated = sum(map(bool, self.subject.expected))
         held = f", {fixed} immutable" if fixed else ""
+        held += f", {stated} expectation{'s' * (stated > 1)}" if stated else ""
         edited = ", edited" if self._made is not None and self.subject is not self._before else ""
         return f"Constraints ({self.columns:,} columns{held}{edited})" if self.columns > 1 else f"Constraints{edited}"
 
@@ -219,6 +222,7 @@ class ConstraintEditor(anywidget.AnyWidget):
         column = subject.feature_names.index(name)
         kind, (low, high) = subject.constraints[column], subject.bounds[:, column]
         fields = {"kind": kind.kind, "immutable": kind.immutable, "monotone": kind.monotone, "group": kind.group}
+        fields["expected"] = subject.expected[column] if subject.expected else ""
         if kind.fillable or np.isnan(subject.X[:, column]).any():
             fields["fillable"] = kind.fillable
         return fields if kind.kind == "category" else {**fields, "range": [float(low), float(high)]}
@@ -274,4 +278,5 @@ def _differs(before: Any, now: Any) -> bool:
 
 
 def _limits(subject: Subject) -> tuple[Any, ...]:
-    return subject.constraints, subject.bounds.tolist() if subject.bounds is not None else None
+    bounds = subject.bounds.tolist() if subject.bounds is not None else None
+    return subject.constraints, bounds, subject.expected

@@ -8,9 +8,12 @@ import traitlets
 from xrai_widgets.core import Outcome, Subject
 from xrai_widgets.results import html, words
 from xrai_widgets.runtime import Job, PlanProgress, run_plan
+from xrai_widgets.runtime.parallel import Parallel, active, most_jobs, with_jobs
 from xrai_widgets.runtime.store import Store
 from xrai_widgets.widgets.parts import Html, guarded
 from xrai_widgets.widgets.session import Change
+
+_CORES = "most cores that work of more than 10 s is spread over; the numbers do not depend on it"
 
 
 class Runner(w.VBox):  # type: ignore[misc]
@@ -37,6 +40,8 @@ class Runner(w.VBox):  # type: ignore[misc]
     store, fresh
         A `Store` keeps what ends, and returns what was run before. What was cancelled goes on where it stopped, if
         the assessment can. Neither is done while ``fresh`` is ticked.
+    jobs : int
+        Most cores that long work is spread over; numbers do not depend on it.
     """
 
     subject = traitlets.Instance(Subject, allow_none=True)
@@ -49,6 +54,7 @@ class Runner(w.VBox):  # type: ignore[misc]
     waiting = traitlets.Bool(False)
     store = traitlets.Instance(Store, allow_none=True)
     fresh = traitlets.Bool(False)
+    jobs = traitlets.Int(1)
 
     def __init__(self, subject: Subject | None = None, plan: tuple[Any, ...] = (), **kwargs: Any) -> None:
         self.message, self.status, self._partial = Html(), Html(), Html()
@@ -58,10 +64,19 @@ class Runner(w.VBox):  # type: ignore[misc]
         self.bar = w.FloatProgress(min=0, max=1, description="progress")
         self.bar.layout = w.Layout(width="auto", visibility="hidden")
         self._fresh = w.Checkbox(description="run again what the store knows", indent=False)
-        super().__init__([self.button, self._fresh, self.bar, self.status, self.message, self._partial], **kwargs)
+        most, backend = most_jobs(), active()
+        self._jobs = w.BoundedIntText(value=1, min=1, max=most, description="cores", tooltip=_CORES)
+        self._jobs.layout = w.Layout(
+            width="160px", display="" if most > 1 and isinstance(backend, Parallel) else "none"
+        )
+        super().__init__(
+            [self.button, self._jobs, self._fresh, self.bar, self.status, self.message, self._partial], **kwargs
+        )
         self.button.on_click(lambda _: self.cancel() if self.running else self.run())
         self.observe(self._ready, ["subject", "plan", "error", "running", "waiting", "forecasts"])
         traitlets.link((self, "fresh"), (self._fresh, "value"))
+        traitlets.link((self, "jobs"), (self._jobs, "value"))
+        self.jobs = min(backend.jobs, most) if isinstance(backend, Parallel) else 1
         self.observe(self._offer, ["store", "outcomes"])
         self.subject, self.plan = subject, plan
         self._ready()
@@ -74,10 +89,11 @@ class Runner(w.VBox):  # type: ignore[misc]
             return
         self.message.say("")
         subject, plan, seconds = self.subject, list(self.plan), self._seconds()
-        store, fresh, earlier = self.store, self.fresh, self.outcomes
+        store, fresh, earlier, jobs = self.store, self.fresh, self.outcomes, self.jobs
 
         def work(job: Job[list[Outcome]]) -> list[Outcome]:
-            heard: dict[str, Any] = {"cancel": job.cancel_event, "each": job.post, "backend": job.backend}
+            backend = with_jobs(job.backend, jobs)
+            heard: dict[str, Any] = {"cancel": job.cancel_event, "each": job.post, "backend": backend}
             return run_plan(subject, plan, seconds=seconds, store=store, fresh=fresh, earlier=earlier, **heard)
 
         # a cancelled run must not speak after the next began: news of a job that is no longer current is dropped

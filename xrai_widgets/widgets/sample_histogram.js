@@ -1,5 +1,5 @@
 // Histogram of a score per sample with a cut that is dragged or moved by the keyboard; what lies beyond it is counted
-// and flagged here. Marked samples are shown on the axis; a click marks the nearest one.
+// here. Marked samples are shown on the axis; a click marks the nearest one.
 const NS = "http://www.w3.org/2000/svg";
 const WIDEST = 620, NARROWEST = 320, H = 280, LEFT = 52, RIGHT = 14, TOP = 16, BOTTOM = 44, BINS = 30;
 const DASHES = ["", "6 3", "2 3", "8 3 2 3"];
@@ -184,12 +184,12 @@ function render({ model, el }) {
       words.push(`${g.name} ${percent(n ? k / n : 0)} ${side}`);
     }
     const range = wilson(total, all);
-    flagged.textContent = `${below() ? "▼" : "▲"} ${total} flagged`;
+    flagged.textContent = `${below() ? "▼" : "▲"} ${total} ${side}`;
     const near = below() ? x(cut) - 10 : x(cut) + 10, outer = below() ? near > LEFT + 90 : near < W - RIGHT - 90;
     flagged.setAttribute("x", outer ? near : below() ? x(cut) + 10 : x(cut) - 10);
     flagged.setAttribute("text-anchor", outer === below() ? "end" : "start");
     clearTimeout(soon);  // a cut that is dragged is not announced at every step
-    const sentence = `${total} of ${all} samples are flagged: ${percent(all ? total / all : 0)} lie ${side} the cut ${format(cut)} (95 % interval ${percent(range[0])} – ${percent(range[1])}).`;
+    const sentence = `${total} of ${all} samples lie ${side} the cut ${format(cut)}: ${percent(all ? total / all : 0)} (95 % interval ${percent(range[0])} – ${percent(range[1])}).`;
     soon = setTimeout(() => { announced.textContent = sentence; }, announced.textContent ? 400 : 0);
     handle.setAttribute("aria-valuenow", cut);
     handle.setAttribute("aria-valuetext", `${format(cut)}: ${words.join(", ")}`);

@@ -41,6 +41,7 @@ def _plane(n: int = 260, classes: int = 2, seed: int = 0) -> tuple[Array, Array]
 
 
 def _asked(subject: Subject, **words: Any) -> Finding:
+    assert subject.bounds is not None
     names = ("linear", "trees", "layers", "gradient", "regions", "thresholds", "decide", "constraints", "naming")
     inside = {name: getattr(subject, name) for name in names}
     return certified(subject.predict, subject.X, subject.y, subject.bounds, **inside, **words)
@@ -190,6 +191,17 @@ def test_crown_is_below_every_point_of_a_dense_grid_and_not_far_below(widths: tu
                 assert bound[i] >= smallest - 0.05
 
 
+@pytest.mark.parametrize(("low", "high"), [(-1.0, 3.0), (-3.0, 1.0), (0.5, 2.0), (-2.0, -0.5)])
+def test_crown_bounds_a_single_unit_by_the_lines_of_the_paper(low: float, high: float) -> None:
+    layers = Layers((np.ones((1, 1)), np.array([[0.0, 1.0]])), (np.zeros(1), np.array([10.0, 0.0])), "relu")
+    box = np.array([[low]]), np.array([[high]])
+    above = margins(layers, *box, np.array([0]))[0]  # 10 − relu(x), whose upper line meets it at both ends
+    assert above == pytest.approx(10.0 - max(high, 0.0), abs=1e-6)
+    below = margins(layers, *box, np.array([1]))[0]  # relu(x) − 10, whose lower line is x where most of the range is
+    expected = low if high > -low else 0.0
+    assert below == pytest.approx(expected - 10.0, abs=1e-6)
+
+
 def test_crowns_radius_holds_the_label_and_is_no_smaller_than_that_of_intervals() -> None:
     layers, rng = _network((6, 16, 16, 4)), np.random.default_rng(1)
     X = rng.uniform(-1, 1, size=(25, 6))
@@ -273,6 +285,18 @@ def test_more_effort_gives_no_smaller_distances() -> None:
     assert (low[0] <= low[1] + 1e-12)[~np.isnan(low[0])].all()
     assert (low[1] <= low[2] + 1e-12)[~np.isnan(low[0])].all()
     assert np.nanmean(low[2]) > np.nanmean(low[0])
+
+
+def test_at_its_distance_a_sample_does_not_count_any_more() -> None:
+    X, y = _plane()
+    subject = Subject.of(DecisionTreeClassifier(random_state=0).fit(X[:200], y[:200]), X[200:], y[200:])
+    low = _asked(subject, attack=False, n_samples=60).tables["samples"]["distance_lower"]
+    at = float(low.dropna().median())
+    at = float(low.dropna().iloc[(low.dropna() - at).abs().argmin()])
+    for size, standing in ((at, (low > at).sum()), (np.nextafter(at, 0), (low >= at).sum())):
+        finding = _asked(subject, attack=False, n_samples=60, epsilon=float(size), epsilons=(float(size),))
+        assert finding.values["certified_accuracy"] == pytest.approx(standing / 60)
+        assert finding.tables["at_sizes"]["certified_accuracy"].item() == pytest.approx(standing / 60)
 
 
 @pytest.mark.parametrize("sizes", [(0.2, 0.1), (0.1, 0.1), (-0.1, 0.2)])

@@ -19,7 +19,7 @@ from xrai_widgets.engines._leaves import Leaves
 from xrai_widgets.engines._reach import Reach
 from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.robustness.certified import bounds, solver
-from xrai_widgets.engines.robustness.certified.cliques import Nearest, nearest_combination
+from xrai_widgets.engines.robustness.certified.nearest import Nearest, nearest_combination
 
 with_and_without = pytest.mark.parametrize("exactly", [False, True], ids=["native", "veritas"])
 

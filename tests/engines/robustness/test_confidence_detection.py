@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.datasets import make_classification
+from sklearn.datasets import load_digits, make_classification
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 import xrai_widgets as xw
@@ -118,6 +120,28 @@ def test_on_a_linear_model_the_adaptive_attack_reaches_the_optimum(norm: str) ->
                 assert row.adaptive_score >= (0.995 if part.gradient is not None else 0.93) * best
             elif lead < 0:
                 assert row.status == "not found"
+
+
+@pytest.mark.parametrize(("norm", "epsilon"), [("l2", 1.0), pytest.param("linf", 0.2, marks=pytest.mark.slow)])
+def test_by_scores_alone_a_model_of_many_numbers_is_attacked_as_by_its_gradients(norm: str, epsilon: float) -> None:
+    X, y = load_digits(return_X_y=True)
+    order = np.random.default_rng(0).permutation(len(X))
+    X, y = X[order] / 16, y[order]
+    model = make_pipeline(StandardScaler(with_std=False), LogisticRegression(C=1.0, max_iter=2000)).fit(
+        X[:600], y[:600]
+    )
+    held = {"X": X[600:760], "y": y[600:760], "bounds": (0.0, 1.0)}
+    limits = {f"x{place}": {"kind": "continuous"} for place in range(64)}
+    inside, outside = (Subject.of(one, **held, constraints=limits) for one in (model, model.predict_proba))
+    assert inside.logit_gradient is not None
+    assert outside.logit_gradient is None
+    params: dict[str, Any] = {"norm": norm, "epsilon": epsilon, "n_samples": 9, "steps": 20, "restarts": 0}
+    first, second = (finding(one, **params) for one in (inside, outside))
+    scores = [attacked(one)["adaptive_score"].to_numpy() for one in (first, second)]
+    assert np.isfinite(scores[0]).sum() >= 6
+    assert np.array_equal(np.isfinite(scores[0]), np.isfinite(scores[1]))
+    assert np.nanmin(scores[1] / scores[0]) >= 0.95
+    assert second.values["adaptive_detection"] < second.values["plain_detection"]
 
 
 def problem_of(subject: Subject, epsilon: float, norm: Norm = "l2") -> tuple[Guarded, Array]:
@@ -331,6 +355,8 @@ def test_halves_are_apart_and_values_are_those_of_the_table() -> None:
     assert (samples.loc[samples["role"] == "calibration", "status"] == "not attacked").all()
     table = made.tables["thresholds"].set_index("which")
     cut = float(table.loc["calibrated", "threshold"])
+    calm = np.sort(samples.loc[samples["role"] == "calibration", "score"])
+    assert cut == calm[int(0.05 * (len(calm) + 1)) - 1], "of the half that is not measured, and of no other row"
     assert made.values["false_alarms"] == pytest.approx((clean["score"] < cut).mean())
     assert (samples["status"] == "not found").any(), "what nobody turns is safe"
     found = samples["adaptive_score"].dropna()

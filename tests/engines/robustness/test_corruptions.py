@@ -1,5 +1,6 @@
 """Corruptions: each has its size, models get the same ones, and a planted weakness is named."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from xrai_widgets.core.holm import holm
 from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.engines.robustness import corruptions
 from xrai_widgets.engines.robustness.corruptions.columns import Columns
+from xrai_widgets.engines.robustness.corruptions.finding import Corrupted, fall_of, p_values, values_of
 from xrai_widgets.engines.robustness.corruptions.kinds import (
     KINDS,
     NOISE,
@@ -26,6 +28,7 @@ from xrai_widgets.engines.robustness.corruptions.kinds import (
     corrupted,
     draws_of,
 )
+from xrai_widgets.engines.robustness.corruptions.measured import Changed
 from xrai_widgets.runtime import run
 
 RNG = np.random.default_rng(0)
@@ -138,6 +141,44 @@ def test_the_fall_is_the_mean_over_the_kinds_of_what_the_model_loses(columns: Co
     assert table["fall_low"].max() - 0.05 < low < table["fall_low"].max(), "for all kinds together, so wider"
 
 
+def test_one_kind_that_ruins_the_model_fails_it_however_good_the_mean_is() -> None:
+    rng = np.random.default_rng(0)
+    data = rng.uniform(0, 1, (400, 4))
+
+    def switched(X: Array) -> Array:
+        """Far outside of the data, as in another unit, it says the opposite; elsewhere no error moves it."""
+        up = np.where((np.abs(X) > 6).any(axis=1), 0.0, 1.0)
+        return np.column_stack([1 - up, up])
+
+    subject = Subject.of(switched, data, (np.arange(400) > 9).astype(int))
+    outcome = run(subject, "robustness.corruptions", {"columns": False}, strict=True)
+    assert outcome.finding is not None
+    assert outcome.finding.intervals["accuracy_fall"][1] < 0.1
+    worst = outcome.finding.tables["corruptions"].iloc[0]
+    assert worst["corruption"] == "shifted units"
+    assert outcome.finding.values["worst_fall"] == worst["fall"] > 0.25
+    verdict = outcome.verdict()
+    assert verdict.status == "fail"
+    assert {check.key: check.status for check in verdict.checks}["accuracy_fall"] == "pass"
+
+
+def test_the_interval_of_the_worst_kind_covers_it_whichever_was_picked() -> None:
+    """Eight kinds of the same fall: the largest one that is seen is too large, and its own interval misses often."""
+    rng, inside, alone, repeats, n, fall = np.random.default_rng(0), 0, 0, 150, 200, 0.1
+    for _ in range(repeats):
+        right = Changed(np.zeros(n, dtype=int), np.ones(n), np.ones((n, 2)))
+        wrong = rng.random((8, n)) < fall
+        runs = {(f"k{k}", 3): replace(right, labels=wrong[k].astype(int)) for k in range(8)}
+        made = Corrupted(np.arange(n), np.zeros(n, dtype=int), right, runs, 3, False, 0)
+        _, low, high = values_of(made)["worst_fall"]
+        inside += low <= fall <= high
+        worst = max(runs, key=lambda key: runs[key].labels.sum())
+        own = fall_of(*made.fall([worst]))
+        alone += own.low <= fall <= own.high
+    assert inside / repeats >= 0.95 - 2 * np.sqrt(0.05 * 0.95 / repeats)
+    assert inside > alone
+
+
 def test_the_one_column_that_the_model_reads_is_named_and_measured_again() -> None:
     y = only_third(X).argmax(axis=1)
     table = corruptions(only_third, X, y, naming=Names(feature_names=tuple("abcde"))).tables["columns"]
@@ -147,6 +188,29 @@ def test_the_one_column_that_the_model_reads_is_named_and_measured_again() -> No
     assert abs(named["fall"] - named["first_fall"]) > 1e-6, "fresh draws"
     assert (others["first_fall"] == 0).all()
     assert others["fall"].isna().all()
+
+
+def test_a_column_is_named_by_the_sign_test_over_all_columns_together() -> None:
+    """Six of six samples lose in one of eight columns: 1 in 64 alone, 1 in 8 as the least of eight."""
+    falls = np.zeros((40, 8))
+    falls[:6, 2] = 0.5
+    assert p_values(falls)[2] == pytest.approx(8 / 64)
+    assert p_values(falls[:, 2:3])[0] == pytest.approx(1 / 64)
+    falls[:11, 5], falls[11, 5] = 0.1, -1.0  # eleven of twelve, whatever their size
+    np.testing.assert_allclose(p_values(falls)[[5, 2]], [8 * 13 / 2**12, 7 / 64])
+    assert (p_values(falls)[[0, 1, 3, 4, 6, 7]] == 1).all()
+
+    def first_twelve(X: Array) -> Array:
+        """Six of its rights go when column 2 is touched."""
+        up = ((X[:, 2] == marks) | ~planted).astype(float) if len(X) == 40 else np.ones(len(X))
+        return np.column_stack([1 - up, up])
+
+    marks, planted = np.arange(40.0), np.arange(40) < 6
+    data = np.random.default_rng(0).normal(size=(40, 8))
+    data[:, 2] = marks
+    table = corruptions(first_twelve, data, np.ones(40, dtype=int), corruption="noise").tables["columns"]
+    row = table.set_index("column").loc["x2"]
+    assert (row["first_fall"], row["p_value"], row["worst"]) == (pytest.approx(6 / 40), pytest.approx(8 / 64), False)
 
 
 def test_columns_that_do_not_matter_are_hardly_ever_named() -> None:

@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
 import xrai_widgets as xw
-from xrai_widgets.core import Array, Finding, Subject
+from xrai_widgets.core import Array, Finding, Gradient, Subject
 from xrai_widgets.core.undefended import Undefended
 from xrai_widgets.engines._problem import Best, Problem
 from xrai_widgets.engines._space import Space
@@ -43,8 +43,14 @@ def measured(subject: Subject, **params: Any) -> Finding:
     return outcome.finding
 
 
-def plain_pgd_stands(subject: Subject, rows: Array, epsilon: float) -> Array:
-    """Return which samples plain PGD leaves, that follows the true gradient of the squeezed model: 0 everywhere."""
+def drawn(subject: Subject, finding: Finding) -> Array:
+    """Return the rows of X that were attacked."""
+    names = finding.tables["samples"]["id"].astype(str)
+    return np.array([np.flatnonzero(subject.ids.astype(str) == name)[0] for name in names])
+
+
+def plain_pgd_stands(subject: Subject, rows: Array, epsilon: float, gradient: Gradient) -> Array:
+    """Return which samples plain PGD leaves, that follows a gradient and does nothing else."""
     assert subject.bounds is not None
     right = rows[subject.predict(subject.X[rows]).argmax(axis=1) == subject.y[rows]]
     problem = Problem(
@@ -59,7 +65,7 @@ def plain_pgd_stands(subject: Subject, rows: Array, epsilon: float) -> Array:
     )
     best = Best.nothing(problem)
     settings = pgd.Settings((epsilon,), 20, 1)
-    pgd.projected_gradient_descent(problem, best, lambda X, _: np.zeros_like(X), settings, 0, xw.Step())
+    pgd.projected_gradient_descent(problem, best, gradient, settings, 0, xw.Step())
     return np.isin(rows, right[best.distance > epsilon])
 
 
@@ -67,15 +73,49 @@ def test_rounding_that_only_masks_the_gradient_gains_nothing(net: Subject) -> No
     epsilon = 0.1
     squeezed = xw.defended(net, "feature squeezing", bits=8)
     finding = measured(squeezed, epsilon=epsilon)
-    rows = np.array(
-        [np.flatnonzero(net.ids.astype(str) == name)[0] for name in finding.tables["samples"]["id"].astype(str)]
-    )
-    plain = plain_pgd_stands(squeezed, rows, epsilon).mean() - finding.values["robust_accuracy_before"]
+    # the true gradient of the squeezed model is 0 everywhere
+    plain = plain_pgd_stands(squeezed, drawn(net, finding), epsilon, lambda X, _: np.zeros_like(X)).mean()
+    plain -= finding.values["robust_accuracy_before"]
     assert plain > 0.3, "what the gradient alone says"
     assert abs(finding.values["gain"]) <= 0.05
     low, high = finding.intervals["gain"]
     assert low <= 0 <= high
     assert "No gain is shown." in finding.notes[0]
+
+
+def test_a_defence_that_lies_about_its_gradient_is_unmasked_by_those_who_do_not_follow_it(net: Subject) -> None:
+    """The same labels, outputs without a slope, and a gradient that leads back to where the sample is safe."""
+    assert net.gradient is not None
+    true, ask = net.gradient, net.predict
+
+    def sure(X: Array) -> Array:
+        return np.eye(2)[ask(X).argmax(axis=1)] * 0.98 + 0.01
+
+    masked = net.answering(
+        sure, gradient=lambda X, y: -true(X, y), state="masked", undefended=Undefended.of(net, "masking")
+    )
+    finding = measured(masked, epsilon=0.1)
+    attacks = finding.tables["attacks"].set_index("attack")
+    before = finding.values["robust_accuracy_before"]
+    assert {"gradients", "labels only", "transfer"} <= set(attacks.index)
+    lie = masked.gradient
+    assert lie is not None
+    plain = plain_pgd_stands(masked, drawn(net, finding), 0.1, lie).mean()
+    assert plain - before > 0.3, "what its own gradient says"
+    assert attacks.loc["labels only", "standing_after"] <= before + 0.1
+    assert attacks.loc["transfer", "standing_after"] <= before + 0.1
+    assert abs(finding.values["gain"]) <= 0.05
+    assert finding.intervals["gain"][0] <= 0
+    assert finding.values["robust_accuracy"] <= attacks["standing_after"].min()
+    assert "No gain is shown." in finding.notes[0]
+
+
+def test_a_regression_is_refused_with_what_serves() -> None:
+    subject = xw.examples.load("diabetes_tree")
+    outcome = assess(replace(subject, undefended=Undefended.of(subject, "nothing")), "robustness.defence")
+    assert outcome.status == "not applicable"
+    assert "regression" in outcome.reason
+    assert "robustness.evasion" in outcome.instead
 
 
 def test_a_defence_that_does_nothing_gains_and_costs_nothing(net: Subject) -> None:

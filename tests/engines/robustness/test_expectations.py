@@ -172,3 +172,54 @@ def test_edges_alone_say_that_nothing_else_was_tried() -> None:
     finding, _ = shares(fair)
     assert any("Only edges were tried" in note for note in finding.notes)
     assert not shares(fair, **SURE)[0].notes
+
+
+def test_what_is_stated_of_the_columns_is_tried_as_if_it_were_named_here() -> None:
+    def crooked(X: Array) -> Array:
+        return both(1 / (1 + np.exp(-np.clip(X[:, 1] - X[:, 0] + X[:, 2], -700, 700))))
+
+    named, by_name = shares(crooked, **SURE)
+    stated, by_column = shares(crooked, expected=("rising", "falling", "invariant"))
+    assert by_column == by_name
+    assert min(by_name[word] for word in ("name must not matter", "more income must not fall")) > 0.3
+    assert stated.values == named.values
+    assert named.notes == stated.notes == ()
+    assert shares(crooked, expected=("rising", "", ""), **SURE)[1] == by_name
+    assert (
+        shares(crooked, expected=("", "falling", ""))[1].keys() - {"more debt must not rise"}
+        == shares(crooked)[1].keys()
+    )
+
+
+def test_a_stated_expectation_spoils_no_other_result(credit: Subject) -> None:
+    from xrai_widgets.core.assessment import registered
+    from xrai_widgets.core.belonging import inputs_of
+
+    asked = {"age": {"expected": "invariant"}, "credit_amount": {"expected": "falling"}}
+    made = xw.constrained(credit, asked)
+    names = ("age", "credit_amount")
+    assert {name: made.expected[made.feature_names.index(name)] for name in names} == {
+        "age": "invariant",
+        "credit_amount": "falling",
+    }
+    assert (made.constraints, sum(map(bool, made.expected))) == (credit.constraints, 2)
+    assert made.fingerprint != credit.fingerprint
+    changed = {name for name, one in registered().items() if inputs_of(made, one) != inputs_of(credit, one)}
+    assert changed == {"robustness.expectations"}
+    assert xw.constrained(made, {"age": {"expected": "invariant"}}) is made
+    back = xw.constrained(made, {name: {"expected": ""} for name in names})
+    assert (back.expected, back.fingerprint) == ((), credit.fingerprint)
+    with pytest.raises(ValueError, match=r"expected of 'age' must be rising \(more must not lower .*got 'up'"):
+        xw.constrained(credit, {"age": {"expected": "up"}})
+
+
+def test_expectations_may_be_stated_when_the_subject_is_made() -> None:
+    frame = pd.DataFrame(X[:, :2], columns=["income", "debt"])
+    tables = {"income": {"expected": "rising", "immutable": True}, "debt": {"monotone": 1}}
+    made = Subject.of(lambda table: fair(np.asarray(table)), frame, Y, constraints=tables)
+    assert made.expected == ("rising", "")
+    assert made.constraints == (Constraint(immutable=True), Constraint(monotone=1))
+    outcome = xw.assess(made, "robustness.expectations", n_samples=50, strict=True)
+    assert "more income must not fall" in set(outcome.finding.tables["expectations"]["expectation"])
+    defended = xw.defended(made, "rounding", decimals=2)
+    assert defended.expected == made.expected

@@ -16,6 +16,7 @@ from xrai_widgets.engines._search.incumbents import Incumbents
 from xrai_widgets.engines._search.scorer import Scorer
 from xrai_widgets.engines._search.tangents import _nearest_rivals, approach
 from xrai_widgets.engines._space import Space
+from xrai_widgets.engines.robustness.evasion.auto_attack.slopes import Slopes
 from xrai_widgets.engines.robustness.evasion.gradient_descent import Settings, _tangents, projected_gradient_descent
 from xrai_widgets.models.adapted import softmax
 
@@ -51,6 +52,11 @@ class Linear:
     def gradient(self, X: Array, y: Array) -> Array:
         self.asked += len(X)
         slope: Array = (softmax(self.scores(X)) - np.eye(self.k)[y]) @ self.weights
+        return slope
+
+    def leads(self, X: Array, V: Array) -> Array:
+        self.asked += len(X)
+        slope: Array = V @ self.weights
         return slope
 
     def rivals(self, norm: str) -> Array:
@@ -136,15 +142,25 @@ def test_evasion_by_gradients_ends_at_the_closed_form(norm: str, k: int) -> None
     assert distance == pytest.approx(model.rivals(norm).min(axis=1), rel=0.01)
 
 
+def reached(problem: Problem, model: Linear) -> Array:
+    """Return how far each class is by the tangents (n, k), infinite for the samples' own."""
+    by_class = np.full((len(problem.samples), model.k), np.inf)
+    for slopes in (Slopes(problem, model.gradient), Slopes(problem, model.gradient, model.scores, model.leads)):
+        rivals, reach, slope = _tangents(slopes, model.k)
+        np.put_along_axis(by_class, rivals, reach, axis=1)
+        assert slope == pytest.approx(problem.along(model.gradient, problem.origins, problem.labels), abs=1e-12)
+    return by_class
+
+
 @both_norms
 def test_the_distances_by_tangents_are_those_of_the_planes_within_the_ranges(norm: str) -> None:
     model = Linear(10)
-    wide = _tangents(problem_of(model, norm), model.gradient, 10)
+    wide = reached(problem_of(model, norm), model)
     assert wide == pytest.approx(model.rivals(norm), rel=1e-6)
     model.bounds[:, 0] = model.X[:, 0].min(), model.X[:, 0].max()
     model.weights[1:4] = model.weights[0] + np.array([4.0] + [0.0] * (WIDTH - 1))  # nearest, were there room
     model.bias[1:4] = -4.0 * (model.bounds[1, 0] + 1e-2)
-    narrow = _tangents(problem_of(model, norm), model.gradient, 10)
+    narrow = reached(problem_of(model, norm), model)
     assert np.isinf(narrow[:, :4]).all()
     assert np.isfinite(narrow[:, 4:]).all()
 

@@ -143,7 +143,8 @@ def test_every_move_gives_the_lead_and_the_distance_that_it_says(norm: str) -> N
     leaves = Leaves.of(subject.trees, reach, 1.0)
     around = Around.of(leaves, reach, np.zeros(len(leaves.tree)), 9.0, 1, 0, norm)
     points = subject.X[10:13]
-    margin, settled, moves = around.look(points)
+    look, every = around.look(points), np.arange(len(points))
+    margin, settled, moves = look.margin, look.settled(every), look.moves(every)
     scores = subject.trees.scores(points)
     np.testing.assert_allclose(margin, scores[:, 1] - scores[:, 0] - 2 * leaves.rounding)
     np.testing.assert_allclose(subject.trees.scores(settled), scores)

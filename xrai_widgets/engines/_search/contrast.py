@@ -8,12 +8,14 @@ import numpy as np
 
 from xrai_widgets.core import Array
 from xrai_widgets.engines._band import seen
+from xrai_widgets.engines._meter import Meter
 from xrai_widgets.engines._search.scorer import Scorer
 from xrai_widgets.engines._space import Space, length
 
 Mode = Literal["PN", "PP"]
 Price = Literal["elastic", "l0", "l1", "linf"]
 _TINY = 1e-12
+_AHEAD = 1e6  # lead of the own label where nothing may be asked
 _SIGN = 1e-300  # a lead that is none, but for its sign
 
 
@@ -56,6 +58,8 @@ class Contrast:
         What a change costs: β‖δ‖₁ + ‖δ‖₂², or that norm.
     offsets : array (n, k), optional
         What each instance adds to the scores of its changes: a `Band`.
+    meter : Meter, optional
+        What may be asked about each instance; what it refuses counts as the instance's own label, by far.
     """
 
     mode: Mode
@@ -71,11 +75,33 @@ class Contrast:
     penalty: Penalty | None = None
     price: Price = "elastic"
     offsets: Array | None = None
+    meter: Meter | None = None
 
     def scores(self, flat: Array, owner: Array) -> Array:
         """Return (r, k) of samples that belong to the instances ``owner``."""
-        scores = self.scorer.scores(flat)
+        scores = self.scorer.scores(flat, self.meter, owner)
+        if self.meter is not None:
+            scores = self._refused(scores, owner, self.meter.classes)
         return scores if self.offsets is None else scores + self.offsets[owner]
+
+    def _refused(self, scores: Array, owner: Array, classes: int) -> Array:
+        """Return the scores with those of the own label ahead where the model was not asked."""
+        unknown = np.isnan(scores[:, 0])
+        if scores.shape[1] == 1:  # of none it was asked
+            scores = np.zeros((len(scores), classes))
+        if unknown.any():
+            scores[unknown] = 0.0
+            scores[unknown, self.labels[owner[unknown]]] = _AHEAD
+        return scores
+
+    def predicted(self, flat: Array, owner: Array, scores: Array) -> Array:
+        """Return the model's labels (r,), by its own rule where it has one."""
+        if self.scorer.decide is None or self.meter is None:
+            return self.scorer.labels(flat, scores)
+        decided, granted = self.labels[owner].copy(), self.meter.grant(owner)
+        if granted.any():
+            decided[granted] = self.scorer.again(flat[granted])
+        return decided
 
     def outputs(self, flat: Array) -> Array:
         """Return what `seen` turns into labels: classes (r,), or with ``offsets`` scores (r, k)."""
@@ -93,7 +119,7 @@ class Contrast:
         """
         scores = self.scores(flat, owner)
         label, row = self.labels[owner], np.arange(len(flat))
-        predicted = self.scorer.labels(flat, scores)
+        predicted = self.predicted(flat, owner, scores)
         label_score = scores[row, label]
         others = scores.copy()
         others[row, label] = -np.inf
@@ -184,7 +210,8 @@ class Contrast:
     def part(self, rows: slice | Array) -> "Contrast":
         """Return the same for some of the instances."""
         sliced = {name: getattr(self, name)[rows] for name in ("samples", "labels", "origins", "low", "high")}
-        return replace(self, **sliced, offsets=None if self.offsets is None else self.offsets[rows])
+        offsets = None if self.offsets is None else self.offsets[rows]
+        return replace(self, **sliced, offsets=offsets, meter=None if self.meter is None else self.meter.part(rows))
 
     @cached_property
     def room(self) -> Array:

@@ -38,9 +38,15 @@ class Budget:
 
 
 def coordinate_search(
-    contrast: Contrast, incumbents: Incumbents, pool: Array, budget: Budget, step: Step, partial: Partial = None
+    contrast: Contrast,
+    incumbents: Incumbents,
+    pool: Array,
+    budget: Budget,
+    step: Step,
+    partial: Partial = None,
+    outputs: Array | None = None,
 ) -> None:
-    """Fill ``incumbents`` by asking the model for candidates only.
+    """Fill ``incumbents`` by asking the model for candidates only; ``outputs`` are its for the pool.
 
     Two starts: features are changed one after the other, each time the one that raises the margin most for what it
     costs; and real samples that are labelled as wanted (PN), or the whole instance (PP). Both are then made cheaper.
@@ -50,7 +56,7 @@ def coordinate_search(
     n = len(contrast.samples)
     starts = np.repeat(np.arange(n), _STARTS if contrast.mode == "PN" else 1)
     wide, second = contrast.part(starts), incumbents.part(starts)
-    _start_from_samples(wide, second, pool, budget.rows, step.part(0.35, 0.45))
+    _start_from_samples(wide, second, pool, budget.rows, step.part(0.35, 0.45), outputs)
     _forward(wide, second, _moves(wide, pool, budget), budget, step.part(0.45, 0.65), partial)
     whose, both = np.r_[np.arange(n), starts], incumbents.beside(second)
     cuts = budget.thresholds
@@ -168,7 +174,9 @@ def _apply(moves: list[tuple[Array, Array]], current: Array, owner: Array) -> tu
     return np.vstack(tried), np.concatenate(whose)
 
 
-def _start_from_samples(contrast: Contrast, second: Incumbents, pool: Array, rows: int, step: Step) -> None:
+def _start_from_samples(
+    contrast: Contrast, second: Incumbents, pool: Array, rows: int, step: Step, outputs: Array | None = None
+) -> None:
     """Put allowed real samples into ``second``: the nearest that are labelled as wanted, or the instances.
 
     The instances come ``_STARTS`` times one after the other; each copy gets other samples.
@@ -178,7 +186,7 @@ def _start_from_samples(contrast: Contrast, second: Incumbents, pool: Array, row
     if contrast.mode == "PP":
         second.ask(contrast, contrast.samples, np.arange(n))
         return
-    outputs = contrast.outputs(pool)
+    outputs = contrast.outputs(pool) if outputs is None else outputs
     taken, owners = [], []
     for number in range(0, n, _STARTS):
         others = pool[contrast.seen(outputs, number) != contrast.labels[number]]

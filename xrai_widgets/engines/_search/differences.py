@@ -42,9 +42,12 @@ class Differences:
                 steps[column] = 0.0
         return cls(np.where(high > low, steps, 0.0), whole, low, high)
 
-    def slope(self, scores: Callable[[Array], Array], flat: Array, first: Array, second: Array, rows: int) -> Array:
+    def slope(
+        self, scores: Callable[[Array, Array], Array], flat: Array, first: Array, second: Array, rows: int
+    ) -> Array:
         """Return the derivative of score ``first`` minus score ``second``, (n, d); at most ``rows`` are asked at once.
 
+        ``scores`` is given samples, and to which row of ``flat`` each belongs.
         At the end of a range the difference is one-sided.
         """
         moving = np.flatnonzero(self.steps)
@@ -62,7 +65,7 @@ class Differences:
             asked = np.concatenate([flat[row], flat[row]])
             for part, values in enumerate(sides):
                 asked[now + part * len(now), column] = values
-            outputs = scores(asked)
+            outputs = scores(asked, np.concatenate([row, row]))
             each, (one, other) = np.arange(len(outputs)), (np.tile(names[row], 2) for names in (first, second))
             lead = outputs[each, one] - outputs[each, other]
             gap = sides[0] - sides[1]

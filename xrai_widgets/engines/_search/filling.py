@@ -18,9 +18,15 @@ _APPROACH, _POLISH = 10, 20
 
 
 def fill_gaps(
-    contrast: Contrast, incumbents: Incumbents, pool: Array, budget: Budget, step: Step, partial: Partial = None
+    contrast: Contrast,
+    incumbents: Incumbents,
+    pool: Array,
+    budget: Budget,
+    step: Step,
+    partial: Partial = None,
+    outputs: Array | None = None,
 ) -> None:
-    """Fill ``incumbents`` with what comes of gaps that are filled.
+    """Fill ``incumbents`` with what comes of gaps that are filled; ``outputs`` are the model's for the pool.
 
     Any number costs the same, so that the ways to fill them are tried first; the most promising ones are instances of
     their own then, of which the other columns are changed.
@@ -49,7 +55,7 @@ def fill_gaps(
         approach(wide, second, _APPROACH, step.part(0.1, 0.5))
         polish(wide, second, _POLISH, step.part(0.5, 1.0))
     else:
-        coordinate_search(wide, second, pool, budget, step.part(0.1, 1.0), partial)
+        coordinate_search(wide, second, pool, budget, step.part(0.1, 1.0), partial, outputs)
     done = np.flatnonzero(second.done)
     if len(done):
         incumbents.ask(contrast, second.points[done], owner[done])

@@ -7,11 +7,13 @@ import numpy as np
 
 from xrai_widgets.core import Array, Predict
 from xrai_widgets.core.decision import labels as classes_of
+from xrai_widgets.engines._meter import Meter
 from xrai_widgets.engines._search.differences import Differences
 from xrai_widgets.engines._search.memory import Memory
 
 _TINY = 1e-12
 _PROBES, _SHARE = 32, 0.75
+_TWO_SLOPES = 4  # queries
 _BENT = 0.2  # of the rise that a smooth model may bend by within two steps
 
 
@@ -59,16 +61,40 @@ class Scorer:
         parts = [flat[a : a + self.rows].reshape(-1, *self.shape) for a in range(0, max(len(flat), 1), self.rows)]
         return np.concatenate([classes_of(self.predict, self.decide, part) for part in parts])
 
-    def scores(self, flat: Array) -> Array:
-        """Return (n, k)."""
-        parts = [self._recalled(flat[a : a + self.rows]) for a in range(0, len(flat), self.rows)]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+    def scores(self, flat: Array, meter: Meter | None = None, owner: Array | None = None) -> Array:
+        """Return (n, k); of what is granted only, where a meter stands for the instances ``owner`` (n,), else NaN."""
+        if meter is None or owner is None:
+            parts = [self._recalled(flat[a : a + self.rows]) for a in range(0, len(flat), self.rows)]
+            return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        if self.memory is not None:
+            scores = self.memory.scores_within(self._in_parts, flat, meter, owner)
+            return scores if self.decide is None else scores + self.offset
+        granted = meter.grant(owner)
+        return self.scores(flat) if granted.all() else spread(self.scores, flat, granted)
 
-    def slope(self, flat: Array, first: Array, second: Array) -> Array:
-        """Return the derivative of score ``first`` minus score ``second`` with respect to the samples, (n, d)."""
+    def slope(
+        self, flat: Array, first: Array, second: Array, meter: Meter | None = None, owner: Array | None = None
+    ) -> Array:
+        """Return the derivative of score ``first`` minus score ``second`` with respect to the samples, (n, d).
+
+        0 where a meter refuses.
+        """
         if self.gradient is None:
             assert self.differences is not None
-            return self.differences.slope(self.scores, flat, first, second, self.rows)
+
+            def ask(asked: Array, row: Array) -> Array:
+                scores = self.scores(asked, meter, None if owner is None else owner[row])
+                if meter is not None and scores.shape[1] == 1:  # of none it was asked
+                    return np.full((len(asked), meter.classes), np.nan)
+                return scores
+
+            return np.nan_to_num(self.differences.slope(ask, flat, first, second, self.rows))
+        if meter is not None and owner is not None:
+            granted = meter.grant(owner, _TWO_SLOPES)
+            steep = np.zeros(flat.shape)
+            if granted.any():
+                steep[granted] = self.slope(flat[granted], first[granted], second[granted])
+            return steep
         parts = []
         for a in range(0, len(flat), self.rows):
             X = flat[a : a + self.rows].reshape(-1, *self.shape)
@@ -82,9 +108,23 @@ class Scorer:
         scores = self._model_scores(flat) if self.memory is None else self.memory.scores(self._model_scores, flat)
         return scores if self.decide is None else scores + self.offset
 
+    def _in_parts(self, flat: Array) -> Array:
+        parts = [self._model_scores(flat[a : a + self.rows]) for a in range(0, len(flat), self.rows)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
     def _model_scores(self, flat: Array) -> Array:
         X = flat.reshape(-1, *self.shape)
         return np.log(np.maximum(self.predict(X), _TINY)) if self.logits is None else self.logits(X)
+
+
+def spread(ask: Callable[[Array], Array], flat: Array, granted: Array) -> Array:
+    """Return what is answered for the rows that are granted (n, k), NaN for the others."""
+    if not granted.any():
+        return np.full((len(flat), 1), np.nan)
+    asked = ask(flat[granted])
+    every = np.full((len(flat), asked.shape[1]), np.nan)
+    every[granted] = asked
+    return every
 
 
 def is_smooth(scorer: Scorer, differences: Differences, samples: Array, seed: int) -> bool:

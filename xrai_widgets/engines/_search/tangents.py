@@ -82,7 +82,7 @@ def _tangent(contrast: Contrast, points: Array, owner: Array, goal: Array | None
         goal = others.argmax(axis=1)
     first, second = (goal, label) if contrast.mode == "PN" else (label, goal)
     lead = scores[row, first] - scores[row, second]
-    normal = contrast.scorer.slope(points, first, second) * contrast.span
+    normal = contrast.scorer.slope(points, first, second, contrast.meter, owner) * contrast.span
     now = (points - contrast.origins[owner]) / contrast.span
     need = contrast.kappa + 1e-7 * (1 + np.abs(lead)) - lead + (normal * now).sum(axis=1)
     change, reached = nearest_crossing(contrast.price, normal, need, *box(contrast, owner), contrast.beta)

@@ -8,7 +8,9 @@ from xrai_widgets.engines.robustness.defence import defence
 from xrai_widgets.engines.robustness.empirical_robustness import empirical_robustness
 from xrai_widgets.engines.robustness.evasion import evasion
 from xrai_widgets.engines.robustness.expectations import expectations
+from xrai_widgets.engines.robustness.iaside import iaside
 from xrai_widgets.engines.robustness.loss_sensitivity import loss_sensitivity
+from xrai_widgets.engines.robustness.smoothing import smoothing
 from xrai_widgets.engines.robustness.weak_segments import weak_segments
 
 __all__ = [
@@ -20,7 +22,9 @@ __all__ = [
     "empirical_robustness",
     "evasion",
     "expectations",
+    "iaside",
     "loss_sensitivity",
+    "smoothing",
     "weak_segments",
 ]
 TITLE = "Robustness"

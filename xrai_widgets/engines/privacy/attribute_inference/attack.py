@@ -1,64 +1,109 @@
 """An attacker who learns to guess a withheld feature, with the model's predictions and without them."""
 
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from xrai_widgets.core import Array, Constraint, Predict
+from xrai_widgets.core import Array, Constraint, Predict, Step
 from xrai_widgets.engines._missing import there
 from xrai_widgets.engines.privacy.attribute_inference.withheld import Withheld
 
 _TREES = 50
 TINY = 1e-6
+_KEPT = 20  # guesses without a model that are remembered: of all features of one run, or of one each
 
 
 @dataclass(frozen=True, eq=False)
-class Trial:
-    """One split of the samples into those whose feature the attacker knows and those that are guessed.
+class Attacker:
+    """Who tries to guess features that are withheld, by splits of the samples; its calls run on workers.
 
     Parameters
     ----------
-    background : array (r, p)
-        What the attacker knows without the model.
-    evidence : array (r, q)
-        What the model reveals.
-    target : array (r,)
-        Codes or ranks.
-    held : bool array (r,)
-        The samples that are guessed.
-    kind : {"category", "number"}
+    samples : array (n, d)
+    labels : array (n,), optional
+        None if the attacker does not know them.
+    constraints : tuple of Constraint
+    features : tuple of (Withheld, evidence, held)
+        What is guessed; what the model reveals about it (r, q); and, by split, who is guessed: bool arrays (r,).
     attack_model : {"forest", "boosting", "linear"}
     seed : int
     """
 
-    background: Array
-    evidence: Array
-    target: Array
-    held: Array
-    kind: str
+    samples: Array
+    labels: Array | None
+    constraints: tuple[Constraint, ...]
+    features: tuple[tuple[Withheld, Array, tuple[Array, ...]], ...]
     attack_model: str
     seed: int
+    baseline: tuple[Array, ...] | None = None
+
+    @property
+    def work(self) -> list[tuple[int, int, int]]:
+        """One item per feature and split, with its number, in order."""
+        places = [(place, split) for place, (_, _, held) in enumerate(self.features) for split in range(len(held))]
+        return [(number, *pair) for number, pair in enumerate(places)]
+
+    def __call__(self, item: tuple[int, int, int]) -> tuple[Array, Array]:
+        """Return what is guessed for the held samples, with the model and without it."""
+        number, place, split = item
+        withheld, evidence, held = self.features[place]
+        background = background_knowledge(self.samples, withheld, self.constraints, self.labels)
+        guess = partial(self._guess, withheld, held[split])
+        without = guess(background) if self.baseline is None else self.baseline[number]
+        return guess(np.hstack([background, evidence])), without
+
+    def _guess(self, withheld: Withheld, held: Array, inputs: Array) -> Array:
+        learn, category = ~held, withheld.kind == "category"
+        model = attack_model(self.attack_model, withheld.kind, self.seed)
+        if not inputs.shape[1]:  # nothing is known at all: there is one column, and no label
+            inputs = np.zeros((len(inputs), 1))
+        weights = np.ones(int(learn.sum()))
+        if category:  # every category counts the same, as in the balanced accuracy
+            _, codes, counts = np.unique(withheld.target[learn], return_inverse=True, return_counts=True)
+            weights = len(codes) / (len(counts) * counts[codes])
+        model.fit(inputs[learn], withheld.target[learn], sample_weight=weights)
+        guessed: Array = model.predict(inputs[held])
+        return guessed if category else np.clip(guessed, 0.0, 1.0)
+
+    @property
+    def of_the_data(self) -> bytes:
+        """A digest of all that the guess without the model depends on: two models of one data share it."""
+        digest = hashlib.sha256(repr((self.constraints, self.attack_model, self.seed)).encode())
+        for withheld, _, held in self.features:
+            digest.update(repr((withheld.kind, withheld.columns)).encode())
+            for array in (withheld.rows, withheld.target, *held):
+                digest.update(_content(array))
+        for one in (self.samples, self.labels):
+            digest.update(b"" if one is None else _content(one))
+        return digest.digest()
 
 
-def guesses(trial: Trial) -> tuple[Array, Array]:
-    """Return what the attacker guesses for the held samples, with the model and without it."""
-    both = np.hstack([trial.background, trial.evidence])
-    return _guess(both, trial), _guess(trial.background, trial)
+def _content(array: Array) -> bytes:
+    return repr((array.shape, array.dtype)).encode() + array.tobytes()
 
 
-def _guess(inputs: Array, trial: Trial) -> Array:
-    learn = ~trial.held
-    model = attack_model(trial.attack_model, trial.kind, trial.seed)
-    if not inputs.shape[1]:  # nothing is known at all: there is one column, and no label
-        inputs = np.zeros((len(inputs), 1))
-    weights = np.ones(int(learn.sum()))
-    if trial.kind == "category":  # every category counts the same, as in the balanced accuracy
-        _, codes, counts = np.unique(trial.target[learn], return_inverse=True, return_counts=True)
-        weights = len(codes) / (len(counts) * counts[codes])
-    model.fit(inputs[learn], trial.target[learn], sample_weight=weights)
-    guessed: Array = model.predict(inputs[trial.held])
-    return guessed if trial.kind == "category" else np.clip(guessed, 0.0, 1.0)
+def guessed_by(attacker: Attacker, step: Step) -> Iterator[tuple[Array, Array]]:
+    """Yield what is guessed, with the model and without it, for every item of the attacker's work.
+
+    The guess without the model is made once for all models of the same data: its controls, or several that are
+    compared. Those of the last data are kept.
+    """
+    key = attacker.of_the_data
+    attacker = replace(attacker, baseline=_baselines.get(key))
+    without = []
+    for both in step.map(attacker, attacker.work, "guessing what is withheld"):
+        yield both
+        without.append(both[1])
+    while len(_baselines) >= _KEPT:
+        _baselines.pop(next(iter(_baselines)), None)
+    _baselines[key] = tuple(without)
+
+
+_baselines: dict[bytes, tuple[Array, ...]] = {}
 
 
 def attack_model(name: str, kind: str, seed: int) -> Any:
@@ -104,7 +149,7 @@ def evidence_of_outputs(outputs: Array, withheld: Withheld) -> Array:
 
 
 def evidence_of_candidates(
-    predict: Predict, samples: Array, withheld: Withheld, outputs: Array, labels: Array | None
+    predict: Predict, samples: Array, withheld: Withheld, *, outputs: Array, labels: Array | None
 ) -> Array:
     """Return how well each candidate value of the feature fits, put in its place and asked about.
 

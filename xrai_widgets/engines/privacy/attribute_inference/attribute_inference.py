@@ -1,6 +1,9 @@
 """Attribute inference: does the model help to guess what is hidden about a person?"""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
+from itertools import chain, islice
 from typing import Annotated, Literal
 
 import numpy as np
@@ -24,8 +27,13 @@ from xrai_widgets.engines._arguments import Part, SampleIds
 from xrai_widgets.engines._rows import named_of
 from xrai_widgets.engines.privacy.attacks.arguments import SPLIT, Repeats
 from xrai_widgets.engines.privacy.attacks.threshold import split_masks
-from xrai_widgets.engines.privacy.attribute_inference import attack as attacker
 from xrai_widgets.engines.privacy.attribute_inference.art import art_guesses
+from xrai_widgets.engines.privacy.attribute_inference.attack import (
+    Attacker,
+    evidence_of_candidates,
+    evidence_of_outputs,
+    guessed_by,
+)
 from xrai_widgets.engines.privacy.attribute_inference.finding import SampleInfo, attribute_finding
 from xrai_widgets.engines.privacy.attribute_inference.gain import Guessed
 from xrai_widgets.engines.privacy.attribute_inference.withheld import (
@@ -206,26 +214,34 @@ def attribute_inference(
     targets, notes = _to_guess(info, names, chosen, constraints, seed)
     whole: list[tuple[Withheld, Guessed, Guessed]] = []
     finish = partial(attribute_finding, info, whole, len(targets), tolerance, tuple(notes), samples)
-    for number, one in enumerate(targets):
-        within = step.part(0.05 + 0.95 * number / len(targets), 0.05 + 0.95 * (number + 1) / len(targets))
-        within(0.0, one.name, finish if whole else None)
-        labels = info.labels if with_label else None
-        if implementation == "art":
-            trials = _splits(info, one, attack_train_ratio, repeats, seed)
-            results = art_guesses((predict, decide), info, outputs, one, labels, trials, attack_model, seed, within)
-        else:
-            background = attacker.background_knowledge(info.samples, one, constraints, labels)
-            if attack == "output":
-                evidence = attacker.evidence_of_outputs(outputs, one)
-            else:
-                evidence = attacker.evidence_of_candidates(predict, info.samples, one, outputs, labels)
-            trials = _splits(info, one, attack_train_ratio, repeats, seed)
-            work = [
-                attacker.Trial(background, evidence, one.target, held, one.kind, attack_model, seed) for held in trials
-            ]
-            results = within.map(attacker.guesses, work, one.name)
-        whole.append((one, *info.scored(one, trials, results)))
+    labels = info.labels if with_label else None
+    splits = [tuple(_splits(info, one, attack_train_ratio, repeats, seed)) for one in targets]
+    results: Iterator[tuple[Array, Array]]
+    if implementation == "art":
+        results = chain.from_iterable(
+            art_guesses((predict, decide), info, outputs, one, labels, held, attack_model, seed, within)
+            for one, held, within in zip(targets, splits, _parts(step, len(targets)), strict=True)
+        )
+    else:
+        knows = Attacker(info.samples, labels, constraints, (), attack_model, seed)
+        asked = zip(targets, splits, _parts(step, len(targets)), strict=True)
+        if attack == "output":
+            features = [(one, evidence_of_outputs(outputs, one), held) for one, held, _ in asked]
+            results = guessed_by(replace(knows, features=tuple(features)), step.part(0.05, 1.0))
+        else:  # feature by feature: what is asked for may be all that the model answers
+            ask = partial(evidence_of_candidates, predict, info.samples, outputs=outputs, labels=labels)
+            results = chain.from_iterable(
+                guessed_by(replace(knows, features=((one, ask(one), held),)), within) for one, held, within in asked
+            )
+    for one, held in zip(targets, splits, strict=True):
+        whole.append((one, *info.scored(one, held, islice(results, len(held)))))
+        step(0.0, f"{one.name} is done", finish)
+    next(results, None)  # all of them were taken: the map ends
     return finish()
+
+
+def _parts(step: Step, count: int) -> list[Step]:
+    return [step.part(0.05 + 0.95 * number / count, 0.05 + 0.95 * (number + 1) / count) for number in range(count)]
 
 
 def _to_guess(

@@ -11,8 +11,8 @@ from xrai_widgets.core.inside import Layers, Trees
 from xrai_widgets.engines._leaves import Leaves, nearest_other_leaf
 from xrai_widgets.engines._reach import Reach
 from xrai_widgets.engines._space import Norm
-from xrai_widgets.engines.robustness.certified.cliques import nearest_combination
 from xrai_widgets.engines.robustness.certified.crown import certified_radius
+from xrai_widgets.engines.robustness.certified.nearest import nearest_combination
 from xrai_widgets.engines.robustness.certified.planes import distance_to_planes
 from xrai_widgets.engines.robustness.certified.solver import Solver
 

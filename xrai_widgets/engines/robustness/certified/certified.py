@@ -129,7 +129,7 @@ def certified(
         Advanced(),
         Label("pairs of leaves"),
         "sums of trees: most pairs of leaf boxes that are compared in one step (with the extra veritas: a 15th as many "
-        "steps of its search); more gives larger distances",
+        "steps of its search; of the integer program a 300th as many nodes); more gives larger distances",
     ] = 300_000,
     seed: Seed = 0,
     memory_limit: MemoryLimit = 1.0,
@@ -180,9 +180,10 @@ def certified(
     Limitations
     -----------
     Exact for linear models and single trees; for sums of trees a lower bound that is exact where all combinations were
-    looked at, for which the optional package dtai-veritas (the extra veritas) needs far less effort; for networks
-    CROWN's bound, which may be much too small for deep ones. Proved is what the arrays of the model compute in float64,
-    with room for the rounding of the model's own arithmetic. A change of ε is measured per feature as a share of its
+    decided: most are by an integer program, whose solver (HiGHS) computes in float64 and gets room for its tolerances;
+    of boosting the optional package dtai-veritas (the extra veritas) decides them sooner. For networks CROWN's bound,
+    which may be much too small for deep ones. Proved is what the arrays of the model compute in float64, with room for
+    the rounding of the model's own arithmetic. A change of ε is measured per feature as a share of its
     range: whether it is small in the real world is for you to judge. Members of a one-hot group that are columns of
     their own are taken to change independently: the distance may be too small, never too large. Of samples that lack
     numbers nothing is proved: they count as not certified.

@@ -164,7 +164,9 @@ def confidence_detection(
     lies below it with a probability of at most α, whatever the distribution (split conformal; Vovk et al. 2005). The
     adaptive attack climbs, inside ε, the lead of the largest rival until the label is another one, then the detector's
     own score (Tramèr et al. 2020), from the sample, from what evasion found, from behind that at the end of the ball,
-    and from random places; a search by scores follows, and stands alone where there are no gradients.
+    and from random places. A search by scores alone follows, from the same places: it goes on inside the other class to
+    where the detector trusts it more. It stands alone where there are no gradients (forests, boosting, functions). A
+    model that gives labels only has no score by which anything could be detected, and is refused.
 
     Interpretation
     --------------
@@ -175,7 +177,8 @@ def confidence_detection(
     Limitations
     -----------
     A search gives an upper bound of what is detected: a stronger attacker is flagged less. The share is among the
-    samples that were turned inside ε; what nobody could turn is in the guarded accuracy only. The guarantee of the
+    samples that were turned inside ε, which may be few and then has a wide interval; the guarded accuracy is among all
+    that were drawn, and is high, too, where the model is robust and the detector is worth nothing. The guarantee of the
     false alarms is on average over calibrations, and ends where the data drift. A fixed threshold guarantees nothing:
     an input far from all training data may be predicted with 0.90.
 

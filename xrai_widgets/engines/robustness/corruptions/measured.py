@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
@@ -12,6 +13,18 @@ from xrai_widgets.engines.robustness.corruptions.kinds import KINDS, Draws, corr
 
 _PROBED = 3  # samples that show whether the model takes an empty cell, or a new word
 _PLACES = {kind: place for place, kind in enumerate(KINDS)}
+
+
+class Versions(Protocol):
+    """A model, and samples that can be had with each corruption."""
+
+    refused: dict[str, str]
+
+    def ask(self, X: Array) -> Outputs | Refusal:
+        """Return what the model gives, or why it gives nothing."""
+
+    def version(self, kind: str, severity: int) -> Array:
+        """Return the samples with a corruption."""
 
 
 @dataclass(eq=False)
@@ -93,7 +106,7 @@ def changed_of(outputs: Outputs) -> Changed:
 
 
 def all_changes(
-    work: Corrupting, kinds: Iterable[str], severities: Iterable[int], step: Step
+    work: Versions, kinds: Iterable[str], severities: Iterable[int], step: Step
 ) -> dict[tuple[str, int], Changed]:
     """Return what the model gives for each kind and severity; a kind that it refuses is left out and noted."""
     wanted = [(kind, severity) for kind in kinds for severity in severities]

@@ -8,24 +8,24 @@ MEASURES = (
         "lower",
         chance=0.0,
         label="fall of accuracy, mean over corruptions",
-        sentence="When cells are wrong in the ways that were tried, {value:100} fewer of 100 samples are predicted "
-        "rightly, on average over those ways; at most {limit:100} are allowed.",
+        sentence="When the data are corrupted in the ways that were tried, {value:100} fewer of 100 samples are "
+        "predicted rightly, on average over those ways; at most {limit:100} are allowed.",
     ),
     Measure(
         "worst_fall",
         "lower",
         chance=0.0,
         label="fall of accuracy, worst corruption",
-        sentence="When cells are wrong in the worst of the ways that were tried, {value:100} fewer of 100 samples are "
-        "predicted rightly; at most {limit:100} are allowed.",
+        sentence="When the data are corrupted in the worst of the ways that were tried, {value:100} fewer of 100 "
+        "samples are predicted rightly; at most {limit:100} are allowed.",
     ),
     Measure(
         "flip_share",
         "lower",
         chance=0.0,
         label="labels that corruptions change",
-        sentence="Of 100 samples {value:100} get another label when cells are wrong, on average over the ways that "
-        "were tried; at most {limit:100} are allowed.",
+        sentence="Of 100 samples {value:100} get another label when the data are corrupted, on average over the ways "
+        "that were tried; at most {limit:100} are allowed.",
     ),
 )
 WORDS = {
@@ -33,6 +33,7 @@ WORDS = {
     "overconfidence_rise": "rise of confidence less accuracy",
     "severities": "corruptions by severity",
     "corruptions": "corruptions at the chosen severity",
+    "errors": "severities at which a sample is wrong",
     "columns": "columns, each corrupted alone",
     "worst_columns": "worst columns on fresh draws",
     "fall": "fall of accuracy",

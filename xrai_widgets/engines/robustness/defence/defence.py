@@ -83,6 +83,7 @@ _SEARCH = Section("search")
     reference="Athalye, Carlini, Wagner 2018, arXiv:1802.00420; Tramèr et al. 2020, arXiv:2002.08347",
     labels_suffice=True,
     missing="kept",
+    instead="robustness.evasion",
     controls="The model before its defence is measured beside it, on the same samples and by the same attacks.",
     score=Score(
         ("distance",), worse="lower", status="status", instead={"not found": np.inf, "answered wrongly before": 0.0}
@@ -199,7 +200,9 @@ def defence(
 
     Limitations
     -----------
-    Attacks give upper bounds: a stronger one may leave less of the gain. The intervals cover the choice of the samples,
+    Classification only: what a defence saves of a regression depends on how far its prediction may move, so run
+    robustness.evasion with a tolerance before and after the defence, and compare both. Attacks give upper bounds: a
+    stronger one may leave less of the gain. The intervals cover the choice of the samples,
     not what a stronger search would find. A defence of the training is measured on this one training.
 
     Recommendations

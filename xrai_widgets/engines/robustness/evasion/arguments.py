@@ -43,10 +43,10 @@ AttackName = Annotated[
 ]
 Queries = Annotated[
     int,
-    Range(0, 10_000_000),
+    Range(1, 10_000_000),
     When("attack", "strongest"),
     Label("query budget"),
-    "most queries per sample that all attacks together are planned for; a gradient step counts as three",
+    "most queries per sample that all attacks together ask; a gradient step counts as three",
 ]
 ChangeNorm = Annotated[
     Literal["l2", "linf", "l1", "l0"],

@@ -41,6 +41,8 @@ class Attack:
         Queries per sample with which it can do anything.
     instead : str
         What to use where it does not fit.
+    because : str
+        Why it knows no other norms.
     through_art : bool
         It is ART's, and run when it is asked for by its name only.
     """
@@ -55,6 +57,7 @@ class Attack:
     shares: Mapping[Kind, float] = field(default_factory=dict)
     least: int = 1
     instead: str = "attack='strongest'"
+    because: str = ""
     through_art: bool = False
 
     def lacks(self, ground: Ground) -> str:
@@ -70,13 +73,19 @@ class Attack:
         }
         return next((words[need] for need in self.needs if not met[need]), "")
 
+    def foreign(self, norm: Norm) -> str:
+        """Say that the attack does not know a norm, why where there is a reason, and what else does."""
+        served = [attack.title for attack in ATTACKS if norm in attack.norms and not attack.through_art]
+        because = f": {self.because}" if self.because else ""
+        return f"does not know the norm {norm} ({', '.join(self.norms)} only{because}); {', '.join(served)} do"
+
     def why_not(self, ground: Ground, queries: float) -> str:
         """Say why ``strongest`` leaves the attack out; empty where it takes it."""
         if reason := self.lacks(ground):
             return reason
         norm = ground.problem.norm
         if norm not in self.norms:
-            return f"does not know the norm {norm} ({', '.join(self.norms)} only)"
+            return self.foreign(norm)
         if queries < self.least:
             return f"its share of the budget is {queries:.0f} queries per sample, and it needs {self.least}"
         return ""
@@ -93,6 +102,7 @@ def _met(ground: Ground) -> dict[Need, bool]:
     }
 
 
+REFINING, LAST = 0.07, 0.03  # shares of the budget: to refine what attacks found; for plain noise and the way back
 _STEEP: tuple[Need, ...] = ("gradient",)
 _STEEP_CLASSES: tuple[Need, ...] = ("gradient", "classes")
 _LABELS = "attack='hop_skip_jump'"
@@ -103,7 +113,7 @@ ATTACKS: tuple[Attack, ...] = (
         "pgd",
         "projected gradient descent",
         native.by_steps,
-        ("l2", "linf"),
+        ("l2", "linf", "l1", "l0"),
         _STEEP,
         number=0,
         rank=10,
@@ -117,6 +127,7 @@ ATTACKS: tuple[Attack, ...] = (
         auto_attacks.by_cross_entropy,
         ("linf", "l2", "l1"),
         _STEEP,
+        because="its checkpoints need a convex ball",
         number=11,
         rank=20,
         shares={"gradients": 0.05},
@@ -129,6 +140,7 @@ ATTACKS: tuple[Attack, ...] = (
         auto_attacks.towards_rivals,
         ("linf", "l2", "l1"),
         (*_STEEP, "four classes"),
+        because="its checkpoints need a convex ball",
         number=13,
         rank=30,
         shares={"gradients": 0.06},
@@ -153,6 +165,7 @@ ATTACKS: tuple[Attack, ...] = (
         auto_attacks.between_planes,
         ("l2", "linf", "l1"),
         _STEEP,
+        because="the nearest point of a plane in l0 says nothing of the sample",
         number=14,
         rank=40,
         shares={"gradients": 0.06},
@@ -165,6 +178,7 @@ ATTACKS: tuple[Attack, ...] = (
         auto_attacks.by_squares,
         ("linf", "l2"),
         ("images", "scores", "classes"),
+        because="its squares and bumps are made for these",
         number=15,
         rank=50,
         shares={"gradients": 0.03, "scores": 0.1},
@@ -179,7 +193,7 @@ ATTACKS: tuple[Attack, ...] = (
         ("trees", "classes"),
         number=7,
         rank=50,
-        shares={"trees": 0.3},
+        shares={"trees": 0.15},
         least=50,
     ),
     Attack(
@@ -188,8 +202,8 @@ ATTACKS: tuple[Attack, ...] = (
         native.by_searches,
         ("l2", "linf", "l1", "l0"),
         rank=60,
-        shares={"gradients": 0.15, "trees": 0.5, "scores": 0.4, "labels": 0.5},
-        least=500,
+        shares={"gradients": 0.3, "trees": 0.65, "scores": 0.55, "labels": 0.45},
+        least=200,
     ),
     Attack(
         "hop_skip_jump",
@@ -197,8 +211,9 @@ ATTACKS: tuple[Attack, ...] = (
         native.by_labels,
         ("l2", "linf"),
         rank=70,
-        shares={"gradients": 0.2, "trees": 0.1, "scores": 0.5, "labels": 0.5},
-        least=250,
+        shares={"gradients": 0.2, "trees": 0.1, "scores": 0.25, "labels": 0.45},
+        least=200,
+        because="its steps and its estimate of the slope are defined for these",
     ),
     Attack("deepfool", "DeepFool (ART)", art.deepfool, ("l2",), _STEEP_CLASSES, through_art=True),
     Attack("carlini_wagner", "Carlini and Wagner (ART)", art.carlini_wagner, ("l2",), _STEEP_CLASSES, through_art=True),

@@ -7,7 +7,7 @@ import numpy as np
 
 from xrai_widgets.core import Array
 from xrai_widgets.engines._problem import nearest
-from xrai_widgets.engines.robustness.evasion.leaf_moves import Around, Move, length
+from xrai_widgets.engines.robustness.evasion.leaf_moves import Around, Look, Move, length
 
 _SAME = 1e-9
 _CLIMBS = 25  # columns changed one after the other
@@ -49,19 +49,19 @@ class Descent:
         self._room = np.full(m, np.inf)
         self.waits = np.ones(m, dtype=bool)
 
-    def run(self, rounds: int, check: Callable[[], object] = lambda: None) -> None:
-        """Go on until nothing is nearer, or for so many rounds; ``check`` is called before each, and may end it."""
+    def run(self, rounds: int, pay: Callable[[int], Array]) -> None:
+        """Go on until nothing is nearer, or for so many rounds; ``pay`` says which of so many points to look at."""
         for _ in range(rounds):
-            check()
             active = np.flatnonzero(self.waits)
+            active = active[pay(len(active))]
             if not len(active):
                 return
-            margin, settled, moves = self.around.look(self.points[active])
-            self._round(active, margin, settled, moves)
+            self._round(active, self.around.look(self.points[active]))
 
-    def _round(self, active: Array, margin: Array, settled: Array, moves: Move) -> None:
-        good = margin > 0
-        points = self.points[active]
+    def _round(self, active: Array, look: Look) -> None:
+        margin, good = look.margin, look.margin > 0
+        points, settled = self.points[active], self.points[active]
+        settled[good] = look.settled(np.flatnonzero(good))
         self.points[active[good]] = settled[good]
         size = length(self.around.share(self.points[active]), self.around.norm)
         nearer = good & (size < self.size[active] * (1 - _SAME))
@@ -69,6 +69,9 @@ class Descent:
         self._gained[changed] |= size[nearer] < self.size[changed] * (1 - 1e-4)
         self.nearest[changed], self.size[changed] = self.points[changed], size[nearer]
         moved = good & (settled != points).any(axis=1)  # moves are those of the points as they were
+        if moved.all():
+            return
+        moves = look.moves(np.flatnonzero(~moved))
         shrinks = (good & ~moved)[moves.point] & (moves.margin > 0) & (moves.size < size[moves.point] * (1 - _SAME))
         moved |= self._go(active, moves, np.flatnonzero(shrinks), moves.size)
         climbs = ~good[moves.point] & (moves.size <= self._room[active][moves.point])

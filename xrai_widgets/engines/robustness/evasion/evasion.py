@@ -67,6 +67,8 @@ _UNSTEADY = 0.01  # difference of predictions for the same sample from which a c
         "epsilon": "ε (size of the change)",
         "attacks": "what each attack spent and found",
         "share": "share of the budget",
+        "budget": "queries that it may ask per sample",
+        "most": "most that it asked about one sample",
         "broken": "broken within ε",
         "won": "came nearest",
         "alone": "broken within ε by it alone",

@@ -11,12 +11,13 @@ from xrai_widgets.engines._problem import Best, Problem, settle
 from xrai_widgets.engines._search.planes import nearest_crossing
 from xrai_widgets.engines._space import length
 from xrai_widgets.engines.robustness.evasion.auto_attack.losses import cross_entropy, margin
-from xrai_widgets.engines.robustness.evasion.auto_attack.slopes import Slopes
+from xrai_widgets.engines.robustness.evasion.auto_attack.slopes import Slopes, likeliest_rivals
+from xrai_widgets.engines.robustness.evasion.balls import Ball, radii_of
 
 _FINAL = 1e-5
-_TINY = 1e-12
 _STRIDE, _SHORTER = 0.5, 0.85  # of the radius is the first step, and how much shorter the next ones are
 _STILL = 1e-10  # a point that moves by less stands
+_LIKELIEST = 9  # rivals
 _NEAREST, _BENT, _CLOSE = 2, 3.0, 1.1  # how many times nearer than by the tangent the first rivals may lie, and others
 
 
@@ -54,6 +55,8 @@ def projected_gradient_descent(
     list of radii ends where nothing stands any more. The loss alone leads to the likeliest rival, which need not be the
     nearest: of several, the nearest two by the tangents at the sample (Moosavi-Dezfooli et al. 2016, arXiv:1511.04599)
     are also climbed to by themselves, at radii from which they may be reached.
+    Norms are l∞, l2, l1 (steps along the steepest coordinates) and l0 (radii are numbers of columns: 1, 2, 4, …
+    where no size is 1 or more).
     What is found is pulled back towards the original, so distances are not tied to the list of radii. The first steps
     are long, to be soon where the ball ends; a climb that stands, or goes to and fro between two points, is over.
 
@@ -71,11 +74,10 @@ def projected_gradient_descent(
     array (n,)
         Norm of the gradient at the original: where it is 0 the attack is blind.
     """
-    owner = np.arange(len(problem.samples))
-    radii, goals = sorted(settings.epsilons), _goals(problem, gradient, n_classes, settings)
-    first = goals[0].rival if problem.offsets is not None else None
-    blind: Array = np.linalg.norm(_slope(problem, gradient, problem.origins, owner, first), axis=1)
-    total, slopes = len(radii) * len(goals), Slopes(problem, gradient, logits, logit_gradient)
+    slopes = Slopes(problem, gradient, logits, logit_gradient)
+    radii, (goals, slope) = radii_of(problem, settings.epsilons), _goals(slopes, n_classes, settings)
+    blind: Array = np.linalg.norm(slope, axis=1)
+    total = len(radii) * len(goals)
     for place, radius in enumerate(radii):
         left = np.flatnonzero(best.distance > radius)  # by each goal: a nearer rival may come after a farther one
         if not len(left):
@@ -125,45 +127,56 @@ class _Goal:
         return useful | ((reach > largest) & (self.bent == _BENT))
 
 
-def _goals(problem: Problem, gradient: Gradient, n_classes: int, settings: Settings) -> list[_Goal]:
+def _goals(slopes: Slopes, n_classes: int, settings: Settings) -> tuple[list[_Goal], Array]:
     """Return any other class from every start, and of several the nearest ones from the sample itself.
 
-    A prediction has no loss to climb but two ways to go, up and down: both, from every start.
+    A prediction has no loss to climb but two ways to go, up and down: both, from every start. Beside them the slope
+    (n, D) of the loss at the samples is returned.
     """
-    n, restarts = len(problem.samples), settings.restarts
-    if problem.offsets is not None:
-        return [_Goal(restart, np.full(n, way)) for restart in range(restarts) for way in (ABOVE, BELOW)]
-    if n_classes <= 2 or not settings.rivals:
-        return [_Goal(restart) for restart in range(restarts)]
-    reach = _tangents(problem, gradient, n_classes)
-    order, row = reach.argsort(axis=1, kind="stable"), np.arange(n)
-    least = reach[row, order[:, 0]]
-    near = [
-        _Goal(0, order[:, rank], reach[row, order[:, rank]], _BENT if rank < _NEAREST else _CLOSE)
-        for rank in range(n_classes - 1)
-    ]
-    return [*near, *(_Goal(restart, None, least) for restart in range(1, restarts))]
-
-
-def _tangents(problem: Problem, gradient: Gradient, n_classes: int) -> Array:
-    """Return how far each class is by the tangents at the samples (n, k), infinite for their own."""
+    problem, restarts = slopes.problem, settings.restarts
     owner = np.arange(len(problem.samples))
-    parts = [problem.samples[a : a + problem.rows] for a in range(0, len(owner), problem.rows)]
-    probabilities = np.concatenate([problem.predict(part.reshape(-1, *problem.shape)) for part in parts])
-    scores = np.log(np.maximum(probabilities, _TINY))
-    here = problem.along(gradient, problem.origins, problem.labels)
-    (low, high), reach = problem.space.box_around(problem.origins), np.full(scores.shape, np.inf)
-    for rival in range(n_classes):
-        some = np.flatnonzero(problem.labels != rival)
-        if not len(some):
-            continue
-        there = problem.along(gradient, problem.origins[some], np.full(len(some), rival))
-        slope = here[some] - there
-        lead = np.maximum(scores[some, problem.labels[some]] - scores[some, rival], 0.0)
-        corners = (slope, lead, low[some] - problem.origins[some], high[some] - problem.origins[some])
-        change, reached = nearest_crossing("elastic" if problem.norm == "l2" else problem.norm, *corners)
-        reach[some, rival] = np.where(reached, length(change, problem.norm), np.inf)
-    return reach
+    if problem.offsets is not None:
+        ways = [np.full(len(owner), way) for way in (ABOVE, BELOW)]
+        slope = _slope(slopes, problem.origins, owner, ways[0])
+        return [_Goal(restart, way) for restart in range(restarts) for way in ways], slope
+    if n_classes <= 2 or not settings.rivals:
+        return [_Goal(restart) for restart in range(restarts)], _slope(slopes, problem.origins, owner, None)
+    rivals, reach, slope = _tangents(slopes, n_classes)
+    order = reach.argsort(axis=1, kind="stable")
+    reach, rivals = np.take_along_axis(reach, order, axis=1), np.take_along_axis(rivals, order, axis=1)
+    near = [
+        _Goal(0, rivals[:, rank], reach[:, rank], _BENT if rank < _NEAREST else _CLOSE)
+        for rank in range(reach.shape[1])
+    ]
+    return [*near, *(_Goal(restart, None, reach[:, 0]) for restart in range(1, restarts))], slope
+
+
+def _tangents(slopes: Slopes, n_classes: int) -> tuple[Array, Array, Array]:
+    """Return the likeliest rivals (n, r), how far each is by the tangents at the samples, and the loss's slope (n, D).
+
+    Of the loss, the cross-entropy, the slope is that of the rivals' leads, weighted with their probabilities.
+    """
+    problem = slopes.problem
+    owner, row = np.arange(len(problem.samples)), np.arange(len(problem.samples))
+    scores = slopes.scores(problem.origins, owner)
+    rivals = likeliest_rivals(scores, problem.labels, min(_LIKELIEST, n_classes - 1))
+    chances = np.exp(scores - scores.max(axis=1, keepdims=True))
+    chances /= chances.sum(axis=1, keepdims=True)
+    here = None if slopes.logit_gradient is not None else slopes.loss_slope(problem.origins, owner)
+    total, (low, high) = np.zeros_like(problem.origins), problem.space.box_around(problem.origins)
+    corners, reach = (low - problem.origins, high - problem.origins), np.full(rivals.shape, np.inf)
+    for rank, rival in enumerate(rivals.T):
+        if here is None:
+            weights = np.zeros(scores.shape)
+            weights[row, problem.labels], weights[row, rival] = -1.0, 1.0
+            slope = slopes.slope(problem.origins, owner, weights)
+            total += chances[row, rival][:, None] * slope
+        else:
+            slope = here - slopes.loss_slope(problem.origins, owner, rival)
+        lead = np.maximum(scores[row, problem.labels] - scores[row, rival], 0.0)
+        change, reached = nearest_crossing("elastic" if problem.norm == "l2" else problem.norm, slope, lead, *corners)
+        reach[:, rank] = np.where(reached, length(change, problem.norm), np.inf)
+    return rivals, reach, total if here is None else here
 
 
 @dataclass(frozen=True)
@@ -177,7 +190,7 @@ class _Climb:
 
 def _climb(problem: Problem, best: Best, climb: _Climb, points: Array, owner: Array, step: Step) -> None:
     radius, steps = climb.radius, climb.steps
-    least, around = (1.0 if climb.equal else 2.5) / steps, problem.around(owner)
+    least, ball = (1.0 if climb.equal else 2.5) / steps, Ball.of(problem, owner, radius)
     active, former, broken = np.arange(len(owner)), np.full(points.shape, np.inf), np.zeros(len(owner), dtype=bool)
     for t in range(steps + 1):
         hit, slope = _look(problem, climb, points[active], owner[active], active, t == steps)
@@ -189,9 +202,8 @@ def _climb(problem: Problem, best: Best, climb: _Climb, points: Array, owner: Ar
         if not len(active) or t == steps:
             break
         share = least if climb.equal else max(least, _STRIDE * _SHORTER**t)
-        size = radius * share
         here = points[active]
-        there = problem.held(here + size * problem.way(slope), radius, [part[active] for part in around])
+        there = ball.part(active).onward(here, slope, share)
         points[active] = there
         # in a corner, or between two points to and fro, it would go on for ever
         moving = (np.abs(there - here) > _STILL).any(axis=1)
@@ -209,13 +221,12 @@ def _look(
     problem: Problem, climb: _Climb, points: Array, owner: Array, active: Array, last: bool
 ) -> tuple[Array, Array]:
     """Return whether the points (r, D) get another label, and, but for the last ones, where to go from them."""
-    slopes, gradient = climb.slopes, climb.slopes.gradient
+    slopes = climb.slopes
     rival = None if climb.rival is None else climb.rival[active]
     if slopes.logit_gradient is None or problem.offsets is not None:
-        assert gradient is not None
         hit, slope = problem.adversarial(points, owner), np.zeros_like(points)
         if not last and not hit.all():
-            slope[~hit] = _slope(problem, gradient, points[~hit], owner[~hit], None if rival is None else rival[~hit])
+            slope[~hit] = _slope(slopes, points[~hit], owner[~hit], None if rival is None else rival[~hit])
         return hit, slope
     if last:
         return slopes.broken(points, owner, slopes.scores(points, owner)), points
@@ -242,11 +253,12 @@ def _start(problem: Problem, owner: Array, radius: float, seed: int, restart: in
         noise *= np.stack([stream.uniform(0, 1, 1) for stream in streams]) / np.linalg.norm(
             noise, axis=1, keepdims=True
         )
-    return problem.held(origins + radius * noise, radius, problem.around(owner))
+    reach = 1.0 if problem.norm == "l0" else radius
+    return Ball.of(problem, owner, radius).held(origins + reach * noise)
 
 
-def _slope(problem: Problem, gradient: Gradient, points: Array, owner: Array, rival: Array | None) -> Array:
+def _slope(slopes: Slopes, points: Array, owner: Array, rival: Array | None) -> Array:
     """Return the direction (r, D) in which the label, or its lead over a rival, loses most."""
-    slope = problem.along(gradient, points, problem.labels[owner])
+    slope = slopes.loss_slope(points, owner)
     # the cross-entropy of class j is logsumexp − score j: in the difference the first part drops out
-    return slope if rival is None else slope - problem.along(gradient, points, rival)
+    return slope if rival is None else slope - slopes.loss_slope(points, owner, rival)

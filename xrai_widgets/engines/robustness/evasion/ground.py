@@ -8,6 +8,7 @@ import numpy as np
 
 from xrai_widgets.core import Array
 from xrai_widgets.engines import _hop_skip_jump as hsj
+from xrai_widgets.engines._meter import Meter
 from xrai_widgets.engines._problem import Best, Problem
 from xrai_widgets.engines.robustness.evasion import gradient_descent as pgd
 
@@ -66,7 +67,7 @@ class Budget:
     Parameters
     ----------
     queries : int
-        Per sample, of all attacks of ``strongest`` together.
+        Per sample, of all attacks of ``strongest`` together, and of what follows them.
     max_iter : int, optional
         Most steps of HopSkipJump.
     hsj, pgd : Settings
@@ -106,6 +107,12 @@ class Ground:
     counter: Counter
     epsilon: float
     labels_only: bool = False
+
+    @property
+    def meter(self) -> Meter:
+        """What may be asked about each sample."""
+        assert self.problem.meter is not None
+        return self.problem.meter
 
     @property
     def kind(self) -> Kind:

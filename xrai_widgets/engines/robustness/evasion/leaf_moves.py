@@ -1,6 +1,7 @@
 """What changing one column does to a sum of trees: every value at once, from the leaves that one column keeps out."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -97,47 +98,46 @@ class Around:
             reach.span, reach.whole, leaves.columns, ~reach.still[leaves.columns], norm,
         )  # fmt: skip
 
+    @cached_property
+    def _worded(self) -> Array:
+        """Mask of the columns of categories."""
+        mask = np.zeros(len(self.origin), dtype=bool)
+        mask[self.columns] = True
+        return mask
+
+    @property
+    def price(self) -> int:
+        """What a look at one point counts, in queries: a query ends in one leaf of each tree, a look tests them all."""
+        return max(1, -(-len(self.lead) // max(1, len(self.edges))))
+
     def share(self, points: Array) -> Array:
         """Return the changes (m, d) of points, column by column."""
         share: Array = np.abs(points - self.origin) / self.span
-        share[:, self.columns] = points[:, self.columns] != self.origin[self.columns]
+        if len(self.columns):
+            share[:, self.columns] = points[:, self.columns] != self.origin[self.columns]
         return share
 
-    def look(self, points: Array) -> tuple[Array, Array, Move]:
-        """Return the rival's lead (m,), the points moved back as far as their leaves go, and all single moves."""
+    def look(self, points: Array) -> "Look":
+        """Return which leaves points (m, d) lie in, and what that gives."""
         outside = (points[:, None] < self.low) | (points[:, None] > self.high)
-        outside[:, :, self.columns] = (self.words >> points[:, None, self.columns].astype(np.int64)) & 1 == 0
-        count = outside.sum(axis=2)
+        if len(self.columns):
+            outside[:, :, self.columns] = (self.words >> points[:, None, self.columns].astype(np.int64)) & 1 == 0
+        count = np.count_nonzero(outside, axis=2)
         inside = count == 0
         held = np.add.reduceat(np.where(inside, self.lead, 0.0), self.edges, axis=1)
-        margin = self.start + held.sum(axis=1)
-        settled = self._settled(points, inside)
-        point, leaf = np.nonzero(count == 1)
-        column = outside[point, leaf].argmax(axis=1)
-        tree = np.searchsorted(self.edges, leaf, side="right") - 1
-        gain = self.lead[leaf] - held[point, tree]
-        return margin, settled, self._moves(points, margin, point, leaf, column, gain)
+        return Look(self, points, outside, count, inside, held, self.start + held.sum(axis=1))
 
-    def _settled(self, points: Array, inside: Array) -> Array:
-        low = np.where(inside[:, :, None], self.low, -np.inf).max(axis=1)
-        high = np.where(inside[:, :, None], self.high, np.inf).min(axis=1)
-        settled = np.clip(self.origin, low, high)
-        may = np.bitwise_and.reduce(np.where(inside[:, :, None], self.words, -1), axis=1)
-        before = self.origin[self.columns]
-        back = (may >> before.astype(np.int64)) & 1 > 0
-        settled[:, self.columns] = np.where(back, before, points[:, self.columns])
-        return np.where(np.isfinite(settled), settled, points)
-
-    def _moves(self, points: Array, margin: Array, point: Array, leaf: Array, column: Array, gain: Array) -> Move:
+    def moves(self, points: Array, margin: Array, point: Array, leaf: Array, column: Array, gain: Array) -> Move:
+        """Return what single columns do, from the leaves that one column keeps a point out of, and what each gains."""
         d = points.shape[1]
-        numbers = ~np.isin(column, self.columns)
+        numbers = ~self._worded[column]
         p, j, rows = point[numbers], column[numbers], leaf[numbers]
         low, high = np.maximum(self.low[rows, j], self.least[j]), np.minimum(self.high[rows, j], self.most[j])
         some = low <= high
         p, j, low, high = p[some], j[some], low[some], high[some]
         rise = gain[numbers][some]
-        key = np.r_[p * d + j, p * d + j]
-        place, change = np.r_[low, np.nextafter(high, np.inf)], np.r_[rise, -rise]
+        key = np.tile(p * d + j, 2)
+        place, change = np.concatenate([low, np.nextafter(high, np.inf)]), np.concatenate([rise, -rise])
         order = np.lexsort((place, key))
         key, place, total = key[order], place[order], np.cumsum(change[order])
         if not len(key):
@@ -145,10 +145,11 @@ class Around:
             return self._with_words(
                 points, margin, (point, leaf, column, gain), (empty.astype(np.intp),) * 2, empty, empty
             )
-        last = np.r_[(key[1:] != key[:-1]) | (place[1:] != place[:-1]), True]  # all that begins or ends at one place
+        last = np.ones(len(key), dtype=bool)  # all that begins or ends at one place
+        last[:-1] = (key[1:] != key[:-1]) | (place[1:] != place[:-1])
         key, place, total = key[last], place[last], total[last]
-        follows = np.r_[key[1:] == key[:-1], False]
-        key, begin, end, total = key[follows], place[follows], place[np.flatnonzero(follows) + 1], total[follows]
+        follows = np.flatnonzero(key[1:] == key[:-1])
+        key, begin, end, total = key[follows], place[follows], place[follows + 1], total[follows]
         p, j = np.divmod(key, d)
         value = np.clip(self.origin[j], begin, np.nextafter(end, -np.inf))
         value = np.where(self.whole[j], np.where(value > self.origin[j], np.ceil(begin), np.floor(value)), value)
@@ -175,7 +176,9 @@ class Around:
             parts.append((p, np.full(len(p), c), codes.astype(np.float64), total[p, codes]))
         p, j, value, gain = (np.concatenate(part) for part in zip(*parts, strict=True))
         share = self.share(points)
-        new = np.where(np.isin(j, self.columns), value != self.origin[j], np.abs(value - self.origin[j]) / self.span[j])
+        new = np.abs(value - self.origin[j]) / self.span[j]
+        if len(self.columns):
+            new = np.where(self._worded[j], value != self.origin[j], new)
         return Move(p, j, value, margin[p] + gain, _replaced(share, p, j, new, self.norm))
 
 
@@ -197,3 +200,49 @@ def _replaced(share: Array, point: Array, column: Array, new: Array, norm: str) 
     else:
         size = np.sqrt(np.maximum((share * share).sum(axis=1)[point] - old * old + new * new, 0.0))
     return size
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """Points among the leaves.
+
+    Parameters
+    ----------
+    outside : bool array (m, leaves, d)
+        Which columns keep each point out of each leaf; ``count`` (m, leaves) how many, ``inside`` where none does.
+    held : array (m, trees)
+        The lead of the leaf of each tree.
+    margin : array (m,)
+        The rival's lead.
+    """
+
+    around: Around
+    points: Array
+    outside: Array
+    count: Array
+    inside: Array
+    held: Array
+    margin: Array
+
+    def settled(self, rows: Array) -> Array:
+        """Return some of the points, moved back towards the original as far as their leaves go."""
+        around, settled = self.around, self.points[rows]
+        before = around.origin[around.columns]
+        for place, row in enumerate(rows):
+            leaves = np.flatnonzero(self.inside[row])
+            if not len(leaves):
+                continue
+            back = np.clip(around.origin, around.low[leaves].max(axis=0), around.high[leaves].min(axis=0))
+            may = (np.bitwise_and.reduce(around.words[leaves], axis=0) >> before.astype(np.int64)) & 1 > 0
+            back[around.columns] = np.where(may, before, settled[place, around.columns])
+            settled[place] = back
+        return settled
+
+    def moves(self, rows: Array) -> Move:
+        """Return all changes of one column of some of the points, that alter the leaf of any tree."""
+        around = self.around
+        row, leaf = np.nonzero(self.count[rows] == 1)
+        point = rows[row]
+        column = self.outside[point, leaf].argmax(axis=1)
+        tree = np.searchsorted(around.edges, leaf, side="right") - 1
+        return around.moves(self.points, self.margin, point, leaf, column, around.lead[leaf] - self.held[point, tree])

@@ -60,9 +60,7 @@ def rises(ground: Ground, best: Best, settings: Settings, step: Step) -> list[st
     gradient = ground.knowledge.gradient
     if not len(some) or gradient is None:
         return []
-    offsets = None if problem.offsets is None else problem.offsets[some]
-    parts = problem.samples[some], problem.labels[some], problem.numbers[some]
-    part = replace(problem, samples=parts[0], labels=parts[1], numbers=parts[2], offsets=offsets)
+    part = problem.some(some)
     again, once = Best.nothing(part), replace(settings, epsilons=(largest,), restarts=1, rivals=False)
     k, seed = ground.budget.n_classes, ground.budget.seed
     projected_gradient_descent(part, again, gradient, once, seed, step, n_classes=k)

@@ -119,7 +119,7 @@ def by_searches(ground: Ground, best: Best, queries: int | None, step: Step, par
     search = ground.search.anew(best, step, partial)
     share = 1.0 if queries is None else float(np.clip(ground.budget.queries / DEFAULT_QUERIES, 0.01, 10.0))
     search.run(effort_of(ground, share))
-    ground.search.exact |= search.exact
+    ground.search.exact |= search.exact & ~ground.meter.refused  # what could not be asked is not excluded
     if isinstance(best, AttackBest):
         best.methods = search.method
     return []

@@ -6,6 +6,7 @@ import numpy as np
 
 from xrai_widgets.core import Array, Constraint, Gradient, Names, Predict
 from xrai_widgets.core.inside import Trees
+from xrai_widgets.engines._meter import Meter
 from xrai_widgets.engines._missing import Blanks
 from xrai_widgets.engines._problem import Best, Problem
 from xrai_widgets.engines._rows import drawn_rows, rows_at_once
@@ -130,6 +131,7 @@ def prepared(model: Model, data: Data, wanted: Wanted, rng: np.random.Generator)
         rows=rows_at_once(wanted.memory_limit, 12, flat.shape[1], data.constraints),
         decide=counter.of(model.decide),
         offsets=None if asked.band is None else asked.band.offsets,
+        meter=Meter.of(int(right.sum()), asked.n_classes if target is None else 2),
     )
     names = data.naming.of_classes(asked.n_classes)
     attacked = Attacked(

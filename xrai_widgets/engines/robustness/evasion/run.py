@@ -11,7 +11,7 @@ import numpy as np
 from xrai_widgets.core import Finding, NotApplicable, Step
 from xrai_widgets.core.step import Partial
 from xrai_widgets.engines._problem import Best, settle
-from xrai_widgets.engines.robustness.evasion.attacks import Attack, by_name, least_budget
+from xrai_widgets.engines.robustness.evasion.attacks import LAST, REFINING, Attack, by_name, least_budget
 from xrai_widgets.engines.robustness.evasion.ground import AttackBest, Budget, Ground
 from xrai_widgets.engines.robustness.evasion.lint import beaten
 from xrai_widgets.engines.robustness.evasion.native import ITERATIONS, LIGHT, effort_of
@@ -24,6 +24,7 @@ from xrai_widgets.engines.robustness.evasion.strongest import Tally, run_stronge
 _FINAL = 1e-5
 _NOISE = 20  # draws of plain noise per sample that was not broken
 _ROUNDS = 30  # of refining what the union holds
+_AT_LAST = "plain noise, and back to the boundary"
 _BESIDE = "searches beside it, from what it found"
 UNFINISHED = "The attack was not finished: distances are larger than they would become."
 
@@ -65,10 +66,13 @@ def attack_all(
             return notes
     else:
         notes = _named(chosen, ground, attacked, step, partial)
+    tally, before = attacked.tally, best.distance.copy()
+    assert tally is not None
+    ground.meter.open(tally.granted(LAST))
     search.finish()
-    if attacked.tally is not None:
-        notes += attacked.tally.gain(best)
-    return notes + noise_note(attacked, near_hits(problem, best, attacked.epsilon, _NOISE, budget.seed))
+    broken = near_hits(problem, best, attacked.epsilon, _NOISE, budget.seed)
+    tally.after(_AT_LAST, LAST, ground.meter.spent, best.distance, before)
+    return notes + tally.gain(best) + noise_note(attacked, broken)
 
 
 def _all_that_fit(ground: Ground, attacked: Attacked, step: Step, finding: Callable[..., Finding]) -> list[str]:
@@ -80,9 +84,10 @@ def _all_that_fit(ground: Ground, attacked: Attacked, step: Step, finding: Calla
     if not tally.distances and not search.exact.any():
         attacked.idle = True
         return _nothing_was_run(ground)
-    first, before = ground.counter.queries, best.distance.copy()
+    before = best.distance.copy()
+    ground.meter.open(tally.granted(REFINING))
     search.refine(starts, _ROUNDS, step.part(0.9, 0.97))
-    tally.after(REFINED, ground.counter.queries - first, best.distance, before)
+    tally.after(REFINED, REFINING, ground.meter.spent, best.distance, before)
     return notes
 
 
@@ -106,21 +111,25 @@ def _named(chosen: Attack, ground: Ground, attacked: Attacked, step: Step, parti
     best, search = attacked.best, ground.search
     tally, notes = _alone(chosen, ground, attacked, step.part(0.02, 0.6), partial)
     search.attacked(chosen.title)
-    after, first = best.distance.copy(), ground.counter.queries
+    after = best.distance.copy()
+    ground.meter.open(None)
     search.run(LIGHT if "gradient" in chosen.needs else effort_of(ground))
-    tally.after(_BESIDE, ground.counter.queries - first, best.distance, after)
+    tally.after(_BESIDE, 1.0, ground.meter.spent, best.distance, after)
     return notes + beaten(after, best, chosen.title)
 
 
 def _alone(chosen: Attack, ground: Ground, attacked: Attacked, step: Step, partial: Partial) -> tuple[Tally, list[str]]:
     """Run one attack and nothing beside it; in a norm that it knows."""
     best, problem, first = attacked.best, ground.problem, ground.counter.queries
+    ground.meter.open(None)
     tally = attacked.tally = Tally(attacked.epsilon, len(problem.samples))
     if problem.norm in chosen.norms:
         notes = chosen.run(ground, best, None, step, partial)
     else:
         notes = _in_another_norm(chosen, ground, best, step, partial)
-    tally.ran(chosen.title, 1.0, ground.counter.queries - first, best.distance.copy())
+    asked = (ground.counter.queries - first) / max(1, len(problem.samples))
+    spent = np.full(len(problem.samples), asked) if chosen.through_art else ground.meter.spent
+    tally.ran(chosen.title, 1.0, spent, best.distance.copy())
     return tally, notes
 
 
@@ -134,8 +143,8 @@ def _in_another_norm(chosen: Attack, ground: Ground, best: Best, step: Step, par
     settle(problem, best, fresh.points[reached], reached, _FINAL)
     return [
         *notes,
-        f"The attack {chosen.title} does not know the norm {problem.norm}: it ran in {norm}, and what it found counts "
-        f"by its size in {problem.norm}.",
+        f"The attack {chosen.title} {chosen.foreign(problem.norm)}. It ran in {norm}, and what it found counts by its "
+        f"size in {problem.norm}.",
     ]
 
 

@@ -85,6 +85,7 @@ class Search:
             beta=0.0,
             price="elastic" if problem.norm == "l2" else problem.norm,
             offsets=problem.offsets,
+            meter=problem.meter,
         )
         self.incumbents = Incumbents.untouched(self.contrast)
         self.method = np.full(len(problem.samples), "", dtype=object)
@@ -151,7 +152,9 @@ class Search:
         smooth = self._along_slopes(step.part(0.2, 0.6)) if slopes else None
         if table and effort.coordinates and smooth is None:
             self._feature_by_feature(levels, step.part(0.2, 0.65))
-        fill_gaps(smooth or contrast, incumbents, pool, self._budget(levels), step.part(0.65, 0.7), self.partial)
+        fill_gaps(
+            smooth or contrast, incumbents, pool, self._budget(levels), step.part(0.65, 0.7), self.partial, classes
+        )
         self._note("missing numbers filled")
         if levels is not None:
             snap(contrast, incumbents, levels, np.flatnonzero(incumbents.done & (incumbents.cost > 0)))
@@ -217,9 +220,8 @@ class Search:
         if contrast.price != "linf":
             fresh = Incumbents.untouched(contrast)  # it begins at the samples, whatever was found before
             fresh.begin(contrast)
-            coordinate_search(
-                contrast, fresh, self.knowledge.pool, self._budget(levels), step.part(0.0, 0.8), self.partial
-            )
+            pool, outputs, budget = self.knowledge.pool, self.knowledge.classes, self._budget(levels)
+            coordinate_search(contrast, fresh, pool, budget, step.part(0.0, 0.8), self.partial, outputs)
             incumbents.better(contrast, np.arange(len(incumbents.cost)), fresh)
             trim(contrast, incumbents, step.part(0.8, 1.0), rows=self.problem.rows, levels=levels)
         else:

@@ -15,7 +15,21 @@ from xrai_widgets.engines.robustness.evasion.parts import Attacked
 
 _TIE = 1e-6  # relative: what is nearer by less was found by the cheaper attack already
 _GAIN = 1e-3  # relative: by how much what goes on from a find must come nearer to count
-_COLUMNS = ("attack", "status", "share", "queries", "found", "broken", "won", "alone", "median", "reason")
+BEFOREHAND = "real samples, looked at once beforehand"
+_COLUMNS = (
+    "attack",
+    "status",
+    "share",
+    "budget",
+    "queries",
+    "most",
+    "found",
+    "broken",
+    "won",
+    "alone",
+    "median",
+    "reason",
+)
 
 
 @dataclass(eq=False)
@@ -27,31 +41,53 @@ class Tally:
     epsilon : float
     size : int
         Samples under attack.
+    budget : int, optional
+        Queries per sample of all attacks together; none: as many as they ask.
     rows : list of dict
         Of the table, in the order of the attacks.
     distances : dict of str to array (n,)
         Of those that ran.
+    spent : int array (n,)
+        Queries about each sample, all in all.
     """
 
     epsilon: float
     size: int
+    budget: int | None = None
     rows: list[dict[str, object]] = field(default_factory=list)
     distances: dict[str, Array] = field(default_factory=dict)
+    spent: Array = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.spent = np.zeros(self.size)
+
+    def granted(self, share: float) -> int | None:
+        """Return how many queries per sample a share of the budget is."""
+        return None if self.budget is None else int(share * self.budget)
+
+    def beforehand(self, title: str, queries: int) -> None:
+        """Add what was asked once for all samples, whatever the budget."""
+        self.rows.append({"attack": title, "status": "run", "queries": queries / max(1, self.size)})
 
     def left_out(self, title: str, share: float, reason: str) -> None:
         """Add an attack that was not run."""
-        self.rows.append({"attack": title, "status": "not run", "share": share, "reason": reason})
+        limit = self.granted(share)
+        self.rows.append({"attack": title, "status": "not run", "share": share, "budget": limit, "reason": reason})
 
-    def ran(self, title: str, share: float, queries: int, distance: Array) -> None:
-        """Add an attack that was run."""
-        spent = queries / max(1, self.size)
-        self.rows.append({"attack": title, "status": "run", "share": share, "queries": spent})
+    def ran(self, title: str, share: float, spent: Array, distance: Array) -> None:
+        """Add an attack that was run, and what it has asked about each sample (n,)."""
+        self.rows.append({"attack": title, "status": "run", **self._paid(share, spent)})
         self.distances[title] = distance
 
-    def after(self, title: str, queries: int, distance: Array, before: Array) -> None:
+    def after(self, title: str, share: float, spent: Array, distance: Array, before: Array) -> None:
         """Add what went on from what attacks have found: it competes with none of them."""
-        made = {"queries": queries / max(1, self.size), "won": int((distance < before * (1 - _GAIN)).sum())}
+        made = {**self._paid(share, spent), "won": int((distance < before * (1 - _GAIN)).sum())}
         self.rows.append({"attack": title, "status": "run", **made, **self._counts(distance)})
+
+    def _paid(self, share: float, spent: Array) -> dict[str, object]:
+        self.spent += spent
+        limits = {} if self.budget is None else {"share": share, "budget": self.granted(share)}
+        return {**limits, "queries": float(spent.mean()), "most": float(spent.max())}
 
     def _counts(self, distance: Array) -> dict[str, object]:
         broken = int((distance <= self.epsilon).sum())
@@ -85,10 +121,13 @@ class Tally:
         together = {
             "attack": "all together",
             "status": "run",
-            "queries": sum(float(str(row["queries"])) for row in self.rows if "queries" in row),
+            "budget": self.budget,
+            "queries": float(self.spent.mean()) if self.size else 0.0,
+            "most": float(self.spent.max(initial=0.0)),
             **self._counts(best.distance),
         }
-        return pd.DataFrame([{**blank, **row} for row in [*rows, together]], columns=list(_COLUMNS))
+        table = pd.DataFrame([{**blank, **row} for row in [*rows, together]], columns=list(_COLUMNS))
+        return table.astype({"budget": float})
 
     def gain(self, best: Best) -> list[str]:
         """Say what the union gains over the best single attack."""
@@ -145,7 +184,8 @@ def run_strongest(
 
     No attack sees what another one found, so that leaving one out changes no other. Returned is from where to refine.
     """
-    problem, tally = ground.problem, Tally(attacked.epsilon, len(ground.problem.samples))
+    problem, tally = ground.problem, Tally(attacked.epsilon, len(ground.problem.samples), ground.budget.queries)
+    tally.beforehand(BEFOREHAND, ground.counter.queries)
     attacked.tally, union = tally, Union(attacked, tally)
     listed, done = fixed_list(ground.kind), 0.0
     whole = sum(attack.shares[ground.kind] for attack in listed)
@@ -183,9 +223,9 @@ def _run(
         note = "The attack was not finished: distances are larger than they would become."
         return made(union.attacked, [note], finished=False)
 
-    before = ground.counter.queries
+    ground.meter.open(queries)
     notes = attack.run(ground, fresh, queries, step, partial)
-    union.tally.ran(attack.title, attack.shares[ground.kind], ground.counter.queries - before, fresh.distance.copy())
+    union.tally.ran(attack.title, attack.shares[ground.kind], ground.meter.spent, fresh.distance.copy())
     union.take(attack.title, fresh)
     if ground.kind != "gradients" and fresh.methods is None:
         union.starts.append(fresh)

@@ -140,7 +140,10 @@ def _bisected(problem: Problem, i: int, points: Array, trees: Trees | None) -> t
     def other(tried: Array) -> Array:
         if trees is None:
             return problem.adversarial(tried, np.full(len(tried), i))
-        mask: Array = trees.scores(problem.space.to_samples(tried, sample)).argmax(axis=1) != problem.labels[i]
+        mask, rows = np.zeros(len(tried), dtype=bool), problem.granted(np.full(len(tried), i))
+        if len(rows):
+            scores = trees.scores(problem.space.to_samples(tried[rows], sample[rows]))
+            mask[rows] = scores.argmax(axis=1) != problem.labels[i]
         return mask
 
     if not len(points):
@@ -166,6 +169,9 @@ def _descended(
     """Return nearer samples (m, d) that get another label by the trees."""
     leaves, reach, trees = forest
     label, size = int(problem.labels[i]), leaves.distances(reach)[0]
+    starts = starts[problem.granted(np.full(len(starts), i))]
+    if not len(starts):
+        return starts
     rivals = trees.scores(starts)
     rivals[:, label] = -np.inf
     reached = []
@@ -177,7 +183,12 @@ def _descended(
             if around.low.size * len(mine) > _CELLS:
                 mine = mine[np.argsort(far, kind="stable")[: max(1, _CELLS // around.low.size)]]
             descent = Descent(around, mine)
-            descent.run(settings.rounds // 3, lambda: step(0.0, "tree attack", partial))
+
+            def pay(count: int, price: int = around.price) -> Array:
+                step(0.0, "tree attack", partial)
+                return problem.granted(np.full(count, i), price)
+
+            descent.run(settings.rounds // 3, pay)
             mine = descent.nearest[np.isfinite(descent.size)]
             if not descent.waits.any() or not len(mine):
                 break

@@ -75,6 +75,7 @@ def expectations(
     X_train: Array | None = None,
     decide: Predict | None = None,
     task: Task = "classification",
+    expected: tuple[str, ...] = (),
     naming: Annotated[Names, "ids", "feature_names", "classes", "decode"] = UNNAMED,
     *,
     required_samples: Annotated[
@@ -110,6 +111,8 @@ def expectations(
     decide : callable, optional
         (n, d) → (n,) classes that the model decides for, where they are not the most probable ones.
     task : {"classification", "regression"}
+    expected : tuple of str, optional
+        What was stated of each column: "rising", "falling", "invariant" or ""; tried beside what is named here.
     naming : Names, optional
 
     Returns
@@ -142,7 +145,7 @@ def expectations(
     Only what was tried: a violation between the steps is not seen. A prediction far beyond the ends is there, which
     does not make it right. Values of a column that must not matter are drawn alone; if other columns stand for it, the
     model may still use them. The constraint *monotone* says which way a sample may move, and is no direction of the
-    score.
+    score; *expected* is.
 
     Recommendations
     ---------------
@@ -160,24 +163,26 @@ def expectations(
         raise NotApplicable(f"{before.reason} for the samples as they are: {before.message}")
     reference = (X if X_train is None else X_train).astype(np.float64)
     table = Table(samples[: len(drawn)], reference, bounds, constraints, naming, seed)
+    named_here = {"invariant": invariant, "rising": rising, "falling": falling}
+    placed = {word: table.meant(text, word, expected) for word, text in named_here.items()}
     trials = [
         *edges(table),
-        *invariances(table, table.placed(invariant, "invariant")),
-        *directions(table, table.placed(rising, "rising"), "not fall"),
-        *directions(table, table.placed(falling, "falling"), "not rise"),
+        *invariances(table, placed["invariant"]),
+        *directions(table, placed["rising"], "not fall"),
+        *directions(table, placed["falling"], "not rise"),
     ]
     if named is not None:
         trials.append(Trial(CENSUS[1], "be right", np.arange(len(drawn), len(rows))))
     place = _place(target, naming.of_classes(before.scores.shape[1])) if task == "classification" else 0
     judge = Judge(predict, decide, samples, y[rows], before, place, tolerance)
     judged = judge.all(trials, step.part(0.05, 1.0))
-    notes = [] if invariant or rising or falling or named is not None else [_ONLY_EDGES]
+    notes = [] if any(placed.values()) or named is not None else [_ONLY_EDGES]
     return expectations_finding(Looked(table, ids[rows], len(drawn), judged), notes)
 
 
 _ONLY_EDGES = (
     "Only edges were tried, where a prediction must be there: name columns that must not matter, directions, and "
-    "samples that must be predicted rightly."
+    "samples that must be predicted rightly; or state what is expected of a column under Constraints."
 )
 
 

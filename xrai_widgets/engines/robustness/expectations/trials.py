@@ -80,6 +80,11 @@ class Table:
         """Return what a column may hold."""
         return self.constraints[column] if self.constraints else Constraint()
 
+    def meant(self, text: str, word: str, expected: tuple[str, ...]) -> list[int]:
+        """Return the places of the columns of which something is stated: by a text that names them, or beside it."""
+        stated = [place for place, one in enumerate(expected) if one == word]
+        return list(dict.fromkeys([*self.placed(text, word), *stated]))
+
     def placed(self, text: str, parameter: str) -> list[int]:
         """Return the places of the columns that a text names, separated by commas.
 

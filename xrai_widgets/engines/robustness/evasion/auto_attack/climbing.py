@@ -90,7 +90,7 @@ class Climbing:
         """Take a step up, with momentum but in l1."""
         norm, points = self.room.norm, self.points
         if norm == "l1":
-            here = self.room.project(points + self.size[:, None] * _sparse(self.slope, self.sparse), radius)
+            here = self.room.project(points + self.size[:, None] * sparse(self.slope, self.sparse), radius)
         else:
             way = np.sign(self.slope) if norm == "linf" else unit(self.slope)
             here = self.room.project(points + self.size[:, None] * way, radius)
@@ -99,7 +99,7 @@ class Climbing:
         self.former, self.points = points, here
 
 
-def _sparse(slope: Array, share: Array) -> Array:
+def sparse(slope: Array, share: Array) -> Array:
     """Return steps of l1 length 1 along the steepest coordinates: the share of them that each row has."""
     size, width = np.abs(slope), slope.shape[1]
     count = np.clip(((1 - share) * width).astype(np.intp), 0, width - 1)

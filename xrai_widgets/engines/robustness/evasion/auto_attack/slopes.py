@@ -99,33 +99,34 @@ class Slopes:
         return bool(whole or space.fillable.any())
 
     def scores(self, points: Array, owner: Array) -> Array:
-        """Return the scores (r, k) of points as they are; the label is that of the largest."""
+        """Return the scores (r, k) of points as they are; the label is that of the largest.
+
+        Where nothing may be asked any more it is the sample's own.
+        """
         problem = self.problem
-        parts = []
-        for part, samples in self._batches(points):
+        rows, parts = self._granted(owner, 1), []
+        for part, samples in self._batches(points[rows]):
             if problem.offsets is not None:
-                parts.append(problem.predict(samples) + problem.offsets[owner[part]])
+                parts.append(problem.predict(samples) + problem.offsets[owner[rows][part]])
             elif self.logits is not None:
                 parts.append(self.logits(samples))
             else:
                 parts.append(np.log(np.maximum(problem.predict(samples), _TINY)))
-        self._count(owner, 1)
-        together: Array = np.concatenate(parts)
-        self.classes = together.shape[1]
-        return together
+        if parts:
+            self.classes = parts[0].shape[1]
+        return self._label_ahead(rows, parts, owner)
 
     def slope(self, points: Array, owner: Array, weights: Array) -> Array:
         """Return the derivative (r, D) of Σ_j weights_j · score_j, for weights (r, k) whose rows sum to 0."""
-        parts = []
-        if self.logit_gradient is not None:
-            for part, samples in self._batches(points):
-                parts.append(self.logit_gradient(samples, weights[part]))
-            self._count(owner, 2)
-        else:
+        if self.logit_gradient is None:
             parts = [
                 self._class_by_class(samples, owner[part], weights[part]) for part, samples in self._batches(points)
             ]
-        return self._along(np.concatenate(parts))
+            return self._along(np.concatenate(parts))
+        rows, parts = self._granted(owner, 2), []
+        for part, samples in self._batches(points[rows]):
+            parts.append(self.logit_gradient(samples, weights[rows][part]))
+        return self._spread(rows, parts, points)
 
     def both(self, points: Array, owner: Array, weigh: Weigh) -> tuple[Array, Array, Array]:
         """Return scores (r, k), the loss (r,) that ``weigh`` makes of them, and its slope (r, D).
@@ -137,20 +138,24 @@ class Slopes:
             loss, weights = weigh(scores, owner)
             return scores, loss, self.slope(points, owner, weights)
         assert self.logit_gradient is not None
-        scores, loss = np.empty((len(points), self.classes)), np.empty(len(points))
-        parts = []
-        for part, samples in self._batches(points):
-            steer: Any = Steer(weigh, owner[part], scores[part], loss[part])
+        rows, parts = self._granted(owner, 3), []
+        scores, loss = np.empty((len(rows), self.classes)), np.empty(len(rows))
+        for part, samples in self._batches(points[rows]):
+            steer: Any = Steer(weigh, owner[rows][part], scores[part], loss[part])
             parts.append(self.logit_gradient(samples, steer))
-        self._count(owner, 3)
-        return scores, loss, self._along(np.concatenate(parts))
+        every = self._label_ahead(rows, [scores], owner)
+        if len(rows) < len(owner):
+            loss = weigh(every, owner)[0]
+        return every, loss, self._spread(rows, parts, points)
 
-    def loss_slope(self, points: Array, owner: Array) -> Array:
-        """Return the derivative (r, D) of the cross-entropy of the samples' labels."""
+    def loss_slope(self, points: Array, owner: Array, labels: Array | None = None) -> Array:
+        """Return the derivative (r, D) of the cross-entropy of the samples' labels, or of others (r,)."""
         assert self.gradient is not None
-        parts = [self.gradient(samples, self.problem.labels[owner[part]]) for part, samples in self._batches(points)]
-        self._count(owner, 2)
-        return self._along(np.concatenate(parts))
+        wanted = self.problem.labels[owner] if labels is None else labels
+        rows, parts = self._granted(owner, 2), []
+        for part, samples in self._batches(points[rows]):
+            parts.append(self.gradient(samples, wanted[rows][part]))
+        return self._spread(rows, parts, points)
 
     def broken(self, points: Array, owner: Array, scores: Array) -> Array:
         """Return whether each point, with the scores that it has as it is, gets another label."""
@@ -163,7 +168,7 @@ class Slopes:
             self.pause()
             part = some[a : a + _ROWS]
             mask[part] = self.problem.adversarial(points[part], owner[part])
-        self._count(owner[some], 1)
+        self.spent += np.bincount(owner[some], minlength=len(self.spent))
         return mask
 
     def keep(self, best: Best, points: Array, owner: Array) -> Array:
@@ -177,7 +182,7 @@ class Slopes:
         for a in range(0, len(points), _ROWS):
             self.pause()
             settle(self.problem, best, points[a : a + _ROWS], owner[a : a + _ROWS], _FINAL)
-        self._count(owner, int(np.ceil(np.log2(1 / _FINAL))))
+        self.spent += int(np.ceil(np.log2(1 / _FINAL))) * np.bincount(owner, minlength=len(self.spent))
 
     def _class_by_class(self, samples: Array, owner: Array, weights: Array) -> Array:
         if self.gradient is None:
@@ -190,9 +195,11 @@ class Slopes:
             some = np.flatnonzero(weight)
             if not len(some):
                 break
+            some = some[self._granted(owner[some], 2)]
+            if not len(some):
+                continue
             flow = self.gradient(samples[some], chosen[some])  # of logsumexp − score: the first part drops out
             total[some] -= flow * weight[some].reshape(-1, *[1] * (samples.ndim - 1))
-            self._count(owner[some], 2)
         return total
 
     def _along(self, flow: Array) -> Array:
@@ -208,17 +215,47 @@ class Slopes:
             part = slice(a, a + rows)
             yield part, (points[part] * space.slopes + space.bounds[0]).reshape(-1, *problem.shape)
 
-    def _count(self, owner: Array, queries: int) -> None:
-        self.spent += queries * np.bincount(owner, minlength=len(self.spent))
+    def _granted(self, owner: Array, queries: int) -> Array:
+        """Return the rows that may be asked, and count them."""
+        rows = self.problem.granted(owner, queries)
+        self.spent += queries * np.bincount(owner[rows], minlength=len(self.spent))
+        return rows
+
+    def _label_ahead(self, rows: Array, parts: list[Array], owner: Array) -> Array:
+        """Return scores (r, k): of the rows that were asked, else those of a sure model that nothing has changed."""
+        if parts and len(rows) == len(owner):
+            return np.concatenate(parts)
+        labels = self.problem.labels
+        if not self.classes and self.problem.meter is not None:
+            self.classes = self.problem.meter.classes
+        every = np.zeros((len(owner), self.classes))
+        every[np.arange(len(owner)), labels[owner]] = 1.0
+        if parts:
+            every[rows] = np.concatenate(parts)
+        return every
+
+    def _spread(self, rows: Array, parts: list[Array], points: Array) -> Array:
+        """Return slopes (r, D) by coordinates, 0 where none was asked for."""
+        every = np.zeros_like(points)
+        if parts:
+            every[rows] = self._along(np.concatenate(parts))
+        return every
 
 
 def rivals_of(slopes: Slopes, owner: Array, count: int) -> Array:
     """Return for each sample of the problem other classes (n, r), likeliest first; zeros but for those of ``owner``."""
     problem = slopes.problem
     scores = slopes.scores(problem.origins[owner], owner)
-    scores[np.arange(len(owner)), problem.labels[owner]] = -np.inf
     rivals = np.zeros((len(problem.samples), min(count, slopes.classes - 1)), dtype=np.intp)
-    rivals[owner] = np.argsort(-scores, axis=1, kind="stable")[:, : rivals.shape[1]]
+    rivals[owner] = likeliest_rivals(scores, problem.labels[owner], rivals.shape[1])
+    return rivals
+
+
+def likeliest_rivals(scores: Array, labels: Array, count: int) -> Array:
+    """Return the classes (r, count) with the highest scores (r, k), but for the labels (r,)."""
+    others = scores.copy()
+    others[np.arange(len(labels)), labels] = -np.inf
+    rivals: Array = np.argsort(-others, axis=1, kind="stable")[:, :count]
     return rivals
 
 

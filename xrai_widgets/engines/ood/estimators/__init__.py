@@ -1,0 +1,1 @@
+"""Detectors of foreign inputs: scikit-learn estimators on arrays of features (rows, embeddings, logits)."""

@@ -1,0 +1,151 @@
+"""Checkpoints: named arrays in safetensors files with a word of JSON in their header, in the user's cache folder."""
+
+import contextlib
+import hashlib
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from xrai_widgets.io import store_place
+
+SETTING = "XRAI_CHECKPOINTS"
+Arrays = Mapping[str, npt.NDArray[Any]]
+_KEY = "xrai_checkpoint"
+_VERSION = 1
+_MOST_HEADER = 10 * 2**20
+_STALE = 3600.0  # seconds after which a file that is still being written is taken for one of a process that died
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A file of the cache: its size in bytes, and when it was last used (seconds since the epoch)."""
+
+    file: Path
+    size: int
+    used: float
+
+
+def chosen_folder(environ: Mapping[str, str] | None = None) -> Path | None:
+    """Return the folder of the checkpoints; None if nothing is to be written.
+
+    The setting ``XRAI_CHECKPOINTS`` (a folder, or ``none``) decides. Without it, it is the user's cache folder, and
+    none where a page is served to visitors or ``XRAI_STORE=none`` says that nothing is to be kept.
+    """
+    given = os.environ if environ is None else environ
+    setting = given.get(SETTING, "").strip()
+    if setting:
+        return None if setting.lower() == store_place.NONE else Path(setting).expanduser().absolute()
+    unwanted = given.get(store_place.SETTING, "").strip().lower() == store_place.NONE
+    return None if unwanted or store_place.served(given) else user_cache(given)
+
+
+def user_cache(environ: Mapping[str, str] | None = None) -> Path:
+    """Return the folder of checkpoints in the user's cache folder, by the custom of the system."""
+    given = os.environ if environ is None else environ
+    home = Path.home()
+    if sys.platform == "win32":
+        folder = Path(given.get("LOCALAPPDATA") or home / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        folder = home / "Library" / "Caches"
+    else:
+        folder = Path(given.get("XDG_CACHE_HOME") or home / ".cache")
+    return folder / "xrai-widgets" / "checkpoints"
+
+
+def write_checkpoint(folder: Path, name: str, arrays: Arrays) -> Path:
+    """Write arrays to a file that only its owner may read: the whole file or none, whenever the process is killed.
+
+    Raises
+    ------
+    OSError
+        if that cannot be done.
+    """
+    from safetensors.numpy import save
+
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # safetensors makes a row of one of what has no dimension
+    shapes = {key: list(np.shape(value)) for key, value in arrays.items()}
+    plain = {key: np.ascontiguousarray(value) for key, value in arrays.items()}
+    note = {"version": _VERSION, "shapes": shapes, "digest": digest_of(plain), "written": time.time()}
+    content = save(plain, metadata={_KEY: json.dumps(note)})
+    file, part = _file(folder, name), folder / f"{name}.{os.urandom(6).hex()}.part"
+    try:
+        with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as stream:
+            stream.write(content)
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
+    return file
+
+
+def read_checkpoint(folder: Path, name: str) -> dict[str, npt.NDArray[Any]] | None:
+    """Return the arrays of a file, and note that it was used; None if there is none, or it is not as it was written."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    file = _file(folder, name)
+    try:
+        content = file.read_bytes()
+        length = int.from_bytes(content[:8], "little")
+        if length > min(_MOST_HEADER, len(content)):
+            return None
+        note = json.loads(json.loads(content[8 : 8 + length])["__metadata__"][_KEY])
+        arrays = load(content)
+        if note["version"] != _VERSION or note["digest"] != digest_of(arrays):
+            return None
+        made = {key: np.array(value).reshape(note["shapes"][key]) for key, value in arrays.items()}
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError):
+        return None
+    with contextlib.suppress(OSError):
+        os.utime(file)
+    return made
+
+
+def kept_in(folder: Path) -> list[Kept]:
+    """Return the checkpoints in a folder, the one used longest ago first."""
+    files = []
+    for file in folder.glob("*.safetensors") if folder.is_dir() else ():
+        with contextlib.suppress(OSError):  # another process may remove it
+            status = file.stat()
+            files.append(Kept(file, status.st_size, status.st_mtime))
+    return sorted(files, key=lambda kept: (kept.used, kept.file.name))
+
+
+def prune(folder: Path, limit: int = 0) -> list[Kept]:
+    """Remove what was used longest ago until at most ``limit`` bytes are left, and return what was removed."""
+    kept = kept_in(folder)
+    total, removed = sum(one.size for one in kept), []
+    for one in kept:
+        if total <= limit:
+            break
+        with contextlib.suppress(OSError):
+            one.file.unlink()
+            removed.append(one)
+            total -= one.size
+    for part in folder.glob("*.part") if folder.is_dir() else ():
+        with contextlib.suppress(OSError):
+            if time.time() - part.stat().st_mtime > _STALE:
+                part.unlink()
+    return removed
+
+
+def digest_of(arrays: Arrays) -> str:
+    """Return the SHA-256 over names, types and contents of arrays."""
+    digest = hashlib.sha256()
+    for key in sorted(arrays):
+        value = np.ascontiguousarray(arrays[key])
+        digest.update(f"{key}:{value.dtype.str}:{value.nbytes}:".encode())
+        digest.update(value.data if value.size else b"")
+    return digest.hexdigest()
+
+
+def _file(folder: Path, name: str) -> Path:
+    return folder / f"{name}.safetensors"
