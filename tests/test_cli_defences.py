@@ -91,7 +91,7 @@ def test_what_is_no_defence_ends_in_one_line() -> None:
 
 
 def test_the_list_names_every_defence_with_its_parameters() -> None:
-    done = CliRunner().invoke(app, ["list"], env={"COLUMNS": "500"})
+    done = CliRunner().invoke(app, ["list"], env={"COLUMNS": "1000"})
     assert done.exit_code == 0
     for defence in DEFENCES.values():
         line = next(line for line in done.output.splitlines() if f" {defence.name} " in line)

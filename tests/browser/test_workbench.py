@@ -38,7 +38,7 @@ def test_picking_another_example_changes_everything_that_depends_on_it(start_her
     )
     expect(start_here.locator(".xrai-scoreboard")).to_contain_text("R²")
     expect(start_here.get_by_text("regression (made for classification only)").first).to_be_visible()
-    expect(start_here.get_by_role("checkbox")).to_have_count(9)
+    expect(start_here.get_by_role("checkbox")).to_have_count(16)
 
 
 def test_forms_fit_into_the_narrow_column_with_every_label_whole(start_here: Page) -> None:

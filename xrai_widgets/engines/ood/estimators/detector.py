@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 from xrai_widgets.core import Array
 
 _ROWS = 2000  # that are scored between two looks at whether somebody cancelled
+_DIGITS = 1e-9  # of a score that may be its rounding
 _look: ContextVar[Callable[[], None]] = ContextVar("look", default=lambda: None)
 
 
@@ -85,7 +86,7 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]  # without ty
         if labels is not None and len(labels) != len(X):
             raise ValueError(f"y must hold a class for each of the {len(X)} rows, got {len(labels)}")
         self._learn(X, labels)
-        self.offset_ = float(np.quantile(self._fresh_scores(X, labels), self.alpha, method="lower"))
+        self.offset_ = _below(self._fresh_scores(X, labels), self.alpha)
         return self
 
     def score_samples(self, X: Any) -> Array:
@@ -124,3 +125,13 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]  # without ty
         check_is_fitted(self, "n_features_in_")
         checked: Array = validate_data(self, X, dtype=np.float64, ensure_all_finite=self._finite, reset=False)
         return checked
+
+
+def _below(scores: Array, alpha: float) -> float:
+    """Return the limit below which at most the share ``alpha`` of the scores lies.
+
+    A hair under one of them: at the score itself the last digit would decide, which depends on how many rows are
+    scored at once.
+    """
+    limit = float(np.quantile(scores, alpha, method="lower"))
+    return limit - _DIGITS * (1.0 + abs(limit))

@@ -105,7 +105,7 @@ class Slopes:
         """
         problem = self.problem
         rows, parts = self._granted(owner, 1), []
-        for part, samples in self._batches(points[rows]):
+        for part, samples in self._batches(points[rows], owner[rows]):
             if problem.offsets is not None:
                 parts.append(problem.predict(samples) + problem.offsets[owner[rows][part]])
             elif self.logits is not None:
@@ -120,11 +120,11 @@ class Slopes:
         """Return the derivative (r, D) of Σ_j weights_j · score_j, for weights (r, k) whose rows sum to 0."""
         if self.logit_gradient is None:
             parts = [
-                self._class_by_class(samples, owner[part], weights[part]) for part, samples in self._batches(points)
+                self._class_by_class(samples, owner[part], weights[part]) for part, samples in self._batches(points, owner)
             ]
             return self._along(np.concatenate(parts))
         rows, parts = self._granted(owner, 2), []
-        for part, samples in self._batches(points[rows]):
+        for part, samples in self._batches(points[rows], owner[rows]):
             parts.append(self.logit_gradient(samples, weights[rows][part]))
         return self._spread(rows, parts, points)
 
@@ -140,7 +140,7 @@ class Slopes:
         assert self.logit_gradient is not None
         rows, parts = self._granted(owner, 3), []
         scores, loss = np.empty((len(rows), self.classes)), np.empty(len(rows))
-        for part, samples in self._batches(points[rows]):
+        for part, samples in self._batches(points[rows], owner[rows]):
             steer: Any = Steer(weigh, owner[rows][part], scores[part], loss[part])
             parts.append(self.logit_gradient(samples, steer))
         every = self._label_ahead(rows, [scores], owner)
@@ -153,7 +153,7 @@ class Slopes:
         assert self.gradient is not None
         wanted = self.problem.labels[owner] if labels is None else labels
         rows, parts = self._granted(owner, 2), []
-        for part, samples in self._batches(points[rows]):
+        for part, samples in self._batches(points[rows], owner[rows]):
             parts.append(self.gradient(samples, wanted[rows][part]))
         return self._spread(rows, parts, points)
 
@@ -207,13 +207,17 @@ class Slopes:
         along: Array = flow.reshape(len(flow), -1) * (space.slopes * space.free)
         return along
 
-    def _batches(self, points: Array) -> Iterator[tuple[slice, Array]]:
+    def _batches(self, points: Array, owner: Array) -> Iterator[tuple[slice, Array]]:
+        """Yield rows and what the model is asked there; what was not changed is what it was, to the last digit."""
         space, problem = self.problem.space, self.problem
+        samples = problem.samples.reshape(len(problem.samples), -1)
         rows = min(_ROWS, problem.rows)
         for a in range(0, len(points), rows):
             self.pause()
             part = slice(a, a + rows)
-            yield part, (points[part] * space.slopes + space.bounds[0]).reshape(-1, *problem.shape)
+            asked, before = points[part] * space.slopes + space.bounds[0], samples[owner[part]]
+            same = (points[part] == problem.origins[owner[part]]) & np.isfinite(before)
+            yield part, np.where(same, before, asked).reshape(-1, *problem.shape)
 
     def _granted(self, owner: Array, queries: int) -> Array:
         """Return the rows that may be asked, and count them."""
