@@ -9,6 +9,7 @@ from xrai_widgets.core.inside import Trees
 from xrai_widgets.engines._reach import Reach
 
 _CELLS = 4_000_000  # of samples and leaves at once
+_BYTES = 40  # that a node takes for each column, all in all
 _CODES = 63  # categories that fit into the bits of a number
 GRID = 1 / 64  # multiples of it are added without rounding
 
@@ -54,8 +55,8 @@ class Leaves:
             for more leaves than the memory holds, and for a column of more than 63 categories.
         """
         nodes, d = len(trees.feature), reach.samples.shape[1]
-        if nodes * d * 40 > memory_limit * 1e9:
-            need = nodes * d * 40 / 1e9
+        need = nodes * d * _BYTES / 1e9
+        if need > memory_limit:
             raise NotApplicable(
                 f"the {nodes:,} nodes of the trees over {d} columns need {need:.1f} GB", "a larger memory_limit"
             )

@@ -15,7 +15,10 @@ import xrai_widgets as xw
 from tests.engines.robustness.attacked import digits_cnn
 from xrai_widgets.core import Array, Subject
 from xrai_widgets.engines._meter import Meter
+from xrai_widgets.engines._problem import Best, Problem
+from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.robustness.evasion import attacks as gate_module
+from xrai_widgets.engines.robustness.evasion.noise import near_hits
 
 pytestmark = pytest.mark.usefixtures("without_controls")
 NORMS = ("l2", "linf", "l1", "l0")
@@ -154,3 +157,25 @@ def test_what_could_not_be_asked_proves_nothing(subjects: dict[str, Subject]) ->
     rich, poor = (attack(subject, queries=queries, n_samples=10) for queries in (50_000, 320))
     assert rich.bounds.get("robust_accuracy") == "exact"
     assert poor.bounds.get("robust_accuracy") != "exact"
+
+
+def test_plain_noise_costs_a_sample_the_same_however_many_fit_at_once() -> None:
+    def near_zero(X: Array) -> Array:
+        return np.column_stack([np.abs(X).max(axis=1) < 0.3, np.abs(X).max(axis=1) >= 0.3]).astype(float)
+
+    numbers = np.arange(6)
+    samples = np.linspace(-0.25, 0.25, 12).reshape(6, 2)
+    space = Space(np.array([[-1.0, -1.0], [1.0, 1.0]]), (), "raw")
+    found = []
+    for rows in (1, 7, 50, 1000):
+        meter = Meter.of(6)
+        problem = Problem(near_zero, space, samples, np.zeros(6, dtype=np.intp), numbers, (2,), "l2", rows, meter=meter)
+        meter.open(40)
+        best = Best.nothing(problem)
+        near_hits(problem, best, 0.25, 20, 0)
+        found.append(best.distance)
+        assert (meter.spent <= 40).all()
+        assert meter.refused.any()
+    for distance in found[1:]:
+        np.testing.assert_array_equal(distance, found[0])
+    assert np.isfinite(found[0]).any()

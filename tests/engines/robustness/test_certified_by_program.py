@@ -1,6 +1,8 @@
 """The integer program alone, without any other search, against the model itself in every cell."""
 
 import itertools
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -186,3 +188,28 @@ def test_what_is_too_large_or_too_long_is_not_settled(monkeypatch: pytest.Monkey
     assert not isinstance(by_program(leaves, one, size, 0.6, 1 - label, label, 1000), bool)
     monkeypatch.setattr(program, "_ENTRIES", 10)
     assert by_program(leaves, one, size, 0.6, 1 - label, label, 1000) is True
+
+
+def test_small_leaves_are_decided_like_large_ones() -> None:
+    subject, leaves, reach = _problem()
+    seen = set()
+    for i, radius in itertools.product(range(10), (0.05, 0.1, 0.2)):
+        one, label = reach.rows(np.array([i])), int(subject.predict(subject.X[i : i + 1]).argmax())
+        size, says = leaves.distances(one)[0], []
+        for share in (1.0, 1e-5, 1e-9, 1e7):
+            parts = {name: getattr(leaves, name) * share for name in ("value", "base", "rounding")}
+            scaled = replace(leaves, **parts, fine=np.zeros(len(leaves.fine), dtype=bool))
+            point = by_program(scaled, one, size, radius, 1 - label, label, 1000)
+            says.append(point if isinstance(point, bool) else "a sample")
+        assert len(set(says)) == 1, (i, radius, says)
+        seen.add(says[0])
+    assert seen == {False, "a sample"}
+
+
+def test_what_the_solver_does_not_understand_is_not_settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    subject, leaves, reach = _problem()
+    one, label = reach.rows(np.array([0])), int(subject.predict(subject.X[:1]).argmax())
+    for message, says in (("(HiGHS Status 2: Model error)", True), ("The problem is infeasible. (…)", False)):
+        result = SimpleNamespace(status=2, message=message, x=None)
+        monkeypatch.setattr("scipy.optimize.milp", lambda *_, result=result, **__: result)
+        assert by_program(leaves, one, leaves.distances(one)[0], 0.6, 1 - label, label, 1000) is says

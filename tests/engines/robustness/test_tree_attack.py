@@ -11,10 +11,12 @@ from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+import xrai_widgets as xw
 from tests.engines.robustness.cells import in_cells
 from tests.models.test_carried_trees import KINDS
 from xrai_widgets.core import Array, Constraint, Subject
 from xrai_widgets.core.step import quiet
+from xrai_widgets.engines import _leaves as leaves_module
 from xrai_widgets.engines._leaves import Leaves
 from xrai_widgets.engines._problem import Best, Problem
 from xrai_widgets.engines._reach import Reach
@@ -165,3 +167,30 @@ def test_every_move_gives_the_lead_and_the_distance_that_it_says(norm: str) -> N
         scores = subject.trees.scores(every)
         offered = moves.margin[(moves.point == 0) & (moves.column == column)].max(initial=margin[0])
         assert offered >= (scores[:, 1] - scores[:, 0]).max() - 2 * leaves.rounding - 1e-9
+
+
+def test_where_there_are_too_many_categories_or_leaves_the_model_is_asked_and_nothing_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(0)
+    words = np.array([f"w{number:02d}" for number in rng.integers(0, 70, 600)])
+    table = pd.DataFrame({"word": words, "a": rng.random(600), "b": rng.random(600)})
+    y = (table["a"] + table["b"] > 1).astype(int).to_numpy()
+    before = make_column_transformer((OneHotEncoder(), ["word"]), remainder="passthrough", sparse_threshold=0)
+    model = make_pipeline(before, RandomForestClassifier(5, max_depth=4, random_state=0)).fit(table, y)
+    subject = Subject.of(model, table[:4], y[:4], X_train=table, y_train=y)
+    assert subject.trees is not None
+    assert subject.trees.words.shape[1] == 70
+    many = xw.assess(subject, "robustness.evasion", n_samples=2, queries=2000, strict=True)
+    monkeypatch.setattr(leaves_module, "_BYTES", 10**6)  # of a node and column, as if the forest were a large one
+    forest = _subject(RandomForestClassifier(5, random_state=0))
+    large, room = (
+        xw.assess(forest, "robustness.evasion", n_samples=2, queries=2000, memory_limit=limit, strict=True)
+        for limit in (0.5, 64.0)
+    )
+    assert room.finding is not None
+    assert not [note for note in room.finding.notes if "not its trees" in note]
+    for outcome, why in ((many, "70 categories"), (large, "nodes")):
+        assert outcome.finding is not None, outcome.reason
+        assert (outcome.finding.tables["samples"]["status"] == "found").any()
+        assert [note for note in outcome.finding.notes if "asked the model and not its trees" in note and why in note]

@@ -135,9 +135,13 @@ class Program:
                 self._categories(column)
 
     def _lead(self, place: Array) -> None:
-        """The row that lets the rival win; where nothing is rounded, by the least that it can lead."""
+        """The row that lets the rival win; where nothing is rounded, by the least that it can lead.
+
+        In units of the largest leaf: the solver's tolerances are no shares, and would hide small ones.
+        """
         near = self.near
-        least = -near.start - _ROOM * float(np.abs(near.margin).max())
+        unit = float(np.abs(near.margin).max()) or 1.0
+        least = -near.start / unit - _ROOM
         row, half = np.zeros(len(place), dtype=np.intp), np.zeros(0)
         if near.coarse is not None:
             rounded = np.flatnonzero(near.coarse)
@@ -145,10 +149,10 @@ class Program:
                 np.zeros(len(rounded) + 1, dtype=np.intp), np.r_[rounded, self.n],
                 np.r_[-np.ones(len(rounded)), 1.0], np.full(1, -np.inf), np.zeros(1),
             )  # fmt: skip
-            row, place, half = np.r_[row, 0], np.r_[place, self.n], np.full(1, GRID / 2)
-            least += GRID / 2
+            row, place, half = np.r_[row, 0], np.r_[place, self.n], np.full(1, GRID / 2 / unit)
+            least += GRID / 2 / unit
             self.n += 1
-        self.rows.add(row, place, np.r_[near.margin, half], np.array([least]), np.full(1, np.inf))
+        self.rows.add(row, place, np.r_[near.margin / unit, half], np.array([least]), np.full(1, np.inf))
 
     def _numbers(self, column: int) -> None:
         """Rows of one column of numbers: cells between cuts, and the leaves on one side of a cut."""
@@ -213,7 +217,7 @@ class Program:
         result: Any = milp(
             np.zeros(self.n), constraints=limits, integrality=whole, bounds=Bounds(0, 1), options={"node_limit": nodes}
         )
-        if result.status == 2:
+        if result.status == 2 and "infeasible" in result.message:  # a model in error has this number, too
             return False
         if result.x is None:
             return True

@@ -220,7 +220,8 @@ def evasion(
         return unsteady_finding(attacked, f"{instability} Nothing was attacked: a label would change by chance alone.")
     notes = [f"{instability} Distances are no surer than that."] if unstable else []
     search = hsj.Settings(ITERATIONS, max_eval, init_eval, init_size)
-    budget = Budget(queries, max_iter, search, pgd.Settings(epsilons, steps, restarts), seed, made.n_classes)
+    climb = pgd.Settings(epsilons, steps, restarts)
+    budget = Budget(queries, max_iter, search, climb, seed, made.n_classes, memory_limit)
     notes += made.notes
     notes += attack_all(made, budget, attack, implementation, model.labels_only, step.part(0.02, 0.97), evasion_finding)
     return idle_finding(attacked, notes) if attacked.idle else evasion_finding(attacked, notes)

@@ -73,6 +73,8 @@ class Budget:
     hsj, pgd : Settings
         Those of an attack that is asked for by its name.
     seed, n_classes : int
+    memory_limit : float
+        GB.
     """
 
     queries: int
@@ -81,6 +83,7 @@ class Budget:
     pgd: pgd.Settings
     seed: int
     n_classes: int
+    memory_limit: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)

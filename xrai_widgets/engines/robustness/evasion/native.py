@@ -127,10 +127,11 @@ def by_searches(ground: Ground, best: Best, queries: int | None, step: Step, par
 
 def among_leaves(ground: Ground, best: Best, queries: int | None, step: Step, partial: Partial) -> list[str]:
     """Run the tree attack: it asks the trees where they are known, and then the model only whether they are right."""
-    problem, knowledge, settings = ground.problem, ground.knowledge, TreeSettings()
+    problem, knowledge, limit = ground.problem, ground.knowledge, ground.budget.memory_limit
+    settings = TreeSettings(memory_limit=limit)
     if queries is not None:
         share = float(np.clip(ground.budget.queries / DEFAULT_QUERIES, 0.01, 10.0))
         neighbours, starts, rounds = (max(1, round(share * count)) for count in _AMONG_LEAVES)
-        settings = TreeSettings(neighbours, starts, max(3, rounds), max(1, queries // starts), settings.memory_limit)
+        settings = TreeSettings(neighbours, starts, max(3, rounds), max(1, queries // starts), limit)
     inside = knowledge.pool, knowledge.classes, knowledge.thresholds, knowledge.trees
     return tree_attack(problem, best, *inside, settings, ground.budget.seed, step, partial)

@@ -18,10 +18,10 @@ def near_hits(problem: Problem, best: Best, epsilon: float, draws: int, seed: in
         return broken
     width = problem.origins.shape[1]
     noise = np.random.default_rng([seed, 1]).standard_normal((draws, width))  # the same for every sample
-    for first in range(0, draws * len(held), problem.rows):
-        draw, place = np.divmod(np.arange(first, min(first + problem.rows, draws * len(held))), len(held))
-        owner = held[place]
-        points = _noisy(problem, owner, epsilon, noise[draw])
+    group = max(1, problem.rows // draws)
+    for first in range(0, len(held), group):  # all draws of a sample at once: what it costs depends on no other one
+        owner = np.repeat(held[first : first + group], draws)
+        points = _noisy(problem, owner, epsilon, np.tile(noise, (len(owner) // draws, 1)))
         hit = problem.adversarial(points, owner) & (problem.distances(points, owner) <= epsilon * (1 + 1e-9))
         if hit.any():
             settle(problem, best, points[hit], owner[hit], _FINAL)

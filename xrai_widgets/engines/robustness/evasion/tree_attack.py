@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xrai_widgets.core import Array, Step
+from xrai_widgets.core import Array, NotApplicable, Step
 from xrai_widgets.core.inside import Trees
 from xrai_widgets.core.step import Partial
 from xrai_widgets.engines._leaves import Leaves
@@ -71,8 +71,9 @@ def tree_attack(
     thresholds : sequence of arrays, optional
         The values at which each column is split.
     trees : Trees, optional
-        They are asked instead of the model, which confirms what is kept. Where they are not known, numbers are missing
-        or one-hot groups are columns of their own, the model is asked, at the thresholds; one of both is needed.
+        They are asked instead of the model, which confirms what is kept. Where they are not known or too many, numbers
+        are missing or one-hot groups are columns of their own, the model is asked, at the thresholds; one of both is
+        needed.
     partial : callable
         Makes the finding so far.
 
@@ -80,18 +81,18 @@ def tree_attack(
     -------
     list of str
         What the reader must know.
-
-    Raises
-    ------
-    NotApplicable
-        for more leaves than the memory holds.
     """
     space, n = problem.space, len(problem.samples)
     reach = Reach.of(space, problem.samples, problem.norm)
-    inside = np.zeros(n, dtype=bool)
+    inside, leaves = np.zeros(n, dtype=bool), None
+    notes: list[str] = []
     if trees is not None and not reach.grouped:
-        inside = np.asarray(~space.missing(problem.samples).any(axis=1))
-        leaves = Leaves.of(trees, reach, settings.memory_limit)
+        try:
+            leaves = Leaves.of(trees, reach, settings.memory_limit)
+        except NotApplicable as gap:
+            notes.append(f"The tree attack asked the model and not its trees: {gap.reason}.")
+        else:
+            inside = np.asarray(~space.missing(problem.samples).any(axis=1))
     splits = None if thresholds is None else Splits.of(problem, thresholds)
     coordinates = space.to_coordinates(pool)
     for first in range(0, n, _TOGETHER):
@@ -99,7 +100,7 @@ def tree_attack(
         among, asked = [], []
         for i in range(first, min(first + _TOGETHER, n)):
             starts = _starts(problem, i, coordinates, pool_classes, trees if inside[i] else None, settings, seed)
-            if inside[i] and trees is not None and len(starts):
+            if inside[i] and trees is not None and leaves is not None and len(starts):
                 part = (leaves, reach.rows(np.array([i])), trees)
                 here = step.part(i / n, (i + 1) / n)
                 among.append((i, _descended(problem, i, starts, part, settings, here, partial)))
@@ -110,7 +111,9 @@ def tree_attack(
             samples, owner = _beside(asked, problem)
             _take(problem, best, splits.shrink(samples, owner, settings.queries), owner)
     left = int((~inside).sum()) if splits is None else 0
-    return [f"The tree attack left out {left} samples whose trees and splits it does not know."] if left else []
+    if left:
+        notes.append(f"The tree attack left out {left} samples whose trees and splits it does not know.")
+    return notes
 
 
 def _starts(
