@@ -55,10 +55,9 @@ def test_a_run_from_the_beginning_trains_again(
     forest: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XRAI_CHECKPOINTS", str(tmp_path))
-    plan = [("custom.trains", {})]
     counts = []
     for fresh in (False, False, True, False):
-        [outcome] = run_plan(forest, plan, fresh=fresh)
+        [outcome] = run_plan(forest, ["custom.trains"], fresh=fresh)
         assert outcome.finding is not None
         counts.append(outcome.finding.values["count"])
     assert counts == [1, 2, 1, 2]

@@ -1,5 +1,6 @@
 """Alarms ring as often as was asked, for every detector, and say so where they cannot."""
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from xrai_widgets.engines.ood.estimators.forests import (
 from xrai_widgets.engines.ood.estimators.knn import KNNDetector
 from xrai_widgets.engines.ood.estimators.mahalanobis import MahalanobisDetector
 from xrai_widgets.engines.ood.estimators.outputs import EnergyDetector, GENDetector, MaxSoftmaxDetector
+from xrai_widgets.engines.ood.estimators.reliable_classifier import ForeignInput
 from xrai_widgets.engines.ood.estimators.table_encoder import TableEncoder
 
 OF_ROWS = {
@@ -174,6 +176,22 @@ def test_a_table_with_words_and_gaps_goes_through_a_pipeline() -> None:
     assert alarm.foreign(odd).tolist() == [True, True]
     few = xw.ReliableClassifier(model, detector, alpha=0.05).fit(table[200:400])
     assert few.foreign(odd).tolist() == [True, True]
+
+
+def test_what_workers_send_home_keeps_its_rows() -> None:
+    error = ForeignInput(np.array([3]), np.array([0.01]), 0.05)
+    back = pickle.loads(pickle.dumps(error))
+    assert (str(back), back.rows.tolist(), back.p_values.tolist()) == (str(error), [3], [0.01])
+
+
+def test_labels_may_be_words_and_a_model_that_is_a_function_is_refused_with_the_way_out() -> None:
+    X, y = pool(6, 700)
+    words = np.array(["a", "b", "c"])[y]
+    model = LogisticRegression(max_iter=500).fit(X[:200], words[:200])
+    alarm = xw.ReliableClassifier(model, MahalanobisDetector(normalize=False)).fit(X[200:], words[200:])
+    assert set(alarm.predict(X[:50]).compressed()) <= {"a", "b", "c"}
+    with pytest.raises(TypeError, match=r"model must have a method predict, got .*: a function or a torch module"):
+        xw.ReliableClassifier(lambda rows: rows[:, 0], KNNDetector()).fit(X)
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,13 @@ def test_a_batch_without_labels_has_no_detection_and_says_what_can_be_found() ->
     assert "a single one from 1999 calibrating samples on" in note
 
 
+def test_a_batch_in_which_nothing_can_be_found_says_so() -> None:
+    few = replace(subject(X_new=rows(20, 4)), X_train=rows(30, 1))
+    note = next(note for note in asked(few, "knn", false_discoveries=0.01).notes if "batch of 20" in note)
+    assert "with 30 samples that calibrate, nothing can, and a single one from 1999" in note
+    assert note.endswith("that share is not guaranteed.")
+
+
 def test_an_alarm_that_cannot_ring_says_so_and_is_not_judged() -> None:
     finding = asked(subject(30), "gen", alpha=0.01)
     assert any(

@@ -13,6 +13,7 @@ from xrai_widgets.core import Array, Cancelled, Finding, NotApplicable, Outcome,
 from xrai_widgets.data.two_cues import two_cues
 from xrai_widgets.engines.robustness import iaside
 from xrai_widgets.engines.robustness.iaside.bands import Shells, band_images, band_of
+from xrai_widgets.engines.robustness.iaside.finding import _draws
 from xrai_widgets.engines.robustness.iaside.shares import (
     coalitions_of,
     drawn_orders,
@@ -234,6 +235,16 @@ class Stopping(Step):
         self.left -= note == self.note
         if not self.left:
             raise Cancelled("enough")
+
+
+@pytest.mark.parametrize("n", [2, 5, 20])
+def test_intervals_of_few_samples_hold_what_is_true_of_many(n: int) -> None:
+    held = 0
+    for seed in range(300):
+        values = np.random.default_rng(seed).normal([1.0], 1.0, (n, 1))
+        low, high = np.quantile(_draws(values, seed), [0.025, 0.975])
+        held += low <= 1.0 <= high
+    assert held >= 0.9 * 300  # of two samples, plain percentiles hold it in a half
 
 
 def test_what_is_there_when_it_is_cancelled_agrees_with_what_comes() -> None:

@@ -47,8 +47,8 @@ class State:
         """
         import torch
 
-        for key, value in arrays.items():
-            if value.dtype.kind == "f" and key.startswith(("weights/", "optimizer/")) and not np.isfinite(value).all():
+        for key, given in arrays.items():
+            if given.dtype.kind == "f" and key.startswith(("weights/", "optimizer/")) and not np.isfinite(given).all():
                 raise ValueError(f"{key} must be finite")
         tensors = {key: torch.from_numpy(np.array(value)) for key, value in arrays.items()}
         for name, network in self.networks.items():

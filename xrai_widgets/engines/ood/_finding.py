@@ -246,19 +246,14 @@ def _notes(run: Alarmed) -> list[str]:
 def _batch_note(run: Alarmed) -> str:
     assert run.new is not None
     m, n = len(run.new[1]), run.alarm.n
-    need = conformal.fewest(m, n, run.rate)
+    need, one = conformal.fewest(m, n, run.rate), int(np.ceil(m / run.rate - 1e-9)) - 1
     count = int(conformal.discoveries(run.new[1], run.rate).sum())
-    one = int(np.ceil(m / run.rate - 1e-9)) - 1
-    if need > m:
-        can = f"with {n} samples that calibrate, nothing can be found in {m} samples, however foreign they are; "
-        can += f"a single one can from {one} calibrating samples on"
-    else:
-        can = f"with {n} samples that calibrate, something can be found from {need} samples on that are as foreign as "
-        can += f"can be, and a single one from {one} calibrating samples on"
+    can = f"something can be found from {need} samples on that are as foreign as can be" if need <= m else "nothing can"
     folds = " Calibrated fold by fold, that share is not guaranteed." if run.alarm.factor > 1 else ""
     return (
         f"Over the batch of {m} with at most {run.rate:g} of the discoveries false on average (Benjamini–Hochberg): "
-        f"{can}. {count} were found.{folds}"
+        f"with {n} samples that calibrate, {can}, and a single one from {one} calibrating samples on. {count} were "
+        f"found.{folds}"
     )
 
 

@@ -101,11 +101,16 @@ class ReliableClassifier(BaseEstimator):  # type: ignore[misc]  # without types
         ------
         ValueError
             if the alarm could never ring at α, naming the smallest α.
+        TypeError
+            for a model without ``predict``.
         """
         if not 0 < self.alpha <= 0.5:
             raise ValueError(f"alpha must lie in (0, 0.5], got {self.alpha!r}")
         if self.on_foreign not in ("mask", "raise"):
             raise ValueError(f"on_foreign must be 'mask' or 'raise', got {self.on_foreign!r}")
+        if not callable(getattr(self.model, "predict", None)):
+            ways = "a function or a torch module becomes one by a small class whose predict(X) gives labels"
+            raise TypeError(f"model must have a method predict, got {type(self.model).__name__}: {ways}")
         rows, labels = self._features(X), None if y is None else np.asarray(y)
         if X_calibration is not None:
             self.alarm_ = calibrated(clone(self.detector).fit(rows, labels), self._features(X_calibration))

@@ -98,10 +98,10 @@ def iaside(
         ``score`` (1: the lowest band alone; 0: all alike; below: high frequencies) and the authors' ``unsigned_score``,
         neither of them where ``gain`` is not above 0 by its interval; ``gain``, the worth of the image less that of
         the reference (Student); ``negative_share``, what bands take away as a share of all; intervals over samples by
-        1,000 percentile bootstrap draws, which hold what the draw of orders adds. ``efficiency_error``: by how much the
-        values of a sample miss its gain, at the most (exact in arithmetic). Tables: ``bands`` (importance of each),
-        ``samples``, ``kept`` (what the model says of the lowest bands alone of a few images). Arrays: ``frames`` (those
-        images, uint8).
+        1,000 bootstrap draws (expanded percentiles), which hold what the draw of orders adds. ``efficiency_error``: by
+        how much the values of a sample miss its gain, at the most (exact in arithmetic). Tables: ``bands`` (importance
+        of each), ``samples``, ``kept`` (what the model says of the lowest bands alone of a few images). Arrays:
+        ``frames`` (those images, uint8).
 
     Raises
     ------
