@@ -94,5 +94,5 @@ def test_the_list_names_every_defence_with_its_parameters() -> None:
     done = CliRunner().invoke(app, ["list"], env={"COLUMNS": "1000"})
     assert done.exit_code == 0
     for defence in DEFENCES.values():
-        line = next(line for line in done.output.splitlines() if f" {defence.name} " in line)
+        line = next(line for line in done.output.splitlines() if line.startswith(f"│ {defence.name} "))
         assert all(f"{parameter.name} (" in line for parameter in defence.parameters)

@@ -120,7 +120,8 @@ class Slopes:
         """Return the derivative (r, D) of Σ_j weights_j · score_j, for weights (r, k) whose rows sum to 0."""
         if self.logit_gradient is None:
             parts = [
-                self._class_by_class(samples, owner[part], weights[part]) for part, samples in self._batches(points, owner)
+                self._class_by_class(samples, owner[part], weights[part])
+                for part, samples in self._batches(points, owner)
             ]
             return self._along(np.concatenate(parts))
         rows, parts = self._granted(owner, 2), []
