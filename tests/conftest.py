@@ -1,5 +1,6 @@
 """Fitted models and data that many tests share, made once per session; and what a test may not leave behind."""
 
+import gc
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,6 +12,8 @@ os.environ["XRAI_STORE"] = "none"  # no test reads or writes the history of whoe
 os.environ["PYTHONPATH"] = f"{Path(__file__).parent.parent}{os.pathsep}{os.environ.get('PYTHONPATH', '')}".rstrip(
     os.pathsep
 )
+# neither the workers nor the many processes that tests start compile the same sources each time anew
+os.environ["PYTHONDONTWRITEBYTECODE"] = ""
 os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(Path(__file__).parent.parent / ".pytest_cache" / "hypothesis")
 
 import numpy as np
@@ -29,6 +32,17 @@ EXAMPLES = ("breast_cancer_forest", "breast_cancer_logistic", "german_credit_for
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     return groups.scheduler(config, log) if config.getoption("dist") != "each" else None
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection() -> Iterator[None]:
+    """Collect without looking for garbage, of which there is none; nothing that is collected becomes any."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(trylast=True)

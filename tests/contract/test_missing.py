@@ -17,7 +17,8 @@ from xrai_widgets.core.subject import Array
 from xrai_widgets.runtime import run
 
 # what they ask about is what lies beyond the data: empty cells, values outside of the ranges
-BEYOND_THE_DATA = {"ood.gen", "ood.max_softmax", "robustness.corruptions", "robustness.expectations"}
+BEYOND_THE_DATA = {"robustness.corruptions", "robustness.expectations"}
+OUTSIDE = {"ood.gen", "ood.max_softmax"}  # synthetic foreign samples lie outside of the ranges, and have no empty cells
 
 
 def boosted(library: str, name: str, **words: Any) -> Callable[[], Any]:
@@ -82,6 +83,8 @@ def test_no_engine_asks_the_model_about_cells_that_are_missing_in_no_sample(entr
     assert np.isfinite(asked[:, whole]).all()
     assert subject.bounds is not None
     low, high = subject.bounds
+    if entry.name in OUTSIDE:
+        return
     assert not ((asked < low - 1e-9) | (asked > high + 1e-9)).any()
 
 

@@ -119,6 +119,35 @@ def test_cancelled_in_an_epoch_it_loses_that_epoch_alone(in_one_go: tuple[Counte
     same(in_one_go, resumed)
 
 
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("weights/encoder/0.weight", np.zeros((2, 2), dtype=np.float32)),
+        ("weights/encoder/0.weight", np.full((24, 16), np.nan, dtype=np.float32)),
+        ("weights/encoder/0.weight", None),
+        ("optimizer/adam/0/exp_avg", np.zeros(3, dtype=np.float32)),
+        ("optimizer/adam/99/exp_avg", np.zeros(3, dtype=np.float32)),
+        ("optimizer/adam/x/exp_avg", np.zeros(3, dtype=np.float32)),
+        ("generator", np.zeros(3, dtype=np.uint8)),
+        ("history/train", np.zeros((99, 2))),
+        ("history/train", np.full((4, 2), np.nan)),
+        ("history/held_out", np.zeros((4, 7))),
+    ],
+)
+def test_what_is_kept_and_does_not_fit_is_as_good_as_nothing(
+    in_one_go: tuple[Counted, History], tmp_path: Path, name: str, wrong: Array | None
+) -> None:
+    keeper = InFolder(tmp_path)
+    history = {"history/train": in_one_go[1].train, "history/held_out": in_one_go[1].held_out}
+    forged = {**state(in_one_go[0]), **history} | ({} if wrong is None else {name: wrong})
+    if wrong is None:
+        del forged[name]
+    keeper.keep("key", forged)
+    again = trained(Keeping(keeper))
+    assert again[0].batches == 12
+    same(in_one_go, again)
+
+
 def test_another_seed_another_network(in_one_go: tuple[Counted, History]) -> None:
     other, _ = trained(quiet, trainee(seed=4))
     assert (state(other)["weights/encoder/0.weight"] != state(in_one_go[0])["weights/encoder/0.weight"]).all()

@@ -68,7 +68,7 @@ def test_a_write_that_fails_leaves_what_was_there_and_nothing_else(
     monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(OSError, match="No space"):
         write_checkpoint(tmp_path, "a", {"weights": np.zeros(3)})
-    assert [file.name for file in tmp_path.iterdir()] == ["a.safetensors"]
+    assert [file.name for file in tmp_path.iterdir()] == ["xrai-a.safetensors"]
     back = read_checkpoint(tmp_path, "a")
     assert back is not None
     assert back.keys() == ARRAYS.keys()
@@ -80,18 +80,18 @@ def test_what_was_used_longest_ago_goes_first(tmp_path: Path) -> None:
     size = kept_in(tmp_path)[0].size
     assert read_checkpoint(tmp_path, "d") is not None  # used now
     removed = prune(tmp_path, 2 * size + size // 2)
-    assert [one.file.stem for one in removed] == ["c", "b"]
-    assert sorted(file.stem for file in tmp_path.iterdir()) == ["a", "d"]
+    assert [one.file.stem for one in removed] == ["xrai-c", "xrai-b"]
+    assert sorted(file.stem for file in tmp_path.iterdir()) == ["xrai-a", "xrai-d"]
     assert prune(tmp_path, 2 * size + size // 2) == []
 
 
 def test_files_that_a_dead_process_was_writing_go_too(tmp_path: Path) -> None:
-    for name, when in (("old.part", 1e9), ("new.part", None)):
+    for name, when in (("xrai-old.part", 1e9), ("xrai-new.part", None)):
         (tmp_path / name).write_bytes(b"half")
         if when:
             os.utime(tmp_path / name, (when, when))
     assert prune(tmp_path) == []
-    assert [file.name for file in tmp_path.iterdir()] == ["new.part"]
+    assert [file.name for file in tmp_path.iterdir()] == ["xrai-new.part"]
 
 
 def test_where_they_are_kept(tmp_path: Path) -> None:
@@ -100,7 +100,34 @@ def test_where_they_are_kept(tmp_path: Path) -> None:
     assert chosen_folder({**home, "XRAI_STORE": "none"}) is None
     assert chosen_folder({**home, "SERVER_SOFTWARE": "voila/0.5"}) is None
     assert chosen_folder({**home, "XRAI_CHECKPOINTS": "None"}) is None
-    assert chosen_folder({"XRAI_CHECKPOINTS": str(tmp_path), "VOILA_BASE_URL": "/", "XRAI_STORE": "none"}) == tmp_path
+    assert chosen_folder({"XRAI_CHECKPOINTS": str(tmp_path), "XRAI_STORE": "none"}) == tmp_path
+    for page in ({"VOILA_BASE_URL": "/"}, {"SERVER_SOFTWARE": "voila/0.5"}):
+        assert chosen_folder({"XRAI_CHECKPOINTS": str(tmp_path), **page}) is None, "visitors share no files"
+
+
+def test_files_of_others_in_the_same_folder_stay(tmp_path: Path) -> None:
+    for name in ("my-model.safetensors", "download.part"):
+        (tmp_path / name).write_bytes(b"mine")
+        os.utime(tmp_path / name, (1e9, 1e9))
+    write_checkpoint(tmp_path, "a", ARRAYS)
+    assert [one.file.name for one in prune(tmp_path)] == ["xrai-a.safetensors"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["download.part", "my-model.safetensors"]
+
+
+def test_a_file_that_nobody_of_ours_wrote_is_not_used_and_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write_checkpoint(tmp_path, "a", ARRAYS)
+    for header in (b"[" * 100_000, b'{"__metadata__": [1]}', b'{"__metadata__": {"xrai_checkpoint": "[]"}}', b"1"):
+        file.write_bytes(len(header).to_bytes(8, "little") + header)
+        assert read_checkpoint(tmp_path, "a") is None
+    write_checkpoint(tmp_path, "a", ARRAYS)
+    monkeypatch.setattr("xrai_widgets.io.checkpoint_files._MOST", 500)
+    assert read_checkpoint(tmp_path, "a") is None, "a file of any size would fill the memory"
+    file.unlink()
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(file)
+        assert read_checkpoint(tmp_path, "a") is None, "reading it would wait for ever"
 
 
 def test_the_command_line_says_what_is_kept_and_removes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

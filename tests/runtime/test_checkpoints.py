@@ -12,7 +12,7 @@ from xrai_widgets.core import Assessment, Finding, Predict, Step, Subject, find,
 from xrai_widgets.core import assessment as register
 from xrai_widgets.core.assessment import _registry
 from xrai_widgets.io.checkpoint_files import kept_in
-from xrai_widgets.runtime import RunStep, run
+from xrai_widgets.runtime import RunStep, run, run_plan
 from xrai_widgets.runtime.checkpoints import InFolder, InMemory, kept_by_user
 
 LARGE = 300_000  # numbers: more than a pipe holds
@@ -49,6 +49,19 @@ def counted(subject: Subject, entry: Assessment, step: RunStep | None = None) ->
     assert outcome.finding is not None
     assert (outcome.finding.values["process"] != os.getpid()) == entry.isolated
     return int(outcome.finding.values["count"])
+
+
+def test_a_run_from_the_beginning_trains_again(
+    forest: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XRAI_CHECKPOINTS", str(tmp_path))
+    plan = [("custom.trains", {})]
+    counts = []
+    for fresh in (False, False, True, False):
+        [outcome] = run_plan(forest, plan, fresh=fresh)
+        assert outcome.finding is not None
+        counts.append(outcome.finding.values["count"])
+    assert counts == [1, 2, 1, 2]
 
 
 def test_a_bare_engine_keeps_nothing() -> None:

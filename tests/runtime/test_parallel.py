@@ -2,8 +2,10 @@
 
 import os
 import signal
+import sys
 import threading
 import time
+import types
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,9 +18,21 @@ import pytest
 
 import xrai_widgets as xw
 from tests.pace import slowness
-from xrai_widgets.core import Array, Assessment, Cancelled, Finding, Predict, Step, Subject, assessment, quiet
+from xrai_widgets.core import (
+    Array,
+    Assessment,
+    Cancelled,
+    Finding,
+    NotApplicable,
+    Predict,
+    Step,
+    Subject,
+    assessment,
+    quiet,
+)
 from xrai_widgets.core.assessment import _registry, find
 from xrai_widgets.runtime import Job, Meter, RunStep, forecast, parallel, pool, run, run_plan
+from xrai_widgets.runtime.cluster import Cluster
 from xrai_widgets.runtime.parallel import Parallel, active, cores, default_jobs, held_by_memory
 
 BACKENDS = ("serial", "threading", "loky", "dask")
@@ -179,6 +193,63 @@ def blas_threads(_: int) -> int:
     return max((pool["num_threads"] for pool in threadpool_info()), default=1)
 
 
+class OfItsOwn(Exception):
+    """No process can read its pickle: it takes two arguments and passes one on."""
+
+    def __init__(self, row: int, why: str) -> None:
+        super().__init__(f"row {row}: {why}")
+
+
+def fails_in_its_own_way(number: int) -> int:
+    raise OfItsOwn(number, "refused")
+
+
+def does_not_apply(number: int) -> int:
+    raise NotApplicable("no such column", "another assessment")
+
+
+class Held:
+    """What raises something of its own when it is pickled, as tensors of a graph do."""
+
+    def __call__(self, number: int) -> int:
+        return number
+
+    def __reduce__(self) -> Any:
+        raise RuntimeError("only leaves can be copied")
+
+
+@pytest.mark.parametrize("name", ["cores", "dask"])
+def test_an_error_that_cannot_be_sent_comes_home_in_words(name: str, request: pytest.FixtureRequest) -> None:
+    if name == "cores":
+        step = RunStep(backend=Parallel(2, worth=0.0))
+        words = "OfItsOwn: row . refused"
+    else:
+        step = RunStep(backend=Parallel(1, Cluster("", request.getfixturevalue("dask")), worth=0.0))
+        words = "OfItsOwn"
+    with pytest.raises(Exception, match=words.replace(". ", ".: ")):
+        list(step.map(fails_in_its_own_way, range(4)))
+    with pytest.raises(NotApplicable, match="no such column") as gap:
+        list(step.map(does_not_apply, range(4)))
+    assert gap.value.instead == "another assessment"
+
+
+@pytest.mark.parametrize("name", ["cores", "dask"])
+def test_what_no_worker_can_read_is_done_here_and_said(
+    name: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = types.ModuleType("only_in_this_process")
+    exec("def double(number):\n    return 2 * number\ndouble.__module__ = __name__", module.__dict__)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    where = (2, None) if name == "cores" else (1, Cluster("", request.getfixturevalue("dask")))
+    step = RunStep(backend=Parallel(*where, worth=0.0))
+    assert list(step.map(module.double, range(4))) == [0, 2, 4, 6]
+    [remark] = step.remarks
+    assert "cannot read the work" in remark
+    assert "only_in_this_process" in remark
+    assert list(step.map(Held(), range(4))) == [0, 1, 2, 3]
+    assert "only leaves can be copied" in step.remarks[-1]
+
+
 class Killed:
     """Ends the worker that is the first to take up the fifth item."""
 
@@ -284,6 +355,9 @@ def test_parallel_holds_for_its_thread_until_its_block_ends() -> None:
 
 
 def test_joblibs_own_setting_is_followed_where_nothing_else_is_said() -> None:
+    with joblib.parallel_config(n_jobs=1):
+        assert RunStep(backend=active()).workers == 1, "one core was asked for"
+        assert active()[1] == 1
     with joblib.parallel_config(backend="threading", n_jobs=2):
         assert isinstance(active(), tuple)
         with xw.parallel(jobs=4):

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import stat
 import sys
 import time
 from collections.abc import Mapping
@@ -21,6 +22,8 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 _KEY = "xrai_checkpoint"
 _VERSION = 1
 _MOST_HEADER = 10 * 2**20
+_MOST = 2**31  # bytes of a file: more is none of ours
+_OURS = "xrai-"  # a folder that somebody names may hold files of others, which are not to be pruned
 _STALE = 3600.0  # seconds after which a file that is still being written is taken for one of a process that died
 
 
@@ -37,14 +40,17 @@ def chosen_folder(environ: Mapping[str, str] | None = None) -> Path | None:
     """Return the folder of the checkpoints; None if nothing is to be written.
 
     The setting ``XRAI_CHECKPOINTS`` (a folder, or ``none``) decides. Without it, it is the user's cache folder, and
-    none where a page is served to visitors or ``XRAI_STORE=none`` says that nothing is to be kept.
+    none where ``XRAI_STORE=none`` says that nothing is to be kept. Visitors of a page that is served never share one,
+    whatever is set.
     """
     given = os.environ if environ is None else environ
+    if store_place.served(given):
+        return None
     setting = given.get(SETTING, "").strip()
     if setting:
         return None if setting.lower() == store_place.NONE else Path(setting).expanduser().absolute()
     unwanted = given.get(store_place.SETTING, "").strip().lower() == store_place.NONE
-    return None if unwanted or store_place.served(given) else user_cache(given)
+    return None if unwanted else user_cache(given)
 
 
 def user_cache(environ: Mapping[str, str] | None = None) -> Path:
@@ -76,7 +82,7 @@ def write_checkpoint(folder: Path, name: str, arrays: Arrays) -> Path:
     plain = {key: np.ascontiguousarray(value) for key, value in arrays.items()}
     note = {"version": _VERSION, "shapes": shapes, "digest": digest_of(plain), "written": time.time()}
     content = save(plain, metadata={_KEY: json.dumps(note)})
-    file, part = _file(folder, name), folder / f"{name}.{os.urandom(6).hex()}.part"
+    file, part = _file(folder, name), folder / f"{_OURS}{name}.{os.urandom(6).hex()}.part"
     try:
         with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as stream:
             stream.write(content)
@@ -93,6 +99,9 @@ def read_checkpoint(folder: Path, name: str) -> dict[str, npt.NDArray[Any]] | No
 
     file = _file(folder, name)
     try:
+        status = file.stat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _MOST:
+            return None
         content = file.read_bytes()
         length = int.from_bytes(content[:8], "little")
         if length > min(_MOST_HEADER, len(content)):
@@ -102,7 +111,7 @@ def read_checkpoint(folder: Path, name: str) -> dict[str, npt.NDArray[Any]] | No
         if note["version"] != _VERSION or note["digest"] != digest_of(arrays):
             return None
         made = {key: np.array(value).reshape(note["shapes"][key]) for key, value in arrays.items()}
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError):
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     with contextlib.suppress(OSError):
         os.utime(file)
@@ -110,9 +119,9 @@ def read_checkpoint(folder: Path, name: str) -> dict[str, npt.NDArray[Any]] | No
 
 
 def kept_in(folder: Path) -> list[Kept]:
-    """Return the checkpoints in a folder, the one used longest ago first."""
+    """Return the checkpoints in a folder, the one used longest ago first; files of others are none."""
     files = []
-    for file in folder.glob("*.safetensors") if folder.is_dir() else ():
+    for file in folder.glob(f"{_OURS}*.safetensors") if folder.is_dir() else ():
         with contextlib.suppress(OSError):  # another process may remove it
             status = file.stat()
             files.append(Kept(file, status.st_size, status.st_mtime))
@@ -130,7 +139,7 @@ def prune(folder: Path, limit: int = 0) -> list[Kept]:
             one.file.unlink()
             removed.append(one)
             total -= one.size
-    for part in folder.glob("*.part") if folder.is_dir() else ():
+    for part in folder.glob(f"{_OURS}*.part") if folder.is_dir() else ():
         with contextlib.suppress(OSError):
             if time.time() - part.stat().st_mtime > _STALE:
                 part.unlink()
@@ -148,4 +157,4 @@ def digest_of(arrays: Arrays) -> str:
 
 
 def _file(folder: Path, name: str) -> Path:
-    return folder / f"{name}.safetensors"
+    return folder / f"{_OURS}{name}.safetensors"

@@ -14,7 +14,7 @@ import cloudpickle
 
 import xrai_widgets
 from xrai_widgets.core import Cancelled
-from xrai_widgets.runtime.parcel import Unsendable
+from xrai_widgets.runtime.parcel import Unsendable, sendable
 
 _PATIENCE = 0.05  # seconds between two looks for Cancel
 _TIMEOUT = 10.0  # seconds in which a scheduler must answer
@@ -88,14 +88,14 @@ class Cluster:
         Raises
         ------
         Unsendable
-            if the function or an item cannot be pickled: nothing was done.
+            if the function or an item cannot be pickled, or not be read by a worker.
         Cancelled
             if the scheduler is gone, or workers end whatever they are given.
         """
         try:
             sent = cloudpickle.dumps(function, protocol=5)
             parts = [cloudpickle.dumps(item, protocol=5) for item in work]
-        except (TypeError, AttributeError, ValueError, ImportError) as error:
+        except Exception as error:  # what a model of any library raises when it is pickled
             raise Unsendable(f"the work cannot be sent to a cluster ({error})") from error
         run = _OnCluster(self, self._client, sent, parts, stop)
         try:
@@ -187,7 +187,14 @@ class _Sent:
 
 
 def _on_worker(sent: _Sent, part: bytes) -> Any:
-    return sent.function()(cloudpickle.loads(part))
+    try:
+        function, item = sent.function(), cloudpickle.loads(part)
+    except Exception as error:  # noqa: BLE001 - whatever a module does that is not there as it is here
+        raise Unsendable(f"a worker of the cluster cannot read the work ({type(error).__name__}: {error})") from None
+    try:
+        return function(item)
+    except Exception as error:  # noqa: BLE001 - whatever a model raises
+        raise sendable(error) from None
 
 
 def installed() -> dict[str, str]:

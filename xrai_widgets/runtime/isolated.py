@@ -63,7 +63,7 @@ def call_in_process(function: Callable[..., Any], arguments: tuple[Any, ...], st
     with tempfile.TemporaryDirectory(prefix="xrai-") as folder:
         try:
             pack((function, arguments), Path(folder))
-        except (pickle.PicklingError, TypeError, AttributeError) as error:
+        except Exception as error:  # what a model of any library raises when it is pickled
             raise Unsendable(str(error)) from error
         child = subprocess.Popen(
             [sys.executable, "-m", "xrai_widgets.runtime.worker", folder],

@@ -96,7 +96,7 @@ def active() -> Backend:
     if chosen is not None:
         return chosen
     backend, n_jobs = joblib.parallel.get_active_backend()
-    if n_jobs in (None, 1) and type(backend).__name__ == "LokyBackend":  # joblib's default: no one asked for it
+    if n_jobs is None and type(backend).__name__ == "LokyBackend":  # joblib's default: no one asked for it
         return Parallel(default_jobs())
     return backend, n_jobs
 

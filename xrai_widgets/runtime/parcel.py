@@ -1,4 +1,4 @@
-"""What travels to another process of this machine: a folder with one pickle, and large arrays beside it."""
+"""What travels between processes: a folder with one pickle and large arrays beside it, and errors."""
 
 import pickle
 from pathlib import Path
@@ -10,7 +10,16 @@ _LARGE = 1 << 16  # bytes; smaller buffers travel inside the pickle
 
 
 class Unsendable(Exception):
-    """The work cannot be pickled."""
+    """The work cannot be pickled, or no other process can make it of its pickle."""
+
+
+def sendable(error: BaseException) -> BaseException:
+    """Return an error that another process can read: itself, or its words where it does not survive pickling."""
+    try:
+        pickle.loads(cloudpickle.dumps(error))
+    except Exception:  # noqa: BLE001 - whatever is wrong with it, the process that waits must hear of it
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
 
 
 def pack(payload: object, folder: Path) -> int:

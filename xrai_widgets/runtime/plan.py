@@ -15,6 +15,7 @@ from xrai_widgets.core import Assessment, Outcome, Subject, find, registered
 from xrai_widgets.core.subjects import several
 from xrai_widgets.io.plans import PlanFile, read_plan, read_plan_file
 from xrai_widgets.models.constrained import constrained
+from xrai_widgets.runtime.checkpoints import Afresh
 from xrai_widgets.runtime.guard import Meter
 from xrai_widgets.runtime.keep import keep, recall, unfinished
 from xrai_widgets.runtime.parallel import Backend
@@ -100,7 +101,8 @@ def assess(
     if stored is not None:
         return stored
     earlier = None if fresh else unfinished(store, (), subject, entry.name, checked)
-    step = RunStep(Meter(max_queries=max_queries, max_seconds=max_seconds), earlier=earlier)
+    meter, again = Meter(max_queries=max_queries, max_seconds=max_seconds), Afresh() if fresh else None
+    step = RunStep(meter, earlier=earlier, checkpoints=again)
     return _warned(keep(store, run(subject, entry, checked, step=step, strict=strict)))
 
 
@@ -173,7 +175,7 @@ def run_plan(
         Returns at once what was run before; every other outcome is written to it the moment it ends, before
         ``each`` gets it. One that cannot be written says why in ``unsaved``.
     fresh : bool
-        Run everything, even what the store has the outcome of, and from the beginning.
+        Run everything, even what the store has the outcome of, and from the beginning: networks are trained again.
     earlier : iterable of Outcome, optional
         What ended before, oldest first: a run that was cancelled and is asked for again goes on, as those of the store
         do.
@@ -185,13 +187,14 @@ def run_plan(
         plan, subjects = file.entries, {name: constrained(one, file.constraints) for name, one in subjects.items()}
     work = check_plan(plan)
     stop, at_hand, outcomes = cancel or threading.Event(), tuple(earlier), dict[str, list[Outcome]]()
+    again = Afresh() if fresh else None
     weights = (list(seconds) if seconds is not None else [1.0] * len(work)) * len(subjects)
     for index, (name, one, entry, params) in enumerate((n, s, *pair) for n, s in subjects.items() for pair in work):
         outcome = None if fresh or stop.is_set() else recall(store, one, entry.name, params)
         if outcome is None:
             listen = _listener(entry.name, index, weights, seconds is not None, each) if each is not None else None
             begun = None if fresh or stop.is_set() else unfinished(store, at_hand, one, entry.name, params)
-            outcome = run(one, entry, params, step=RunStep(Meter(stop), listen, backend, begun))
+            outcome = run(one, entry, params, step=RunStep(Meter(stop), listen, backend, begun, again))
             if stop.is_set() and outcome.status == "cancelled" and outcome.queries == 0 and outcome.finding is None:
                 outcome = replace(outcome, reason="cancelled before it started")
             outcome = keep(store, outcome)

@@ -15,7 +15,7 @@ import cloudpickle
 from joblib.externals.loky.process_executor import ProcessPoolExecutor, ShutdownExecutorError
 
 from xrai_widgets.runtime.parallel import cores, held_by_memory
-from xrai_widgets.runtime.parcel import Unsendable, pack, unpack
+from xrai_widgets.runtime.parcel import Unsendable, pack, sendable, unpack
 
 _IDLE = 60  # seconds after which a worker without work ends
 _AHEAD = 2  # items per worker that are handed out: one under way, one to go on with
@@ -54,7 +54,7 @@ def in_processes(
     Raises
     ------
     Unsendable
-        if the function or an item cannot be pickled, or memory holds no second process: nothing was done.
+        if the function or an item cannot be pickled, or not be read by a worker, or memory holds no second process.
     WorkerDied
         if three workers in a row die before anything is done.
     """
@@ -62,7 +62,7 @@ def in_processes(
         try:
             kept = pack(function, Path(parcel))
             parts = [cloudpickle.dumps(item) for item in work]
-        except (pickle.PicklingError, TypeError, AttributeError) as error:
+        except Exception as error:  # what a model of any library raises when it is pickled
             raise Unsendable(f"the work cannot be sent to other processes ({error})") from error
         if (workers := held_by_memory(min(jobs, len(work)), kept)) < 2:
             raise Unsendable("the free memory does not hold two worker processes")
@@ -150,11 +150,17 @@ def _drop(workers: int) -> None:
 
 def _in_worker(parcel: str, part: bytes) -> tuple[Any, int]:
     """Do one item; none where no one waits any more."""
-    if parcel not in _held:
-        _held.clear()
-        try:
+    try:
+        if parcel not in _held:
+            _held.clear()
             _held[parcel] = unpack(Path(parcel))
-        except FileNotFoundError:
+        item = pickle.loads(part)
+    except Exception as error:  # noqa: BLE001 - whatever a module does that is not there as it is here
+        if not os.path.isdir(parcel):
             return None, 0
-    result: tuple[Any, int] = _held[parcel](pickle.loads(part))
+        raise Unsendable(f"another process cannot read the work ({type(error).__name__}: {error})") from None
+    try:
+        result: tuple[Any, int] = _held[parcel](item)
+    except BaseException as error:  # noqa: BLE001 - one that the waiting process cannot read would end all workers
+        raise sendable(error) from None
     return result

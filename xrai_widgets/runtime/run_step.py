@@ -261,17 +261,21 @@ class RunStep(Step):
     def _spread_over(
         self, backend: Parallel, function: Counted, work: list[Any], stop: threading.Event
     ) -> Iterator[Any]:
+        done = 0
         try:
-            if backend.cluster is not None:
-                yield from backend.cluster.results(function, work, stop)
-            else:
+            if backend.cluster is None:
                 _check_no_gpu()
-                yield from in_processes(function, work, backend.jobs, stop, _standing_folder())
+                results = in_processes(function, work, backend.jobs, stop, _standing_folder())
+            else:
+                results = backend.cluster.results(function, work, stop)
+            for result in results:
+                done += 1
+                yield result
         except Unsendable as error:
             remark = f"Ran on one core: {error}."
             if remark not in self.remarks:
                 self.remarks.append(remark)
-            yield from _here(function, work, stop)
+            yield from _here(function, work[done:], stop)
 
 
 def _check_no_gpu() -> None:

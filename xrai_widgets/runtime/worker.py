@@ -1,7 +1,6 @@
 """The child process of an isolated engine, or of a file on trial: work from a folder, messages to its output."""
 
 import os
-import pickle
 import signal
 import sys
 import time
@@ -12,7 +11,7 @@ import cloudpickle
 from xrai_widgets.core import Finding
 from xrai_widgets.core.step import Partial
 from xrai_widgets.runtime.checkpoints import Piped
-from xrai_widgets.runtime.parcel import unpack
+from xrai_widgets.runtime.parcel import Unsendable, sendable, unpack
 from xrai_widgets.runtime.run_step import RunStep, plainly
 
 
@@ -44,21 +43,16 @@ def main() -> None:
 
     step = ChildStep(checkpoints=Piped(send, replies))
     try:
-        function, arguments = unpack(Path(sys.argv[1]))
+        try:
+            function, arguments = unpack(Path(sys.argv[1]))
+        except Exception as error:  # whatever a module does that is not there as it is in the parent
+            raise Unsendable(f"another process cannot read the work ({type(error).__name__}: {error})") from error
         result = function(*arguments, step)
     except BaseException as error:  # noqa: BLE001 - every ending must reach the parent
-        send("raised", _sendable(plainly(error)))
+        send("raised", sendable(plainly(error)))
     else:
         send("queries", step.meter.queries)
         send("result", result)
-
-
-def _sendable(error: BaseException) -> BaseException:
-    try:
-        pickle.loads(cloudpickle.dumps(error))
-    except Exception:  # noqa: BLE001 - an exception may not survive pickling; its words do
-        return RuntimeError(f"{type(error).__name__}: {error}")
-    return error
 
 
 if __name__ == "__main__":

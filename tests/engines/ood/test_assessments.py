@@ -9,7 +9,11 @@ from sklearn.linear_model import LogisticRegression
 
 import xrai_widgets as xw
 from tests.subjects import small_credit, small_digits
-from xrai_widgets.core import Array, Finding, Subject
+from xrai_widgets.core import Array, Finding, Subject, quiet
+from xrai_widgets.engines.ood._measured import Watch, _by_halves
+from xrai_widgets.engines.ood.estimators.ensemble import EnsembleDetector
+from xrai_widgets.engines.ood.estimators.knn import KNNDetector
+from xrai_widgets.engines.ood.estimators.mahalanobis import MahalanobisDetector
 from xrai_widgets.results.policy import Policy
 
 pytestmark = pytest.mark.filterwarnings("ignore:Stochastic Optimizer")  # the small network is not trained to the end
@@ -115,6 +119,20 @@ def test_synthetic_pictures_are_told_apart_and_shifted_ones_count_as_errors() ->
     assert sets["auroc"]["synthetic: noise"] > 0.9
     assert finding.counts["shifted_alarms"] == 600
     assert "shifted_alarms" in finding.values
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_samples_that_are_sorted_are_calibrated_like_shuffled_ones(turn: int) -> None:
+    """Members and ensemble are calibrated on parts of one half of X, which were its first and its last rows."""
+    spread = np.repeat([1.0, 4.0], 200)[:, None]
+    members = [("mahalanobis", MahalanobisDetector(normalize=False)), ("knn", KNNDetector(metric="euclidean"))]
+    rates = []
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        train, X = (rng.normal(size=(400, 3)) * spread for _ in range(2))
+        watch = Watch("", EnsembleDetector(members), np.asarray, True, 0.1, 0.1, 5000, seed, nested=True)
+        rates.append((_by_halves(watch, X[::turn], train, None, quiet)[2] <= 0.1).mean())
+    assert 0.05 < np.mean(rates) < 0.15
 
 
 def test_two_samples_are_too_few() -> None:

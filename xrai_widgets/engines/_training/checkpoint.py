@@ -42,18 +42,24 @@ class State:
 
         Raises
         ------
-        ValueError, KeyError, RuntimeError
-            if the arrays are those of other networks.
+        ValueError, KeyError, RuntimeError, TypeError
+            if the arrays are those of other networks, or hold numbers that are not finite.
         """
         import torch
 
+        for key, value in arrays.items():
+            if value.dtype.kind == "f" and key.startswith(("weights/", "optimizer/")) and not np.isfinite(value).all():
+                raise ValueError(f"{key} must be finite")
         tensors = {key: torch.from_numpy(np.array(value)) for key, value in arrays.items()}
         for name, network in self.networks.items():
             network.load_state_dict(_below(f"weights/{name}/", tensors))
         for name, optimizer in self.optimizers.items():
             moments: dict[int, dict[str, Any]] = {}
+            shapes = [part.shape for group in optimizer.param_groups for part in group["params"]]
             for key, value in _below(f"optimizer/{name}/", tensors).items():
                 place, _, word = key.partition("/")
+                if not 0 <= int(place) < len(shapes) or value.shape not in ((), shapes[int(place)]):
+                    raise ValueError(f"{key} must have the shape of what it moves, got {tuple(value.shape)}")
                 moments.setdefault(int(place), {})[word] = value
             optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
         self.draws.generator.set_state(tensors["generator"])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from xrai_widgets.core import Array, Finding, Step
+from xrai_widgets.core.step import Arrays
 from xrai_widgets.engines._threads import calm
 from xrai_widgets.engines._training.checkpoint import State
 
@@ -94,7 +95,7 @@ def train(
         when the user stops it; what the last finished epoch left is kept.
     """
     state = State(trainee.networks, trainee.optimizers, trainee.draws)
-    history = _resumed(state, trainee, key, step)
+    history = _resumed(state, trainee, schedule, step.recall(key))
     size = min(schedule.batch_size, len(X))
     starts = range(0, len(X), size)
     for epoch in range(len(history.train), schedule.epochs):
@@ -115,14 +116,32 @@ def train(
     return history
 
 
-def _resumed(state: State, trainee: Trainee, key: str, step: Step) -> History:
-    """Return the losses of the epochs that are over, and put the trainee where they left it."""
-    kept = step.recall(key)
-    if kept is None:
-        none = np.zeros((0, len(trainee.losses)))
-        return History(trainee.losses, none, none)
-    state.load(kept)
-    return History(trainee.losses, kept["history/train"], kept["history/held_out"])
+def _resumed(state: State, trainee: Trainee, schedule: Schedule, kept: Arrays | None) -> History:
+    """Return the losses of the epochs that are over, and put the trainee where they left it.
+
+    What is kept lies in a file that anybody may have written: what does not fit is as good as nothing.
+    """
+    none = np.zeros((0, len(trainee.losses)))
+    if kept is not None:
+        before = state.arrays()
+        try:
+            history = _checked(History(trainee.losses, kept["history/train"], kept["history/held_out"]), schedule)
+            state.load(kept)
+        except (ValueError, KeyError, RuntimeError, TypeError):
+            state.load(before)
+        else:
+            return history
+    return History(trainee.losses, none, none)
+
+
+def _checked(history: History, schedule: Schedule) -> History:
+    for losses in (history.train, history.held_out):
+        epochs = len(losses) if losses.ndim == 2 else 0
+        if not 1 <= epochs <= schedule.epochs or losses.shape != (len(history.train), len(history.losses)):
+            raise ValueError(f"losses of {schedule.epochs} epochs at the most, got an array of {losses.shape}")
+    if not np.isfinite(history.train).all():
+        raise ValueError("losses must be finite")
+    return history
 
 
 def _longer(history: History, train: Array, held_out: Array | None, epoch: int) -> History:

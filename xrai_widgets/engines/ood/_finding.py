@@ -249,10 +249,16 @@ def _batch_note(run: Alarmed) -> str:
     need = conformal.fewest(m, n, run.rate)
     count = int(conformal.discoveries(run.new[1], run.rate).sum())
     one = int(np.ceil(m / run.rate - 1e-9)) - 1
+    if need > m:
+        can = f"with {n} samples that calibrate, nothing can be found in {m} samples, however foreign they are; "
+        can += f"a single one can from {one} calibrating samples on"
+    else:
+        can = f"with {n} samples that calibrate, something can be found from {need} samples on that are as foreign as "
+        can += f"can be, and a single one from {one} calibrating samples on"
+    folds = " Calibrated fold by fold, that share is not guaranteed." if run.alarm.factor > 1 else ""
     return (
         f"Over the batch of {m} with at most {run.rate:g} of the discoveries false on average (Benjamini–Hochberg): "
-        f"with {n} samples that calibrate, something can be found from {need} samples on that are as foreign as can "
-        f"be, and a single one from {one} calibrating samples on. {count} were found."
+        f"{can}. {count} were found.{folds}"
     )
 
 

@@ -151,7 +151,7 @@ def _by_halves(
     fewest = n
     for half in (first, ~first):
         step(0.2 if half is first else 0.5, "calibrating on one half")
-        rows = np.flatnonzero(half)
+        rows = order[half[order]]  # in the drawn order: those of X may be sorted, by class or time
         if fitted is None:
             inner, rows = rows[: len(rows) // 2], rows[len(rows) // 2 :]
             detector = clone(watch.detector).fit(training, classes, calibration=features[inner])

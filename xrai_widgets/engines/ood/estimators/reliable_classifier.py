@@ -29,6 +29,10 @@ class ForeignInput(ValueError):
             f"{len(rows)} of the rows are foreign at α = {alpha:g} (rows {places}; smallest p-value "
             f"{float(p_values.min()):.3g}): look at them, or pass on_foreign='mask' to get the other predictions"
         )
+        self._alpha = alpha
+
+    def __reduce__(self) -> tuple[Any, ...]:  # workers send it home
+        return type(self), (self.rows, self.p_values, self._alpha)
 
 
 class ReliableClassifier(BaseEstimator):  # type: ignore[misc]  # without types
