@@ -276,3 +276,35 @@ def test_the_labels_of_an_onnx_model_are_its_answers(words: tuple[Any, Any], zip
     assert subject.decide is not None
     np.testing.assert_array_equal(np.asarray(words)[subject.decide(X)], told)
     assert "it differs from the most probable class" in subject.describe()
+
+
+def test_a_rule_that_differs_only_between_the_samples_is_kept_and_nothing_from_inside_is_believed() -> None:
+    rng = np.random.default_rng(0)
+    apart = rng.random((300, 2))
+    apart = apart[np.abs(apart[:, 0] - 0.5) > 0.3]
+    labels = (apart[:, 0] > 0.5).astype(int)
+    model = RandomForestClassifier(25, max_depth=3, max_samples=8, random_state=0).fit(apart, labels)
+
+    def rule(rows: Any) -> Any:
+        return (model.predict_proba(rows)[:, 1] > 0.3).astype(int)
+
+    alike = rule(apart) == model.predict(apart)
+    apart, labels = apart[alike], labels[alike]
+    subject = Subject.of(model, apart, labels, decide=rule)
+    assert subject.decide is not None
+    assert subject.trees is None
+    assert any("on 0 of" in note and "random points between them" in note for note in subject.notes)
+    same = Subject.of(model, apart, labels, decide=model.predict)
+    assert same.decide is None
+    assert same.trees is not None
+    pixels = apart[:, :1, None, None] * np.ones((1, 1, 2, 2))
+
+    def bright(cut: float) -> Any:
+        return lambda images: (np.asarray(images).reshape(len(images), -1).mean(axis=1) > cut).astype(int)
+
+    def shares(images: Any) -> Any:
+        return np.eye(2)[bright(0.5)(images)] * 0.8 + 0.1
+
+    for cut, kept in ((0.5, False), (0.6, True)):
+        shown = Subject.of(shares, pixels, labels, decide=bright(cut))
+        assert (shown.decide is not None) == kept

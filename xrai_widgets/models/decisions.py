@@ -9,10 +9,13 @@ import numpy as np
 from xrai_widgets.core.decision import labels
 from xrai_widgets.core.subject import Array
 from xrai_widgets.models.adapted import Adapted, Refused
+from xrai_widgets.models.bounds import filled
 from xrai_widgets.models.function import Call
 from xrai_widgets.models.inputs import Inputs
+from xrai_widgets.models.linear import probes
 
 _AT_ONCE = 8192  # samples
+_BETWEEN = 2000  # points at which a rule is compared beside the samples
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,9 +74,9 @@ def rule_of(
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return fields of a subject whose model decides by a rule of its own, and what the reader must know.
 
-    Nothing is returned where the rule gives the most probable class for every sample of X and X_train. Else what is
-    known from inside holds for it as far as it is checked: of a linear model's scores the largest one must be the
-    label for all of them; leaves are dropped.
+    Nothing is returned where the rule gives the most probable class for every sample of X and X_train; of a rule that
+    was passed also for random points between them, where attacks go. Else what is known from inside holds for it as far
+    as it is checked: of a linear model's scores the largest one must be the label for all of them; leaves are dropped.
 
     Parameters
     ----------
@@ -96,19 +99,37 @@ def rule_of(
     rule = Decision(ask, fields["classes"], "the model's own predict" if decide is None else "decide")
     parts = [part for role in ("X", "X_train") if (part := arrays.get(role)) is not None]
     batches = [(part[a : a + _AT_ONCE]) for part in parts for a in range(0, len(part), _AT_ONCE)]
-    decided = [rule(part) for part in batches]
-    differ = sum(
+    beyond = [] if decide is None else [_between(filled(arrays["X"]), inputs).astype(arrays["X"].dtype)]
+    decided = [rule(part) for part in [*batches, *beyond]]
+    wrong = [
         int((labels(fields["predict"], None, part) != of_rule).sum())
-        for part, of_rule in zip(batches, decided, strict=True)
-    )
-    if not differ:
+        for part, of_rule in zip([*batches, *beyond], decided, strict=True)
+    ]
+    if not any(wrong):
         return {}, ()
+    differ, batches = sum(wrong[: len(batches)]), [*batches, *beyond]
     note = (
         f"decides by {'its own rule' if decide is None else 'the rule that was passed'}: it differs from the most "
-        f"probable class on {differ} of {sum(map(len, batches))} samples"
+        f"probable class on {differ} of {sum(map(len, parts))} samples"
     )
+    if not differ:
+        note += f", and on {wrong[-1]} of {len(beyond[0])} random points between them"
     linear = adapted.linear if adapted.linear is not None and _holds(adapted.linear, batches, decided) else None
     return {"decide": rule, "regions": None, "trees": None, "layers": None, "linear": linear}, (note,)
+
+
+def _between(X: Array, inputs: Inputs) -> Array:
+    """Return random points between the least and the largest value of each column, seeded; one-hot groups as they are.
+
+    Where there are no columns but pixels, they are drawn between images.
+    """
+    if len(inputs.constraints) == int(np.prod(X.shape[1:])):
+        return probes(X, inputs, count=_BETWEEN)[-_BETWEEN:]
+    rng = np.random.default_rng(0)
+    first, second = X[rng.integers(0, len(X), (2, _BETWEEN))]
+    share = rng.random((_BETWEEN, *[1] * (X.ndim - 1)))
+    points: Array = share * first + (1 - share) * second
+    return points
 
 
 def _holds(linear: tuple[Array, Array], parts: Sequence[Array], decided: Sequence[Array]) -> bool:

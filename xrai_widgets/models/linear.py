@@ -64,16 +64,16 @@ def _agrees(model: Any, weights: Array, bias: Array, classes: Any, X: Array, inp
     return bool(np.array_equal(predicted[clear], np.asarray(classes)[expected.argmax(axis=1)][clear]))
 
 
-def probes(X: Array, inputs: Inputs, seed: int = 0) -> Array:
+def probes(X: Array, inputs: Inputs, seed: int = 0, count: int = _PROBES) -> Array:
     """Return the first samples, and as many random points between the least and the largest values of each column."""
     rng = np.random.default_rng(seed)
     flat = X.reshape(len(X), -1).astype(np.float64)
     low, high = flat.min(axis=0), flat.max(axis=0)
-    drawn = low + rng.random((_PROBES, len(low))) * (high - low)
+    drawn = low + rng.random((count, len(low))) * (high - low)
     whole = np.array([kind.kind != "continuous" for kind in inputs.constraints])
     drawn[:, whole] = np.rint(drawn[:, whole])
     for group in {kind.group for kind in inputs.constraints if kind.group}:
         members = np.flatnonzero([kind.group == group for kind in inputs.constraints])
-        drawn[:, members] = flat[np.ix_(rng.integers(0, len(flat), _PROBES), members)]
-    rows: Array = np.vstack([flat[:_PROBES], drawn]).reshape(-1, *X.shape[1:])
+        drawn[:, members] = flat[np.ix_(rng.integers(0, len(flat), count), members)]
+    rows: Array = np.vstack([flat[:count], drawn]).reshape(-1, *X.shape[1:])
     return rows
