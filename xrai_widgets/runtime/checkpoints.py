@@ -97,15 +97,15 @@ class Afresh:
     """Whatever this process keeps, blind to what it has not kept itself: everything is trained again."""
 
     def __init__(self) -> None:
-        self._own: set[str] = set()
+        self._reserved: set[str] = set()
 
     def recall(self, key: str) -> Arrays | None:
         """Return what was kept here under the key; None if nothing was."""
-        return kept_by_user().recall(key) if key in self._own else None
+        return kept_by_user().recall(key) if key in self._reserved else None
 
     def keep(self, key: str, arrays: Arrays) -> None:
         """Keep arrays in place of those of earlier runs."""
-        self._own.add(key)
+        self._reserved.add(key)
         kept_by_user().keep(key, arrays)
 
 
