@@ -46,14 +46,14 @@ def shown(browser: Browser) -> Page:
             pixels=base64.b64encode(slider.pixels).decode(),
         )
     )
-    page.captions = slider.captions  # type: ignore[attr-defined]
-    page.pixels = slider.pixels  # type: ignore[attr-defined]
-    page.shape = slider.shape  # type: ignore[attr-defined]
+    page.captions = slider.captions  # type: ignore[attr-defined]  # put there for the tests
+    page.pixels = slider.pixels  # type: ignore[attr-defined]  # put there for the tests
+    page.shape = slider.shape  # type: ignore[attr-defined]  # put there for the tests
     return page
 
 
 def test_moving_the_slider_shows_other_bands_and_what_the_model_says(shown: Page) -> None:
-    captions, slider = shown.captions, shown.get_by_role("slider", name="bands kept")  # type: ignore[attr-defined]
+    captions, slider = shown.captions, shown.get_by_role("slider", name="bands kept")  # type: ignore[attr-defined]  # see above
     expect(shown.get_by_role("status")).to_have_text(captions[0][7])
     slider.focus()
     slider.press("Home")
@@ -65,7 +65,7 @@ def test_moving_the_slider_shows_other_bands_and_what_the_model_says(shown: Page
     expect(shown.get_by_role("status")).to_have_text(captions[1][1])
     drawn = shown.evaluate("[...document.querySelector('canvas').getContext('2d').getImageData(0, 0, 32, 32).data]")
     size = 32 * 32 * 3
-    bytes_ = list(shown.pixels[(8 + 1) * size : (8 + 2) * size])  # type: ignore[attr-defined]
+    bytes_ = list(shown.pixels[(8 + 1) * size : (8 + 2) * size])  # type: ignore[attr-defined]  # see above
     assert [drawn[4 * place + c] for place in range(32 * 32) for c in range(3)] == bytes_
     shown.evaluate("window.leave()")
     assert shown.evaluate("Object.values(window.heard).flat().length") == 0

@@ -210,7 +210,7 @@ def test_a_device_that_is_not_there_is_refused_by_name() -> None:
     assert device_of("auto").type in ("cpu", "cuda", "mps")
     gone = next(name for name in ("mps", "cuda") if name != device_of("auto").type)
     with pytest.raises(ValueError, match=f"device must be one that this machine has .*got '{gone}'"):
-        device_of(gone)  # type: ignore[arg-type]
+        device_of(gone)  # type: ignore[arg-type]  # a name
 
 
 def test_the_live_finding_holds_the_curve_and_the_pictures_as_bytes(in_one_go: tuple[Counted, History]) -> None:

@@ -12,9 +12,9 @@ from xrai_widgets.io.checkpoint_files import (
     kept_in,
     prune,
     read_checkpoint,
-    user_cache,
     write_checkpoint,
 )
+from xrai_widgets.io.store_place import user_folder
 
 ARRAYS = {
     "weights": np.random.default_rng(0).normal(size=(7, 5)).astype(np.float32),
@@ -96,7 +96,7 @@ def test_files_that_a_dead_process_was_writing_go_too(tmp_path: Path) -> None:
 
 def test_where_they_are_kept(tmp_path: Path) -> None:
     home = {"XDG_CACHE_HOME": str(tmp_path), "LOCALAPPDATA": str(tmp_path)}
-    assert chosen_folder(home) == user_cache(home)
+    assert chosen_folder(home) == user_folder("cache", home) / "checkpoints"
     assert chosen_folder({**home, "XRAI_STORE": "none"}) is None
     assert chosen_folder({**home, "SERVER_SOFTWARE": "voila/0.5"}) is None
     assert chosen_folder({**home, "XRAI_CHECKPOINTS": "None"}) is None

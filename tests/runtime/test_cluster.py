@@ -1,7 +1,6 @@
 """A Dask cluster that runs already: the same numbers, whatever happens to its workers, and a clear end without it."""
 
 import os
-import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import pytest
 
 import xrai_widgets as xw
 from tests.pace import slowness
+from tests.runtime.test_parallel import Killed
 from xrai_widgets.core import Cancelled, Finding, Predict, Step, Subject, assessment, quiet
 from xrai_widgets.core.assessment import _registry, find
 from xrai_widgets.core.subject import Array
@@ -46,18 +46,13 @@ def at_once(cluster: Cluster) -> RunStep:
     return RunStep(backend=Parallel(1, cluster, worth=0.0))
 
 
-class Killed:
-    """Ends the worker that is the first to take up the fifth item."""
-
-    def __init__(self, folder: Path) -> None:
-        self.mark = folder / "killed"
+class SlowlyKilled(Killed):
+    """As `Killed`; its items take a moment, so that others are under way."""
 
     def __call__(self, number: int) -> tuple[int, int]:
-        if number == 5 and not self.mark.exists():
-            self.mark.touch()
-            os.kill(os.getpid(), signal.SIGKILL)
+        result = super().__call__(number)
         time.sleep(0.05)
-        return number, os.getpid()
+        return result
 
 
 def refuses_three(number: int) -> int:
@@ -107,7 +102,7 @@ def test_the_same_numbers_come_from_a_cluster_with_a_worker_killed_in_mid_run(
     assert here.finding.values == there.finding.values
     assert here.queries == there.queries
     assert not step.remarks
-    results = list(at_once(cluster).map(Killed(tmp_path), range(40)))
+    results = list(at_once(cluster).map(SlowlyKilled(tmp_path), range(40)))
     assert [number for number, _ in results] == list(range(40))
     assert (tmp_path / "killed").exists()
     assert os.getpid() not in {process for _, process in results}

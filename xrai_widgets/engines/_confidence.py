@@ -89,7 +89,8 @@ def energy(z: Array) -> Array:
     return free
 
 
-def _energy_slope(z: Array) -> Array:
+def softmax(z: Array) -> Array:
+    """Return the probabilities (n, k) of logits, which are the slope of `energy`, too."""
     weight = np.exp(z - z.max(axis=1, keepdims=True))
     p: Array = weight / weight.sum(axis=1, keepdims=True)
     return p
@@ -137,7 +138,7 @@ SCORES: dict[str, Score] = {
     "confidence": Score(confidence, _confidence_slope),
     "margin": Score(margin, _margin_slope),
     "entropy": Score(entropy, _entropy_slope),
-    "energy": Score(energy, _energy_slope, of_logits=True),
+    "energy": Score(energy, softmax, of_logits=True),
     "GEN": Score(gen, _gen_slope),
 }
 

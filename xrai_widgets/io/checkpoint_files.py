@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import stat
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,10 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from xrai_widgets.core.step import Arrays
 from xrai_widgets.io import store_place
 
 SETTING = "XRAI_CHECKPOINTS"
-Arrays = Mapping[str, npt.NDArray[Any]]
 _KEY = "xrai_checkpoint"
 _VERSION = 1
 _MOST_HEADER = 10 * 2**20
@@ -50,20 +49,7 @@ def chosen_folder(environ: Mapping[str, str] | None = None) -> Path | None:
     if setting:
         return None if setting.lower() == store_place.NONE else Path(setting).expanduser().absolute()
     unwanted = given.get(store_place.SETTING, "").strip().lower() == store_place.NONE
-    return None if unwanted else user_cache(given)
-
-
-def user_cache(environ: Mapping[str, str] | None = None) -> Path:
-    """Return the folder of checkpoints in the user's cache folder, by the custom of the system."""
-    given = os.environ if environ is None else environ
-    home = Path.home()
-    if sys.platform == "win32":
-        folder = Path(given.get("LOCALAPPDATA") or home / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        folder = home / "Library" / "Caches"
-    else:
-        folder = Path(given.get("XDG_CACHE_HOME") or home / ".cache")
-    return folder / "xrai-widgets" / "checkpoints"
+    return None if unwanted else store_place.user_folder("cache", given) / "checkpoints"
 
 
 def write_checkpoint(folder: Path, name: str, arrays: Arrays) -> Path:

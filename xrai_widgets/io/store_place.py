@@ -1,12 +1,17 @@
-"""Where outcomes are kept by default."""
+"""Where outcomes are kept by default, and the folders of a user."""
 
 import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 SETTING = "XRAI_STORE"
 NONE = "none"
+_FOLDERS = {  # on macOS; elsewhere the variable of the XDG Base Directory Specification, and what holds without it
+    "data": ("Application Support", "XDG_DATA_HOME", ".local/share"),
+    "cache": ("Caches", "XDG_CACHE_HOME", ".cache"),
+}
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -50,16 +55,22 @@ def gallery_store(setting: str, host: str) -> str:
 
 
 def user_store(environ: Mapping[str, str] | None = None) -> Path:
-    """Return the store file in the user's data folder, by the custom of the system."""
+    """Return the store file in the user's data folder."""
+    return user_folder("data", environ) / "outcomes.sqlite"
+
+
+def user_folder(kind: Literal["data", "cache"], environ: Mapping[str, str] | None = None) -> Path:
+    """Return this package's folder among the user's data or caches, by the custom of the system."""
     given = os.environ if environ is None else environ
     home = Path.home()
+    library, variable, otherwise = _FOLDERS[kind]
     if sys.platform == "win32":
         folder = Path(given.get("LOCALAPPDATA") or home / "AppData" / "Local")
     elif sys.platform == "darwin":
-        folder = home / "Library" / "Application Support"
+        folder = home / "Library" / library
     else:
-        folder = Path(given.get("XDG_DATA_HOME") or home / ".local" / "share")
-    return folder / "xrai-widgets" / "outcomes.sqlite"
+        folder = Path(given.get(variable) or home / otherwise)
+    return folder / "xrai-widgets"
 
 
 def make_private(file: Path) -> None:

@@ -30,7 +30,7 @@ def subject(n: int = 300, **words: object) -> Subject:
     model = LogisticRegression().fit(train, train[:, 0] > 0)
     labels = (part[:, 0] > 0 for part in (X, train))
     y, y_train = labels
-    return Subject.of(model, X, y.astype(int), X_train=train, y_train=y_train.astype(int), **words)  # type: ignore[arg-type]
+    return Subject.of(model, X, y.astype(int), X_train=train, y_train=y_train.astype(int), **words)  # type: ignore[arg-type]  # fields by name
 
 
 def asked(subject: Subject, name: str, **params: Any) -> Finding:

@@ -148,7 +148,7 @@ def test_an_encoder_shows_what_it_never_saw() -> None:
     ("detector", "rows", "message"),
     [
         (KNNDetector(n_neighbors=9), X[:5], r"n_neighbors must lie in \[1, 4\] for 5 rows, got 9"),
-        (KNNDetector(metric="taxi"), X, "metric must be 'cosine' or 'euclidean', got 'taxi'"),  # type: ignore[arg-type]
+        (KNNDetector(metric="taxi"), X, "metric must be 'cosine' or 'euclidean', got 'taxi'"),  # type: ignore[arg-type]  # wrong on purpose
         (EnergyDetector(temperature=0.0), X, "temperature must be above 0, got 0.0"),
         (EnsembleDetector(share=1.0), X, r"share must lie in \(0, 1\), got 1.0"),
         (LocalOutlierFactorDetector(alpha=0.9), X, r"alpha must lie in \(0, 0.5\], got 0.9"),

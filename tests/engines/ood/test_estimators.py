@@ -34,6 +34,6 @@ def _own_rows(estimator: Any) -> dict[str, str]:
     return dict.fromkeys(("check_outliers_train", "check_outliers_fit_predict"), why) if by_heart else {}
 
 
-@parametrize_with_checks([*DETECTORS, TableEncoder()], expected_failed_checks=_own_rows)  # type: ignore[untyped-decorator]
+@parametrize_with_checks([*DETECTORS, TableEncoder()], expected_failed_checks=_own_rows)  # type: ignore[untyped-decorator]  # without types
 def test_scikit_learns_checks_pass(estimator: Any, check: Any) -> None:
     check(estimator)

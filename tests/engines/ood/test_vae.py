@@ -28,14 +28,14 @@ def area(foreign: Array, normal: Array) -> float:
 
 
 @parametrize_with_checks([VAEDetector(epochs=3)])
-def test_scikit_learns_checks_pass(estimator, check) -> None:  # type: ignore[no-untyped-def]
+def test_scikit_learns_checks_pass(estimator, check) -> None:  # type: ignore[no-untyped-def]  # given by scikit-learn
     check(estimator)
 
 
 @pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
 def test_the_terms_are_those_of_torchs_distributions(likelihood: str) -> None:
     rows = np.random.default_rng(0).uniform(size=(7, 12))
-    model = VAE(Sizes(12, 9, 3), likelihood, 1e-2, 0, "cpu", 3, rows)  # type: ignore[arg-type]
+    model = VAE(Sizes(12, 9, 3), likelihood, 1e-2, 0, "cpu", 3, rows)  # type: ignore[arg-type]  # drawn
     for _ in range(30):
         model.learn(torch.tensor(rows, dtype=torch.float32))
     given = torch.tensor(rows)
@@ -168,4 +168,4 @@ def test_what_does_not_fit_is_said() -> None:
         VAEDetector(image_shape=(8, 8)).fit(np.full((50, 64), 3.0))
     for name, value in (("epochs", 0), ("latent", 0), ("batch_size", 0), ("learning_rate", 0.0), ("held_out", 1.0)):
         with pytest.raises(ValueError, match=f"{name} must"):
-            VAEDetector(**{name: value}).fit(X[:50])  # type: ignore[arg-type]
+            VAEDetector(**{name: value}).fit(X[:50])  # type: ignore[arg-type]  # wrong on purpose

@@ -75,7 +75,7 @@ def test_a_second_run_trains_nothing_and_says_the_same(
         assert outcome.finding.values == finding.values
         learned.append(sum("epoch" in progress.note for progress in heard))
     assert learned[0] > 0 == learned[1]
-    assert len(kept_in(tmp_path)) == (10 if len(digits.X_train) < 500 else 1)  # type: ignore[arg-type]
+    assert len(kept_in(tmp_path)) == (10 if len(digits.X_train) < 500 else 1)  # type: ignore[arg-type]  # there are some
     assert any(p.partial is not None and "training" in p.partial.tables for p in heard) or learned[1] == 0
 
 

@@ -126,7 +126,7 @@ def test_a_module_of_buffers_alone_is_asked_where_they_are() -> None:
 
     X = np.random.default_rng(0).normal(size=(20, 2))
     subject = Subject.of(Fixed(), X, (X[:, 1] > X[:, 0]).astype(int))
-    device = subject.predict.__self__._device  # type: ignore[attr-defined]
+    device = subject.predict.__self__._device  # type: ignore[attr-defined]  # the network behind it
     assert device == torch.device("cpu"), "the device itself, not its name, which would be the default"
     assert isinstance(device, torch.device)
 
@@ -157,5 +157,5 @@ def test_outputs_gradients_and_features_of_an_accelerator_are_those_of_the_cpu(n
         here, there = (getattr(one, name)(net.X, *more) for one in (net, cuda_net))
         assert np.allclose(here, there, atol=1e-4), name
     again = xw.defended(cuda_net, "adversarial training", epochs=1, steps=2, norm="l2")
-    assert next(again.model.parameters()).is_cuda  # type: ignore[attr-defined]
-    assert next(cuda_net.model.parameters()).is_cuda, "the user's own stays where it is"  # type: ignore[attr-defined]
+    assert next(again.model.parameters()).is_cuda  # type: ignore[attr-defined]  # the network behind it
+    assert next(cuda_net.model.parameters()).is_cuda, "the user's own stays where it is"  # type: ignore[attr-defined]  # the network behind it

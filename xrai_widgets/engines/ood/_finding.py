@@ -204,7 +204,7 @@ def _contributions(run: Alarmed, values: dict[str, tuple[Estimate, int]]) -> pd.
     return pd.concat([frame, other], ignore_index=True)
 
 
-def _notes(run: Alarmed) -> list[str]:
+def _notes(run: Alarmed, by_class: pd.DataFrame | None) -> list[str]:
     alarm, notes = run.alarm, []
     if alarm.smallest_alpha > run.alpha:
         notes.append(
@@ -235,9 +235,8 @@ def _notes(run: Alarmed) -> list[str]:
         notes.append(_batch_note(run))
     if run.missing:
         notes.append(f"{run.missing} samples have missing numbers: missing counts as a value of its own.")
-    if run.classes is not None:
-        table = _class_rows(run)
-        much = table[table["p_value"] <= 1 - LEVEL]["class"].tolist()
+    if by_class is not None:
+        much = by_class[by_class["p_value"] <= 1 - LEVEL]["class"].tolist()
         if much:
             notes.append(f"More false alarms than α (Holm, {LEVEL:.0%}) in: {', '.join(map(str, much))}.")
     return notes
@@ -282,8 +281,9 @@ def alarm_finding(run: Alarmed) -> Finding:
         tables["coverage"] = _coverage(run)
         title = "Accuracy of the less foreign samples"
         charts.append(Chart("coverage", "line", "covered", y="accuracy", low="low", high="high", title=title))
-    if run.classes is not None:
-        tables["class_alarms"] = _class_rows(run)
+    by_class = None if run.classes is None else _class_rows(run)
+    if by_class is not None:
+        tables["class_alarms"] = by_class
         title = "False alarms in each class"
         charts.append(Chart("class_alarms", "points", "alarms", y="class", low="low", high="high", title=title))
     unjudged = {} if run.labelled else {"detection": SYNTHETIC}
@@ -295,6 +295,6 @@ def alarm_finding(run: Alarmed) -> Finding:
         counts={key: count for key, (_, count) in values.items()},
         tables=tables,
         charts=tuple(charts),
-        notes=tuple(_notes(run)),
+        notes=tuple(_notes(run, by_class)),
         unjudged={key: reason for key, reason in unjudged.items() if key in values},
     )

@@ -105,7 +105,7 @@ class VAE:
         divergence = 0.5 * (mean**2 + log_variance.exp() - 1.0 - log_variance).sum(dim=1)
         losses = torch.stack([self._open(drawn, given).mean(), divergence.mean()])
         self._adam.zero_grad()
-        losses.sum().backward()  # type: ignore[no-untyped-call]
+        losses.sum().backward()  # type: ignore[no-untyped-call]  # torch has no type there
         self._adam.step()
         return losses.detach()
 

@@ -48,7 +48,7 @@ class EnsembleDetector(Detector):
         self.members, self.share, self.random_state, self.alpha = members, share, random_state, alpha
 
     @property
-    def holds_rows(self) -> bool:  # type: ignore[override]
+    def holds_rows(self) -> bool:  # type: ignore[override]  # its members say
         """Whether a member does."""
         return any(holds_rows(detector) for _, detector, _ in self._named())
 

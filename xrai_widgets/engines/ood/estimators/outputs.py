@@ -3,8 +3,6 @@
 Log-probabilities serve as logits where a model has none; of them the energy is 0 for every row.
 """
 
-import numpy as np
-
 from xrai_widgets.core import Array
 from xrai_widgets.engines import _confidence as confidence
 from xrai_widgets.engines.ood.estimators.detector import Detector
@@ -32,7 +30,17 @@ class EnergyDetector(Detector):
         return self.temperature * confidence.energy(X / self.temperature)
 
 
-class GENDetector(Detector):
+class _Fixed(Detector):
+    """A score that learns nothing but its offset."""
+
+    def __init__(self, *, alpha: float = 0.05) -> None:
+        self.alpha = alpha
+
+    def _learn(self, X: Array, y: Array | None) -> None:
+        """Learn nothing but the offset."""
+
+
+class GENDetector(_Fixed):
     """Minus the generalised entropy Σ pᵞ (1 − p)ᵞ, γ = 0.1, of the 100 largest probabilities of the logits.
 
     Liu, Lochman and Zach (2023, CVPR).
@@ -43,17 +51,11 @@ class GENDetector(Detector):
         Share of normal rows that `predict` may call foreign.
     """
 
-    def __init__(self, *, alpha: float = 0.05) -> None:
-        self.alpha = alpha
-
-    def _learn(self, X: Array, y: Array | None) -> None:
-        """Learn nothing but the offset."""
-
     def _scores(self, X: Array) -> Array:
-        return confidence.gen(softmax(X))
+        return confidence.gen(confidence.softmax(X))
 
 
-class MaxSoftmaxDetector(Detector):
+class MaxSoftmaxDetector(_Fixed):
     """The largest probability of the logits (Hendrycks and Gimpel 2017, arXiv:1610.02136).
 
     Parameters
@@ -62,18 +64,5 @@ class MaxSoftmaxDetector(Detector):
         Share of normal rows that `predict` may call foreign.
     """
 
-    def __init__(self, *, alpha: float = 0.05) -> None:
-        self.alpha = alpha
-
-    def _learn(self, X: Array, y: Array | None) -> None:
-        """Learn nothing but the offset."""
-
     def _scores(self, X: Array) -> Array:
-        return confidence.confidence(softmax(X))
-
-
-def softmax(logits: Array) -> Array:
-    """Return the probabilities (n, k) of logits."""
-    weight = np.exp(logits - logits.max(axis=1, keepdims=True))
-    p: Array = weight / weight.sum(axis=1, keepdims=True)
-    return p
+        return confidence.confidence(confidence.softmax(X))

@@ -164,7 +164,7 @@ class ReliableClassifier(BaseEstimator):  # type: ignore[misc]  # without types
             raise ForeignInput(np.flatnonzero(away), p[away], self.alpha)
         outputs = np.asarray(ask(X))
         mask = np.broadcast_to(away.reshape((-1,) + (1,) * (outputs.ndim - 1)), outputs.shape)
-        return np.ma.masked_array(outputs, mask)  # type: ignore[no-untyped-call]
+        return np.ma.masked_array(outputs, mask)  # type: ignore[no-untyped-call]  # without types
 
     def _ask(self, X: Any) -> tuple[Array, Array]:
         check_is_fitted(self, "alarm_")

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from xrai_widgets.core import Array
-from xrai_widgets.engines.privacy.pdtp.naive_bayes import shares, softmax
+from xrai_widgets.engines._confidence import softmax
+from xrai_widgets.engines.privacy.pdtp.naive_bayes import shares
 
 _LEAST = 1e-6  # below that, the determinant is computed anew
 _SINGULAR = 1e-10

@@ -121,13 +121,6 @@ def _prior(model: Any) -> Callable[[Array], Array]:
     return part
 
 
-def softmax(logs: Array) -> Array:
-    """Return probabilities (n, k)."""
-    shares: Array = np.exp(logs - logs.max(axis=1, keepdims=True))
-    shares /= shares.sum(axis=1, keepdims=True)
-    return shares
-
-
 def shares(logs: Array) -> Array:
     """Return probabilities (b, n, k) of logarithms (k, b, n): sums over a long axis in memory are the fast ones."""
     logs = logs - logs.max(axis=0)

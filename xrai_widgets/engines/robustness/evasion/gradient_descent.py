@@ -7,6 +7,7 @@ import numpy as np
 from xrai_widgets.core import Array, Gradient, Predict
 from xrai_widgets.core.step import Partial, Step
 from xrai_widgets.engines._band import ABOVE, BELOW
+from xrai_widgets.engines._confidence import softmax
 from xrai_widgets.engines._problem import Best, Problem, settle
 from xrai_widgets.engines._search.planes import nearest_crossing
 from xrai_widgets.engines._space import length
@@ -160,8 +161,7 @@ def _tangents(slopes: Slopes, n_classes: int) -> tuple[Array, Array, Array]:
     owner, row = np.arange(len(problem.samples)), np.arange(len(problem.samples))
     scores = slopes.scores(problem.origins, owner)
     rivals = likeliest_rivals(scores, problem.labels, min(_LIKELIEST, n_classes - 1))
-    chances = np.exp(scores - scores.max(axis=1, keepdims=True))
-    chances /= chances.sum(axis=1, keepdims=True)
+    chances = softmax(scores)
     here = None if slopes.logit_gradient is not None else slopes.loss_slope(problem.origins, owner)
     total, (low, high) = np.zeros_like(problem.origins), problem.space.box_around(problem.origins)
     corners, reach = (low - problem.origins, high - problem.origins), np.full(rivals.shape, np.inf)
