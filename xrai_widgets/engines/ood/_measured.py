@@ -12,6 +12,7 @@ from xrai_widgets.core.decision import labels
 from xrai_widgets.engines.ood._alarm import ENOUGH, FOLDS, Alarm, calibrated, cross_calibrated, split_calibrated
 from xrai_widgets.engines.ood._finding import Alarmed, alarm_finding
 from xrai_widgets.engines.ood._synthetic import synthetic
+from xrai_widgets.engines.ood._watches import Chosen, Seen
 
 _SHARE = 0.2  # of the training samples, calibrates a score that does not ask the model
 _LEAST = 4  # samples of X: each half calibrates the other
@@ -70,6 +71,23 @@ class Watch:
     by_class: bool = False
     nested: bool = False
     learns: bool = True
+
+    @classmethod
+    def of(cls, chosen: Chosen, seen: Seen, alpha: float, rate: float, n_fit: int, seed: int) -> "Watch":
+        """Return what a chosen detector is asked, of what it may see."""
+        return cls(
+            name=chosen.called,
+            detector=chosen.detector,
+            features=seen.look(chosen.parts),
+            asks=chosen.asks,
+            alpha=alpha,
+            rate=rate,
+            n_fit=n_fit,
+            seed=seed,
+            by_class=chosen.by_class,
+            nested=chosen.nested,
+            learns=chosen.learns,
+        )
 
 
 def measure(given: Given, watch: Watch, step: Step) -> Finding:
