@@ -137,6 +137,25 @@ def measure(given: Given, watch: Watch, step: Step) -> Finding:
     return alarm_finding(run)
 
 
+def alarm_of(given: Given, watch: Watch, step: Step) -> Alarm:
+    """Return the alarm for new samples, as `measure` asks it.
+
+    Raises
+    ------
+    ValueError
+        for fewer than four samples in X, or fewer than ten in X_train; for features that are not finite.
+    """
+    if watch.asks and len(given.X) < _LEAST:
+        raise ValueError(f"X must hold at least {_LEAST} samples that calibrate, got {len(given.X)}")
+    training, classes = _training(given, watch)
+    with _stoppable(step) as here:
+        if watch.asks:
+            return _by_halves(watch, _features(watch, given.X, "X"), training, classes, here)[0]
+        if training is None:
+            raise ValueError("this detector learns from training samples: X_train must be given, got None")
+        return _of_training(watch, training, classes, here)
+
+
 def _training(given: Given, watch: Watch) -> tuple[Array | None, Array | None]:
     """Return features and classes of the training samples that the detector may learn from."""
     if given.X_train is None or not watch.learns:
