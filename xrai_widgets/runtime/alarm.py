@@ -204,13 +204,12 @@ class Alarm:
         rows = self.form.encode(X)
         outputs = None if self.subject is None else np.asarray(self.subject.predict(rows))
         features = self.service.features(rows, outputs)
-        foreignness, p = self.service.alarm.ask(features)
+        foreignness, p, votes = self.service.alarm.ask_members(features)
         nearest = distances = positions = None
         if (reference := self.service.reference) is not None:
             located = self.service.located(rows)
             places, distances = reference.nearest(located, n_nearest)
             nearest, positions = reference.ids[places], reference.positions(located)
-        votes = self.service.votes(features) if hasattr(self.service.alarm.detectors[0], "members_") else {}
         return Checked(
             foreignness=foreignness,
             p_values=p,
