@@ -86,6 +86,7 @@ BROAD_EXCEPT = {
     "cli.py",
     "engines/privacy/_lost.py",
     "engines/robustness/_refusals.py",
+    "io/alarm_files.py",
     "io/model_files.py",
     "models/adapt.py",
     "models/asking.py",
