@@ -54,7 +54,7 @@ HEAVY_HOMES = {
     "cloudpickle": {"runtime", "cells"},
     "sqlalchemy": {"runtime"},
     "jinja2": {"results", "reporting"},
-    "typer": {"cli", "arguments"},
+    "typer": {"cli", "arguments", "alarm_commands"},
     "rich": {"cli", "terminal"},
     "voila": {"apps"},
 }
