@@ -204,9 +204,9 @@ class Alarm:
         """
         from xrai_widgets.io.alarm_files import write_alarm
 
-        said, arrays = taken_apart(self.service, include_rows)
-        said |= {"form": asdict(self.form), "alpha": self.alpha, "made": self.made}
-        return write_alarm(path, said, arrays)
+        manifest, arrays = taken_apart(self.service, include_rows)
+        manifest |= {"form": asdict(self.form), "alpha": self.alpha, "made": self.made}
+        return write_alarm(path, manifest, arrays)
 
     @classmethod
     def load(cls, path: str | Path, subject: Subject | None = None) -> "Alarm":
@@ -227,9 +227,9 @@ class Alarm:
         """
         from xrai_widgets.io.alarm_files import read_alarm, refused
 
-        said, arrays = read_alarm(path)
+        manifest, arrays = read_alarm(path)
         try:
-            alarm = _read(said, arrays)
+            alarm = _read(manifest, arrays)
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
             raise refused(path, error) from None
         return alarm if subject is None else alarm.beside(subject)
@@ -254,10 +254,10 @@ class Alarm:
         return np.array([subject.classes[code] for code in codes])
 
 
-def _read(said: Any, arrays: Mapping[str, Array]) -> Alarm:
-    form = form_of(said["form"])
-    alpha, made = said["alpha"], said["made"]
+def _read(manifest: Any, arrays: Mapping[str, Array]) -> Alarm:
+    form = form_of(manifest["form"])
+    alpha, made = manifest["alpha"], manifest["made"]
     if not isinstance(alpha, float) or not isinstance(made, str) or len(made) > 40:
         raise ValueError("it says no α or no date")
     seen = Seen(None, form.shape, True, form.constraints)
-    return Alarm(put_together(said, arrays, seen), form, alpha, made).at(alpha)
+    return Alarm(put_together(manifest, arrays, seen), form, alpha, made).at(alpha)

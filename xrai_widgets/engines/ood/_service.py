@@ -70,7 +70,7 @@ class Service:
         ValueError
             where the model is not there; where it says what is not finite.
         """
-        seen = self.seen if outputs is None else replace(self.seen, predict=lambda _: outputs)
+        seen = self.seen if outputs is None else self.seen.with_outputs(outputs)
         made = np.asarray(seen.look(self.parts)(X), dtype=np.float64)
         if np.isinf(made).any():
             raise ValueError("what the detector looks at must be finite, and the model gives an infinite number")
@@ -94,8 +94,8 @@ class Service:
             for a model of other samples, or another model than the one it was calibrated with.
         """
         if self.probe is not None and seen.predict is not None:
-            said = np.asarray(seen.predict(probes(seen, self.low, self.high)))
-            if said.shape != self.probe.shape or not np.allclose(said, self.probe, rtol=_AGREED, atol=_AGREED):
+            outputs = np.asarray(seen.predict(probes(seen, self.low, self.high)))
+            if outputs.shape != self.probe.shape or not np.allclose(outputs, self.probe, rtol=_AGREED, atol=_AGREED):
                 raise ValueError(
                     "the model must be the one that the alarm was made with, got one that says something else of the "
                     "same samples: fit the alarm anew"

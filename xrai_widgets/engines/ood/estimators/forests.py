@@ -139,7 +139,7 @@ class LocalOutlierFactorDetector(Detector):
         distances, places = self.neighbours_.kneighbors()  # of each row among the others
         self.reach_ = distances[:, -1]
         self.density_ = self._density(distances, places)
-        self._own = self.density_[places].mean(axis=1) / self.density_
+        self._fresh = self.density_[places].mean(axis=1) / self.density_
 
     def settle(self) -> None:
         """Make the search for neighbours anew, from the rows."""
@@ -157,6 +157,6 @@ class LocalOutlierFactorDetector(Detector):
         return density
 
     def _fresh_scores(self, X: Array, y: Array | None) -> Array:  # noqa: ARG002
-        scores: Array = -self._own
-        del self._own
+        scores: Array = -self._fresh
+        del self._fresh
         return scores
