@@ -350,3 +350,38 @@ def test_nothing_in_a_file_is_called_or_imported(tmp_path: Path, monkeypatch: py
 
         with pytest.raises(ValueError, match="names a detector that there is not"):
             xw.Alarm.load(rewritten(file, change))
+
+
+def test_the_population_check_and_the_classifier_that_refuses() -> None:
+    made, subject = alarm(small_credit, "mahalanobis"), small_credit()
+    rows = subject.X[:6].copy()
+    rows[4:, -1] = 1e6
+    assert made.in_population(rows).tolist() == [1 - int(rings) for rings in made.check(rows).abstain]
+    assert made.in_population(rows)[4:].tolist() == [0, 0]
+    predicted = made.predict(rows)
+    assert predicted.mask[4:].all()
+    codes = subject.predict(rows).argmax(axis=1)
+    assert predicted[:4].compressed().tolist() == [
+        subject.classes[code] for code, away in zip(codes[:4], predicted.mask[:4], strict=True) if not away
+    ]
+    with pytest.raises(ValueError, match=r"2 of the rows are foreign at α = 0.05 \(rows 4, 5;"):
+        made.predict(rows[[0, 1, 2, 3, 4, 5]], on_foreign="raise")
+    with pytest.raises(ValueError, match="on_foreign must be"):
+        made.predict(rows, on_foreign="hide")  # type: ignore[arg-type]  # the test
+
+
+def test_what_a_batch_can_show_is_what_it_shows() -> None:
+    """By brute force: so many rows as foreign as can be are picked out, and one fewer are not."""
+    made, subject = alarm(small_credit, "mahalanobis"), small_credit()
+    for count, rate in ((20, 0.1), (60, 0.1), (60, 0.5)):
+        need = made.discoverable(count, rate)
+        assert need is not None
+        rows = np.repeat(subject.X[np.argmax(made.check(subject.X).p_values)][None], count, axis=0)
+        rows[: need - 1, -1] = 1e6
+        assert not made.discoveries(rows, rate).any()
+        rows[:need, -1] = 1e6
+        assert made.discoveries(rows, rate).sum() == need
+    assert made.discoverable(20, 20 / 301) == 1  # rows / rate − 1 = 300 calibrate
+    assert made.discoverable(20, 0.003) is None
+    with pytest.raises(ValueError, match="rate must lie"):
+        made.discoveries(subject.X, 0.0)
