@@ -131,6 +131,21 @@ class Schedule:
                 yield _EPOCH + number * self._interval
         from croniter import croniter
 
-        times: Any = croniter(self._fields, moment.astimezone(self._zone))
+        # on the clock of the wall alone: what croniter makes of changes of the clock differs from version to version
+        times: Any = croniter(self._fields, moment.astimezone(self._zone).replace(tzinfo=None))
         while True:
-            yield times.get_next(datetime).astimezone(UTC)
+            at = self._instant(times.get_next(datetime))
+            if at > moment:
+                yield at
+
+    def _instant(self, wall: datetime) -> datetime:
+        """Return when the wall's clock shows a time first; for one that it skips, when it has skipped it."""
+        first = wall.replace(tzinfo=self._zone, fold=0)
+        at = first.astimezone(UTC)
+        if at.astimezone(self._zone).replace(tzinfo=None) == wall:
+            return at
+        after = first.replace(fold=1)
+        at = after.astimezone(UTC)
+        while at.astimezone(self._zone).utcoffset() != after.utcoffset():
+            at += timedelta(minutes=1)
+        return at
