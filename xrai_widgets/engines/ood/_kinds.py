@@ -164,7 +164,7 @@ def _to_network(detector: Any, arrays: Arrays, width: int) -> None:
     sides: dict[str, tuple[tuple[Array, Array], ...]] = {}
     inputs = width
     for name in ("encoder", "decoder"):
-        layers = []
+        layers: list[tuple[Array, Array]] = []
         while f"{name}.{len(layers)}.weight" in arrays:
             at = {"i": inputs}
             weight = array(arrays, f"{name}.{len(layers)}.weight", "io", at)

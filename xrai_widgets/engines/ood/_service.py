@@ -10,6 +10,7 @@ import numpy as np
 
 from xrai_widgets.core import Array, Step, Subject, find
 from xrai_widgets.core.step import quiet
+from xrai_widgets.engines._training.watch import watched
 from xrai_widgets.engines.ood._alarm import Alarm
 from xrai_widgets.engines.ood._features import flat
 from xrai_widgets.engines.ood._measured import Given, Watch, alarm_of
@@ -126,7 +127,8 @@ def serve(subject: Subject, method: str, params: Mapping[str, Any], step: Step =
     n_fit = checked.get("n_fit", len(subject.X))
     watch = Watch.of(chosen, seen, checked["alpha"], checked["false_discoveries"], n_fit, checked["seed"])
     given = Given(subject.predict, subject.X, subject.y, subject.X_train, subject.y_train, subject.constraints)
-    alarm = alarm_of(given, watch, step.part(0.0, 0.9))
+    with watched(step.part(0.0, 0.9)):  # a training reports there
+        alarm = alarm_of(given, watch, step.part(0.0, 0.9))
     step(0.9, "the training samples")
     rows, ids = (subject.X, subject.ids) if subject.X_train is None else (subject.X_train, subject.train_ids)
     kept = np.sort(
