@@ -15,7 +15,15 @@ _ENDINGS = (".csv", ".json")
 def _subject(model: str, data: Path | None, target: str, train: Path | None, given: dict[str, Any]) -> Any:
     from xrai_widgets import arguments
 
-    roles = {"groups": "", "classes": [], "text": [], "weights": "", "new": None, "foreign": "", "immutable": []}
+    roles: dict[str, Any] = {
+        "groups": "",
+        "classes": [],
+        "text": [],
+        "weights": "",
+        "new": None,
+        "foreign": "",
+        "immutable": [],
+    }
     roles |= {"split": None, "seed": 0, "stratify": False, "delimiter": None, "decimal": None, "encoding": None}
     return arguments.subject_of(model, [model], data, **{**roles, "target": target, "train": train, **given})
 

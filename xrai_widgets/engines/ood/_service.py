@@ -84,7 +84,7 @@ class Service:
     def outside(self, X: Array) -> Array:
         """Return how many numbers of each sample (n, …) lie outside of the range of those it was fitted on."""
         rows = flat(X)
-        return ((rows < self.low) | (rows > self.high)).sum(axis=1)
+        return np.asarray(((rows < self.low) | (rows > self.high)).sum(axis=1))
 
     def bound(self, seen: Seen) -> "Service":
         """Return the same with a model.
@@ -171,7 +171,7 @@ def located(detector: Any, X: Array) -> Array:
         rows = encoder.encode_checked(rows)
     if hasattr(last, "autoencoder_"):
         return np.asarray(last.embed(rows))
-    return np.nan_to_num(rows, nan=-1.0)
+    return np.asarray(np.nan_to_num(rows, nan=-1.0))
 
 
 def probes(seen: Seen, low: Array, high: Array) -> Array:
@@ -181,7 +181,7 @@ def probes(seen: Seen, low: Array, high: Array) -> Array:
     rows = least + (most - least) * rng.random((_PROBES, len(low)))
     whole = np.array([c.kind != "continuous" for c in seen.constraints] or [False] * len(low))
     rows[:, whole] = np.rint(rows[:, whole])
-    return rows.reshape(_PROBES, *seen.shape).astype(np.float32 if len(seen.shape) == 3 else np.float64)
+    return np.asarray(rows.reshape(_PROBES, *seen.shape), dtype=np.float32 if len(seen.shape) == 3 else np.float64)
 
 
 def _options(name: str, checked: Mapping[str, Any]) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def unpacked(manifest: Any, arrays: Mapping[str, Array], width: int, at: str = "
     name = manifest.get("kind") if isinstance(manifest, Mapping) else None
     if name == "pipeline":
         return _unpacked_steps(manifest, arrays, width, at)
-    if name != "EnsembleDetector" and name not in KINDS:
+    if not isinstance(name, str) or (name != "EnsembleDetector" and name not in KINDS):
         raise Forged(f"it names a detector that there is not: {name!r}"[:200])
     offset = manifest.get("offset")
     if manifest.get("width") != width or not isinstance(offset, float) or not np.isfinite(offset):
@@ -140,5 +140,5 @@ def _made(kind: type, manifest: Mapping[str, Any]) -> Any:
         whole = isinstance(value, list) and all(type(one) is int for one in value)
         if not plain and not whole:
             raise Forged(f"the parameter {key!r} of a {kind.__name__} in it is neither number nor name")
-        params[key] = tuple(value) if whole else value  # type: ignore[arg-type]  # whole: a list
+        params[key] = tuple(value) if whole else value
     return kind(**params)

@@ -101,7 +101,7 @@ def knn(seen: Seen, features: str = "automatic", n_neighbors: int = 1, metric: A
 
     part = _looked_at(seen, features)
     rows = part == "samples" and len(seen.shape) == 1
-    chosen = metric if metric != "automatic" else "euclidean" if rows else "cosine"
+    chosen: Any = metric if metric != "automatic" else "euclidean" if rows else "cosine"
     detector = KNNDetector(n_neighbors=n_neighbors, metric=chosen)
     return Chosen("nearest neighbours", of_table(detector, seen.constraints) if rows else detector, (part,))
 
