@@ -14,6 +14,7 @@ import pytest
 
 import xrai_widgets as xw
 from tests.subjects import small_credit, small_digits
+from xrai_widgets.core import Cancelled
 from xrai_widgets.engines.ood._packing import holds_rows
 from xrai_widgets.engines.ood._watches import METHODS
 from xrai_widgets.io import alarm_files
@@ -385,3 +386,34 @@ def test_what_a_batch_can_show_is_what_it_shows() -> None:
     assert made.discoverable(20, 0.003) is None
     with pytest.raises(ValueError, match="rate must lie"):
         made.discoveries(subject.X, 0.0)
+
+
+@pytest.mark.parametrize("name", ["mahalanobis", "max_softmax"])
+def test_in_service_it_rings_as_often_as_was_asked_for(name: str) -> None:
+    """Over draws of training, calibrating and new rows from one pool."""
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(6000, 3)) @ rng.normal(size=(3, 3))
+
+    def model(rows: Any) -> Any:
+        p = 1 / (1 + np.exp(-np.asarray(rows)[:, 0]))
+        return np.column_stack([1 - p, p])
+
+    shares = []
+    for split in range(12):
+        order = np.random.default_rng(split).permutation(len(X))
+        train, held, new = X[order[:1500]], X[order[1500:2000]], X[order[2000:4000]]
+        y = [(part[:, 0] > 0).astype(int) for part in (train, held)]
+        subject = xw.Subject.of(model, held, y[1], X_train=train, y_train=y[0])
+        shares.append(xw.Alarm.of(subject, name, alpha=0.05).rate(new).value)
+    error = np.std(shares, ddof=1) / np.sqrt(len(shares))
+    assert np.mean(shares) <= 0.05 + 2 * error
+    assert np.mean(shares) >= 0.025, "an alarm that never rings is none"
+
+
+def test_whoever_waits_may_stop_the_fit() -> None:
+    class Stop(xw.Step):
+        def __call__(self, done: float, note: str = "", partial: Any = None) -> None:
+            raise Cancelled("cancelled by the user")
+
+    with pytest.raises(Cancelled):
+        xw.Alarm.of(small_credit(), "shuffle_forest", step=Stop())
