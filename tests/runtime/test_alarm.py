@@ -124,6 +124,13 @@ def test_a_table_is_read_by_its_columns_in_any_order_and_says_what_does_not_fit(
             made.check(bad)
 
 
+def test_truth_values_and_gaps_are_numbers() -> None:
+    form = Form(("a", "b"), ("integer", "category"), ((), ("1", "2", "missing")))
+    frame = pd.DataFrame({"b": [2.0, np.nan, 7], "a": pd.Series([True, None, False], dtype=object)})
+    np.testing.assert_array_equal(form.encode(frame), [[1, 1], [np.nan, 2], [0, 3]])
+    np.testing.assert_array_equal(form.encode(frame.astype({"b": "Int64", "a": "boolean"})), form.encode(frame))
+
+
 def test_pictures_may_be_flat_and_have_another_shape_only_by_name() -> None:
     made, subject = alarm(small_digits, "mahalanobis"), small_digits()
     wanted = made.check(subject.X[:4])

@@ -185,8 +185,8 @@ def _codes(cells: pd.Series, words: tuple[str, ...]) -> Array:
 
 
 def _column(cells: pd.Series, name: str, what: str) -> Array:
-    if cells.dtype == object:
-        cells = cells.infer_objects()
+    if cells.dtype == object and all(isinstance(cell, bool | int | float | np.generic) for cell in cells.dropna()):
+        cells = cells.astype(np.float64)  # truth values with empty cells among them, too
     if cells.dtype.kind not in "iufb":
         if cells.isna().all():
             return np.full(len(cells), np.nan)
