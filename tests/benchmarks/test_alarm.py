@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ def test_a_row_of_a_table_takes_at_most_five_milliseconds(example: str, tmp_path
     """The second one is calibrated fold by fold: ten detectors are asked."""
     subject = xw.examples.load(example)
     for name in ("ensemble", "knn", "mahalanobis", "shuffle_forest", "isolation_forest", "local_outlier_factor", "vae"):
-        params = {"epochs": 2} if name == "vae" else {}
+        params: dict[str, Any] = {"epochs": 2} if name == "vae" else {}
         file = xw.Alarm.of(subject, name, **params).save(tmp_path / "a.safetensors", include_rows=True)
         took = milliseconds(xw.Alarm.load(file), subject.X)
         print(example, name, round(took, 2), "ms", flush=True)
@@ -49,7 +50,7 @@ def test_a_picture_of_28_by_28_takes_at_most_fifty_milliseconds(shared_data: Pat
     labels = (train.mean(axis=(1, 2, 3)) < 0.1).astype(int)
     subject = xw.Subject.of(model, test, y, X_train=train, y_train=labels)
     for name in ("vae", "ensemble", "knn", "mahalanobis"):
-        params = {"epochs": 1} if name == "vae" else {}
+        params: dict[str, Any] = {"epochs": 1} if name == "vae" else {}
         file = xw.Alarm.of(subject, name, **params).save(tmp_path / "a.safetensors", include_rows=True)
         took = milliseconds(xw.Alarm.load(file, subject), test)
         print(name, round(took, 2), "ms", flush=True)

@@ -61,6 +61,7 @@ def test_every_detector_comes_back_from_a_file_bit_for_bit_and_each_row_stands_a
     np.testing.assert_array_equal(np.concatenate([one.p_values for one in alone]), together.p_values[:10])
     np.testing.assert_array_equal(np.concatenate([one.nearest for one in alone]), together.nearest[:10])  # type: ignore[index]  # it holds rows
     assert made.map is not None
+    assert back.map is not None
     pd.testing.assert_frame_equal(made.map, back.map)
 
 
@@ -256,7 +257,20 @@ def leaves(part: Any, way: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     )
 
 
-ODD = [None, True, -1, 2**70, 0.5, "../../etc/passwd", "__import__('os')", [], {}, [[]], {"kind": "Popen"}, [1, 2, 3]]
+ODD: list[Any] = [
+    None,
+    True,
+    -1,
+    2**70,
+    0.5,
+    "../../etc/passwd",
+    "__import__('os')",
+    [],
+    {},
+    [[]],
+    {"kind": "Popen"},
+    [1, 2, 3],
+]
 
 
 @pytest.mark.parametrize("name", ["ensemble", "local_outlier_factor", "vae", "isolation_forest"])
