@@ -19,9 +19,9 @@ from xrai_widgets.core import Finding, Step
 from xrai_widgets.core.step import Arrays, Item, Partial, Result
 from xrai_widgets.runtime.checkpoints import Keeper, kept_by_user
 from xrai_widgets.runtime.guard import Counted, Meter, messages
-from xrai_widgets.runtime.parallel import Backend, Parallel, active
+from xrai_widgets.runtime.parallel import LEAST, LONG, Backend, Parallel, active
 from xrai_widgets.runtime.parcel import Unsendable
-from xrai_widgets.runtime.pool import in_processes
+from xrai_widgets.runtime.pool import in_processes, stand_by
 from xrai_widgets.runtime.until import Until
 
 FEEDER = "xrai-map"  # name of the threads that do or hand out the items of a map
@@ -128,6 +128,7 @@ class RunStep(Step):
         self._period = _PERIOD
         self.done = 0.0
         self.until: Until | None = None
+        self._whole = self
 
     def enough(self, items: int, make: Callable[[], Finding]) -> bool:
         """Whether the interval that the user asked for is narrow enough."""
@@ -173,7 +174,7 @@ class RunStep(Step):
 
         earlier = self.earlier if main else None
         inner = RunStep(meter or self.meter, listen, self.backend, earlier, self._checkpoints)
-        inner.remarks = self.remarks
+        inner.remarks, inner._whole = self.remarks, self._whole
         inner._period = 0.0  # the outermost step alone holds notes back
         return inner
 
@@ -249,7 +250,8 @@ class RunStep(Step):
         done, spent = 0, 0.0
         if backend.jobs > 1 or backend.cluster is not None:
             while len(work) - done > 1 and not stop.is_set():
-                if backend.worth <= 0 or (done and spent / done * (len(work) - done) > backend.worth):
+                left = len(work) - done
+                if backend.worth <= 0 or (done and self._pays(backend, spent / done * left, min(backend.jobs, left))):
                     yield from self._spread_over(backend, function, work[done:], stop)
                     return
                 began = time.perf_counter()
@@ -257,6 +259,15 @@ class RunStep(Step):
                 spent, done = spent + time.perf_counter() - began, done + 1
                 yield result
         yield from _here(function, work[done:], stop)
+
+    def _pays(self, backend: Parallel, left: float, workers: int) -> bool:
+        """Whether workers are worth their start for so many seconds of this map."""
+        if left > backend.worth or left < min(LEAST, backend.worth):
+            return left > backend.worth
+        if backend.cluster is not None or stand_by(workers):
+            return True
+        run, share = time.monotonic() - self._whole._started, self._whole.done
+        return share > 0 and run / share * (1 - share) > LONG
 
     def _spread_over(
         self, backend: Parallel, function: Counted, work: list[Any], stop: threading.Event
