@@ -35,6 +35,7 @@ from xrai_widgets.core.assessment import _registry, find
 from xrai_widgets.runtime import Job, Meter, RunStep, forecast, parallel, pool, run, run_plan
 from xrai_widgets.runtime.cluster import Cluster
 from xrai_widgets.runtime.parallel import Parallel, active, cores, default_jobs, held_by_memory
+from xrai_widgets.runtime.spreading import Spreading, held_to
 
 BACKENDS = ("serial", "threading", "loky", "dask")
 
@@ -348,7 +349,7 @@ def test_a_process_ends_soon_and_quietly_though_an_item_hangs(tmp_path: Path) ->
 
 
 def test_short_work_starts_no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("xrai_widgets.runtime.run_step.in_processes", None)
+    monkeypatch.setattr("xrai_widgets.runtime.spreading.in_processes", None)
     seen = list(RunStep(backend=Parallel(4)).map(process, range(6)))
     assert {pid for pid, _ in seen} == {os.getpid()}
 
@@ -374,11 +375,32 @@ def test_what_is_left_goes_to_workers_once_it_is_worth_it() -> None:
 def test_workers_are_worth_their_start(
     left: float, elapsed: float, share: float, ready: bool, pays: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("xrai_widgets.runtime.run_step.stand_by", lambda _: ready)
+    monkeypatch.setattr("xrai_widgets.runtime.spreading.stand_by", lambda _: ready)
     whole = RunStep(backend=Parallel(2))
     whole._started, whole.done = time.monotonic() - elapsed, share
     step = whole.within(0.0, 0.9).within(0.0, 0.5)
-    assert step._pays(Parallel(2), left, 2) == pays
+    spreading = Spreading(Parallel(2), [], step._whole.forecast)
+    assert spreading._pays(Parallel(2), left, 2) == pays
+
+
+def test_no_more_items_are_under_way_than_memory_is_granted_for(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    assert held_to(3, Parallel(8)) == Parallel(3)
+    assert held_to(9, Parallel(8)) == held_to(None, Parallel(8)) == Parallel(8)
+    assert held_to(0, Parallel(8)) == Parallel(1)
+    asked: list[int] = []
+
+    def counted(function: Any, work: list[Any], jobs: int, *rest: Any) -> Any:
+        asked.append(jobs)
+        return map(function, work)
+
+    monkeypatch.setattr("xrai_widgets.runtime.spreading.in_processes", counted)
+    step = RunStep(backend=Parallel(8, worth=0.0))
+    assert list(step.within(0, 1).part(0, 1).map(square, range(5), at_most=2)) == [0, 1, 4, 9, 16]
+    assert asked == [2]
+    with under("threading", request):
+        assert len(set(RunStep().map(process, range(8), at_most=1))) == 1
 
 
 def test_one_item_alone_stays_here() -> None:

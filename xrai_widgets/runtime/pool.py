@@ -176,9 +176,10 @@ def _end_if_hung(left: list[Future[Any]], workers: int) -> None:
     _, hung = wait(left, timeout=_GRACE)
     with _lock:
         if not hung or theirs is None or _pools.get((os.getpid(), workers)) is not theirs:
-            return
+            return  # they ended, or another run has new workers already
         del _pools[os.getpid(), workers]
-    for worker in list(theirs._processes.values()):
+    processes: dict[int, Any] = theirs._processes
+    for worker in tuple(processes.values()):
         kill_process_tree(worker)  # loky takes it for a crash; its own way to end them fails where items wait
 
 
