@@ -172,14 +172,13 @@ def _drop(workers: int) -> None:
 def _end_if_hung(left: list[Future[Any]], workers: int) -> None:
     """End the workers of items that do not end by themselves; other runs get new ones, and what they had begun anew."""
     with _lock:
-        theirs = _pools.get((os.getpid(), workers))
+        theirs: Any = _pools.get((os.getpid(), workers))
     _, hung = wait(left, timeout=_GRACE)
     with _lock:
-        if not hung or theirs is None or _pools.get((os.getpid(), workers)) is not theirs:
+        if not hung or _pools.get((os.getpid(), workers)) is not theirs:
             return  # they ended, or another run has new workers already
-        del _pools[os.getpid(), workers]
-    processes: dict[int, Any] = theirs._processes
-    for worker in tuple(processes.values()):
+        _pools.pop((os.getpid(), workers), None)
+    for worker in tuple(getattr(theirs, "_processes", {}).values()):
         kill_process_tree(worker)  # loky takes it for a crash; its own way to end them fails where items wait
 
 
