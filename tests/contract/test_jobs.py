@@ -9,11 +9,15 @@ import pytest
 
 from tests.contract.catalog import CATALOG, load, small
 from xrai_widgets.core import Assessment, Outcome, find
-from xrai_widgets.runtime import RunStep, run, run_step
+from xrai_widgets.engines.privacy.shapr import knn_shapley
+from xrai_widgets.runtime import RunStep, pool, run, spreading
 from xrai_widgets.runtime.parallel import Parallel
 
 NAME = "small_credit_forest"
-SPREAD = ("privacy.attribute_inference", "privacy.lira", "privacy.membership_inference", "privacy.pdtp")
+SPREAD = (
+    *("privacy.attribute_inference", "privacy.lira", "privacy.membership_inference", "privacy.pdtp"),
+    *("privacy.label_only", "privacy.shapr"),
+)
 MORE: dict[str, dict[str, Any]] = {"privacy.membership_inference": {"attack": "random forest", "repeats": 2}}
 
 
@@ -39,13 +43,15 @@ def check_same(entry: Assessment) -> None:
 
 @pytest.mark.parametrize("name", SPREAD[2:])
 def test_numbers_do_not_depend_on_the_number_of_workers(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked, spread = [], run_step.in_processes
+    asked, spread = [], pool.in_processes
 
     def counted(function: Callable[[Any], Any], work: list[Any], *rest: Any) -> Any:
         asked.append(len(work))
         return spread(function, work, *rest)
 
-    monkeypatch.setattr(run_step, "in_processes", counted)
+    monkeypatch.setattr(spreading, "in_processes", counted)
+    monkeypatch.setattr(knn_shapley, "_BLOCK", 2000)  # several blocks, as of many samples
+    monkeypatch.setattr(knn_shapley, "_TOGETHER", 2)
     check_same(find(name))
     assert sum(asked) > 2, "workers did some of it"
 

@@ -18,7 +18,9 @@ class Refusing(Step):
     def __call__(self, done: float, note: str = "", partial: Any = None) -> None:
         raise Cancelled("stop")
 
-    def spread(self, function: Callable[[Any], Any], work: Collection[Any]) -> Iterable[Any]:
+    def spread(
+        self, function: Callable[[Any], Any], work: Collection[Any], at_most: int | None = None
+    ) -> Iterable[Any]:
         raise Cancelled("stop")
 
 

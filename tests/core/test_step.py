@@ -17,7 +17,9 @@ class Loud(Step):
         self.heard.append((round(done, 6), note))
         self.partials.append(partial)
 
-    def spread(self, function: Callable[[Any], Any], work: Collection[Any]) -> Iterable[Any]:
+    def spread(
+        self, function: Callable[[Any], Any], work: Collection[Any], at_most: int | None = None
+    ) -> Iterable[Any]:
         return reversed(list(reversed([function(item) for item in work])))
 
 

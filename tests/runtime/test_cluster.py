@@ -1,6 +1,8 @@
 """A Dask cluster that runs already: the same numbers, whatever happens to its workers, and a clear end without it."""
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -18,7 +20,7 @@ from xrai_widgets.core.assessment import _registry, find
 from xrai_widgets.core.subject import Array
 from xrai_widgets.runtime import Meter, RunStep, run
 from xrai_widgets.runtime.cluster import Cluster, differing
-from xrai_widgets.runtime.parallel import Parallel
+from xrai_widgets.runtime.parallel import Parallel, active
 
 distributed = pytest.importorskip("distributed")
 
@@ -148,6 +150,32 @@ def test_a_scheduler_that_is_gone_ends_the_run_clearly_and_what_is_done_is_kept(
     assert ended[0].status == "cancelled"
     assert "the scheduler of the cluster at tcp://" in ended[0].reason
     assert ended[0].finding is not None
+
+
+def test_a_cluster_is_left_when_another_choice_is_made(address: str) -> None:
+    before = active()
+    assert isinstance(before, Parallel)
+    try:
+        xw.parallel(cluster=address)
+        kept = active()
+        assert isinstance(kept, Parallel)
+        assert kept.cluster is not None
+        client = kept.cluster._client
+        with xw.parallel(jobs=1):
+            pass
+        assert client.status == "running", "it holds again after the block"
+        xw.parallel(jobs=1)
+        assert client.status == "running", "a run may still use it"
+        del kept
+        assert client.status == "closed"
+    finally:
+        xw.parallel(jobs=before.jobs)
+
+
+def test_a_process_that_never_left_its_cluster_ends_quietly(address: str) -> None:
+    script = f"import xrai_widgets as xw; xw.parallel(cluster={address!r})"
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 def test_versions_that_differ_are_told_before_work_starts(address: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -34,6 +35,7 @@ from xrai_widgets.core.assessment import _registry, find
 from xrai_widgets.runtime import Job, Meter, RunStep, forecast, parallel, pool, run, run_plan
 from xrai_widgets.runtime.cluster import Cluster
 from xrai_widgets.runtime.parallel import Parallel, active, cores, default_jobs, held_by_memory
+from xrai_widgets.runtime.spreading import Spreading, held_to
 
 BACKENDS = ("serial", "threading", "loky", "dask")
 
@@ -285,8 +287,69 @@ def test_a_model_that_ends_every_process_that_asks_it_is_told_and_the_next_run_h
     assert list(step.map(square, range(4))) == [0, 1, 4, 9]
 
 
+def hangs(number: int) -> int:
+    time.sleep(600)
+    return number
+
+
+def test_an_item_that_hangs_is_ended_once_nobody_waits_and_the_next_run_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pool, "_GRACE", 0.2)
+    cancel = threading.Event()
+    list(RunStep(backend=Parallel(2, worth=0.0)).map(square, range(4)))
+    threading.Timer(0.3, cancel.set).start()
+    with pytest.raises(Cancelled):
+        list(RunStep(Meter(cancel), backend=Parallel(2, worth=0.0)).map(hangs, range(4)))
+    began = time.monotonic()
+    assert list(RunStep(backend=Parallel(2, worth=0.0)).map(square, range(4))) == [0, 1, 4, 9]
+    assert time.monotonic() - began < 60 * slowness()
+
+
+def test_items_that_end_soon_after_cancel_keep_their_workers() -> None:
+    cancel = threading.Event()
+    before = {pid for pid, _ in RunStep(backend=Parallel(2, worth=0.0)).map(process, range(8))}
+    threading.Timer(0.2, cancel.set).start()
+    with pytest.raises(Cancelled):
+        list(RunStep(Meter(cancel), backend=Parallel(2, worth=0.0)).map(nap, range(400)))
+    for thread in threading.enumerate():
+        if thread.name == "xrai-grace":
+            thread.join(30)
+    assert {pid for pid, _ in RunStep(backend=Parallel(2, worth=0.0)).map(process, range(8))} == before
+
+
+ENDS = """
+import sys, threading, time
+from tests.runtime.test_parallel import hangs, square
+from xrai_widgets.core import Cancelled
+from xrai_widgets.runtime import Meter, RunStep
+from xrai_widgets.runtime.parallel import Parallel
+
+if __name__ == "__main__":
+    list(RunStep(backend=Parallel(2, worth=0.0)).map(square, range(4)))
+    cancel = threading.Event()
+    threading.Timer(0.5, cancel.set).start()
+    try:
+        list(RunStep(Meter(cancel), backend=Parallel(2, worth=0.0)).map(hangs, range(4)))
+    except Cancelled:
+        sys.exit(7)
+"""
+
+
+def test_a_process_ends_soon_and_quietly_though_an_item_hangs(tmp_path: Path) -> None:
+    script = tmp_path / "ends.py"
+    script.write_text(ENDS)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    began = time.monotonic()
+    ended = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=300, check=False, env=environment
+    )
+    assert (ended.returncode, ended.stderr) == (7, "")
+    assert time.monotonic() - began < 120 * slowness(), "items of ten minutes are not waited for"
+
+
 def test_short_work_starts_no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("xrai_widgets.runtime.run_step.in_processes", None)
+    monkeypatch.setattr("xrai_widgets.runtime.spreading.in_processes", None)
     seen = list(RunStep(backend=Parallel(4)).map(process, range(6)))
     assert {pid for pid, _ in seen} == {os.getpid()}
 
@@ -295,6 +358,49 @@ def test_what_is_left_goes_to_workers_once_it_is_worth_it() -> None:
     seen = [pid for pid, _ in RunStep(backend=Parallel(2, worth=0.4)).map(process, range(12))]
     assert seen[0] == os.getpid(), "the first item tells how long the others take"
     assert os.getpid() not in seen[1:], "twelve of 0.05 s are more than 0.4 s"
+
+
+@pytest.mark.parametrize(
+    ("left", "elapsed", "share", "ready", "pays"),
+    [
+        (5.1, 0.5, 0.0, False, True),
+        (4.9, 0.5, 0.0, False, False),
+        (4.9, 0.5, 0.04, False, True),
+        (4.9, 0.5, 0.06, False, False),
+        (1.4, 0.5, 0.01, False, False),
+        (1.6, 9.0, 0.99, True, True),
+        (1.4, 9.0, 0.99, True, False),
+    ],
+)
+def test_workers_are_worth_their_start(
+    left: float, elapsed: float, share: float, ready: bool, pays: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("xrai_widgets.runtime.spreading.stand_by", lambda _: ready)
+    whole = RunStep(backend=Parallel(2))
+    whole._started, whole.done = time.monotonic() - elapsed, share
+    step = whole.within(0.0, 0.9).within(0.0, 0.5)
+    spreading = Spreading(Parallel(2), [], step._whole.forecast)
+    assert spreading._pays(Parallel(2), left, 2) == pays
+
+
+def test_no_more_items_are_under_way_than_memory_is_granted_for(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    assert held_to(3, Parallel(8)) == Parallel(3)
+    assert held_to(9, Parallel(8)) == held_to(None, Parallel(8)) == Parallel(8)
+    assert held_to(0, Parallel(8)) == Parallel(1)
+    asked: list[int] = []
+
+    def counted(function: Any, work: list[Any], jobs: int, *rest: Any) -> Any:
+        asked.append(jobs)
+        return map(function, work)
+
+    monkeypatch.setattr("xrai_widgets.runtime.spreading.in_processes", counted)
+    step = RunStep(backend=Parallel(8, worth=0.0))
+    assert list(step.within(0, 1).part(0, 1).map(square, range(5), at_most=2)) == [0, 1, 4, 9, 16]
+    assert asked == [2]
+    with under("threading", request):
+        assert len(set(RunStep().map(process, range(8), at_most=1))) == 1
 
 
 def test_one_item_alone_stays_here() -> None:

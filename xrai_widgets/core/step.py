@@ -75,7 +75,12 @@ class Step:
         They are not shown, reported or stored with the outcome: the runtime keeps them in the user's cache.
         """
 
-    def spread(self, function: Callable[[Item], Result], work: Collection[Item]) -> Iterable[Result]:
+    def spread(
+        self,
+        function: Callable[[Item], Result],
+        work: Collection[Item],
+        at_most: int | None = None,  # noqa: ARG002 - one after the other, here
+    ) -> Iterable[Result]:
         """Apply ``function`` to every item, in order and without a word; the runtime does it on workers."""
         return map(function, work)
 
@@ -86,14 +91,21 @@ class Step:
             yield item
         self(1.0, note)
 
-    def map(self, function: Callable[[Item], Result], items: Iterable[Item], note: str = "") -> Iterator[Result]:
+    def map(
+        self, function: Callable[[Item], Result], items: Iterable[Item], note: str = "", at_most: int | None = None
+    ) -> Iterator[Result]:
         """Yield ``function(item)`` for every item, in order, and report the share that is done.
 
         ``function`` is importable or can be pickled by cloudpickle, and never touches the step.
+
+        Parameters
+        ----------
+        at_most : int, optional
+            How many items may be under way at once on this machine, where ``memory_limit`` holds no more of them.
         """
         work = list(items)
         self(0.0, note)
-        for index, result in enumerate(self.spread(function, work)):
+        for index, result in enumerate(self.spread(function, work, at_most)):
             yield result
             self((index + 1) / len(work), note)
 
@@ -122,8 +134,10 @@ class _Part(Step):
     def keep(self, key: str, arrays: Arrays) -> None:
         self._whole.keep(key, arrays)
 
-    def spread(self, function: Callable[[Item], Result], work: Collection[Item]) -> Iterable[Result]:
-        return self._whole.spread(function, work)
+    def spread(
+        self, function: Callable[[Item], Result], work: Collection[Item], at_most: int | None = None
+    ) -> Iterable[Result]:
+        return self._whole.spread(function, work, at_most)
 
 
 quiet = Step()

@@ -11,6 +11,7 @@ from xrai_widgets.models.adapted import Adapted, Declared, Refused, normalised
 from xrai_widgets.models.bounds import filled
 from xrai_widgets.models.carried_trees import trees_of
 from xrai_widgets.models.differentiable import layers_of
+from xrai_widgets.models.growing import grown
 from xrai_widgets.models.inputs import Inputs
 from xrai_widgets.models.linear import linear_of
 from xrai_widgets.models.splits import thresholds_of
@@ -85,10 +86,8 @@ class Refit:
         """Return the predict function of the fresh clone."""
         fresh = fresh_clone(self.estimator)
         fresh.set_params(**_seeds(fresh, seed), **_silent(fresh))
-        prefix = f"{fresh.steps[-1][0]}__" if hasattr(fresh, "steps") else ""
-        weight = {} if sample_weight is None else {f"{prefix}sample_weight": sample_weight}
         target = y if self.classes is None else np.array(self.classes)[y]
-        fresh.fit(self.inputs.to_user(X), target, **weight, **fit_params)
+        fresh = grown(fresh, self.inputs.to_user(X), target, sample_weight, **fit_params)
         if self.classes is None:
             return Values(fresh, self.inputs)
         return aligned(fresh, self.inputs, self.classes)

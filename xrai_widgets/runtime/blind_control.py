@@ -3,6 +3,7 @@
 import numpy as np
 
 from xrai_widgets.core import Array, Subject
+from xrai_widgets.models.growing import grown
 from xrai_widgets.runtime.control_models import Constant, LookUp, keys
 from xrai_widgets.runtime.copies import copy_groups, filled_below
 
@@ -52,5 +53,5 @@ def _likely(rows: Array, member: Array, groups: Array, seed: int) -> Array:
         return likely
     for seen, out in StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(rows, member, groups):
         if len(out) and len(np.unique(member[seen])) == 2:
-            likely[out] = forest.fit(rows[seen], member[seen]).predict_proba(rows[out])[:, 1]
+            likely[out] = grown(forest, rows[seen], member[seen]).predict_proba(rows[out])[:, 1]
     return likely

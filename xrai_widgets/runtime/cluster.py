@@ -6,6 +6,7 @@ import platform
 import queue
 import threading
 import uuid
+import weakref
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -35,6 +36,7 @@ class Cluster:
 
     def __init__(self, address: str, client: Any) -> None:
         self.address, self._client = address, client
+        self._leave = weakref.finalize(self, _left, client)  # also when nobody refers to it any more, and at the end
 
     @classmethod
     def at(cls, address: str) -> "Cluster":
@@ -68,8 +70,7 @@ class Cluster:
 
     def close(self) -> None:
         """Leave the cluster; it goes on without this process."""
-        with contextlib.suppress(OSError, TimeoutError):
-            self._client.close()
+        self._leave()
 
     def _check(self) -> None:
         here, there = installed(), self._client.run(installed)
@@ -102,6 +103,11 @@ class Cluster:
             yield from run.results()
         finally:
             run.give_up()
+
+
+def _left(client: Any) -> None:
+    with contextlib.suppress(OSError, TimeoutError):
+        client.close()
 
 
 class _OnCluster:

@@ -14,7 +14,9 @@ from xrai_widgets.io.store_place import served
 from xrai_widgets.runtime.cluster import Cluster
 
 JOBS = "XRAI_JOBS"
-WORTH = 10.0  # seconds of work that is left, below which starting workers does not pay
+WORTH = 5.0  # seconds of work that a map must have left for workers to be started: each takes about 2 s to be there
+LONG = 10.0  # of a run that has as many left, all in all, less of it in one map is enough: they serve its other maps
+LEAST = 1.5  # seconds that a map must have left then, or where workers stand by
 _WORKER, _WITH_TORCH = 0.3, 0.7  # GB of a worker process before it does anything
 _KEPT_FREE = 0.2  # share of the free memory that workers leave alone
 _GB = 1e9
@@ -36,7 +38,7 @@ class Parallel:
     cluster : Cluster, optional
         Its workers do it instead.
     worth : float
-        Seconds of work that must be left for workers to be started, as the items done so far tell.
+        Seconds of work that a map must have left for workers to be started, as the items done so far tell.
     """
 
     jobs: int = 1
@@ -104,9 +106,11 @@ def active() -> Backend:
 class parallel:
     """Say how many cores assessments may use, or which cluster works for them.
 
-    It holds from now on in this thread, and inside ``with`` until the block ends. Numbers do not depend on it. Without
-    it runs use all physical cores that the process may use, or ``XRAI_JOBS``. Workers are started where at least 10 s
-    of work are left, as the first items tell, and as many as the free memory holds; short work is done here.
+    It holds from now on in this thread, until it is said anew, and inside ``with`` until the block ends; then a cluster
+    is left. Numbers do not depend on it. Without
+    it runs use all physical cores that the process may use, or ``XRAI_JOBS``. Workers are started where at least 5 s of
+    work are left, or 10 s of the whole run, as the first items tell, and as many as the free memory holds; short work
+    is done here.
 
     Parameters
     ----------

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import cloudpickle
+from joblib.externals.loky.backend.utils import kill_process_tree
 from joblib.externals.loky.process_executor import ProcessPoolExecutor, ShutdownExecutorError
 
 from xrai_widgets.runtime.parallel import cores, held_by_memory
@@ -20,6 +21,7 @@ from xrai_widgets.runtime.parcel import Unsendable, pack, sendable, unpack
 _IDLE = 60  # seconds after which a worker without work ends
 _AHEAD = 2  # items per worker that are handed out: one under way, one to go on with
 _PATIENCE = 0.05  # seconds between two looks for Cancel
+_GRACE = 2.0  # seconds that items have to end which nobody waits for any more; then their workers are ended
 _DEATHS = 3  # workers that die one after the other, with nothing done between, before the run gives up
 _THREADS = (
     *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"),
@@ -66,7 +68,11 @@ def in_processes(
             raise Unsendable(f"the work cannot be sent to other processes ({error})") from error
         if (workers := held_by_memory(min(jobs, len(work)), kept)) < 2:
             raise Unsendable("the free memory does not hold two worker processes")
-        yield from _Spread(parts, workers, stop, parcel).results()
+        spread = _Spread(parts, workers, stop, parcel)
+        try:
+            yield from spread.results()
+        finally:
+            spread.leave()
 
 
 class _Spread:
@@ -87,6 +93,14 @@ class _Spread:
                 self._take_in()
             yield self._done.pop(number)
 
+    def leave(self) -> None:
+        """See to it that what is under way, and nobody waits for, does not hold the next run up."""
+        left = [future for future in self._under_way if not future.done()]
+        self._under_way.clear()
+        if left:
+            args = left, self._workers
+            threading.Thread(target=_end_if_hung, args=args, daemon=True, name="xrai-grace").start()
+
     def _hand_out(self) -> None:
         while self._waiting and len(self._under_way) < _AHEAD * self._workers:
             number = self._waiting.popleft()
@@ -106,7 +120,7 @@ class _Spread:
             try:
                 self._done[number] = future.result()
                 self._deaths = 0
-            except BrokenProcessPool:
+            except (BrokenProcessPool, ShutdownExecutorError):  # the latter: an earlier run's hung, see `leave`
                 lost.append(number)
         if lost:  # what the other workers had begun is lost with them
             self._waiting.extendleft(sorted([*lost, *self._under_way.values()], reverse=True))
@@ -121,6 +135,13 @@ class _Spread:
                 "model ends the process that asks it): run it on one core, with jobs=1"
             )
         _drop(self._workers)
+
+
+def stand_by(workers: int) -> bool:
+    """Return whether so many workers were started already, so that more work costs no start."""
+    with _lock:
+        kept = _pools.get((os.getpid(), workers))
+        return kept is not None and sum(one.is_alive() for one in kept._processes.values()) >= workers
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:
@@ -146,6 +167,19 @@ def _drop(workers: int) -> None:
         broken = _pools.pop((os.getpid(), workers), None)
     if broken is not None:
         broken.shutdown(wait=False, kill_workers=True)
+
+
+def _end_if_hung(left: list[Future[Any]], workers: int) -> None:
+    """End the workers of items that do not end by themselves; other runs get new ones, and what they had begun anew."""
+    with _lock:
+        theirs: Any = _pools.get((os.getpid(), workers))
+    _, hung = wait(left, timeout=_GRACE)
+    with _lock:
+        if not hung or _pools.get((os.getpid(), workers)) is not theirs:
+            return  # they ended, or another run has new workers already
+        _pools.pop((os.getpid(), workers), None)
+    for worker in tuple(getattr(theirs, "_processes", {}).values()):
+        kill_process_tree(worker)  # loky takes it for a crash; its own way to end them fails where items wait
 
 
 def _in_worker(parcel: str, part: bytes) -> tuple[Any, int]:

@@ -1,11 +1,7 @@
 """The step that the runtime hands to engines: progress, cancel, partial findings, work spread over joblib's backend."""
 
-import atexit
-import copy
 import os
 import queue
-import shutil
-import sys
 import tempfile
 import threading
 import time
@@ -13,20 +9,16 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import joblib
-
 from xrai_widgets.core import Finding, Step
 from xrai_widgets.core.step import Arrays, Item, Partial, Result
 from xrai_widgets.runtime.checkpoints import Keeper, kept_by_user
 from xrai_widgets.runtime.guard import Counted, Meter, messages
 from xrai_widgets.runtime.parallel import Backend, Parallel, active
-from xrai_widgets.runtime.parcel import Unsendable
-from xrai_widgets.runtime.pool import in_processes
+from xrai_widgets.runtime.spreading import Spreading, held_to, standing_folder
 from xrai_widgets.runtime.until import Until
 
 FEEDER = "xrai-map"  # name of the threads that do or hand out the items of a map
 _PERIOD = 0.1  # seconds between two pieces of news
-_FEW_ITEMS = 256  # dispatched one by one: some milliseconds each
 _PARTIAL_PERIOD = 1.0  # a partial finding costs a table and is shown less often
 
 
@@ -61,30 +53,6 @@ def plainly(error: BaseException) -> BaseException:
     made = RuntimeError(f"a worker ended with {type(error).__name__}{f' ({error})' if str(error) else ''}")
     made.__cause__ = error
     return made
-
-
-def _private(backend: Any) -> Any:
-    # a joblib backend object serves one call at a time, and the end of a cancelled run overlaps with the next run
-    if type(backend).__name__ == "DaskDistributedBackend":
-        return backend.get_nested_backend()[0]  # a new one on the same client; a copy would lose the client
-    return copy.copy(backend)
-
-
-_folders: dict[int, str] = {}
-
-
-def _standing_folder() -> str:
-    """Return a folder that stands as long as this process lives."""
-    process = os.getpid()
-    if not os.path.isdir(_folders.get(process, "")):  # or cleared away from under a kernel of weeks
-        folder = _folders[process] = tempfile.mkdtemp(prefix="xrai-maps-")
-        atexit.register(_remove, folder, process)
-    return _folders[process]
-
-
-def _remove(folder: str, process: int) -> None:
-    if os.getpid() == process:  # a fork of the kernel has no right to
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 class RunStep(Step):
@@ -128,6 +96,7 @@ class RunStep(Step):
         self._period = _PERIOD
         self.done = 0.0
         self.until: Until | None = None
+        self._whole = self
 
     def enough(self, items: int, make: Callable[[], Finding]) -> bool:
         """Whether the interval that the user asked for is narrow enough."""
@@ -173,7 +142,7 @@ class RunStep(Step):
 
         earlier = self.earlier if main else None
         inner = RunStep(meter or self.meter, listen, self.backend, earlier, self._checkpoints)
-        inner.remarks = self.remarks
+        inner.remarks, inner._whole = self.remarks, self._whole
         inner._period = 0.0  # the outermost step alone holds notes back
         return inner
 
@@ -181,26 +150,35 @@ class RunStep(Step):
         """Return the latest partial finding."""
         return self._partial() if callable(self._partial) else self._partial
 
+    def forecast(self) -> float:
+        """Return the seconds that are left at the speed so far; 0 as long as that is unknown."""
+        return 0.0 if self.done <= 0 else (time.monotonic() - self._started) * (1 - self.done) / self.done
+
     @property
     def workers(self) -> int:
         """How many items of a `map` may be under way at once: what each of them takes is taken so many times."""
         return self.backend.workers if isinstance(self.backend, Parallel) else max(1, self.backend[1] or 1)
 
-    def spread(self, function: Callable[[Item], Result], work: Collection[Item]) -> Iterable[Result]:
+    def spread(
+        self, function: Callable[[Item], Result], work: Collection[Item], at_most: int | None = None
+    ) -> Iterable[Result]:
         """Apply ``function`` on workers where that pays; results come in order.
 
         Without workers a thread does it, so that Cancel need not wait for the item under way.
         """
-        return self._collect(function, work)
+        spreading = Spreading(held_to(at_most, self.backend), self.remarks, self._whole.forecast)
+        return self._collect(function, work, spreading)
 
-    def _collect(self, function: Callable[[Item], Result], work: Collection[Item]) -> Iterator[Result]:
+    def _collect(
+        self, function: Callable[[Item], Result], work: Collection[Item], spreading: Spreading
+    ) -> Iterator[Result]:
         # workers are waited for in a thread of its own, so that Cancel need not
         results: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         # once no one waits, nothing more is dispatched and what is under way ends by itself: closing joblib's generator
         # would shut the executor down, which the next run may already use
         stop = threading.Event()
-        folder = tempfile.mkdtemp(dir=_standing_folder())
-        args = Counted(function, folder), list(work), results, stop
+        folder = tempfile.mkdtemp(dir=standing_folder())
+        args = spreading, Counted(function, folder), list(work), results, stop
         threading.Thread(target=self._feed, args=args, daemon=True, name=FEEDER).start()
         try:
             for kind, value in messages(results, self.meter):
@@ -216,77 +194,16 @@ class RunStep(Step):
             os.rmdir(folder)
 
     def _feed(
-        self, function: Counted, work: list[Any], results: "queue.SimpleQueue[tuple[str, Any]]", stop: threading.Event
+        self,
+        spreading: Spreading,
+        function: Counted,
+        work: list[Any],
+        results: "queue.SimpleQueue[tuple[str, Any]]",
+        stop: threading.Event,
     ) -> None:
         try:
-            for result in self._results(function, work, stop):
+            for result in spreading.results(function, work, stop):
                 results.put(("result", result))
             results.put(("end", None))
         except BaseException as error:  # noqa: BLE001 - whatever a worker raised is raised again where the engine waits
             results.put(("error", plainly(error)))
-
-    def _results(self, function: Counted, work: list[Any], stop: threading.Event) -> Iterator[Any]:
-        if isinstance(self.backend, Parallel):
-            yield from self._where_it_pays(self.backend, function, work, stop)
-            return
-        backend, n_jobs = self.backend
-        kind = type(backend).__name__
-        if n_jobs in (None, 1) or kind == "SequentialBackend":
-            yield from _here(function, work, stop)
-        elif kind == "LokyBackend":
-            yield from self._spread_over(Parallel(joblib.effective_n_jobs(n_jobs)), function, work, stop)
-        else:
-            # joblib packs short items into batches, which leaves a worker idle at the end of a short list
-            size: Any = 1 if len(work) <= _FEW_ITEMS else "auto"
-            with joblib.parallel_config(backend=_private(backend), n_jobs=n_jobs):
-                workers = joblib.Parallel(return_as="generator", batch_size=size)
-                yield from workers(joblib.delayed(function)(item) for item in work if not stop.is_set())
-
-    def _where_it_pays(
-        self, backend: Parallel, function: Counted, work: list[Any], stop: threading.Event
-    ) -> Iterator[Any]:
-        """Begin here; hand the rest to workers once the items done tell that it is worth starting them."""
-        done, spent = 0, 0.0
-        if backend.jobs > 1 or backend.cluster is not None:
-            while len(work) - done > 1 and not stop.is_set():
-                if backend.worth <= 0 or (done and spent / done * (len(work) - done) > backend.worth):
-                    yield from self._spread_over(backend, function, work[done:], stop)
-                    return
-                began = time.perf_counter()
-                result = function(work[done])
-                spent, done = spent + time.perf_counter() - began, done + 1
-                yield result
-        yield from _here(function, work[done:], stop)
-
-    def _spread_over(
-        self, backend: Parallel, function: Counted, work: list[Any], stop: threading.Event
-    ) -> Iterator[Any]:
-        done = 0
-        try:
-            if backend.cluster is None:
-                _check_no_gpu()
-                results = in_processes(function, work, backend.jobs, stop, _standing_folder())
-            else:
-                results = backend.cluster.results(function, work, stop)
-            for result in results:
-                done += 1
-                yield result
-        except Unsendable as error:
-            remark = f"Ran on one core: {error}."
-            if remark not in self.remarks:
-                self.remarks.append(remark)
-            yield from _here(function, work[done:], stop)
-
-
-def _check_no_gpu() -> None:
-    """Refuse workers where this process uses a GPU: each of them would take its memory, and they would wait for it."""
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_initialized():
-        raise Unsendable("the GPU is busy with one process")
-
-
-def _here(function: Counted, work: list[Any], stop: threading.Event) -> Iterator[Any]:
-    for item in work:
-        if stop.is_set():
-            return
-        yield function(item)

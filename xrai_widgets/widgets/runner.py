@@ -13,7 +13,7 @@ from xrai_widgets.runtime.store import Store
 from xrai_widgets.widgets.parts import Html, guarded
 from xrai_widgets.widgets.session import Change
 
-_CORES = "most cores that work of more than 10 s is spread over; the numbers do not depend on it"
+_CORES = "most cores that work of more than some seconds is spread over; the numbers do not depend on it"
 
 
 class Runner(w.VBox):  # type: ignore[misc]

@@ -334,6 +334,35 @@ def test_asking_everywhere_keeps_to_the_memory_limit(rng: np.random.Generator) -
         pdtp(lambda rows: np.full((len(rows), 2), 0.5), X, y, X, blind, at="all", memory_limit=0.05)
 
 
+@pytest.mark.parametrize(("gigabytes", "together"), [(6, 1), (8.9, 1), (9, 1), (12, 2), (36, 10)])
+def test_workers_keep_to_the_memory_limit_together(gigabytes: float, together: int) -> None:
+    """Six arrays of all predictions are here, and three are in each worker."""
+    X, y = np.arange(60.0)[:, None], np.arange(60) % 2
+    array = 8 * 60 * 2 / 2**30
+    asked: list[int | None] = []
+
+    class Asked(RunStep):
+        def spread(self, function: Any, work: Any, at_most: int | None = None) -> Any:
+            asked.append(at_most)
+            return map(function, work)
+
+    words: dict[str, Any] = {"n_samples": 2, "repeats": 1, "null_draws": 5, "seed": 1}
+    pdtp(chance, X, y, X, drawing, at="all", memory_limit=gigabytes * array * 1.001, step=Asked(), **words)
+    assert asked == [together, together]
+    asked.clear()
+    pdtp(chance, X, y, X, drawing, memory_limit=gigabytes * array, step=Asked(), **words)
+    assert asked == [None, None], "one prediction is small"
+
+
+def chance(rows: Array) -> Array:
+    return np.full((len(rows), 2), 0.5)
+
+
+def drawing(X: Array, y: Array, *, seed: int) -> Any:
+    share = np.random.default_rng(seed).uniform(0.3, 0.7)
+    return lambda rows: np.tile([share, 1 - share], (len(rows), 1))
+
+
 def test_subgroups_are_not_measured_by_training_on_one_of_them(cancer: tuple[Array, Array]) -> None:
     X, y = cancer
     model = GaussianNB().fit(X[60:], y[60:])

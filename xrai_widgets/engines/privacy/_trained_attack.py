@@ -10,6 +10,7 @@ import numpy as np
 from xrai_widgets.core import Array, Finding, Step
 from xrai_widgets.engines.privacy._scores import TINY, membership_scores
 from xrai_widgets.engines.privacy.attacks.threshold import Attack, split_masks
+from xrai_widgets.models.growing import grown
 
 Learner = Literal["random forest", "gradient boosting", "logistic regression", "neural network"]
 Make = Callable[[int], Any]
@@ -95,7 +96,7 @@ def _one_split(
         model = make(int(rng.integers(2**31)))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a network that has not converged is still an attack
-            model.fit(np.concatenate(fitted), np.repeat([1, 0], [len(part) for part in fitted]))
+            model = grown(model, np.concatenate(fitted), np.repeat([1, 0], [len(part) for part in fitted]))
         base = len(fitted[0]) / (len(fitted[0]) + len(fitted[1]))
         for total, part, out in zip(totals, features, held, strict=True):
             chance = model.predict_proba(part[out])[:, 1]

@@ -217,14 +217,14 @@ class _Converting(Step):
     measured: Callable[[Finding], Finding]
 
     def __call__(self, done: float, note: str = "", partial: Partial = None) -> None:
-        if partial is None:
-            self.whole(0.98 * done, note)
-            return
         made = partial
-        self.whole(0.98 * done, note, lambda: self.measured(made() if callable(made) else made))
+        ratios = None if made is None else lambda: self.measured(made() if callable(made) else made)
+        self.whole(0.98 * done, note, ratios)
 
-    def spread(self, function: Callable[[Item], Result], work: Collection[Item]) -> Iterable[Result]:
-        return self.whole.spread(function, work)
+    def spread(
+        self, function: Callable[[Item], Result], work: Collection[Item], at_most: int | None = None
+    ) -> Iterable[Result]:
+        return self.whole.spread(function, work, at_most)
 
 
 def _sizes(space: Space, flat: Array, scale: str, norm: str) -> Array:

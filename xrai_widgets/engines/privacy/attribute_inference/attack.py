@@ -11,6 +11,7 @@ import numpy as np
 from xrai_widgets.core import Array, Constraint, Predict, Step
 from xrai_widgets.engines._missing import there
 from xrai_widgets.engines.privacy.attribute_inference.withheld import Withheld
+from xrai_widgets.models.growing import grown
 
 _TREES = 50
 TINY = 1e-6
@@ -65,8 +66,8 @@ class Attacker:
         if category:  # every category counts the same, as in the balanced accuracy
             _, codes, counts = np.unique(withheld.target[learn], return_inverse=True, return_counts=True)
             weights = len(codes) / (len(counts) * counts[codes])
-        model.fit(inputs[learn], withheld.target[learn], sample_weight=weights)
-        guessed: Array = model.predict(inputs[held])
+        fitted = grown(model, inputs[learn], withheld.target[learn], weights)
+        guessed: Array = fitted.predict(inputs[held])
         return guessed if category else np.clip(guessed, 0.0, 1.0)
 
     @property

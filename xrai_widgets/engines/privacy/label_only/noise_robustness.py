@@ -11,6 +11,7 @@ from xrai_widgets.engines._missing import there
 from xrai_widgets.engines._problem import Problem
 
 _NEWS = 10  # that many times at least a run reports what it has counted
+_NOTE = "noisy copies"
 Changed = tuple[slice, Array]  # samples of a problem, and a copy of each
 
 
@@ -79,19 +80,36 @@ def kept_shares(
         Makes the finding after so many copies.
     """
     problem, n = noise.problem, len(noise.problem.samples)
-    at_once = max(1, min(problem.rows // max(n * len(noise.sizes), 1), copies // _NEWS))
-    for first in range(0, copies, at_once):
-        step(first / copies, f"noisy copy {first} of {copies}", partial(first) if first else None)
-        counted = np.zeros(n)
-        numbers = range(first, min(first + at_once, copies))
-        for parts, changed in _together((part for number in numbers for part in _copy(noise, seed, number)), problem):
+    each = max(n * len(noise.sizes), 1)
+    at_once = max(1, min(problem.rows // each, copies // _NEWS))
+    items = [range(first, min(first + at_once, copies)) for first in range(0, copies, at_once)]
+    fit = max(1, problem.rows // min(at_once * each, problem.rows))  # what is held of an item is so much of the limit
+    for numbers, counted in zip(items, step.map(_Counting(noise, seed), items, _NOTE, fit), strict=True):
+        kept += counted
+        tried = numbers.stop
+        step(tried / copies, f"noisy copy {tried} of {copies}", partial(tried))
+
+
+@dataclass(frozen=True, eq=False)
+class _Counting:
+    """How often the samples of a problem keep their label, in copies of some numbers; runs on a worker."""
+
+    noise: Noise
+    seed: int
+
+    def __call__(self, numbers: range) -> Array:
+        """Return (n,)."""
+        problem = self.noise.problem
+        counted = np.zeros(len(problem.samples))
+        copies = (part for number in numbers for part in _copy(self.noise, self.seed, number))
+        for parts, changed in _together(copies, problem):
             start = 0
             predicted = problem.classes(changed)
             for part in parts:
                 labels = problem.labels[part]
                 counted[part] += predicted[start : start + len(labels)] == labels
                 start += len(labels)
-        kept += counted
+        return counted
 
 
 def _copy(noise: Noise, seed: int, number: int) -> Iterator[Changed]:

@@ -21,7 +21,6 @@ from xrai_widgets.engines.privacy.pdtp.statistic import Scale, add, choose, plai
 
 _PROBES = 1000
 _BLOCK = 2**20  # numbers in one block of predictions: more no longer fit the cache, and Cancel would have to wait
-_AT_ONCE = 6  # arrays of the size of all predictions that are alive at once
 _NATIVE, _MORE = When("implementation", "native"), Section("statistic")
 
 
@@ -149,7 +148,7 @@ def pdtp(
     if implementation == "art":
         return by_art(X_train, y_train, model, chosen, ids, classes, repeats, step)
     if at == "all":
-        _check_memory("at='all'", len(X_train) * max(k, 1) * _AT_ONCE, memory_limit)
+        _check_memory("at='all'", len(X_train) * max(k, 1) * Refits.AT_ONCE, memory_limit)
     scaled: Scale = partial(scale, floor=floor, binned=binned) if k else plain
     bound = float(np.log(1 / (0.005 if binned else floor))) if k else float("inf")
     paired = forest == "paired bootstraps"
@@ -158,7 +157,7 @@ def pdtp(
     may = closed_form_allowed and not paired and not trained_with
     form = closed_form(model, X_train, y_train, predict) if may else None
     pairs = None
-    refits = Refits(fit, X_train, y_train, repeats, k, seed, at == "all")
+    refits = Refits(fit, X_train, y_train, repeats, k, seed, at == "all", memory_limit)
     if form is not None:
         leak = _exactly(form, model, predict(X_train), chosen, at == "all", scaled, bound)
     elif paired:
@@ -274,7 +273,8 @@ def _outputs_without(
             yield np.array([place]), pairs.without(place, total)[None]
         return
     if form is None:
-        for place, output in zip(places, step.map(refits, rows, "leaving one out"), strict=True):
+        outputs = step.map(refits, rows, "leaving one out", refits.at_most)
+        for place, output in zip(places, outputs, strict=True):
             yield np.array([place]), output if isinstance(output, Lost) else output[None]
         return
     size = max(1, _BLOCK // (len(refits.X) * max(refits.classes, 1))) if refits.everywhere else 256

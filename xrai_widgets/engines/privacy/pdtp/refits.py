@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -32,9 +33,14 @@ class Refits:
     seed : int
     everywhere : bool
         Models are asked at all rows, not only at the one that was left out.
+    memory_limit : float
+        GB that the predictions of all workers and of this process may take together.
     fixed : bool
         The learner is deterministic: the rows stay in order and the seed is always the same.
     """
+
+    AT_ONCE: ClassVar[int] = 6  # arrays of the size of all predictions that are alive at once in this process
+    IN_WORKER: ClassVar[int] = 3
 
     fit: Fit
     X: Array
@@ -43,7 +49,16 @@ class Refits:
     classes: int
     seed: int
     everywhere: bool
+    memory_limit: float = 1.0
     fixed: bool = False
+
+    @property
+    def at_most(self) -> int | None:
+        """How many may be under way at once."""
+        if not self.everywhere:
+            return None
+        array = 8 * len(self.X) * max(self.classes, 1) / 2**30
+        return max(1, int((self.memory_limit / array - self.AT_ONCE) / self.IN_WORKER))
 
     def arm(self, rows: Array, probes: Array, stream: int) -> Array:
         """Return (p, k): the mean prediction at the probes of models fitted on ``rows``."""
@@ -107,7 +122,7 @@ def with_everything(refits: Refits, chosen: Array, draws: int, scaled: Scale, st
         if fewer than half of the draws are left, or fewer than five.
     """
     probes = refits.X if refits.everywhere else refits.X[chosen]
-    fits = step.map(_Full(refits, probes), range(draws + 1), "refits on everything: the noise")
+    fits = step.map(_Full(refits, probes), range(draws + 1), "refits on everything: the noise", refits.at_most)
     first = next(fits)
     if isinstance(first, Lost):
         raise ValueError(first.message)

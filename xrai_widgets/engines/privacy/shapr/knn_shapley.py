@@ -10,6 +10,7 @@ from scipy.spatial.distance import cdist
 from xrai_widgets.core import Array, Step
 
 _ARRAYS = 14  # float64 arrays of the size of one block that are alive at once
+_TOGETHER = 8  # blocks that are one item of work
 _BLOCK = 1 << 20  # more entries per block than this no longer fit the cache
 
 
@@ -79,32 +80,66 @@ def knn_shapley(
     k = int(max(y_train.max(), y_test.max())) + 1
     outputs = _Outputs.of(train, y_train, k)
     u, m = len(outputs.rows), len(test)
-    vote = _Vote(len(train), n_neighbors)
+    rows = max(1, min(_BLOCK, int(memory * 1e9 / 8 / _ARRAYS)) // u)
+    labels = np.empty((0, len(train)), int) if permuted is None else permuted
+    ranked = _Ranked(test, outputs, labels, len(train), n_neighbors)
+    blocks = list(_blocks(y_test, rows))
+    items = [tuple(blocks[start : start + _TOGETHER]) for start in range(0, len(blocks), _TOGETHER)]
     other, extra = np.zeros((2, u)), np.zeros((2, k, u))  # sums of values and of their squares
-    shares = np.empty(m)
-    null = _Null(np.empty((0, len(train)), int) if permuted is None else permuted, outputs, vote)
-    done = 0
-    for label, index in _blocks(y_test, max(1, min(_BLOCK, int(memory * 1e9 / 8 / _ARRAYS)) // u)):
-        distance = cdist(test[index], outputs.rows, "sqeuclidean")
-        order = np.argsort(distance, axis=1)
-        tied = vote.ties(np.take_along_axis(distance, order, axis=1), outputs)
-        match = outputs.by_class[label][order]
-        miss, hit, shares[index] = vote.values(tied, outputs.counts[order], match)
-        flat = order.ravel()
-        for power in (0, 1):
-            low, high = miss ** (power + 1), hit ** (power + 1)
-            other[power] += np.bincount(flat, low, minlength=u)
-            extra[power, label] += np.bincount(flat, high - low, minlength=u)
-        for _ in null.block(label, order, tied):
-            step(done / m, "neighbours of test samples, labels permuted")
-        done += len(index)
-        step(done / m, "neighbours of test samples")
+    shares, null = np.empty(m), np.zeros(labels.shape)
+    at_most = max(1, int(memory * 1e9 / 8 / _ARRAYS) // (rows * u))
+    for item, sums in zip(items, step.map(ranked, items, "neighbours of test samples", at_most), strict=True):
+        other += sums.other
+        extra += sums.extra
+        null += sums.null
+        shares[np.concatenate([index for _, index in item])] = sums.shares
     total, squares = (other[power][outputs.place] + extra[power][y_train, outputs.place] for power in (0, 1))
     average = total / m
     if m == 1:
-        return Shapley(average, np.full(len(average), np.inf), shares, null.values / m)
+        return Shapley(average, np.full(len(average), np.inf), shares, null / m)
     spread = np.maximum(squares / m - average**2, 0.0)
-    return Shapley(average, np.sqrt(spread / (m - 1)), shares, null.values / m)
+    return Shapley(average, np.sqrt(spread / (m - 1)), shares, null / m)
+
+
+class _Sums(NamedTuple):
+    """What the test samples of an item add: values and their squares by output, the same for a label, shares, null."""
+
+    other: Array
+    extra: Array
+    shares: Array
+    null: Array
+
+
+@dataclass(frozen=True, eq=False)
+class _Ranked:
+    """Ranks the training samples for test samples; runs on a worker."""
+
+    test: Array
+    outputs: _Outputs
+    permuted: Array
+    n: int
+    n_neighbors: int
+
+    def __call__(self, blocks: tuple[tuple[int, Array], ...]) -> _Sums:
+        """Return the sums over blocks of test samples with one label each."""
+        outputs, u = self.outputs, len(self.outputs.rows)
+        vote = _Vote(self.n, self.n_neighbors)
+        other, extra = np.zeros((2, u)), np.zeros((2, len(outputs.by_class), u))
+        null, parts = _Null(self.permuted, outputs, vote), []
+        for label, index in blocks:
+            distance = cdist(self.test[index], outputs.rows, "sqeuclidean")
+            order = np.argsort(distance, axis=1)
+            tied = vote.ties(np.take_along_axis(distance, order, axis=1), outputs)
+            match = outputs.by_class[label][order]
+            miss, hit, shares = vote.values(tied, outputs.counts[order], match)
+            parts.append(shares)
+            flat = order.ravel()
+            for power in (0, 1):
+                low, high = miss ** (power + 1), hit ** (power + 1)
+                other[power] += np.bincount(flat, low, minlength=u)
+                extra[power, label] += np.bincount(flat, high - low, minlength=u)
+            null.add(label, order, tied)
+        return _Sums(other, extra, np.concatenate(parts), null.values)
 
 
 class _Vote:
@@ -162,12 +197,14 @@ class _Null:
         self._labels, self._outputs, self._vote = labels, outputs, vote
         self.values = np.zeros(labels.shape)
 
-    def block(self, label: int, order: Array, tied: Array | None) -> Iterator[None]:
-        """Add the values of a block of test samples with one label; yields after each permutation."""
-        if len(self._labels):
-            yield from self._distinct(label, order) if tied is None else self._tied(label, order, tied)
+    def add(self, label: int, order: Array, tied: Array | None) -> None:
+        """Add the values of a block of test samples with one label."""
+        if len(self._labels) and tied is None:
+            self._distinct(label, order)
+        elif len(self._labels):
+            self._tied(label, order, tied)
 
-    def _distinct(self, label: int, order: Array) -> Iterator[None]:
+    def _distinct(self, label: int, order: Array) -> None:
         c, u, place = self._vote.c, order.shape[1], self._outputs.place
         far = np.ascontiguousarray(order[:, ::-1]).ravel()  # the farthest first: sums over later ranks run forward
         drop = (c[:-1] - c[1:])[::-1]
@@ -185,9 +222,8 @@ class _Null:
             np.cumsum(later, axis=1, out=later)
             values -= np.bincount(far, buffer, minlength=u)[place] / self._vote.k
             values[same] += more[same]
-            yield
 
-    def _tied(self, label: int, order: Array, tied: Array) -> Iterator[None]:
+    def _tied(self, label: int, order: Array, tied: Array | None) -> None:
         place, u = self._outputs.place, len(self._outputs.rows)
         flat, size = order.ravel(), self._outputs.counts[order]
         for values, labels in zip(self.values, self._labels, strict=True):
@@ -196,7 +232,6 @@ class _Null:
             miss, hit, _ = self._vote.values(tied, size, match)
             values += np.bincount(flat, miss, minlength=u)[place]
             values[same] += np.bincount(flat, hit - miss, minlength=u)[place[same]]
-            yield
 
 
 def _later_in_row(values: Array, row: Array, rows: int) -> Array:
