@@ -57,10 +57,10 @@ def trained(training: str, seed: int, epoch: Callable[[int, Any], None] = lambda
         epoch(0, network)
         for number in range(_EPOCHS[training]):
             for rows in torch.split(torch.randperm(len(images)), _BATCH):
-                told, share = labels[rows], float(np.clip((number - _CLEAN) / _WARM, 0, 1))
-                batch = _changed(training, network, images[rows], told, share)
+                y, share = labels[rows], float(np.clip((number - _CLEAN) / _WARM, 0, 1))
+                batch = _changed(training, network, images[rows], y, share)
                 optimizer.zero_grad()
-                torch.autograd.backward(torch.nn.functional.cross_entropy(network(batch), told))
+                torch.autograd.backward(torch.nn.functional.cross_entropy(network(batch), y))
                 optimizer.step()
             epoch(number + 1, network)
     return network.eval()

@@ -12,7 +12,7 @@ import xrai_widgets as xw
 from xrai_widgets.core import Array, Cancelled, Finding, NotApplicable, Outcome, Step, Subject
 from xrai_widgets.data.two_cues import two_cues
 from xrai_widgets.engines.robustness import iaside
-from xrai_widgets.engines.robustness.iaside.bands import Shells, band_images, band_of
+from xrai_widgets.engines.robustness._bands import Shells, band_images, band_of
 from xrai_widgets.engines.robustness.iaside.finding import _draws
 from xrai_widgets.engines.robustness.iaside.shares import (
     coalitions_of,

@@ -8,15 +8,14 @@ import numpy as np
 from xrai_widgets.core import UNNAMED, Array, Finding, Names, NotApplicable, Predict, Score, assessment
 from xrai_widgets.core.marks import Label, MemoryLimit, Range, Section, Seed, When
 from xrai_widgets.core.step import Step, quiet
+from xrai_widgets.engines.robustness._bands import BANDS, band_of, most_bands
 from xrai_widgets.engines.robustness._refusals import Refusal, outputs_or_refusal
-from xrai_widgets.engines.robustness.iaside.bands import band_of, most_bands
 from xrai_widgets.engines.robustness.iaside.finding import Read, iaside_finding
 from xrai_widgets.engines.robustness.iaside.game import MOST_EXACT, Game, Plan, play
 from xrai_widgets.engines.robustness.iaside.kept import kept_bands
 from xrai_widgets.engines.robustness.iaside.measures import MEASURES, NO_CONTROLS, WORDS
 from xrai_widgets.engines.robustness.iaside.reader import Reader
 
-_BANDS = 8  # where nobody says how many, and the image has room for them
 _ARRAYS = 6  # of the size of a batch, at the most
 _SEARCH = Section("search")
 
@@ -173,7 +172,7 @@ def _players(bands: int | None, X: Array) -> int:
             f"{bands} bands need images of {2 * bands} pixels a side or more, got {X.shape[2]} × {X.shape[3]}",
             f"bands={most}",
         )
-    return min(_BANDS, most) if bands is None else bands
+    return min(BANDS, most) if bands is None else bands
 
 
 def _references(kind: str, X: Array, images: Array) -> Array:

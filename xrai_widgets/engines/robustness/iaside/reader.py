@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 
 from xrai_widgets.core import Array, Predict
+from xrai_widgets.engines.robustness._bands import band_images
 from xrai_widgets.engines.robustness._refusals import Outputs, outputs_or_refusal
-from xrai_widgets.engines.robustness.iaside.bands import band_images
 
 Worth = Literal["log-likelihood", "probability", "accuracy"]
 _SIZES = (16, 64, 256)  # images at once that the pilot tries
