@@ -55,7 +55,8 @@ class CorruptingImages:
     def version(self, kind: str, severity: int) -> Array:
         """Return the images with a corruption."""
         size = max(1, min(_AT_ONCE, int(self.memory_limit * 1e9 / 8 / _ARRAYS)) // self.X[0].size)
-        made, place = np.empty_like(self.X), band_of(*self.X.shape[2:], max(self.bands, 1), "linf")
+        made, (height, width) = np.empty_like(self.X), self.X.shape[2:]
+        place = band_of(height, width, max(self.bands, 1), "linf")
         noise = np.zeros(max(self.bands, 1))
         for start in range(0, len(self.X), size):
             self.step(0.0, "corrupted samples")
@@ -69,7 +70,8 @@ class CorruptingImages:
         """Return for each corruption, severity and band the power of what tells images apart and of what is changed."""
         if not self.bands:
             return None
-        place = band_of(*self.X.shape[2:], self.bands, "linf")
+        height, width = self.X.shape[2:]
+        place = band_of(height, width, self.bands, "linf")
         signal = band_power(self.X - self.X.mean(axis=0), place, self.bands) / self.X.size
         edges = np.linspace(0, 0.5, self.bands + 1)
         parts = []
