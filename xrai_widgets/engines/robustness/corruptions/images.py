@@ -73,16 +73,19 @@ class CorruptingImages:
         height, width = self.X.shape[2:]
         place = band_of(height, width, self.bands, "linf")
         signal = band_power(self.X - self.X.mean(axis=0), place, self.bands) / self.X.size
-        edges = np.linspace(0, 0.5, self.bands + 1)
-        parts = []
-        for (kind, severity), power in self.noise.items():
-            noise = power / self.X.size
-            with np.errstate(divide="ignore", invalid="ignore"):
-                decibels = 10 * np.log10(signal / noise)
-            columns = {"corruption": kind, "severity": severity, "band": [str(i + 1) for i in range(self.bands)]}
-            columns |= {"from_frequency": edges[:-1], "to_frequency": edges[1:], "signal": signal, "noise": noise}
-            parts.append(pd.DataFrame(columns | {"snr": decibels}))
-        return pd.concat(parts, ignore_index=True)
+        edges, n, kinds = np.linspace(0, 0.5, self.bands + 1), self.bands, [*self.noise]
+        noise = np.concatenate([*self.noise.values()]) / self.X.size
+        columns = {
+            "corruption": np.repeat([kind for kind, _ in kinds], n),
+            "severity": np.repeat([severity for _, severity in kinds], n),
+            "band": np.tile([str(number + 1) for number in range(n)], len(kinds)),
+            "from_frequency": np.tile(edges[:-1], len(kinds)),
+            "to_frequency": np.tile(edges[1:], len(kinds)),
+            "signal": np.tile(signal, len(kinds)),
+            "noise": noise,
+        }
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return pd.DataFrame(columns | {"snr": 10 * np.log10(columns["signal"] / noise)})
 
 
 def check_kind(kind: str, X: Array) -> None:
