@@ -112,7 +112,9 @@ def iaside(
     Bands of an image add up to it (real Fourier transform, masks that depend on the size of the frequency; nothing is
     rescaled or clipped). An image whose bands S are its own and whose other bands are the reference's is worth v(S);
     ψ_i = Σ_S w_S (v(S ∪ i) − v(S)) with w_S = 1/M · 1/C(M − 1, |S|). Two drawn orders per sample come first, one the
-    reverse of the other, then all coalitions. Score: Ψ_i = max(ψ_i, 0) / Σ max(ψ, 0), b_k = β^k with mean b̄, and
+    reverse of the other, then all coalitions. On 200 images the two orders alone move the score by a quarter (of a
+    network that reads shapes) to nearly all (of one that reads texture) of its bootstrap standard deviation, with 16
+    passes for 256; k pairs by that over √k. Score: Ψ_i = max(ψ_i, 0) / Σ max(ψ, 0), b_k = β^k with mean b̄, and
     (Σ b_k Ψ_k − b̄) / (b_0 − b̄). The authors' score takes the absolute value, so that it rises in both directions, and
     scales with ‖b‖₂.
 
