@@ -301,3 +301,38 @@ def of_09_confidence_and_the_chicken(shown: dict[str, Any]) -> None:
     others = shown["detection"].table("detectors")
     assert others.set_index("detector").loc["confidence", "attacked"]
     assert others["attacked"].sum() == 1, "only the chosen score is attacked"
+
+
+def of_13_what_frequencies_does_it_read(shown: dict[str, Any]) -> None:
+    """Claims of the notebook on frequencies."""
+    import numpy as np
+
+    def right(model: Any) -> float:
+        return float(np.mean(model.predict(model.X).argmax(axis=1) == model.y))
+
+    models, read, validation = (shown[name] for name in ("models", "read", "validation"))
+    assert len(models) == 15, "fifteen small networks"
+    assert min(right(one) for one in models.values()) > 0.9, "nearly all are right"
+    assert read["plain 0"].finding.intervals["score"][1] < 0, "the plain network has chosen the texture"
+    shares = read["plain 0"].table("bands")["share"].to_numpy()
+    assert shares[4:].sum() > 0.8
+    kept = (
+        read["plain 0"]
+        .table("kept")
+        .groupby("bands_kept")[["predicted", "label"]]
+        .apply(lambda rows: float((rows["predicted"] == rows["label"]).mean()))
+    )
+    assert kept[2] < 0.6, "the network does not, until the fine bands come"
+    assert kept[8] > 0.9
+    relation = validation.relations.set_index("against").loc["error"]
+    assert relation["n"] == 15
+    assert relation["high"] < 0, "networks that read lower frequencies err less"
+    assert validation.mechanism.relation.low > 0, "it predicts how much accuracy it loses"
+    of = validation.models.assign(training=validation.models["subject"].str.split().str[0]).groupby("training")
+    score, error = of["score"].mean(), of["error"].mean()
+    assert abs(score["adversarial"] - score["high-pass"]) < 0.15, "read as high"
+    assert error["adversarial"] < error["high-pass"] - 0.05, "and still err less"
+    scores = shown["dynamics"].scores
+    assert scores["score_low"].iloc[-1] > scores["score_high"].iloc[0], "the coarse ones take over"
+    assert min(right(one) for one in shown["passes"]) > 0.8, "more than 8 of 10"
+    assert len(shown["others"][1].table("bands")) == 4, "room for four bands"

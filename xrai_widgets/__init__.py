@@ -37,7 +37,9 @@ if TYPE_CHECKING:
     from xrai_widgets.results.compare import Comparison, compare
     from xrai_widgets.results.corruption_error import corruption_error
     from xrai_widgets.results.joint import Joint, joint
+    from xrai_widgets.results.learning_dynamics import LearningDynamics, learning_dynamics
     from xrai_widgets.results.policy import Policy, Verdict, judge
+    from xrai_widgets.results.validation import Validation, validation
     from xrai_widgets.results.waiver import Waiver
     from xrai_widgets.runtime import assess, catalog, run_plan
     from xrai_widgets.runtime.alarm import Alarm
@@ -75,6 +77,8 @@ _HOMES = {
     **dict.fromkeys(("Comparison", "compare"), "xrai_widgets.results.compare"),
     "corruption_error": "xrai_widgets.results.corruption_error",
     **dict.fromkeys(("Joint", "joint"), "xrai_widgets.results.joint"),
+    **dict.fromkeys(("LearningDynamics", "learning_dynamics"), "xrai_widgets.results.learning_dynamics"),
+    **dict.fromkeys(("Validation", "validation"), "xrai_widgets.results.validation"),
     "Waiver": "xrai_widgets.results.waiver",
     **dict.fromkeys(("Report", "report"), "xrai_widgets.reporting.compose"),
     "Alarm": "xrai_widgets.runtime.alarm",
@@ -101,6 +105,7 @@ __all__ = [
     "Control",
     "Finding",
     "Joint",
+    "LearningDynamics",
     "Measure",
     "NotApplicable",
     "Outcome",
@@ -115,6 +120,7 @@ __all__ = [
     "Step",
     "Store",
     "Subject",
+    "Validation",
     "Verdict",
     "Waiver",
     "When",
@@ -129,6 +135,7 @@ __all__ = [
     "examples",
     "joint",
     "judge",
+    "learning_dynamics",
     "parallel",
     "prepare",
     "quiet",
@@ -136,6 +143,7 @@ __all__ = [
     "read_subject",
     "report",
     "run_plan",
+    "validation",
 ]
 
 

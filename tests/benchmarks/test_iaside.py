@@ -42,18 +42,22 @@ def subject() -> xw.Subject:
 def test_all_coalitions_cost_little_more_than_their_bare_passes(subject: xw.Subject) -> None:
     import torch
 
-    model, bare = subject.model, np.inf
-    with torch.no_grad():
-        for size in (16, 64, 256):
-            rows = torch.randn(size, 1, 32, 32)
-            model(rows)
-            begun = time.process_time()
-            for _ in range(2048 // size):
-                model(rows)
-            bare = min(bare, (time.process_time() - begun) / 2048)
-    begun = time.process_time()
-    xw.assess(subject, "robustness.iaside", strict=True, n_samples=K)
-    assert time.process_time() - begun <= 1.3 * bare * 256 * K
+    def bare(size: int) -> float:
+        rows = torch.as_tensor(np.resize(subject.X, (size, 1, 32, 32)))
+        begun = time.process_time()
+        with torch.no_grad():
+            for _ in range(4096 // size):
+                subject.model(rows)
+        return (time.process_time() - begun) / 4096
+
+    ratios = []
+    for _ in range(4):  # in turns: what else the machine does changes from second to second
+        before = min(bare(size) for size in (16, 64, 128, 256))
+        begun = time.process_time()
+        xw.assess(subject, "robustness.iaside", strict=True, n_samples=K)
+        took = (time.process_time() - begun) / (256 * K)
+        ratios.append(2 * took / (before + min(bare(size) for size in (16, 64, 128, 256))))
+    assert np.median(ratios) <= 1.15, ratios
 
 
 def test_the_score_is_steadier_over_seeds_than_that_of_the_authors_loop(subject: xw.Subject) -> None:

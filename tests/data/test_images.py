@@ -5,7 +5,7 @@ import pytest
 
 from xrai_widgets.core import Array
 from xrai_widgets.data.examples import photograph_patches, two_cues
-from xrai_widgets.engines.robustness.iaside.bands import band_images, band_of
+from xrai_widgets.engines.robustness._bands import band_images, band_of
 
 
 def energy(images: Array) -> Array:

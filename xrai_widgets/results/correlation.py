@@ -1,5 +1,6 @@
 """Rank correlation of two scores of the same samples, alone and given others, with intervals and p-values."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,6 +68,24 @@ def spearman(first: Array, second: Array, controls: Array | None = None, seed: i
     return Correlation(value, low, high, _p_value(ranks, left, value, rng))
 
 
+def of_counts(rows: list[Array], counts: Callable[[int], Array], times: int, at_once: int) -> Correlation:
+    """Return the rank correlation of two scores with the interval of resamples that are drawn elsewhere, without p.
+
+    Parameters
+    ----------
+    rows : list of two arrays (n,)
+    counts : callable
+        size → (size, n): how often each pair is in each resample.
+    times, at_once : int
+        Resamples, and how many are held at once.
+    """
+    value = float(stats.spearmanr(*rows).statistic)
+    sizes = [min(at_once, times - start) for start in range(0, times, at_once)]
+    resampled = np.concatenate([_from_counts(rows, counts(size)) for size in sizes])
+    low, high = _bias_corrected(value, resampled[np.isfinite(resampled)])
+    return Correlation(value, low, high, np.nan)
+
+
 def _left_over(ranks: Array) -> tuple[Array, Array] | None:
     """Return what the controls leave of both scores' ranks; None where that is nothing."""
     centred = ranks - ranks.mean(axis=1, keepdims=True)
@@ -91,12 +110,18 @@ def _resampled(rows: list[Array], rng: np.random.Generator) -> Array:
     parts = []
     for start in range(0, _RESAMPLES, chunk):
         counts = rng.multinomial(n, np.full(n, 1 / n), size=min(chunk, _RESAMPLES - start)).astype(np.float64)
-        ranks = np.stack([_mid_ranks(row, counts) for row in rows]) - (n + 1) / 2
-        products = np.einsum("ibn,jbn,bn->bij", ranks, ranks, counts, optimize=True) / n
-        parts.append(_from_products(products))
+        parts.append(_from_counts(rows, counts))
     values: Array = np.concatenate(parts)
     kept: Array = values[np.isfinite(values)]
     return kept
+
+
+def _from_counts(rows: list[Array], counts: Array) -> Array:
+    """Return the correlations of resamples that hold each sample so many times (b, n)."""
+    sizes = counts.sum(axis=1)
+    ranks = np.stack([_mid_ranks(row, counts) for row in rows]) - (sizes[:, None] + 1) / 2
+    products = np.einsum("ibn,jbn,bn->bij", ranks, ranks, counts, optimize=True) / np.maximum(sizes, 1)[:, None, None]
+    return _from_products(products)
 
 
 def _mid_ranks(row: Array, counts: Array) -> Array:

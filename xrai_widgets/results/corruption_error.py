@@ -12,13 +12,14 @@ _REPEATS = 2000
 _ENDS = (2.5, 97.5)
 
 
-def corruption_error(outcome: Outcome, reference: Outcome, *, seed: int = 0) -> pd.DataFrame:
+def corruption_error(outcome: Outcome, reference: Outcome | None = None, *, seed: int = 0) -> pd.DataFrame:
     """Return the errors under each corruption, over all severities, relative to those of a reference model.
 
     Parameters
     ----------
     outcome, reference : Outcome
-        Of ``robustness.corruptions``: two models on the same samples and the same draws.
+        Of ``robustness.corruptions``: two models on the same samples and the same draws. Without a reference the
+        errors are those of the model alone: shares of wrong predictions.
     seed : int
         Of the bootstrap.
 
@@ -34,8 +35,11 @@ def corruption_error(outcome: Outcome, reference: Outcome, *, seed: int = 0) -> 
     ValueError
         if an outcome has no such errors, or the samples, kinds, severities or draws are not the same.
     """
-    first, second = (_errors(made) for made in (outcome, reference))
-    if any(outcome.params.get(name) != reference.params.get(name) for name in ("seed", "n_samples")):
+    first = _errors(outcome)
+    second = _all_wrong(outcome, first) if reference is None else _errors(reference)
+    if reference is not None and any(
+        outcome.params.get(name) != reference.params.get(name) for name in ("seed", "n_samples")
+    ):
         raise ValueError("both outcomes must have the same seed and n_samples: only then are the draws the same")
     if list(first.columns) != list(second.columns):
         raise ValueError(
@@ -74,6 +78,14 @@ def _errors(outcome: Outcome) -> pd.DataFrame:
             f"got {outcome.assessment} ({outcome.status})"
         )
     return table.sort_values("id", kind="stable").reset_index(drop=True)
+
+
+def _all_wrong(outcome: Outcome, errors: pd.DataFrame) -> pd.DataFrame:
+    """Return the errors of a model that is always wrong: relative to them, errors are shares."""
+    assert outcome.finding is not None
+    made = errors.copy()
+    made.loc[:, list(errors.columns[2:])] = outcome.finding.tables["severities"]["severity"].nunique()
+    return made
 
 
 def _listed(names: Iterable[object]) -> str:

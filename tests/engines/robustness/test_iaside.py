@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import permutations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,10 @@ import pytest
 
 import xrai_widgets as xw
 from xrai_widgets.core import Array, Cancelled, Finding, NotApplicable, Outcome, Step, Subject
+from xrai_widgets.data.two_cue_models import two_cue_models
 from xrai_widgets.data.two_cues import two_cues
 from xrai_widgets.engines.robustness import iaside
-from xrai_widgets.engines.robustness.iaside.bands import Shells, band_images, band_of
+from xrai_widgets.engines.robustness._bands import Shells, band_images, band_of
 from xrai_widgets.engines.robustness.iaside.finding import _draws
 from xrai_widgets.engines.robustness.iaside.shares import (
     coalitions_of,
@@ -277,6 +279,75 @@ def test_the_first_estimate_asks_for_a_twelfth_and_its_error_is_small() -> None:
     assert asked[0] <= (1 << M) * 100 / 12 + 600  # the pilot and the pictures are asked for, too
     low, high = exact.intervals["score"]
     assert abs(drawn.values["score"] - exact.values["score"]) < (high - low) / 3.92
+
+
+def test_an_onnx_network_gets_the_numbers_of_the_same_network_in_torch(tmp_path: Path) -> None:
+    onnx, _ = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
+    from xrai_widgets.io.model_files import read_model
+
+    subject = two_cue_models(40)[3]
+    weights = {key: value.numpy() for key, value in subject.model.state_dict().items()}
+    make, numpy = onnx.helper, onnx.numpy_helper
+    nodes, last = [], "x"
+    for number, name in enumerate(sorted({key.split(".")[0] for key in weights}, key=int)):
+        given = [last, f"{name}.weight", f"{name}.bias"]
+        if weights[f"{name}.weight"].ndim == 2:
+            nodes.append(make.make_node("Flatten", [last], ["flat"], axis=1))
+            nodes.append(make.make_node("Gemm", ["flat", *given[1:]], ["logits"], transB=1))
+            nodes.append(make.make_node("Softmax", ["logits"], ["chances"], axis=1))
+            break
+        folded, bent, last = f"folded{number}", f"bent{number}", f"small{number}"
+        nodes.append(make.make_node("Conv", given, [folded], kernel_shape=[3, 3], pads=[1] * 4))
+        nodes.append(make.make_node("Relu", [folded], [bent]))
+        nodes.append(make.make_node("MaxPool", [bent], [last], kernel_shape=[2, 2], strides=[2, 2]))
+    ends = [
+        make.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+        for name, shape in (("x", [None, 1, 32, 32]), ("chances", [None, 4]))
+    ]
+    kept = [numpy.from_array(value, key) for key, value in weights.items()]
+    graph = make.make_graph(nodes, "network", ends[:1], ends[1:], initializer=kept)
+    model = make.make_model(graph, opset_imports=[make.make_opsetid("", 13)], ir_version=8)
+    onnx.save(model, file := tmp_path / "network.onnx")
+    read = Subject.of(read_model(file), subject.X, subject.y, bounds=(0.0, 1.0))
+    params: dict[str, Any] = {"exact": False, "pairs": 1, "n_samples": 20}
+    of_onnx, of_torch = (xw.assess(one, NAME, strict=True, **params).finding for one in (read, subject))
+    assert of_onnx is not None
+    assert of_torch is not None
+    assert of_onnx.values["score"] == pytest.approx(of_torch.values["score"], abs=1e-4)
+    assert of_onnx.intervals["score"] == pytest.approx(of_torch.intervals["score"], abs=1e-3)
+
+
+@pytest.mark.slow
+def test_a_large_colour_network_with_its_preprocess_gives_a_score_within_a_minute_and_little_memory() -> None:
+    """20 images of 224 × 224 × 3, a network of five strided convolutions; anytime."""
+    torch = pytest.importorskip("torch")
+    import time
+    import tracemalloc
+
+    X = np.repeat(np.repeat(two_cues(20).X, 7, axis=2), 7, axis=3).repeat(3, axis=1)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        layers, before = [], 3
+        for width in (16, 32, 64, 64, 64):
+            layers += [torch.nn.Conv2d(before, width, 3, stride=2, padding=1), torch.nn.ReLU()]
+            before = width
+        net = torch.nn.Sequential(*layers, torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(64, 4))
+
+    def scaled(rows: Array) -> Array:
+        made: Array = (rows - 0.45) / 0.225
+        return made
+
+    subject = Subject.of(net.eval(), X, two_cues(20).y, bounds=(0.0, 1.0), preprocess=scaled)
+    tracemalloc.start()
+    begun = time.process_time()
+    made = xw.assess(subject, NAME, strict=True, exact=False, pairs=1, n_samples=20).finding
+    took, (_, most) = time.process_time() - begun, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert made is not None
+    assert made.counts["gain"] == 20
+    assert made.values["efficiency_error"] < 1e-6
+    assert took < 60
+    assert most < 1.2e9  # of arrays; torch's own buffers for 16 to 128 images beside them
 
 
 def test_more_than_twelve_bands_are_drawn_and_the_note_says_so() -> None:

@@ -9,8 +9,17 @@ from sklearn.datasets import load_sample_images
 import xrai_widgets as xw
 from tests.subjects import small_digits
 from xrai_widgets.core import Array, NotApplicable, Outcome, Subject
+from xrai_widgets.data.two_cues import two_cues
 from xrai_widgets.engines.robustness import corruptions
-from xrai_widgets.engines.robustness.corruptions.pictures import IMAGE_KINDS, IMPULSE, OCCLUSION, corrupted_images
+from xrai_widgets.engines.robustness._bands import band_images, band_of, band_power
+from xrai_widgets.engines.robustness.corruptions.pictures import (
+    BRIGHTNESS,
+    IMAGE_KINDS,
+    IMPULSE,
+    NOISE,
+    OCCLUSION,
+    corrupted_images,
+)
 
 NAME = "robustness.corruptions"
 # mean absolute change of the formulas of CIFAR-10-C (Hendrycks and Dietterich 2019) with OpenCV 5.0, scikit-image 0.26,
@@ -142,6 +151,38 @@ def test_a_model_of_the_mean_suffers_from_brightness_alone() -> None:
     assert low < 0.5 / 12 < high
     errors = made.tables["errors"]
     assert errors["brightness"].tolist() == [3] * 40 + [0] * 40  # at 0.15, 0.2 and 0.3
+
+
+@pytest.mark.parametrize("side", [(32, 32), (33, 21), (10, 7)])
+def test_the_power_of_the_bands_is_that_of_their_images_and_adds_up(side: tuple[int, int]) -> None:
+    images = np.random.default_rng(0).standard_normal((3, 2, *side))
+    place = band_of(*side, 3, "linf")
+    power = band_power(images, place, 3)
+    assert power.sum() == pytest.approx(np.square(images).sum())
+    apart = band_images(images, place, 3).astype(float)
+    np.testing.assert_allclose(power, np.square(apart).sum(axis=(0, 2, 3, 4)), rtol=1e-5)
+
+
+def test_noise_lies_in_all_bands_and_blur_where_the_fine_lines_are() -> None:
+    """Gaussian noise has its variance, as much for each frequency; brightness lies at frequency 0 alone."""
+    data = two_cues(40)
+    subject = Subject.of(lambda X: np.tile([0.7, 0.1, 0.1, 0.1], (len(X), 1)), data.X, data.y, bounds=(0.0, 1.0))
+    made = assessed(subject).finding
+    assert made is not None
+    table = made.tables["spectrum"].set_index(["corruption", "severity"])
+    assert len(table) == 12 * 5 * 8
+    gaussian = table.loc[("gaussian noise", 1), "noise"].to_numpy()
+    assert gaussian.sum() == pytest.approx(NOISE[0] ** 2, rel=0.05)  # little is cut off at black and white
+    widths = np.bincount(band_of(32, 32, 8, "linf").ravel(), np.r_[1, np.full(15, 2), 1][np.arange(544) % 17])
+    np.testing.assert_allclose(gaussian / gaussian.sum(), widths / 1024, rtol=0.2)
+    blur = table.loc[("gaussian blur", 5), "snr"].to_numpy()
+    assert blur[:2].min() > blur[4:].max() + 10  # the shape is left, the texture is not
+    brighter = table.loc[("brightness", 1), "noise"].to_numpy()
+    assert brighter[0] == pytest.approx(brighter.sum(), rel=1e-6)
+    assert brighter.sum() == pytest.approx(BRIGHTNESS[0] ** 2)
+    halves = table.loc[("contrast", 2), "snr"].to_numpy()  # half of each difference is left
+    np.testing.assert_allclose(halves[1:], 10 * np.log10(4), atol=0.3)
+    assert [chart.only for chart in made.charts if chart.value == "snr"] == ["3"]
 
 
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")

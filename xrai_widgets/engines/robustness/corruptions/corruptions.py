@@ -111,7 +111,9 @@ def corruptions(
         squared and added from exact intervals of what is lost and what is gained. ``flip_share``, labels that change
         (Wilson); ``overconfidence_rise``, confidence less accuracy, corrupted less clean (Student, paired). Tables:
         ``severities`` (each kind at each severity), ``corruptions`` (at the one asked for), ``columns`` (each corrupted
-        alone), ``samples``, ``errors`` (by which `corruption_error` compares two models).
+        alone), ``samples``, ``errors`` (by which `corruption_error` compares two models). Of images also ``spectrum``:
+        per corruption, severity and band of frequencies the mean square of what tells images apart (their difference
+        from the mean image), that of what the corruption changes, and the ratio of both in decibels.
 
     Raises
     ------

@@ -1,11 +1,13 @@
 """Ask the model about corrupted images."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+import pandas as pd
 
-from xrai_widgets.core import Array, Finding, NotApplicable, Predict, Step
+from xrai_widgets.core import Array, Chart, Finding, NotApplicable, Predict, Step
 from xrai_widgets.core.step import quiet
+from xrai_widgets.engines.robustness._bands import BANDS, band_of, band_power, most_bands
 from xrai_widgets.engines.robustness._refusals import Outputs, Refusal, outputs_or_refusal
 from xrai_widgets.engines.robustness.corruptions.finding import Corrupted, corruptions_finding
 from xrai_widgets.engines.robustness.corruptions.kinds import KINDS, SEVERITIES
@@ -38,6 +40,13 @@ class CorruptingImages:
     memory_limit: float
     step: Step = quiet
     refused: dict[str, str] = field(default_factory=dict)
+    noise: dict[tuple[str, int], Array] = field(default_factory=dict)
+
+    @property
+    def bands(self) -> int:
+        """Bands of frequencies, as `iaside` has them where nobody says how many; 0 where there is no room for two."""
+        most = min(BANDS, most_bands(*self.X.shape[2:]))
+        return most if most > 1 else 0
 
     def ask(self, X: Array) -> Outputs | Refusal:
         """Return what the model gives, or why it gives nothing."""
@@ -46,12 +55,37 @@ class CorruptingImages:
     def version(self, kind: str, severity: int) -> Array:
         """Return the images with a corruption."""
         size = max(1, min(_AT_ONCE, int(self.memory_limit * 1e9 / 8 / _ARRAYS)) // self.X[0].size)
-        made = np.empty_like(self.X)
+        made, (height, width) = np.empty_like(self.X), self.X.shape[2:]
+        place = band_of(height, width, max(self.bands, 1), "linf")
+        noise = np.zeros(max(self.bands, 1))
         for start in range(0, len(self.X), size):
             self.step(0.0, "corrupted samples")
             part = slice(start, start + size)
             made[part] = corrupted_images(kind, severity, self.X[part], self.rows[part], self.seed)
+            noise += band_power(made[part] - self.X[part], place, len(noise))
+        self.noise[kind, severity] = noise
         return made
+
+    def spectrum(self) -> pd.DataFrame | None:
+        """Return for each corruption, severity and band the power of what tells images apart and of what is changed."""
+        if not self.bands:
+            return None
+        height, width = self.X.shape[2:]
+        place = band_of(height, width, self.bands, "linf")
+        signal = band_power(self.X - self.X.mean(axis=0), place, self.bands) / self.X.size
+        edges, n, kinds = np.linspace(0, 0.5, self.bands + 1), self.bands, [*self.noise]
+        noise = np.concatenate([*self.noise.values()]) / self.X.size
+        columns = {
+            "corruption": np.repeat([kind for kind, _ in kinds], n),
+            "severity": np.repeat([severity for _, severity in kinds], n),
+            "band": np.tile([str(number + 1) for number in range(n)], len(kinds)),
+            "from_frequency": np.tile(edges[:-1], len(kinds)),
+            "to_frequency": np.tile(edges[1:], len(kinds)),
+            "signal": np.tile(signal, len(kinds)),
+            "noise": noise,
+        }
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return pd.DataFrame(columns | {"snr": 10 * np.log10(columns["signal"] / noise)})
 
 
 def check_kind(kind: str, X: Array) -> None:
@@ -89,4 +123,12 @@ def corrupted_pictures(
             f"{side}, so that they take more of the image than the constants were made for."
         )
     run = Corrupted(ids, work.y, changed_of(clean), runs, severity, scored, work.seed)
-    return corruptions_finding(run, None, notes, step.part(0.9, 1.0))
+    finding, spectrum = corruptions_finding(run, None, notes, step.part(0.9, 1.0)), work.spectrum()
+    if spectrum is None:
+        return finding
+    spectrum = spectrum[~spectrum["corruption"].isin([*work.refused])].reset_index(drop=True)
+    title = f"Signal over noise in each band at severity {severity}, in decibels"
+    chart = Chart(
+        "spectrum", "heat", "band", y="corruption", by="severity", only=str(severity), value="snr", title=title
+    )
+    return replace(finding, tables={**finding.tables, "spectrum": spectrum}, charts=(*finding.charts, chart))

@@ -8,15 +8,14 @@ import numpy as np
 from xrai_widgets.core import UNNAMED, Array, Finding, Names, NotApplicable, Predict, Score, assessment
 from xrai_widgets.core.marks import Label, MemoryLimit, Range, Section, Seed, When
 from xrai_widgets.core.step import Step, quiet
+from xrai_widgets.engines.robustness._bands import BANDS, band_of, most_bands
 from xrai_widgets.engines.robustness._refusals import Refusal, outputs_or_refusal
-from xrai_widgets.engines.robustness.iaside.bands import band_of, most_bands
 from xrai_widgets.engines.robustness.iaside.finding import Read, iaside_finding
 from xrai_widgets.engines.robustness.iaside.game import MOST_EXACT, Game, Plan, play
 from xrai_widgets.engines.robustness.iaside.kept import kept_bands
 from xrai_widgets.engines.robustness.iaside.measures import MEASURES, NO_CONTROLS, WORDS
 from xrai_widgets.engines.robustness.iaside.reader import Reader
 
-_BANDS = 8  # where nobody says how many, and the image has room for them
 _ARRAYS = 6  # of the size of a batch, at the most
 _SEARCH = Section("search")
 
@@ -113,7 +112,9 @@ def iaside(
     Bands of an image add up to it (real Fourier transform, masks that depend on the size of the frequency; nothing is
     rescaled or clipped). An image whose bands S are its own and whose other bands are the reference's is worth v(S);
     ψ_i = Σ_S w_S (v(S ∪ i) − v(S)) with w_S = 1/M · 1/C(M − 1, |S|). Two drawn orders per sample come first, one the
-    reverse of the other, then all coalitions. Score: Ψ_i = max(ψ_i, 0) / Σ max(ψ, 0), b_k = β^k with mean b̄, and
+    reverse of the other, then all coalitions. On 200 images the two orders alone move the score by a quarter (of a
+    network that reads shapes) to nearly all (of one that reads texture) of its bootstrap standard deviation, with 16
+    passes for 256; k pairs by that over √k. Score: Ψ_i = max(ψ_i, 0) / Σ max(ψ, 0), b_k = β^k with mean b̄, and
     (Σ b_k Ψ_k − b̄) / (b_0 − b̄). The authors' score takes the absolute value, so that it rises in both directions, and
     scales with ‖b‖₂.
 
@@ -173,7 +174,7 @@ def _players(bands: int | None, X: Array) -> int:
             f"{bands} bands need images of {2 * bands} pixels a side or more, got {X.shape[2]} × {X.shape[3]}",
             f"bands={most}",
         )
-    return min(_BANDS, most) if bands is None else bands
+    return min(BANDS, most) if bands is None else bands
 
 
 def _references(kind: str, X: Array, images: Array) -> Array:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from xrai_widgets.core import Array, Names
-from xrai_widgets.engines.robustness.iaside.bands import band_images
+from xrai_widgets.engines.robustness._bands import band_images
 from xrai_widgets.engines.robustness.iaside.reader import Reader
 
 MOST_SHOWN = 16

@@ -7,6 +7,7 @@ import numpy as np
 from xrai_widgets.core import Array
 
 Shells = Literal["linf", "l2"]
+BANDS = 8  # where nobody says how many, and the image has room for them
 _EDGE = 1e-9  # a frequency on the edge between two bands belongs to the higher one, whatever the rounding
 
 
@@ -42,4 +43,24 @@ def band_images(images: Array, place: Array, bands: int) -> Array:
     made = np.empty((len(images), bands, *images.shape[1:]), dtype=np.float32)
     for band in range(bands):
         made[:, band] = fft.irfft2(np.where(place == band, spectrum, 0), s=images.shape[2:])
+    return made
+
+
+def band_power(images: Array, place: Array, bands: int) -> Array:
+    """Return the power of each band (bands,), summed over images (n, c, h, w): the sum over bands is that of squares.
+
+    Parameters
+    ----------
+    place : int array (h, w // 2 + 1)
+        Of `band_of`.
+    """
+    from scipy import fft
+
+    height, width = images.shape[2:]
+    power = np.square(np.abs(fft.rfft2(images))).sum(axis=(0, 1)) / (height * width)
+    twice = np.full(power.shape[1], 2.0)  # a real transform leaves out what mirrors the columns between
+    twice[0] = 1.0
+    if width % 2 == 0:
+        twice[-1] = 1.0
+    made: Array = np.bincount(place.ravel(), (power * twice).ravel(), bands)
     return made
