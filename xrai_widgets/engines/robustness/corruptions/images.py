@@ -89,4 +89,4 @@ def corrupted_pictures(
             f"{side}, so that they take more of the image than the constants were made for."
         )
     run = Corrupted(ids, work.y, changed_of(clean), runs, severity, scored, work.seed)
-    return corruptions_finding(run, None, notes, step.part(0.9, 1.0))
+    return corruptions_finding(run, None, notes, step.part(0.9, 1.0), bool(work.refused))
