@@ -262,17 +262,8 @@ class _Guarded:
 def test_nobody_passes_by_refusing_what_is_corrupted(strict: bool) -> None:
     rows = np.random.default_rng(0).integers(1, 3, (400, 8)).astype(float)
     subject = Subject.of(_Guarded(strict), rows, (rows[:, 0] > 1.5).astype(int))
-    generous, narrow = (
-        Policy(
-            {
-                "robustness.corruptions": {
-                    "worst_fall": Threshold("max", limit),
-                    "accuracy_fall": Threshold("max", limit),
-                }
-            }
-        )
-        for limit in (0.99, 0.001)
-    )
+    limits = [{key: Threshold("max", limit) for key in ("worst_fall", "accuracy_fall")} for limit in (0.99, 0.001)]
+    generous, narrow = (Policy({"robustness.corruptions": each}) for each in limits)
     outcome = run(subject, "robustness.corruptions", {"columns": False}, strict=True)
     assert outcome.finding is not None
     measured = set(outcome.finding.tables["severities"]["corruption"])

@@ -21,7 +21,7 @@ RADIUS = {"linf": 0.3, "l2": 0.8, "l1": 2.0}
 
 
 class Wavy:
-    """Smooth scores with many hills; the first class leads by far, so that nothing is broken. It keeps what is asked."""
+    """Smooth scores with many hills; the first class leads by far, and nothing is broken. It keeps what is asked."""
 
     def __init__(self, k: int = 5, lead: float = 50.0) -> None:
         rng = np.random.default_rng(0)
