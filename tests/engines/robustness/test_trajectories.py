@@ -12,6 +12,7 @@ from xrai_widgets.engines._space import Space
 from xrai_widgets.engines.robustness.evasion.auto_attack import fab as fabs
 from xrai_widgets.engines.robustness.evasion.auto_attack import square as squares
 from xrai_widgets.engines.robustness.evasion.auto_attack.apgd import Settings, apgd
+from xrai_widgets.engines.robustness.evasion.auto_attack.climbing import Climbing
 from xrai_widgets.engines.robustness.evasion.auto_attack.room import Room
 from xrai_widgets.engines.robustness.evasion.auto_attack.slopes import Slopes
 from xrai_widgets.engines.robustness.evasion.auto_attack.squares import Draws, bump
@@ -250,3 +251,21 @@ def test_squares_come_to_every_corner_and_a_bump_rises_by_its_rings() -> None:
     assert heap[1].max() == pytest.approx(heap.max())
     assert heap[1, 2] / heap[0, 2] == pytest.approx((1 + 1 / 4 + 1 / 9) / (1 / 4 + 1 / 9))
     np.testing.assert_allclose(bump(6)[:3], -bump(6)[3:])
+
+
+def test_a_climb_that_rises_and_comes_to_nothing_higher_is_shortened_once_and_then_given_a_window() -> None:
+    n, room = 4, Room("linf", np.zeros((4, 2)), -np.ones((4, 2)), np.ones((4, 2)))
+    points, level = np.full((n, 2), 0.5), np.ones(n)
+    climb = Climbing(
+        room, np.arange(n), points, points.copy(), np.full(n, 0.8), level.copy(), points.copy(),
+        top=level.copy(), top_points=np.zeros((n, 2)), top_slope=-points, top_before=np.array([1.0, 1.0, 0.5, 0.5]),
+        rises=np.array([9.0, 9.0, 9.0, 7.0]), halved=np.array([False, True, False, False]),
+        sparse=np.ones(n), moved=np.ones(n),
+    )  # fmt: skip
+    climb.adapt(10, 0.4)
+    assert climb.size.tolist() == [0.4, 0.8, 0.8, 0.4]
+    assert climb.halved.tolist() == [True, False, False, True]
+    assert (climb.points[[0, 3]] == 0.0).all()
+    assert (climb.points[[1, 2]] == 0.5).all()
+    assert (climb.rises == 0).all()
+    assert (climb.top_before == 1.0).all()
