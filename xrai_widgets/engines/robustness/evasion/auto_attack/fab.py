@@ -166,8 +166,8 @@ def _broken(slopes: Slopes, best: Best, nearest: Best, points: Array, owner: Arr
         far = problem.distances(points[hit], owner[hit])
         sure = np.flatnonzero(far < nearest.distance[owner[hit]])
         sure = sure[slopes.broken(points[hit[sure]], owner[hit[sure]], scores[hit[sure]])]
-    for known in (nearest, best):
-        known.take(points[hit[sure]], owner[hit[sure]], far[sure])
+    for kept in (nearest, best):
+        kept.take(points[hit[sure]], owner[hit[sure]], far[sure])
     return hit
 
 
