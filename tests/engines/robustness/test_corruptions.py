@@ -29,6 +29,7 @@ from xrai_widgets.engines.robustness.corruptions.kinds import (
     draws_of,
 )
 from xrai_widgets.engines.robustness.corruptions.measured import Changed
+from xrai_widgets.results.policy import Policy, Threshold
 from xrai_widgets.runtime import run
 
 RNG = np.random.default_rng(0)
@@ -241,6 +242,39 @@ def test_empty_cells_come_only_where_the_model_takes_them() -> None:
     taken = run(trees, "robustness.corruptions", {"columns": False}, strict=True).finding
     assert taken is not None
     assert "missing" in set(taken.tables["severities"]["corruption"])
+    assert not taken.bounds
+
+
+class _Guarded:
+    """A rule of one column that nothing but its own range gets through, or everything."""
+
+    def __init__(self, strict: bool) -> None:
+        self.strict = strict
+
+    def __call__(self, rows: Array) -> Array:
+        if self.strict and not (np.abs(rows) < 1e3).all():
+            raise ValueError("out of range")
+        up = (np.nan_to_num(rows[:, 0]) > 1.5).astype(float)
+        return np.column_stack([1 - up, up])
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_nobody_passes_by_refusing_what_is_corrupted(strict: bool) -> None:
+    rows = np.random.default_rng(0).integers(1, 3, (400, 8)).astype(float)
+    subject = Subject.of(_Guarded(strict), rows, (rows[:, 0] > 1.5).astype(int))
+    limits = [{key: Threshold("max", limit) for key in ("worst_fall", "accuracy_fall")} for limit in (0.99, 0.001)]
+    generous, narrow = (Policy({"robustness.corruptions": each}) for each in limits)
+    outcome = run(subject, "robustness.corruptions", {"columns": False}, strict=True)
+    assert outcome.finding is not None
+    measured = set(outcome.finding.tables["severities"]["corruption"])
+    assert ("missing" in measured) is not strict
+    wide, close = (
+        {check.key: check.status for check in outcome.verdict(policy).checks if check.threshold is not None}
+        for policy in (generous, narrow)
+    )
+    assert wide == dict.fromkeys(("worst_fall", "accuracy_fall"), "not refuted" if strict else "pass")
+    assert close["worst_fall"] == "fail"
+    assert any("never pass" in note for note in outcome.finding.notes) is strict
 
 
 def test_a_model_that_raises_for_outliers_is_measured_without_them_and_a_note_says_so() -> None:

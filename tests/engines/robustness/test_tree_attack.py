@@ -18,6 +18,7 @@ from xrai_widgets.core import Array, Constraint, Subject
 from xrai_widgets.core.step import quiet
 from xrai_widgets.engines import _leaves as leaves_module
 from xrai_widgets.engines._leaves import Leaves
+from xrai_widgets.engines._meter import Meter
 from xrai_widgets.engines._problem import Best, Problem
 from xrai_widgets.engines._reach import Reach
 from xrai_widgets.engines._space import Space
@@ -194,3 +195,22 @@ def test_where_there_are_too_many_categories_or_leaves_the_model_is_asked_and_no
         assert outcome.finding is not None, outcome.reason
         assert (outcome.finding.tables["samples"]["status"] == "found").any()
         assert [note for note in outcome.finding.notes if "asked the model and not its trees" in note and why in note]
+
+
+@pytest.mark.parametrize("queries", [100, 140, 200, 400])
+def test_what_was_found_is_kept_and_confirmed_when_the_budget_runs_out(queries: int) -> None:
+    subject = _subject(RandomForestClassifier(20, random_state=0))
+    assert subject.bounds is not None
+    assert subject.X_train is not None
+    labels = subject.predict(subject.X).argmax(axis=1)
+    space, number, meter = Space(subject.bounds, ()), np.arange(len(labels)), Meter.of(len(labels))
+    problem = Problem(subject.predict, space, subject.X, labels, number, (2,), "l2", 100_000, meter=meter)
+    best, pool = Best.nothing(problem), subject.X_train
+    known = (pool, problem.outputs(pool), subject.thresholds, subject.trees)
+    meter.open(queries)
+    tree_attack(problem, best, *known, Settings(6, 1), 0, quiet)
+    assert best.success.all()
+    assert (meter.spent <= queries).all()
+    assert meter.refused.any() == (queries < 400)
+    reached = space.to_samples(best.points, subject.X)
+    assert (subject.predict(reached).argmax(axis=1) != labels).all()

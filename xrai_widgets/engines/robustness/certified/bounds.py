@@ -19,7 +19,9 @@ from xrai_widgets.engines.robustness.certified.solver import Solver
 _READ = (
     "read are linear models; single trees, random forests and extra trees, gradient boosting of scikit-learn (with or "
     "without histograms), XGBoost and LightGBM, without categories of their own; and networks of linear layers with "
-    "ReLU. Functions, tables, ONNX and boosters' files show nothing of their inside"
+    "ReLU: MLPClassifier, and torch.nn.Sequential of Linear, BatchNorm1d, ReLU, Flatten, Dropout and Identity, with a "
+    "softmax or sigmoid at most at the end. Any other layer makes a network unreadable. Functions, tables, ONNX and "
+    "boosters' files show nothing of their inside"
 )
 # by how much sums may differ from exact ones, relative to the sizes that are added
 _SINGLE, _DOUBLE = 1e-5, 1e-12

@@ -135,11 +135,12 @@ def corruptions(
     How accuracy falls as sensors get noisy, fields stay empty and units are mixed up, without anybody's ill will. The
     mean says what is lost overall, the worst kind whether one of them alone ruins the model: one that loses 40 of 100
     samples is 5 in a mean over eight. The columns that are named are those where errors hurt most: check them at the
-    door.
+    door. A limit that suits tables says little of images, whose severities are other things: set one of their own.
 
     Limitations
     -----------
-    The elastic deformation of these constants changes most at severity 1: its affine part shrinks while its local one
+    A kind of errors that the model refuses is left out, and with it goes the pass: then the falls are lower bounds. The
+    elastic deformation of these constants changes most at severity 1: its affine part shrinks while its local one
     grows. In tables errors are drawn cell by cell, independently; real ones come in blocks. A column is named by its
     fall at the first draws (sign test, Holm at 5 % over the columns) and measured again on fresh draws of the same
     samples: another sample may name others. A mistyped word is one that nobody has seen only where the columns know
@@ -181,7 +182,9 @@ def corruptions(
         again = falls_by_column(work, run.kinds, severity, clean.labels, worst, 1, step.part(0.85, 0.9))
         names = list(naming.feature_names) or [f"x{place}" for place in every]
         table = columns_table(names, first, worst, again)
-    return corruptions_finding(run, table, _notes(reasons, kept, may_miss, unseen, run.kinds), step.part(0.9, 1.0))
+    notes = _notes(reasons, kept, may_miss, unseen, run.kinds)
+    refused = bool(work.refused) or (corruption in ("all", "missing") and bool((kept.may_miss & ~may_miss).any()))
+    return corruptions_finding(run, table, notes, step.part(0.9, 1.0), refused)
 
 
 def _notes(

@@ -15,6 +15,11 @@ from xrai_widgets.engines.robustness.corruptions.measured import Changed
 
 _REPEATS = 200  # bootstrap draws of a calibration error
 ALPHA = 0.05
+BOUNDED = ("accuracy_fall", "worst_fall", "flip_share")
+REFUSED = (
+    "What the model refuses is counted neither as right nor as wrong: the falls are those of the errors that it takes, "
+    "may be too small, and may fail a limit but never pass it."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,8 +159,10 @@ def columns_table(names: list[str], first: Array, places: Array, again: Array) -
     return table.sort_values(order, ascending=False, kind="stable").reset_index(drop=True)
 
 
-def corruptions_finding(run: Corrupted, columns: pd.DataFrame | None, notes: list[str], step: Step) -> Finding:
-    """Return the finding."""
+def corruptions_finding(
+    run: Corrupted, columns: pd.DataFrame | None, notes: list[str], step: Step, refused: bool = False
+) -> Finding:
+    """Return the finding; where the model has ``refused`` some samples, nothing that falls can be less than it says."""
     estimates, at = values_of(run), [(kind, run.severity) for kind in run.kinds]
     lost, gained = run.fall(at)
     right = run.clean.labels == run.y
@@ -197,5 +204,6 @@ def corruptions_finding(run: Corrupted, columns: pd.DataFrame | None, notes: lis
         counts=dict.fromkeys(estimates, len(run.y)),
         tables=tables,
         charts=tuple(charts),
-        notes=tuple(notes),
+        notes=(*notes, *[REFUSED] * refused),
+        bounds=dict.fromkeys(BOUNDED, "lower") if refused else {},
     )

@@ -123,7 +123,8 @@ def corrupted_pictures(
             f"{side}, so that they take more of the image than the constants were made for."
         )
     run = Corrupted(ids, work.y, changed_of(clean), runs, severity, scored, work.seed)
-    finding, spectrum = corruptions_finding(run, None, notes, step.part(0.9, 1.0)), work.spectrum()
+    finding = corruptions_finding(run, None, notes, step.part(0.9, 1.0), bool(work.refused))
+    spectrum = work.spectrum()
     if spectrum is None:
         return finding
     spectrum = spectrum[~spectrum["corruption"].isin([*work.refused])].reset_index(drop=True)

@@ -5,7 +5,7 @@ tuples (Zhang, Zhang, Hsieh 2020, arXiv:2010.11598), with every value of a colum
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -94,6 +94,7 @@ def tree_attack(
         else:
             inside = np.asarray(~space.missing(problem.samples).any(axis=1))
     splits = None if thresholds is None else Splits.of(problem, thresholds)
+    paid = replace(problem, meter=None)
     coordinates = space.to_coordinates(pool)
     for first in range(0, n, _TOGETHER):
         step(first / n, "tree attack", partial)
@@ -101,12 +102,14 @@ def tree_attack(
         for i in range(first, min(first + _TOGETHER, n)):
             starts = _starts(problem, i, coordinates, pool_classes, trees if inside[i] else None, settings, seed)
             if inside[i] and trees is not None and leaves is not None and len(starts):
+                if not len(problem.granted(np.array([i]), len(_FURTHER) * len(starts))):
+                    continue  # what the trees say is worth nothing where the model cannot be asked in the end
                 part = (leaves, reach.rows(np.array([i])), trees)
                 here = step.part(i / n, (i + 1) / n)
                 among.append((i, _descended(problem, i, starts, part, settings, here, partial)))
             elif splits is not None and len(starts):
                 asked.append((i, starts))
-        _take(problem, best, *_beside(among, problem))
+        _take(paid, best, *_beside(among, problem))
         if splits is not None and asked:
             samples, owner = _beside(asked, problem)
             _take(problem, best, splits.shrink(samples, owner, settings.queries), owner)
@@ -192,8 +195,8 @@ def _descended(
                 return problem.granted(np.full(count, i), price)
 
             descent.run(settings.rounds // 3, pay)
-            mine = descent.nearest[np.isfinite(descent.size)]
-            if not descent.waits.any() or not len(mine):
+            mine = descent.nearest  # the starts themselves where no look was granted
+            if not descent.waits.any():
                 break
         reached.append(mine)
     return np.vstack(reached)
@@ -206,7 +209,7 @@ def _beside(parts: list[tuple[int, Array]], problem: Problem) -> tuple[Array, Ar
 
 
 def _take(problem: Problem, best: Best, samples: Array, owner: Array) -> None:
-    """Keep the nearest ones that the model itself confirms."""
+    """Keep the nearest samples (m, d) that the model itself confirms."""
     origins = problem.origins[owner]
     change = problem.space.to_coordinates(samples) - origins
     waiting = np.arange(len(samples))

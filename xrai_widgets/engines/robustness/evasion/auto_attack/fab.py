@@ -24,7 +24,7 @@ from xrai_widgets.engines.robustness.evasion.auto_attack.slopes import (
 
 STREAM = 14
 _TOWARDS, _BEYOND, _BACK = 0.1, 1.05, 0.9  # α_max, η and β of the paper
-_DEAR = 5  # queries of a step: a gradient step, a look whether it is broken there, and one after going back
+_DEAR = 4  # queries of a step: a gradient step, and a look whether it is broken there
 _FEWEST = 10  # steps below which another rival is not worth it
 
 
@@ -65,7 +65,7 @@ def fab(
     """Go to the tangent plane of the boundary to each of the likeliest rivals, and back towards the sample.
 
     Each step goes a little beyond the nearest point of the plane, drawn towards that point of it which is nearest to
-    the sample; from a broken point it goes back by a tenth of the way. Norms are l∞, l2 and l1.
+    the sample; from a broken point it goes back by a tenth of the way first. Norms are l∞, l2 and l1.
 
     Parameters
     ----------
@@ -121,37 +121,54 @@ def _walk(
     step: Step,
     partial: Partial,
 ) -> None:
-    """Walk from one start each to one rival each; ``best`` takes what is broken, and the nearest is settled."""
+    """Walk from one start each to one rival each; ``best`` takes what is broken, and the nearest is settled.
+
+    One pass says whether a point is broken and where the boundary is, as a plane; from a broken one the walk goes on
+    from further back along the same plane, where the paper makes a second pass for a plane there.
+    """
     problem, nearest = slopes.problem, Best.nothing(slopes.problem)
-    scores = None
+    towards = np.zeros(len(problem.samples), dtype=np.intp)
+    towards[owner] = rival
+
+    def weigh(scores: Array, owner: Array) -> tuple[Array, Array]:
+        return margin(scores, problem.labels[owner], towards[owner])
+
     for t in range(settings.steps):
         slopes.pause = functools.partial(step, t / settings.steps, "FAB", partial)
-        scores = slopes.scores(points, owner) if scores is None else scores
-        lead, weights = margin(scores, problem.labels[owner], rival)
-        slope = slopes.slope(points, owner, weights)
-        points = _onwards(room, points, slope, lead)
-        scores = slopes.scores(points, owner)
-        hit = np.flatnonzero(slopes.broken(points, owner, scores))
-        if not len(hit):
-            continue
-        nearest.take(points[hit], owner[hit], slopes.keep(best, points[hit], owner[hit]))
-        points[hit] = room.origins[hit] + _BACK * (points[hit] - room.origins[hit])
-        if settings.radius is not None:
+        scores, lead, slope = slopes.both(points, owner, weigh)
+        hit = _broken(slopes, best, nearest, points, owner, scores)
+        back = (_BACK - 1) * (points[hit] - room.origins[hit])
+        lead[hit] += np.einsum("ij,ij->i", slope[hit], back)
+        points[hit] += back
+        if settings.radius is not None and len(hit):
             going = ~within(best.distance[owner], settings.radius)
-            hit = np.flatnonzero(np.isin(np.flatnonzero(going), hit))
-            room, points, owner, rival, scores = (
-                room.keep(going),
-                points[going],
-                owner[going],
-                rival[going],
-                scores[going],
-            )
+            room = room.keep(going)
+            points, owner, lead, slope = points[going], owner[going], lead[going], slope[going]
         if not len(owner):
             break
-        if len(hit):
-            scores[hit] = slopes.scores(points[hit], owner[hit])
+        points = _onwards(room, points, slope, lead)
+    _broken(slopes, best, nearest, points, owner, slopes.scores(points, owner))
     some = np.flatnonzero(nearest.success)
     slopes.settle(best, nearest.points[some], some)
+
+
+def _broken(slopes: Slopes, best: Best, nearest: Best, points: Array, owner: Array, scores: Array) -> Array:
+    """Take broken points that are nearer than what was known, and return the places of all that are broken.
+
+    Where scores say which ones these are, the model is asked about the nearer ones only.
+    """
+    problem = slopes.problem
+    if slopes.blind:
+        hit = np.flatnonzero(slopes.broken(points, owner, scores))
+        far, sure = problem.distances(points[hit], owner[hit]), np.arange(len(hit))
+    else:
+        hit = np.flatnonzero(scores.argmax(axis=1) != problem.labels[owner])
+        far = problem.distances(points[hit], owner[hit])
+        sure = np.flatnonzero(far < nearest.distance[owner[hit]])
+        sure = sure[slopes.broken(points[hit[sure]], owner[hit[sure]], scores[hit[sure]])]
+    for kept in (nearest, best):
+        kept.take(points[hit[sure]], owner[hit[sure]], far[sure])
+    return hit
 
 
 def _onwards(room: Room, points: Array, slope: Array, lead: Array) -> Array:

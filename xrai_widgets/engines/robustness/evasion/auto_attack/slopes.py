@@ -98,6 +98,11 @@ class Slopes:
         whole = any(kind.kind == "integer" or kind.group for kind in space.constraints)
         return bool(whole or space.fillable.any())
 
+    @property
+    def blind(self) -> bool:
+        """Whether the scores of points as they are do not say their labels."""
+        return self.rounds or self.problem.decide is not None
+
     def scores(self, points: Array, owner: Array) -> Array:
         """Return the scores (r, k) of points as they are; the label is that of the largest.
 
@@ -160,7 +165,7 @@ class Slopes:
 
     def broken(self, points: Array, owner: Array, scores: Array) -> Array:
         """Return whether each point, with the scores that it has as it is, gets another label."""
-        if self.rounds or self.problem.decide is not None:
+        if self.blind:
             some = np.arange(len(points))
         else:
             some = np.flatnonzero(scores.argmax(axis=1) != self.problem.labels[owner])
