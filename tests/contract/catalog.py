@@ -26,6 +26,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "ood.isolation_forest": {"n_estimators": 10},
     "ood.shuffle_forest": {"n_estimators": 10},
     "ood.vae": {"epochs": 2, "hidden": 16, "latent": 2},
+    "ood.wgan_inverter": {"generator_steps": 2, "hidden": 8, "latent": 2, "quality": 0.0},
     "privacy.lira": {"n_references": 4, "repeats": 2},
     "privacy.attribute_inference": {"n_samples": 60, "repeats": 1, "attack_model": "linear"},
     "privacy.label_only": {"n_samples": 60, "copies": 3, "repeats": 2},

@@ -10,6 +10,7 @@ from xrai_widgets.engines.ood.mahalanobis import mahalanobis
 from xrai_widgets.engines.ood.max_softmax import max_softmax
 from xrai_widgets.engines.ood.shuffle_forest import shuffle_forest
 from xrai_widgets.engines.ood.vae import vae
+from xrai_widgets.engines.ood.wgan_inverter import wgan_inverter
 
 __all__ = [
     "energy",
@@ -22,5 +23,6 @@ __all__ = [
     "max_softmax",
     "shuffle_forest",
     "vae",
+    "wgan_inverter",
 ]
 TITLE = "Foreign inputs"

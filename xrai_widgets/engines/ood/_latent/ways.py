@@ -1,0 +1,95 @@
+"""Ways to a change of mind: along slopes, on shells that grow, in a ball that shrinks."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from xrai_widgets.core import Array
+from xrai_widgets.engines._space import unit
+from xrai_widgets.engines.ood._latent.hunt import Hunt
+
+_BEYOND = 1.02  # of the way to the tangent: what stops at the boundary does not cross it
+_STEP = 0.7
+_START = 0.3  # of a standard deviation: how far from the sample each further start begins
+_TINY = 1e-12
+_MOVING = 1024  # samples that move at once
+_SHELLS = 12
+_FIRST = 0.01  # of the reach: the first shell
+_SHRINKS = 12
+
+
+def along_slopes(hunt: Hunt, told: Callable[[float], None]) -> None:
+    """Move to where the tangent of the boundary is nearest to the sample, and keep the nearest change on the way.
+
+    The step of DeepFool (Moosavi-Dezfooli, Fawzi, Frossard 2016, arXiv:1511.04599), always towards the point of the
+    tangent that is nearest to where the sample lies, so that what is found comes nearer after the change, too.
+    """
+    if hunt.mind.logit_gradient is None:
+        return
+    parts = range(0, len(hunt.origin), _MOVING)
+    for place, start in enumerate(parts):
+        some = np.arange(start, min(start + _MOVING, len(hunt.origin)))
+        for number in range(hunt.settings.starts):
+            moved = number * _START * hunt.draw(some, 1)[:, 0] if number else np.zeros_like(hunt.origin[some])
+            for k in range(hunt.settings.steps):
+                told((place + (number + k / hunt.settings.steps) / hunt.settings.starts) / len(parts))
+                moved = _stepped(hunt, some, moved)
+
+
+def _stepped(hunt: Hunt, some: Array, moved: Array) -> Array:
+    samples, pull = hunt.generator.opened(hunt.origin[some] + moved)
+    lead, slopes = hunt.mind.lead(samples, hunt.before[some])
+    slope = pull(slopes)
+    size = np.sqrt((moved**2).sum(axis=1))
+    over = (lead < 0) & (size > 0) & (size < hunt.distance[some])
+    hunt.note(some[over], size[over], moved[over] / size[over, None])
+    steep = (slope**2).sum(axis=1) + _TINY
+    share = _BEYOND * ((slope * moved).sum(axis=1) - lead) / steep
+    moved = moved + _STEP * (share[:, None].astype(moved.dtype) * slope - moved)
+    size = np.sqrt((moved**2).sum(axis=1))
+    far = size > hunt.settings.reach
+    moved[far] *= (hunt.settings.reach / size[far])[:, None]
+    return moved
+
+
+def expand(hunt: Hunt, some: Array, told: Callable[[float], None]) -> None:
+    """Look on shells that grow until a change is found: their iterative search, for all samples at once."""
+    ways, count = directions(hunt, some), hunt.settings.directions
+    left = np.arange(len(some))
+    for number, radius in enumerate(hunt.settings.reach * np.geomspace(_FIRST, 1.0, _SHELLS)):
+        told(number / _SHELLS)
+        if not len(left):
+            return
+        there = hunt.changed(some[left], np.full((len(left), count), radius), ways[left])
+        hits = there.any(axis=1)
+        best = left[hits]
+        hunt.note(some[best], np.full(len(best), radius), ways[best, there[hits].argmax(axis=1)])
+        left = left[~hits]
+
+
+def shrink(hunt: Hunt, some: Array, told: Callable[[float], None]) -> None:
+    """Look in the whole ball, then in the half of it below what was found, until that is empty: their hybrid search.
+
+    Where the ball is empty its inner half is looked at: there are more candidates to the volume.
+    """
+    low, high = np.zeros(len(some)), np.full(len(some), hunt.settings.reach)
+    for number in range(_SHRINKS):
+        told(number / _SHRINKS)
+        ways = directions(hunt, some)
+        share = hunt.uniform(some, hunt.settings.directions)
+        distance = low[:, None] + (high - low)[:, None] * share
+        there = hunt.changed(some, distance, ways)
+        candidates = np.where(there, distance, np.inf)
+        best = candidates.argmin(axis=1)
+        row = np.arange(len(some))
+        hunt.note(some, candidates[row, best], ways[row, best])
+        known = hunt.distance[some]
+        found = np.isfinite(known)
+        low = np.where(found, np.where(there.any(axis=1), 0.5 * known, 0.5 * (low + known)), low)
+        high = np.where(found, known, np.where(number % 2 == 0, 0.5 * high, hunt.settings.reach))
+
+
+def directions(hunt: Hunt, some: Array) -> Array:
+    """Return random directions (s, directions, latent)."""
+    drawn = hunt.draw(some, hunt.settings.directions)
+    return unit(drawn.reshape(-1, drawn.shape[-1])).reshape(drawn.shape)
