@@ -24,6 +24,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "explanations.cem": {"n_samples": 4, "max_iter": 20, "binary_steps": 3},
     "ood.ensemble": {"n_estimators": 10},
     "ood.isolation_forest": {"n_estimators": 10},
+    "ood.natural_adversaries": {"generator_steps": 60, "hidden": 32, "quality": 0.0, "agreement": 0.0, "n_samples": 60},
     "ood.shuffle_forest": {"n_estimators": 10},
     "ood.vae": {"epochs": 2, "hidden": 16, "latent": 2},
     "ood.wgan_inverter": {"generator_steps": 2, "hidden": 8, "latent": 2, "quality": 0.0},

@@ -41,20 +41,20 @@ def nearest_changes(
     hunt = Hunt(generator, mind, origin, before, rows, settings, step)
     if settings.search == "gradients":
         along_slopes(hunt, hunt.share(0.0, 0.5))
-    looks = {"gradients": expand, "expanding": expand, "shrinking": shrink}[settings.search]
-    looks(hunt, np.flatnonzero(np.isinf(hunt.distance)), hunt.share(0.5, 0.6))
-    settle(hunt)
-    if settings.search != "gradients":
-        approach(hunt, hunt.share(0.65, 1.0))
+        settle(hunt, np.arange(len(origin)))
+    rest = np.flatnonzero(np.isinf(hunt.distance))
+    (shrink if settings.search == "shrinking" else expand)(hunt, rest, hunt.share(0.5, 0.6))
+    settle(hunt, rest)
+    approach(hunt, rest, hunt.share(0.6, 1.0))
     step(1.0, "searching natural adversaries")
-    return hunt.distance, np.where(
-        np.isfinite(hunt.distance)[:, None], origin + hunt.way * _finite(hunt.distance), np.nan
-    )
+    found = np.isfinite(hunt.distance)[:, None]
+    moved = np.where(found, hunt.distance[:, None], 0.0) * hunt.way
+    return hunt.distance, np.where(found, origin + moved, np.nan)
 
 
-def settle(hunt: Hunt) -> None:
+def settle(hunt: Hunt, some: Array) -> None:
     """Take back what the model does not confirm, and move the rest to the boundary."""
-    some = np.flatnonzero(np.isfinite(hunt.distance))
+    some = some[np.isfinite(hunt.distance[some])]
     ways, distance = hunt.way[some], hunt.distance[some]
     holds = hunt.changed(some, distance[:, None], ways[:, None])[:, 0]
     hunt.distance[some[~holds]] = np.inf
@@ -62,9 +62,9 @@ def settle(hunt: Hunt) -> None:
     hunt.distance[some] = hunt.bisect(some, distance[holds], ways[holds])
 
 
-def approach(hunt: Hunt, told: Callable[[float], None], count: int = 64) -> None:
+def approach(hunt: Hunt, some: Array, told: Callable[[float], None], count: int = 64) -> None:
     """Try directions near the best one, just inside its distance, narrower where none succeeds."""
-    some = np.flatnonzero(np.isfinite(hunt.distance))
+    some = some[np.isfinite(hunt.distance[some])]
     spread = np.full(len(some), _SPREAD / np.sqrt(hunt.generator.latent))
     for number in range(hunt.settings.rounds):
         told(number / hunt.settings.rounds)
@@ -76,7 +76,3 @@ def approach(hunt: Hunt, told: Callable[[float], None], count: int = 64) -> None
         way = ways[hits, there[hits].argmax(axis=1)]
         hunt.note(some[hits], hunt.bisect(some[hits], radius[hits], way), way)
         spread[~there.any(axis=1)] *= _NARROWER
-
-
-def _finite(distance: Array) -> Array:
-    return np.where(np.isfinite(distance), distance, 0.0)[:, None]
