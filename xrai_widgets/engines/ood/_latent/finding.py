@@ -6,7 +6,7 @@ import pandas as pd
 from xrai_widgets.core import Array, Chart, Finding
 from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.engines._statistics import Estimate
-from xrai_widgets.engines.ood._latent.sought import FOUND, Sought
+from xrai_widgets.engines.ood._latent.sought import TURNED, Sought
 
 _SHOWN = 8
 _FEW = 5  # of either kind: an AUROC of fewer says nothing
@@ -19,7 +19,9 @@ def sought_finding(sought: Sought) -> Finding:
     pairs = samples.loc[sought.counted, ["part", "id"]].reset_index(drop=True)
     tables = {"samples": samples, "medians": pairs.assign(delta_z=sought.distance[sought.counted])}
     title = "How far until the model changes its mind"
-    charts = [Chart("samples", "histogram", "to_boundary", by="group", title=title, part="X")]
+    charts = []
+    if np.isfinite(sought.distance).any():
+        charts.append(Chart("samples", "histogram", "to_boundary", by="group", title=title, part="X", beyond="below"))
     arrays = {}
     shown = _shown(sought)
     if len(shown):
@@ -63,7 +65,7 @@ def _near(distance: Array) -> Array:
 
 def _samples(sought: Sought) -> pd.DataFrame:
     names = np.array(sought.classes, dtype=object)
-    found = np.isfinite(sought.distance)
+    turned = np.isfinite(sought.distance)
     status = sought.status()
     group = np.where(sought.of_x, np.where(sought.right, "answered rightly", "answered wrongly"), "new")
     group = np.where(sought.given.foreign, "foreign", group)
@@ -72,9 +74,9 @@ def _samples(sought: Sought) -> pd.DataFrame:
         "id": sought.given.ids,
         "label": names[sought.labels],
         "status": status,
-        "delta_z": np.where(status == FOUND, sought.distance, np.nan),
-        "to_boundary": np.where(found, sought.distance, np.nan),
-        "becomes": np.where(found, names[np.maximum(sought.becomes, 0)], ""),
+        "delta_z": np.where(status == TURNED, sought.distance, np.nan),
+        "to_boundary": np.where(turned, sought.distance, np.nan),
+        "becomes": np.where(turned, names[np.maximum(sought.becomes, 0)], ""),
         "foreignness": sought.given.foreignness,
         "group": group,
     }

@@ -47,9 +47,9 @@ def nearest_changes(
     settle(hunt, rest)
     approach(hunt, rest, hunt.share(0.6, 1.0))
     step(1.0, "searching natural adversaries")
-    found = np.isfinite(hunt.distance)[:, None]
-    moved = np.where(found, hunt.distance[:, None], 0.0) * hunt.way
-    return hunt.distance, np.where(found, origin + moved, np.nan)
+    reached = np.isfinite(hunt.distance)[:, None]
+    moved = np.where(reached, hunt.distance[:, None], 0.0) * hunt.way
+    return hunt.distance, np.where(reached, origin + moved, np.nan)
 
 
 def settle(hunt: Hunt, some: Array) -> None:
@@ -62,12 +62,12 @@ def settle(hunt: Hunt, some: Array) -> None:
     hunt.distance[some] = hunt.bisect(some, distance[holds], ways[holds])
 
 
-def approach(hunt: Hunt, some: Array, told: Callable[[float], None], count: int = 64) -> None:
+def approach(hunt: Hunt, some: Array, progress: Callable[[float], None], count: int = 64) -> None:
     """Try directions near the best one, just inside its distance, narrower where none succeeds."""
     some = some[np.isfinite(hunt.distance[some])]
     spread = np.full(len(some), _SPREAD / np.sqrt(hunt.generator.latent))
     for number in range(hunt.settings.rounds):
-        told(number / hunt.settings.rounds)
+        progress(number / hunt.settings.rounds)
         ways = hunt.way[some][:, None] + spread[:, None, None] * hunt.draw(some, count)
         ways = unit(ways.reshape(-1, ways.shape[-1])).reshape(ways.shape)
         radius = hunt.distance[some] * _INSIDE

@@ -11,7 +11,7 @@ from xrai_widgets.engines.ood._latent.map import LatentMap
 from xrai_widgets.engines.ood._latent.mind import Mind
 from xrai_widgets.engines.ood._latent.search import nearest_changes
 
-FOUND, NOT_FOUND, WAITING = "found", "not found", "not looked at"
+TURNED, STANDING, WAITING = "found", "not found", "not looked at"
 WRONG, OTHER, THERE = "answered wrongly before", "another label when reconstructed", "of that class already"
 _BLOCK = 256  # samples that are looked at together
 _CONFIRM = (1.0, 1.0001, 1.001, 1.01)  # times the distance: what lies at the boundary itself is a matter of rounding
@@ -94,7 +94,7 @@ class Sought:
 
     def status(self) -> Array:
         """Return what became of each sample."""
-        status = np.where(np.isfinite(self.distance), FOUND, NOT_FOUND).astype(object)
+        status = np.where(np.isfinite(self.distance), TURNED, STANDING).astype(object)
         status[~self.looked] = WAITING
         status[~self.right] = WRONG
         status[self.there] = THERE

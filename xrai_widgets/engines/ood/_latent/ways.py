@@ -18,7 +18,7 @@ _FIRST = 0.01  # of the reach: the first shell
 _SHRINKS = 12
 
 
-def along_slopes(hunt: Hunt, told: Callable[[float], None]) -> None:
+def along_slopes(hunt: Hunt, progress: Callable[[float], None]) -> None:
     """Move to where the tangent of the boundary is nearest to the sample, and keep the nearest change on the way.
 
     The step of DeepFool (Moosavi-Dezfooli, Fawzi, Frossard 2016, arXiv:1511.04599), always towards the point of the
@@ -32,7 +32,7 @@ def along_slopes(hunt: Hunt, told: Callable[[float], None]) -> None:
         for number in range(hunt.settings.starts):
             moved = number * _START * hunt.draw(some, 1)[:, 0] if number else np.zeros_like(hunt.origin[some])
             for k in range(hunt.settings.steps):
-                told((place + (number + k / hunt.settings.steps) / hunt.settings.starts) / len(parts))
+                progress((place + (number + k / hunt.settings.steps) / hunt.settings.starts) / len(parts))
                 moved = _stepped(hunt, some, moved)
 
 
@@ -52,12 +52,12 @@ def _stepped(hunt: Hunt, some: Array, moved: Array) -> Array:
     return moved
 
 
-def expand(hunt: Hunt, some: Array, told: Callable[[float], None]) -> None:
+def expand(hunt: Hunt, some: Array, progress: Callable[[float], None]) -> None:
     """Look on shells that grow until a change is found: their iterative search, for all samples at once."""
     ways, count = directions(hunt, some), hunt.settings.directions
     left = np.arange(len(some))
     for number, radius in enumerate(hunt.settings.reach * np.geomspace(_FIRST, 1.0, _SHELLS)):
-        told(number / _SHELLS)
+        progress(number / _SHELLS)
         if not len(left):
             return
         there = hunt.changed(some[left], np.full((len(left), count), radius), ways[left])
@@ -67,14 +67,14 @@ def expand(hunt: Hunt, some: Array, told: Callable[[float], None]) -> None:
         left = left[~hits]
 
 
-def shrink(hunt: Hunt, some: Array, told: Callable[[float], None]) -> None:
+def shrink(hunt: Hunt, some: Array, progress: Callable[[float], None]) -> None:
     """Look in the whole ball, then in the half of it below what was found, until that is empty: their hybrid search.
 
     Where the ball is empty its inner half is looked at: there are more candidates to the volume.
     """
     low, high = np.zeros(len(some)), np.full(len(some), hunt.settings.reach)
     for number in range(_SHRINKS):
-        told(number / _SHRINKS)
+        progress(number / _SHRINKS)
         ways = directions(hunt, some)
         share = hunt.uniform(some, hunt.settings.directions)
         distance = low[:, None] + (high - low)[:, None] * share
@@ -83,10 +83,10 @@ def shrink(hunt: Hunt, some: Array, told: Callable[[float], None]) -> None:
         best = candidates.argmin(axis=1)
         row = np.arange(len(some))
         hunt.note(some, candidates[row, best], ways[row, best])
-        known = hunt.distance[some]
-        found = np.isfinite(known)
-        low = np.where(found, np.where(there.any(axis=1), 0.5 * known, 0.5 * (low + known)), low)
-        high = np.where(found, known, np.where(number % 2 == 0, 0.5 * high, hunt.settings.reach))
+        nearest = hunt.distance[some]
+        reached = np.isfinite(nearest)
+        low = np.where(reached, np.where(there.any(axis=1), 0.5 * nearest, 0.5 * (low + nearest)), low)
+        high = np.where(reached, nearest, np.where(number % 2 == 0, 0.5 * high, hunt.settings.reach))
 
 
 def directions(hunt: Hunt, some: Array) -> Array:
