@@ -116,7 +116,7 @@ def natural_adversaries(
         float, Range(0.01, 1000), _SEARCH, Label("largest Δz"), "in standard deviations of a latent variable"
     ] = 10.0,
     steps: Annotated[int, Range(1, 10_000), _SEARCH, Label("steps of a start"), "along slopes"] = 25,
-    starts: Annotated[int, Range(1, 1000), _SEARCH, "along slopes: the sample itself, and random ones beside it"] = 3,
+    starts: Annotated[int, Range(1, 1000), _SEARCH, "along slopes: to one class after the other"] = 3,
     directions: Annotated[
         int, Range(1, 100_000), _SEARCH, Label("candidates per shell"), "by labels alone: of each sample"
     ] = 128,

@@ -40,7 +40,7 @@ class Settings:
     reach : float
         Largest distance that is looked at.
     steps, starts : int
-        Of the search along slopes: steps of each start, the first of which is the sample itself.
+        Of the search along slopes: steps of each start, which are led to one class after the other.
     directions, rounds : int
         Of the others: candidates per sample and shell, and rounds of proposals that bring what was found nearer.
     seed : int

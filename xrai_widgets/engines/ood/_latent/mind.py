@@ -19,26 +19,26 @@ class Towards:
     Parameters
     ----------
     before : int array (n,)
-    target : int, optional
+    rival : int array (n,), optional
         The other class, where it is given.
     lead : array (n,)
         Is written.
     """
 
     before: Array
-    target: int | None
+    rival: Array | None
     lead: Array
 
     def __getitem__(self, part: slice) -> "Towards":
         """Return the same for some of the samples: models that work in batches ask so."""
-        return Towards(self.before[part], self.target, self.lead[part])
+        return Towards(self.before[part], None if self.rival is None else self.rival[part], self.lead[part])
 
     def __call__(self, logits: Array) -> Array:
         """Return the weights (n, k) of the logits (n, k)."""
         row = np.arange(len(self.before))
         others = np.array(logits, dtype=np.float64)
         others[row, self.before] = _NEVER
-        rival = others.argmax(axis=1) if self.target is None else np.full(len(row), self.target)
+        rival = others.argmax(axis=1) if self.rival is None else self.rival
         self.lead[:] = logits[row, self.before] - others[row, rival]
         weights = np.zeros_like(others)
         weights[row, self.before], weights[row, rival] = 1.0, -1.0
@@ -80,10 +80,23 @@ class Mind:
         now = self.labels(samples)
         return now != before if self.target is None else now == self.target
 
-    def lead(self, samples: Array, before: Array) -> tuple[Array, Array]:
-        """Return by how much the class before leads the nearest other one, in logits (n,), and its slopes (n, d)."""
+    def rivals(self, samples: Array, before: Array, count: int) -> list[Array | None]:
+        """Return to which class (n,) each of ``count`` ways or fewer leads: None to the most likely other one."""
+        if self.target is not None:
+            return [np.full(len(samples), self.target)]
+        starts = range(0, len(samples), self.rows)
+        logits = np.concatenate([self._logits(self._shaped(samples[a : a + self.rows])) for a in starts])
+        logits[np.arange(len(logits)), before] = _NEVER
+        order = np.argsort(-logits, axis=1, kind="stable")
+        return [None, *order[:, 1 : min(count, order.shape[1] - 1)].T]
+
+    def lead(self, samples: Array, before: Array, rival: Array | None) -> tuple[Array, Array]:
+        """Return by how much the class before leads a rival or the most likely one, in logits (n,), and slopes (n, d).
+
+        Where the lead is negative another class is more likely than the one before, whatever the rival.
+        """
         lead = np.zeros(len(samples))
-        towards, slopes = Towards(before, self.target, lead), np.zeros_like(samples)
+        towards, slopes = Towards(before, rival, lead), np.zeros_like(samples)
         for start in range(0, len(samples), self.rows):
             part = slice(start, start + self.rows)
             slopes[part] = self._slopes(self._shaped(samples[part]), towards[part])

@@ -22,34 +22,43 @@ def along_slopes(hunt: Hunt, progress: Callable[[float], None]) -> None:
     """Move to where the tangent of the boundary is nearest to the sample, and keep the nearest change on the way.
 
     The step of DeepFool (Moosavi-Dezfooli, Fawzi, Frossard 2016, arXiv:1511.04599), always towards the point of the
-    tangent that is nearest to where the sample lies, so that what is found comes nearer after the change, too.
+    tangent that is nearest to where the sample lies, so that what is found comes nearer after the change, too. The
+    first start goes to the most likely other class of each moment, the next ones to the second, third … of the sample,
+    and those that are left begin beside it.
     """
     if hunt.mind.logit_gradient is None:
         return
     parts = range(0, len(hunt.origin), _MOVING)
     for place, start in enumerate(parts):
         some = np.arange(start, min(start + _MOVING, len(hunt.origin)))
-        for number in range(hunt.settings.starts):
-            moved = number * _START * hunt.draw(some, 1)[:, 0] if number else np.zeros_like(hunt.origin[some])
+        origin, starts = hunt.origin[some], hunt.settings.starts
+        rivals = hunt.mind.rivals(hunt.generator.generate(origin), hunt.before[some], starts)
+        for number in range(starts):
+            led = number < len(rivals)
+            moved = np.zeros_like(origin) if led else number * _START * hunt.draw(some, 1)[:, 0]
+            moved = _within(moved, hunt.settings.reach)
             for k in range(hunt.settings.steps):
-                progress((place + (number + k / hunt.settings.steps) / hunt.settings.starts) / len(parts))
-                moved = _stepped(hunt, some, moved)
+                progress((place + (number + k / hunt.settings.steps) / starts) / len(parts))
+                moved = _stepped(hunt, some, moved, rivals[number] if led else rivals[0])
 
 
-def _stepped(hunt: Hunt, some: Array, moved: Array) -> Array:
+def _stepped(hunt: Hunt, some: Array, moved: Array, rival: Array | None) -> Array:
     samples, pull = hunt.generator.opened(hunt.origin[some] + moved)
-    lead, slopes = hunt.mind.lead(samples, hunt.before[some])
+    lead, slopes = hunt.mind.lead(samples, hunt.before[some], rival)
     slope = pull(slopes)
     size = np.sqrt((moved**2).sum(axis=1))
-    over = (lead < 0) & (size > 0) & (size < hunt.distance[some])
+    over = (lead < 0) & (size > 0) & (size <= hunt.settings.reach)
     hunt.note(some[over], size[over], moved[over] / size[over, None])
     steep = (slope**2).sum(axis=1) + _TINY
     share = _BEYOND * ((slope * moved).sum(axis=1) - lead) / steep
     moved = moved + _STEP * (share[:, None].astype(moved.dtype) * slope - moved)
+    return _within(moved, hunt.settings.reach)
+
+
+def _within(moved: Array, reach: float) -> Array:
     size = np.sqrt((moved**2).sum(axis=1))
-    far = size > hunt.settings.reach
-    moved[far] *= (hunt.settings.reach / size[far])[:, None]
-    return moved
+    shrunk: Array = moved * np.where(size > reach, reach / np.maximum(size, _TINY), 1.0)[:, None].astype(moved.dtype)
+    return shrunk
 
 
 def expand(hunt: Hunt, some: Array, progress: Callable[[float], None]) -> None:
