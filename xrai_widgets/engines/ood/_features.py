@@ -1,6 +1,7 @@
 """What a detector looks at: samples, the last hidden layer, logits."""
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ _TINY = 1e-300
 
 def flat(X: Array) -> Array:
     """Return samples as rows."""
-    return X.reshape(len(X), -1).astype(np.float64)
+    return X.reshape(len(X), prod(X.shape[1:])).astype(np.float64)
 
 
 def log_probabilities(predict: Predict) -> Predict:
