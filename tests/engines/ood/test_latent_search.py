@@ -180,7 +180,8 @@ def test_a_model_that_decides_by_a_rule_of_its_own_is_taken_at_its_word() -> Non
     """Where slopes lead to a boundary that decides nothing, shells find the one that does."""
 
     def decide(X: Array) -> Array:
-        return (X[:, 0] > SHIFT[0] + 1.0).astype(int)
+        result: Array = (X[:, 0] > SHIFT[0] + 1.0).astype(int)
+        return result
 
     model = mind(decide=decide)
     origin = np.zeros((3, 4))
@@ -194,9 +195,10 @@ def test_a_model_that_decides_by_a_rule_of_its_own_is_taken_at_its_word() -> Non
 @pytest.mark.parametrize("steerable", [True, False])
 def test_the_lead_and_its_slopes_are_those_of_the_logits(steerable: bool) -> None:
     def slopes(X: Array, V: Any) -> Array:
-        return (
-            np.concatenate([V[a : a + 7](logits(X[a : a + 7])) for a in range(0, len(X), 7)]) if callable(V) else V
-        ) @ (SCORES.T)
+        parts = [slice(a, a + 7) for a in range(0, len(X), 7)]
+        weights = np.concatenate([V[part](logits(X[part])) for part in parts]) if callable(V) else V
+        result: Array = weights @ SCORES.T
+        return result
 
     slopes.steerable = steerable  # type: ignore[attr-defined]  # as models mark it
     samples = Linear().generate(ORIGIN)

@@ -13,7 +13,7 @@ from xrai_widgets.runtime import RunStep, run
 
 pytestmark = pytest.mark.filterwarnings("ignore:Stochastic Optimizer")  # the small network is not trained to the end
 NAME = "ood.natural_adversaries"
-SMALL = {"generator_steps": 150, "quality": 0.1, "agreement": 0.3, "n_samples": 80}
+SMALL: dict[str, Any] = {"generator_steps": 150, "quality": 0.1, "agreement": 0.3, "n_samples": 80}
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +140,7 @@ def test_bad_samples_are_told_apart(digits: Subject) -> None:
         xw.assess(replace(digits, X_train=digits.X_train[:3]), NAME, strict=True, **SMALL)
     empty = replace(digits, X_new=digits.X[:0], foreign=np.zeros(0, dtype=bool), new_ids=np.arange(0))
     assert set(asked(empty, n_samples=20).tables["samples"]["part"]) == {"X"}
-    quick = {"generator_steps": 2, "hidden": 8, "latent": 2, "quality": 0.0}
+    quick: dict[str, Any] = {"generator_steps": 2, "hidden": 8, "latent": 2, "quality": 0.0}
     finding = xw.assess(empty, "ood.wgan_inverter", strict=True, **quick).finding
     assert finding is not None
     assert set(finding.tables["samples"]["part"]) == {"X"}

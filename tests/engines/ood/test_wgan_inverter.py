@@ -1,5 +1,7 @@
 """Generator and inverter: their training, their gate, and what they call foreign."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -22,7 +24,7 @@ from xrai_widgets.runtime.checkpoints import InMemory
 
 X, Y = load_digits(return_X_y=True)
 NEW = X[1200:]
-QUICK = {"generator_steps": 4, "hidden": 8, "latent": 3, "quality": 0.0}
+QUICK: dict[str, Any] = {"generator_steps": 4, "hidden": 8, "latent": 3, "quality": 0.0}
 pytestmark = pytest.mark.filterwarnings("ignore:Stochastic Optimizer")  # the small network is not trained to the end
 
 
@@ -31,8 +33,8 @@ def detector() -> WGANInverterDetector:
     return WGANInverterDetector(image_shape=(8, 8), generator_steps=500, quality=0.2).fit(X[:1200])
 
 
-def quick(**more: object) -> WGANInverterDetector:
-    return WGANInverterDetector(**(QUICK | more))  # type: ignore[arg-type]  # some are wrong on purpose
+def quick(**more: Any) -> WGANInverterDetector:
+    return WGANInverterDetector(**(QUICK | more))
 
 
 def area(foreign: Array, normal: Array) -> float:
@@ -85,9 +87,10 @@ def test_the_penalty_is_that_of_the_critics_slope() -> None:
     """Of a critic with one slope everywhere the loss is known: distance plus ten times (its size less one)²."""
     model = WGAN(Sizes(4, 3, 2), 1, 1e-3, 0, "cpu", 50)
     weight = torch.tensor([[3.0, 0.0, 4.0, 0.0]])
-    model.critic = torch.nn.Sequential(torch.nn.Linear(4, 1, bias=False))
+    linear = torch.nn.Linear(4, 1, bias=False)
+    model.critic = torch.nn.Sequential(linear)
     with torch.no_grad():
-        model.critic[0].weight.copy_(weight)
+        linear.weight.copy_(weight)
     model._adams["critic"] = torch.optim.Adam(model.critic.parameters(), 1e-3)
     given = torch.rand(8, 4, generator=torch.Generator().manual_seed(1))
     state = model.draws.generator.get_state()
@@ -117,7 +120,7 @@ def test_the_score_is_the_density_of_a_picture_and_its_latent_variables(detector
     latent = detector.embed(NEW)
     error = ((NEW - detector.reconstruct(NEW)) ** 2).sum(axis=1) / 16**2
     np.testing.assert_allclose(detector.reconstruction_error(NEW), error, rtol=1e-9)
-    normal = torch.distributions.Normal(torch.tensor(0.0, dtype=torch.float64), float(np.sqrt(detector.variance_)))
+    normal: Any = torch.distributions.Normal(torch.tensor(0.0, dtype=torch.float64), detector.variance_**0.5)
     apart = torch.tensor((NEW - detector.reconstruct(NEW)) / 16)
     density = normal.log_prob(apart).sum(dim=1).numpy() - 0.5 * (latent**2).sum(axis=1)
     rest = density - detector.score_samples(NEW)

@@ -92,7 +92,7 @@ def _shown(sought: Sought) -> Array:
 def _pictures(sought: Sought, shown: Array) -> tuple[pd.DataFrame, Array]:
     low, high = float(sought.given.samples.min()), float(sought.given.samples.max())
     parts = [sought.given.samples[shown], sought.reconstructed[shown], sought.nearest[shown]]
-    shares = (np.concatenate(parts) - low) / max(high - low, np.finfo(np.float64).tiny)
+    shares = (np.concatenate(parts) - low) / ((high - low) or 1.0)
     label = [sought.classes[code] for code in sought.labels[shown]]
     becomes = [sought.classes[code] for code in sought.becomes[shown]]
     captions = [f"{sought.given.ids[row]}: {name}" for row, name in zip(shown, label, strict=True)]

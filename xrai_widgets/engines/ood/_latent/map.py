@@ -43,13 +43,17 @@ class LatentMap:
 
     def as_type(self, kind: type) -> "LatentMap":
         """Return the same map, computed in numbers of another kind."""
-        both = (
-            tuple((weight.astype(kind), bias.astype(kind)) for weight, bias in layers)
-            for layers in (self.generator, self.inverter)
+
+        def layers(given: Layers) -> Layers:
+            return tuple((weight.astype(kind), bias.astype(kind)) for weight, bias in given)
+
+        return replace(
+            self,
+            generator=layers(self.generator),
+            inverter=layers(self.inverter),
+            low=np.asarray(self.low, dtype=kind),
+            high=np.asarray(self.high, dtype=kind),
         )
-        generator, inverter = both
-        low, high = (np.asarray(end, dtype=kind) for end in (self.low, self.high))
-        return replace(self, generator=generator, inverter=inverter, low=low, high=high)
 
     def scaled(self, shift: float, scale: float) -> "LatentMap":
         """Return the same map for samples in units of their own."""

@@ -73,12 +73,14 @@ class Mind:
         """Return the classes (n,) for which the model decides."""
         starts = range(0, len(samples), self.rows)
         parts = [labels(self.predict, self.decide, self._shaped(samples[a : a + self.rows])) for a in starts]
-        return np.concatenate([np.zeros(0, dtype=np.intp), *parts]).astype(np.intp)
+        codes: Array = np.concatenate([np.zeros(0, dtype=np.intp), *parts]).astype(np.intp)
+        return codes
 
     def changed(self, samples: Array, before: Array) -> Array:
         """Return where the model has changed its mind: to the class that is aimed at, or to any other one."""
         now = self.labels(samples)
-        return now != before if self.target is None else now == self.target
+        turned: Array = now != before if self.target is None else now == self.target
+        return turned
 
     def rivals(self, samples: Array, before: Array, count: int) -> list[Array | None]:
         """Return to which class (n,) each of ``count`` ways or fewer leads: None to the most likely other one."""
@@ -111,7 +113,8 @@ class Mind:
     def _logits(self, rows: Array) -> Array:
         if self.logits is not None:
             return np.asarray(self.logits(rows), dtype=np.float64)
-        return np.log(np.maximum(np.asarray(self.predict(rows), dtype=np.float64), _TINY))
+        logits: Array = np.log(np.maximum(np.asarray(self.predict(rows), dtype=np.float64), _TINY))
+        return logits
 
     def _shaped(self, samples: Array) -> Array:
         shaped: Array = samples.astype(np.float32).reshape(len(samples), *self.shape)
