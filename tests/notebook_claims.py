@@ -336,3 +336,23 @@ def of_13_what_frequencies_does_it_read(shown: dict[str, Any]) -> None:
     assert scores["score_low"].iloc[-1] > scores["score_high"].iloc[0], "the coarse ones take over"
     assert min(right(one) for one in shown["passes"]) > 0.8, "more than 8 of 10"
     assert len(shown["others"][1].table("bands")) == 4, "room for four bands"
+
+
+def of_11_natural_adversaries(shown: dict[str, Any]) -> None:
+    """Claims of the notebook on natural adversaries."""
+    import numpy as np
+
+    natural, other, network, hasty = (shown[name] for name in ("natural", "other", "network", "hasty"))
+    samples = natural.table("samples")
+    assert samples.loc[samples["status"] != "found", "delta_z"].isna().all(), "not counted as 0"
+    assert (samples["status"] == "another label when reconstructed").any()
+    gate = natural.table("gate").set_index("kind")
+    assert gate.loc["held out, reconstructed", "share"] > 0.5, "most must lie nearer"
+    assert natural.finding.arrays["adversaries"].shape == (24, 1, 8, 8), "three groups"
+    assert np.array_equal(natural.table("gate"), other.table("gate")), "on the same map"
+    right = [(one.predict(one.X).argmax(axis=1) == one.y).mean() for one in (network, hasty)]
+    assert right[1] < right[0] - 0.03, "reads fewer of them rightly"
+    first, second = (one.finding.intervals["delta_z"] for one in (natural, other))
+    assert max(first[0], second[0]) < min(first[1], second[1]), "the intervals overlap"
+    assert other.finding.values["errors_auroc"] > 0.75, "more than three times in four"
+    assert other.finding.intervals["errors_auroc"][0] > 0.5

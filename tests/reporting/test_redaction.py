@@ -58,9 +58,11 @@ def with_pictures(subject: Subject) -> Subject:
     """Return a model of pictures whose pixels are the same numbers, for engines that take nothing else."""
     from sklearn.linear_model import LogisticRegression
 
-    X = np.tile(np.array(subject.X[:, :2]), 8)
+    assert subject.X_train is not None
+    X, X_train = (np.tile(np.array(part[:, :2]), 8) for part in (subject.X, subject.X_train))
     model = LogisticRegression().fit(X - X.mean(), subject.y)
-    return Subject.of(model, X, subject.y, image_shape=(4, 4), ids=subject.ids, name=subject.name)
+    words = {"X_train": X_train, "y_train": subject.y_train, "ids": subject.ids, "train_ids": subject.train_ids}
+    return Subject.of(model, X, subject.y, image_shape=(4, 4), name=subject.name, **words)
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import prod
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -35,7 +36,7 @@ def incomplete(subject: Subject, parts: Iterable[str] = ("X", "X_train", "X_new"
     for part in parts:
         if part not in ("X", "X_train", "X_new") or (samples := getattr(subject, part)) is None:
             continue
-        columns = np.flatnonzero(holes(samples.reshape(len(samples), -1)).any(axis=0))
+        columns = np.flatnonzero(holes(samples.reshape(len(samples), prod(samples.shape[1:]))).any(axis=0))
         if len(columns):
             names = subject.feature_names or [f"x{column}" for column in range(samples[0].size)]
             lacking[part] = tuple(names[column] for column in columns)

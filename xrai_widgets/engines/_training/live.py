@@ -24,8 +24,21 @@ def loss_table(history: History) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def rivals_table(history: History) -> pd.DataFrame:
+    """Return the losses of networks that learn against each other, whose sum says nothing: a row per epoch and each."""
+    parts = [
+        pd.DataFrame({"epoch": np.arange(1, len(losses) + 1), "part": name, "loss": losses})
+        for name, losses in zip(history.losses, history.train.T, strict=True)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
 def training_finding(
-    history: History, pictures: Mapping[str, tuple[Array, list[str]]], notes: tuple[str, ...]
+    history: History,
+    pictures: Mapping[str, tuple[Array, list[str]]],
+    notes: tuple[str, ...],
+    *,
+    rivals: bool = False,
 ) -> Finding:
     """Return a finding without values: the losses, and strips of pictures.
 
@@ -33,8 +46,10 @@ def training_finding(
     ----------
     pictures : mapping of title to (uint8 array (n, c, h, w), captions)
         A network may have learned training samples by heart, so that what it draws counts as contents.
+    rivals : bool
+        The losses are those of networks that learn against each other.
     """
-    tables, arrays = {"training": loss_table(history)}, {}
+    tables, arrays = {"training": rivals_table(history) if rivals else loss_table(history)}, {}
     charts = [Chart("training", "line", "epoch", "loss", by="part", title="Losses of the training")]
     for title, (shown, captions) in pictures.items():
         name = title.replace(" ", "_")

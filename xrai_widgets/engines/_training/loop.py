@@ -52,10 +52,18 @@ class Trainee(Protocol):
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long is trained, and in what portions."""
+    """How long is trained, and in what portions.
+
+    Parameters
+    ----------
+    epochs, batch_size : int
+    passes : int
+        How often each row is seen in an epoch, at whose end the state is kept: more of few rows.
+    """
 
     epochs: int
     batch_size: int
+    passes: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,12 +104,13 @@ def train(
     """
     state = State(trainee.networks, trainee.optimizers, trainee.draws)
     history = _resumed(state, trainee, schedule, step.recall(key))
-    size = min(schedule.batch_size, len(X))
-    starts = range(0, len(X), size)
+    seen = schedule.passes * len(X)
+    size = min(schedule.batch_size, seen)
+    starts = range(0, seen, size)
     for epoch in range(len(history.train), schedule.epochs):
         so_far = history
         partial = (lambda h=so_far: live(h)) if live else None
-        order, total = trainee.draws.order(len(X)), None
+        order, total = trainee.draws.orders(len(X), schedule.passes), None
         with calm(sum(part.numel() for network in trainee.networks.values() for part in network.parameters())):
             for number, start in enumerate(starts):
                 done = (epoch + number / len(starts)) / schedule.epochs
@@ -110,7 +119,7 @@ def train(
                 losses = trainee.learn(rows) * len(rows)
                 total = losses if total is None else total + losses
         assert total is not None
-        history = _longer(history, total.double().cpu().numpy() / len(X), trainee.held_out(), epoch)
+        history = _longer(history, total.double().cpu().numpy() / seen, trainee.held_out(), epoch)
         step.keep(key, {**state.arrays(), "history/train": history.train, "history/held_out": history.held_out})
     step(1.0, note, (lambda: live(history)) if live else None)
     return history

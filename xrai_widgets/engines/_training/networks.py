@@ -54,34 +54,50 @@ class Draws:
 
         return torch.randn(*shape, generator=self.generator).to(self._device)
 
-    def order(self, n: int) -> "torch.Tensor":
-        """Return the numbers below ``n`` in random order."""
+    def uniform(self, *shape: int) -> "torch.Tensor":
+        """Return numbers in [0, 1)."""
         import torch
 
-        return torch.randperm(n, generator=self.generator)
+        return torch.rand(*shape, generator=self.generator).to(self._device)
+
+    def orders(self, n: int, times: int) -> "torch.Tensor":
+        """Return the numbers below ``n`` in random order, and so again as often as ``times`` says."""
+        import torch
+
+        return torch.cat([torch.randperm(n, generator=self.generator) for _ in range(times)])
 
 
-def mlp(widths: tuple[int, ...], draws: Draws) -> "torch.nn.Sequential":
+def mlp(
+    widths: tuple[int, ...],
+    draws: Draws,
+    *,
+    slope: float = 0.0,
+    last: "torch.nn.Module | None" = None,
+) -> "torch.nn.Sequential":
     """Return linear layers with rectifiers between them, drawn as torch draws them by default.
 
     Parameters
     ----------
     widths : tuple of int
         Of the input, of each hidden layer, of the output.
+    slope : float
+        Of the rectifiers on the negative side.
+    last : module, optional
+        Follows the last layer.
     """
     import torch
 
     layers: list[torch.nn.Module] = []
     for number, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
         if number:
-            layers.append(torch.nn.ReLU())
+            layers.append(torch.nn.LeakyReLU(slope) if slope else torch.nn.ReLU())
         layer = torch.nn.utils.skip_init(torch.nn.Linear, inputs, outputs)  # type: ignore[no-untyped-call]  # torch has no type there
         bound = 1.0 / np.sqrt(inputs)
         with torch.no_grad():
             for part in (layer.weight, layer.bias):
                 part.uniform_(-bound, bound, generator=draws.generator)
         layers.append(layer)
-    return torch.nn.Sequential(*layers)
+    return torch.nn.Sequential(*layers, *(() if last is None else (last,)))
 
 
 Layers = tuple[tuple[Array, Array], ...]

@@ -8,8 +8,10 @@ from xrai_widgets.engines.ood.knn import knn
 from xrai_widgets.engines.ood.local_outlier_factor import local_outlier_factor
 from xrai_widgets.engines.ood.mahalanobis import mahalanobis
 from xrai_widgets.engines.ood.max_softmax import max_softmax
+from xrai_widgets.engines.ood.natural_adversaries import natural_adversaries
 from xrai_widgets.engines.ood.shuffle_forest import shuffle_forest
 from xrai_widgets.engines.ood.vae import vae
+from xrai_widgets.engines.ood.wgan_inverter import wgan_inverter
 
 __all__ = [
     "energy",
@@ -20,7 +22,9 @@ __all__ = [
     "local_outlier_factor",
     "mahalanobis",
     "max_softmax",
+    "natural_adversaries",
     "shuffle_forest",
     "vae",
+    "wgan_inverter",
 ]
 TITLE = "Foreign inputs"

@@ -1,5 +1,6 @@
 """What a detector looks at: samples, the last hidden layer, logits."""
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ _TINY = 1e-300
 
 def flat(X: Array) -> Array:
     """Return samples as rows."""
-    return X.reshape(len(X), -1).astype(np.float64)
+    return X.reshape(len(X), prod(X.shape[1:])).astype(np.float64)
 
 
 def log_probabilities(predict: Predict) -> Predict:

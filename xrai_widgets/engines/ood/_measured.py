@@ -10,6 +10,7 @@ import numpy as np
 from xrai_widgets.core import UNNAMED, Array, Constraint, Finding, Names, Predict, Step
 from xrai_widgets.core.decision import labels
 from xrai_widgets.engines.ood._alarm import ENOUGH, FOLDS, Alarm, calibrated, cross_calibrated, split_calibrated
+from xrai_widgets.engines.ood._features import flat
 from xrai_widgets.engines.ood._finding import Alarmed, alarm_finding
 from xrai_widgets.engines.ood._synthetic import synthetic
 from xrai_widgets.engines.ood._watches import Chosen, Seen
@@ -215,7 +216,7 @@ def _of_training(watch: Watch, training: Array, classes: Array | None, step: Ste
 
 def _missing(given: Given) -> int:
     parts = [part for part in (given.X, given.X_train, given.X_new) if part is not None]
-    return sum(int(np.isnan(part.reshape(len(part), -1)).any(axis=1).sum()) for part in parts)
+    return sum(int(np.isnan(flat(part)).any(axis=1).sum()) for part in parts)
 
 
 @contextmanager

@@ -118,11 +118,9 @@ class VAEDetector(Detector):
     def _learn(self, X: Array, y: Array | None) -> None:  # noqa: ARG002 - classes are not used
         self._check(X)
         self._settle_scale(X)
-        order = np.random.default_rng(self.random_state).permutation(len(X))
-        count = min(max(1, round(self.held_out * len(X))), _MOST_HELD, len(X) - 1)
-        self.held_out_ = np.sort(order[:count])
+        self.held_out_, rest = held_out_rows(len(X), self.held_out, self.random_state)
         rows = self._scaled(X)
-        learned, held = rows[np.sort(order[count:])], rows[self.held_out_]
+        learned, held = rows[rest], rows[self.held_out_]
         self.pictures_ = held[:_SHOWN]
         sizes = Sizes.of(X.shape[1], self.hidden, self.latent)
         likelihood: Literal["bernoulli", "gaussian"] = "gaussian" if self.image_shape is None else "bernoulli"
@@ -142,7 +140,7 @@ class VAEDetector(Detector):
         self.autoencoder_ = model.answering()
         self.correction_ = np.zeros(3)
         if self.corrected and self.image_shape is not None:
-            on = X[self.held_out_] if count >= _FEW else X
+            on = X[self.held_out_] if len(held) >= _FEW else X
             self.correction_ = np.linalg.lstsq(self.complexity(on), self._terms(on).sum(axis=1), rcond=None)[0]
         watch.trained.append(self)
 
@@ -185,10 +183,7 @@ class VAEDetector(Detector):
 
     def _settle_scale(self, X: Array) -> None:
         if self.image_shape is not None:
-            self.shift_, top = np.array(X.min()), X.max()
-            if top == self.shift_:
-                raise ValueError(f"the pictures must not all be one grey, got {top:g} in every pixel")
-            self.scale_ = np.array(top - self.shift_)
+            self.shift_, self.scale_ = map(np.array, grey_range(X))
             return
         self.shift_, spread = X.mean(axis=0), X.std(axis=0)
         self.scale_ = np.where(spread > 1e-12 * np.maximum(np.abs(self.shift_), 1e-300), spread, 1.0)
@@ -207,3 +202,24 @@ class VAEDetector(Detector):
             raise ValueError(f"learning_rate must be above 0, got {self.learning_rate!r}")
         if not 0 < self.held_out < 1:
             raise ValueError(f"held_out must lie between 0 and 1, got {self.held_out!r}")
+
+
+def grey_range(X: Array) -> tuple[float, float]:
+    """Return the lowest pixel, and how far the highest one lies above.
+
+    Raises
+    ------
+    ValueError
+        where that is nothing.
+    """
+    low, high = float(X.min()), float(X.max())
+    if low == high:
+        raise ValueError(f"the pictures must not all be one grey, got {high:g} in every pixel")
+    return low, high - low
+
+
+def held_out_rows(n: int, share: float, seed: int) -> tuple[Array, Array]:
+    """Return the numbers of a drawn share of ``n`` rows, 5,000 at most and one at least, and those of the others."""
+    order = np.random.default_rng(seed).permutation(n)
+    count = min(max(1, round(share * n)), _MOST_HELD, n - 1)
+    return np.sort(order[:count]), np.sort(order[count:])
