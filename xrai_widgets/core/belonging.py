@@ -49,4 +49,4 @@ def adopted(outcome: Outcome, subject: Subject) -> Outcome | None:
 def as_of(outcome: Outcome, subject: Subject) -> Outcome:
     """Return an outcome that belongs to a subject, by its name."""
     about = replace(outcome, subject=subject.fingerprint, subject_name=subject.name)
-    return replace(about, origin=subject.origin, parts=subject.parts)
+    return replace(about, origin=subject.origin, parts=subject.parts, series=subject.series, batch=subject.batch)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy.typing as npt
 
+from xrai_widgets.core.batch import Batched
 from xrai_widgets.core.capability import says, sees_inside
 from xrai_widgets.core.constraint import Constraint
 from xrai_widgets.core.fingerprint import Identified
@@ -32,7 +33,7 @@ Outputs = Literal["probabilities", "labels", "values"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class Subject(Identified):
+class Subject(Identified, Batched):
     """One fitted model and the data the claims are about. A missing optional field *is* the missing capability.
 
     Parameters
