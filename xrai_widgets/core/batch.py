@@ -25,7 +25,8 @@ class Batched:
         subject = cast("Subject", self)
         if subject.X_new is None:
             return subject.fingerprint
-        return replace(subject, **dict.fromkeys(_BATCH)).fingerprint
+        nothing: dict[str, Any] = dict.fromkeys(_BATCH)
+        return replace(subject, **nothing).fingerprint
 
     @cached_property
     def batch(self) -> str:
