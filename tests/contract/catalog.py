@@ -58,7 +58,13 @@ def load(name: str) -> Subject:
     if name in WITH_BATCH:
         assert subject.X_train is not None
         assert subject.y_train is not None
-        subject = replace(subject, X_new=subject.X_train[:60], y_new=subject.y_train[:60], new_ids=np.arange(60) + 900)
+        subject = replace(
+            subject,
+            X_new=subject.X_train[:60],
+            y_new=subject.y_train[:60],
+            new_ids=np.arange(60) + 900,
+            foreign=np.arange(60) < 20,
+        )
     return replace(subject, undefended=Undefended.of(subject, "nothing"))
 
 

@@ -44,16 +44,10 @@ MEASURES = (
         sentence="In the worst column {value:100} more of 100 cells are missing than in the baseline; at most "
         "{limit:100} are allowed.",
     ),
-    Measure(
-        "new_category_share",
-        "lower",
-        chance=0.0,
-        label="share of new categories",
-        sentence="In the worst column {value:100} of 100 cells hold a category that the baseline lacks; at most "
-        "{limit:100} are allowed.",
-    ),
 )
 WORDS = {
+    "new_category_share": "share of new categories",
+    "looks_new": "how much it looks new",
     "columns": "decision by column",
     "effects": "all distances",
     "joint": "all columns together",
@@ -89,7 +83,7 @@ def data_drift(
     X: Array,
     X_new: Array,
     constraints: tuple[Constraint, ...] = (),
-    naming: Annotated[Names, "feature_names", "decode"] = UNNAMED,
+    naming: Annotated[Names, "ids", "new_ids", "feature_names", "decode"] = UNNAMED,
     *,
     alpha: Annotated[
         float, Range(0.001, 0.2), Label("false discoveries"), "share of the columns named that may be named by chance"
@@ -133,8 +127,9 @@ def data_drift(
     Returns
     -------
     Finding
-        Values ``drifted_share``, ``largest_psi``, ``missing_rise``, ``new_category_share``, ``c2st_auc``, ``mmd2``;
-        tables ``columns`` (a row per test), ``effects`` (all distances with intervals), ``joint`` and ``tells``.
+        Values ``drifted_share``, ``largest_psi``, ``missing_rise``, ``new_category_share`` and ``c2st_auc``;
+        tables ``columns`` (a row per test), ``effects`` (all distances with intervals), ``joint`` (classifier and
+        MMD²), ``tells``, and ``samples`` (how much each row that the classifier did not learn from looks new).
 
     Notes
     -----
@@ -153,8 +148,8 @@ def data_drift(
     One finite baseline stands behind all batches: where it holds less than ten times as many rows as a batch, its own
     chance deviations show again in every batch, and p-values of many days are not independent.
 
-    Mitigation
-    ----------
+    Recommendations
+    ---------------
     Look at the columns that are named: a broken feed, another unit, a season. Repair the feed, or train and approve
     anew.
     """

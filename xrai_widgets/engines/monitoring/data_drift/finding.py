@@ -30,7 +30,7 @@ def drift_finding(
     present: dict[str, Estimate] = {key: one for key, one in estimates.items() if one is not None}
     counts = {key: len(columns) if key == "drifted_share" else first.m for key in present}
     values: dict[str, float] = {key: one.value for key, one in present.items()}
-    tables = {"columns": table, "effects": _effects(columns)}
+    tables = {"columns": table, "effects": _effects(columns), "samples": _samples(joint, naming, first)}
     if (words := _words(columns, naming, names)) is not None:
         tables["rows"] = words
     charts = [Chart("columns", "points", "value", y="label", low="low", high="high", title="How far each column moved")]
@@ -38,8 +38,8 @@ def drift_finding(
     notes = _notes(table, first, limits)
     if joint is not None and joint.separation is not None and joint.discrepancy is not None:
         present["c2st_auc"] = joint.separation.auc
-        values |= {"c2st_auc": joint.separation.auc.value, "mmd2": joint.discrepancy.mmd2}
-        counts |= {"c2st_auc": (joint.rows[1] + 1) // 2, "mmd2": joint.mmd_rows[1]}
+        values["c2st_auc"] = joint.separation.auc.value
+        counts["c2st_auc"] = len(joint.separation.rows[1])
         tables |= {"joint": _joint(joint), "tells": _tells(joint, names)}
         notes += _sampled(joint, first)
     elif joint is not None:
@@ -75,6 +75,17 @@ def _words(columns: Mapping[str, Moved], naming: Names, names: tuple[str, ...]) 
                 word = naming.decode(row).iloc[0, place]
             rows.append((name, str(word), count))
     return pd.DataFrame(rows, columns=["column", "category", "count"]) if rows else None
+
+
+def _samples(joint: Joint | None, naming: Names, first: Moved) -> pd.DataFrame:
+    """Return how much each row that the classifier did not learn from looks like one of the batch."""
+    if joint is None or joint.separation is None:
+        return pd.DataFrame({"part": pd.Series(dtype=str), "id": [], "looks_new": pd.Series(dtype=float)})
+    rows, scores = joint.separation.rows, joint.separation.scores
+    ids = [naming.of("X", first.n)[rows[0]], naming.of("X_new", first.m)[rows[1]]]
+    part = np.repeat(["X", "X_new"], [len(rows[0]), len(rows[1])])
+    both = np.concatenate([one.astype(object) for one in ids])
+    return pd.DataFrame({"part": part, "id": both, "looks_new": scores})
 
 
 def _joint(joint: Joint) -> pd.DataFrame:

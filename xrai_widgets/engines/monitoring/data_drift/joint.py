@@ -1,6 +1,6 @@
 """All columns together: a kernel test and a classifier."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -35,17 +35,17 @@ def joint_drift(
     """Return both tests of two tables."""
     if min(len(X), len(X_new)) < FEWEST:
         return Joint(reason=f"all columns together: not tested, either side needs {FEWEST} rows")
-    few = [_drawn(part, MMD_ROWS, [seed, place]) for place, part in enumerate((X, X_new), 1)]
+    few = [part[_drawn(len(part), MMD_ROWS, [seed, place])] for place, part in enumerate((X, X_new), 1)]
     kernel = discrepancy(
         *standardised(*few, constraints), memory_limit, np.random.default_rng([seed, 3]), step.part(0.0, 0.3)
     )
-    many = [_drawn(part, max_rows, [seed, place]) for place, part in enumerate((X, X_new), 4)]
-    trees = separation(*many, constraints, seed, step.part(0.3, 1.0))
-    return Joint(kernel, trees, (len(few[0]), len(few[1])), (len(many[0]), len(many[1])))
+    many = [_drawn(len(part), max_rows, [seed, place]) for place, part in enumerate((X, X_new), 4)]
+    trees = separation(X[many[0]], X_new[many[1]], constraints, seed, step.part(0.3, 1.0))
+    scored = (many[0][trees.rows[0]], many[1][trees.rows[1]])
+    return Joint(kernel, replace(trees, rows=scored), (len(few[0]), len(few[1])), (len(many[0]), len(many[1])))
 
 
-def _drawn(part: Array, most: int, seed: list[int]) -> Array:
-    if len(part) <= most:
-        return part
-    rows: Array = part[np.sort(np.random.default_rng(seed).permutation(len(part))[:most])]
-    return rows
+def _drawn(n: int, most: int, seed: list[int]) -> Array:
+    if n <= most:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(seed).permutation(n)[:most])

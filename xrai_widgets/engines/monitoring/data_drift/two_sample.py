@@ -9,7 +9,7 @@ from scipy import stats
 from xrai_widgets.core import Array, Constraint, Step
 from xrai_widgets.engines._statistics import Estimate, auc
 
-_TREES, _AT_ONCE = 60, 5
+_TREES, _AT_ONCE = 60, 20
 _MOST_CODES = 254  # categories that the learner takes as such
 TOP = 3
 
@@ -28,12 +28,16 @@ class Separation:
         How much of the area is lost when a column is shuffled.
     without : dict of column to Estimate
         The area of a classifier that never sees the column, for those that matter most.
+    rows, scores : arrays
+        The rows of either table that were scored, and the probabilities of the batch, those of the baseline first.
     """
 
     auc: Estimate
     p: float
     importance: Array
     without: dict[int, Estimate] = field(default_factory=dict)
+    rows: tuple[Array, Array] = (np.empty(0, dtype=int), np.empty(0, dtype=int))
+    scores: Array = field(default_factory=lambda: np.empty(0))
 
 
 def separation(before: Array, now: Array, constraints: tuple[Constraint, ...], seed: int, step: Step) -> Separation:
@@ -48,7 +52,7 @@ def separation(before: Array, now: Array, constraints: tuple[Constraint, ...], s
     X = [np.where(empty, ~np.isnan(part), part) for part in X]
     kinds = _categorical(before, now, constraints)
     model = _fitted(X[0], y[0], kinds, seed, step.part(0.0, 0.4))
-    scores = model.decision_function(X[1])
+    scores = model.predict_proba(X[1])[:, 1]
     positive, negative = scores[y[1] == 1], scores[y[1] == 0]
     area = auc(positive, negative)
     p = float(stats.mannwhitneyu(positive, negative, alternative="greater", method="asymptotic").pvalue)
@@ -56,16 +60,16 @@ def separation(before: Array, now: Array, constraints: tuple[Constraint, ...], s
     for column in step.part(0.4, 0.6).over(list(range(len(lost))), "which columns tell"):
         shuffled = X[1].copy()
         shuffled[:, column] = shuffled[np.random.default_rng([seed, column]).permutation(len(shuffled)), column]
-        other = model.decision_function(shuffled)
+        other = model.predict_proba(shuffled)[:, 1]
         lost[column] = area.value - auc(other[y[1] == 1], other[y[1] == 0]).value
     without: dict[int, Estimate] = {}
     top = [int(column) for column in np.argsort(-lost, kind="stable")[:TOP] if lost[column] > 0 and len(lost) > 1]
     for number, column in enumerate(top):
         kept = np.arange(len(lost)) != column
         part = step.part(0.6 + 0.4 * number / TOP, 0.6 + 0.4 * (number + 1) / TOP)
-        scores = _fitted(X[0][:, kept], y[0], kinds[kept], seed, part).decision_function(X[1][:, kept])
-        without[column] = auc(scores[y[1] == 1], scores[y[1] == 0])
-    return Separation(area, p, lost, without)
+        other = _fitted(X[0][:, kept], y[0], kinds[kept], seed, part).predict_proba(X[1][:, kept])[:, 1]
+        without[column] = auc(other[y[1] == 1], other[y[1] == 0])
+    return Separation(area, p, lost, without, (halves[0][cut[0] :], halves[1][cut[1] :]), scores)
 
 
 def _sides(cut: list[int]) -> list[tuple[slice, slice]]:
