@@ -5,7 +5,7 @@ import pytest
 
 from xrai_widgets.core import Array, Constraint, Names
 from xrai_widgets.engines.monitoring import data_checks
-from xrai_widgets.engines.monitoring._rows_seen import marks_of, repeated
+from xrai_widgets.engines.monitoring.data_checks import marks_of, repeated
 
 
 def tables(n: int = 200, m: int = 80, seed: int = 0) -> tuple[Array, Array, Array]:

@@ -1,5 +1,6 @@
 """Data checks: is the batch what it claims to be, before anything is read out of it?"""
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
@@ -8,8 +9,7 @@ import pandas as pd
 from xrai_widgets.core import UNNAMED, Array, Chart, Constraint, Finding, Measure, Names, assessment
 from xrai_widgets.core.marks import Seed
 from xrai_widgets.core.step import Step, quiet
-from xrai_widgets.engines._statistics import Estimate, wilson
-from xrai_widgets.engines.monitoring._rows_seen import Excess, duplicates, leaked, marks_of
+from xrai_widgets.engines._statistics import Estimate, newcombe, wilson
 
 MEASURES = (
     Measure(
@@ -60,6 +60,14 @@ WORDS = {
     "seen": "id seen before",
 }
 _BY_CHANCE = 0.001  # a column that is empty or constant by chance with at least this probability is not broken
+
+
+@dataclass(frozen=True)
+class Excess:
+    """Which rows of the batch it is about, and how much larger their share is than in the baseline."""
+
+    rows: Array
+    share: Estimate
 
 
 @assessment(
@@ -197,3 +205,34 @@ def _problem(before: Array, present: Array, now: Array, left: Array) -> str:
     shares = np.unique(present, return_counts=True)[1] / max(len(present), 1)
     by_chance = float((shares ** int(counts[0])).sum()) if len(present) else 1.0
     return "one value alone" if by_chance < _BY_CHANCE else ""
+
+
+def marks_of(X: Array) -> Array:
+    """Return a 64-bit mark of each row (n,): equal for equal rows, missing numbers being equal."""
+    flat = pd.DataFrame(np.asarray(X, dtype=np.float64).reshape(len(X), -1) + 0.0)  # −0 becomes 0
+    marks: Array = pd.util.hash_pandas_object(flat, index=False).to_numpy()
+    return marks
+
+
+def repeated(marks: Array) -> Array:
+    """Return whether each row equals an earlier one."""
+    again = np.ones(len(marks), dtype=bool)
+    again[np.unique(marks, return_index=True)[1]] = False
+    return again
+
+
+def duplicates(before: Array, now: Array, seed: int) -> Excess:
+    """Return the rows of the batch that equal an earlier row of it; in as many rows of the baseline some do, too."""
+    few = np.random.default_rng([seed, 1]).permutation(before)[: len(now)]
+    again = repeated(now)
+    return Excess(again, newcombe(_share(again), _share(repeated(few))))
+
+
+def leaked(before: Array, now: Array, training: Array) -> Excess:
+    """Return the rows of the batch that equal a training sample; some rows of the baseline do, too."""
+    seen = np.isin(now, training)
+    return Excess(seen, newcombe(_share(seen), _share(np.isin(before, training))))
+
+
+def _share(rows: Array) -> Estimate:
+    return wilson(int(rows.sum()), len(rows))

@@ -35,10 +35,10 @@ def joint_drift(
     """Return both tests of two tables."""
     if min(len(X), len(X_new)) < FEWEST:
         return Joint(reason=f"all columns together: not tested, either side needs {FEWEST} rows")
-    few = [part[_drawn(len(part), MMD_ROWS, [seed, place])] for place, part in enumerate((X, X_new), 1)]
-    kernel = discrepancy(
-        *standardised(*few, constraints), memory_limit, np.random.default_rng([seed, 3]), step.part(0.0, 0.3)
+    few = standardised(
+        X[_drawn(len(X), MMD_ROWS, [seed, 1])], X_new[_drawn(len(X_new), MMD_ROWS, [seed, 2])], constraints
     )
+    kernel = discrepancy(*few, memory_limit, np.random.default_rng([seed, 3]), step.part(0.0, 0.3))
     many = [_drawn(len(part), max_rows, [seed, place]) for place, part in enumerate((X, X_new), 4)]
     trees = separation(X[many[0]], X_new[many[1]], constraints, seed, step.part(0.3, 1.0))
     scored = (many[0][trees.rows[0]], many[1][trees.rows[1]])

@@ -79,7 +79,8 @@ def _sides(cut: list[int]) -> list[tuple[slice, slice]]:
 def _categorical(before: Array, now: Array, constraints: tuple[Constraint, ...]) -> Array:
     most = np.fmax(np.nanmax(before, axis=0, initial=0), np.nanmax(now, axis=0, initial=0))
     kinds = [kind.kind == "category" for kind in constraints] or [False] * before.shape[1]
-    return np.array(kinds) & (most <= _MOST_CODES)
+    few: Array = np.array(kinds) & (most <= _MOST_CODES)
+    return few
 
 
 def _fitted(X: Array, y: Array, kinds: Array, seed: int, step: Step) -> Any:
