@@ -10,6 +10,7 @@ from xrai_widgets.engines.monitoring import data_drift
 from xrai_widgets.engines.monitoring.data_drift.columns import moved
 from xrai_widgets.engines.monitoring.data_drift.decision import Limits, decided
 from xrai_widgets.engines.monitoring.data_drift.mmd import discrepancy, gaussian, standardised
+from xrai_widgets.engines.monitoring.data_drift.two_sample import separation
 
 LIMITS = Limits(psi=0.1, missing=0.05, new=0.01, alpha=0.05, correction="bh")
 PLAIN = Constraint()
@@ -161,3 +162,15 @@ def test_false_discoveries_are_as_few_as_asked_for() -> None:
         named = table.loc[table["real"], "column"].astype(int)
         shares.append(float((named >= 5).mean()) if len(named) else 0.0)
     assert np.mean(shares) <= 0.05 + 2 * np.std(shares) / np.sqrt(300)
+
+
+@pytest.mark.slow
+def test_the_tests_of_the_whole_table_have_uniform_p_values() -> None:
+    rng, kernel, trees = np.random.default_rng(10), [], []
+    for seed in range(100):
+        X, Z = rng.normal(size=(60, 3)), rng.normal(size=(60, 3))
+        X[:, 2], Z[:, 2] = np.round(X[:, 2]), np.round(Z[:, 2])
+        kernel.append(discrepancy(X, Z, 1.0, np.random.default_rng(seed), quiet).p)
+        trees.append(separation(X, Z, (), seed, quiet).p)
+    assert stats.kstest(np.array(kernel) - rng.random(100) / 200, "uniform").pvalue > 0.001
+    assert stats.kstest(trees, "uniform").pvalue > 0.001

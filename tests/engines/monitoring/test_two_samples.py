@@ -10,7 +10,7 @@ from scipy import stats
 from xrai_widgets.core import Array
 from xrai_widgets.engines.monitoring._samples import TwoSamples
 from xrai_widgets.engines.monitoring._shares import Rows, apart, bergsma, chi_square, excess, js_of, psi_of, smoothed
-from xrai_widgets.engines.monitoring._tests import cvm_p, of_categories, of_numbers, of_shares
+from xrai_widgets.engines.monitoring._tests import cvm_p, ks_p, of_categories, of_numbers, of_shares
 
 TABLE = Rows(np.array([50, 30, 20]), np.array([40, 30, 30]))
 DECILES = stats.norm.ppf(np.arange(1, 10) / 10)
@@ -148,6 +148,11 @@ def test_clean_tables_have_uniform_p_values_rare_categories_included() -> None:
     for shares in (np.full(5, 0.2), np.array([0.6, 0.3, 0.06, 0.02, 0.01, 0.01])):
         p = [of_categories(Rows(rng.multinomial(300, shares), rng.multinomial(200, shares)), rng) for _ in range(150)]
         assert stats.kstest(p, "uniform").pvalue > 0.001
+
+
+def test_the_limit_of_d_is_that_of_its_exact_distribution() -> None:
+    for size, d in ((2500, 0.02), (2500, 0.03), (4000, 0.025), (4000, 0.01)):
+        assert ks_p(d, 2 * size, 2 * size) == pytest.approx(stats.kstwo.sf(d, size), abs=1e-5)
 
 
 def test_the_limit_of_cramer_von_mises_falls() -> None:

@@ -11,6 +11,7 @@ from xrai_widgets.engines.monitoring._shares import Rows, _phi, chi_square
 
 PERMUTATIONS = 999
 _EXACT = 10_000  # n·m up to which the distribution of D is computed
+_LARGE = 2000  # size from which on its limit is corrected instead
 _VALUES, _SMALL = 256, 5000  # distinct values, samples: up to which tied ones are permuted
 _LEAST = 5.0  # expected count that the chi-square distribution needs
 
@@ -87,7 +88,11 @@ def of_shares(before: int, n: int, now: int, m: int) -> float:
 
 def ks_p(d: float, n: int, m: int) -> float:
     """Return the asymptotic p-value of D."""
-    return float(stats.kstwo.sf(d, max(round(n * m / (n + m)), 1)))
+    size = max(round(n * m / (n + m)), 1)
+    if size <= _LARGE:
+        return float(stats.kstwo.sf(d, size))
+    root = np.sqrt(size)  # to the order of size^(−3/2), and a hundred times faster (Vrbik 2018)
+    return float(special.kolmogorov(d * root + 1 / (6 * root) + (d * root - 1) / (4 * size)))
 
 
 def cvm_p(statistic: float, n: int, m: int) -> float:

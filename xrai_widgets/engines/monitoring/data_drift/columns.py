@@ -44,17 +44,18 @@ def moved(before: Array, now: Array, kind: Constraint, bins: int, rng: np.random
     gone = [np.isnan(part) for part in (before, now)]
     lost = [int(part.sum()) for part in gone]
     category = kind.kind == "category"
-    there = TwoSamples.of(before, now)
+    present = [part[~holes] for part, holes in zip((before, now), gone, strict=True)]
     effects: dict[str, Estimate] = {}
     p: dict[str, float] = {}
     shown: dict[str, float] = {}
-    if not len(there.before) or not len(there.now):
-        rows = Rows(np.array([len(there.before), lost[0]]), np.array([len(there.now), lost[1]]))
+    if not len(present[0]) or not len(present[1]):
+        rows = Rows(np.array([len(present[0]), lost[0]]), np.array([len(present[1]), lost[1]]))
     elif category:
-        rows = _by_code(before[~gone[0]], now[~gone[1]])
+        rows = _by_code(*present)
         p["values"] = of_categories(rows, rng)
         rows = _with_missing(rows, lost)
     else:
+        there = TwoSamples.of(*present)
         effects["ks"], effects["wasserstein"] = there.estimates(rng)
         both = of_numbers(there, rng)
         p["values"], shown["ks"] = both.cvm, both.ks
@@ -65,7 +66,7 @@ def moved(before: Array, now: Array, kind: Constraint, bins: int, rng: np.random
     effects["missing"] = newcombe(wilson(lost[1], len(now)), wilson(lost[0], len(before)))
     if sum(lost):
         p["missing"] = of_shares(lost[0], len(before), lost[1], len(now))
-    strange = sum(words.values()) if category else _outside(there)
+    strange = sum(words.values()) if category else _outside(*present)
     effects["new" if category else "outside"] = clopper_pearson(strange, len(now))
     if category and strange:
         p["new"] = of_shares(0, len(before), strange, len(now))
@@ -96,9 +97,8 @@ def _new_words(now: Array, categories: int) -> dict[int, int]:
     return {int(code): int(count) for code, count in zip(codes, counts, strict=True)}
 
 
-def _outside(there: TwoSamples) -> int:
+def _outside(before: Array, now: Array) -> int:
     """Return how many numbers of the batch lie outside of the baseline's range."""
-    if not len(there.before) or not len(there.now):
+    if not len(before):
         return 0
-    low, high = there.before[0], there.before[-1]
-    return int(np.searchsorted(there.now, low, "left") + len(there.now) - np.searchsorted(there.now, high, "right"))
+    return int(((now < before.min()) | (now > before.max())).sum())
