@@ -6,7 +6,7 @@ from typing import Annotated
 import numpy as np
 import pandas as pd
 
-from xrai_widgets.core import UNNAMED, Array, Chart, Constraint, Finding, Measure, Names, assessment
+from xrai_widgets.core import UNNAMED, Array, Chart, Constraint, Finding, Measure, Names, Score, assessment
 from xrai_widgets.core.marks import Seed
 from xrai_widgets.core.step import Step, quiet
 from xrai_widgets.engines._statistics import Estimate, newcombe, wilson
@@ -58,6 +58,7 @@ WORDS = {
     "duplicate": "is there twice",
     "leaked": "is a training sample",
     "seen": "id seen before",
+    "flags": "checks that name it",
 }
 _BY_CHANCE = 0.001  # a column that is empty or constant by chance with at least this probability is not broken
 
@@ -79,6 +80,7 @@ class Excess:
     labels_suffice=True,
     missing="kept",
     controls="the baseline is checked in the same way, and stands beside",
+    score=Score(("flags",), worse="higher"),
 )
 def data_checks(
     X: Array,
@@ -148,6 +150,7 @@ def data_checks(
     if seen is not None:
         estimates["seen_share"] = wilson(int(seen.sum()), len(seen))
         samples["seen"] = seen
+    samples["flags"] = samples.iloc[:, 2:].sum(axis=1).astype(float)
     named = table.loc[table["problem"] != "", ["column", "problem"]].to_numpy().tolist()
     notes += [f"{column}: {problem}." for column, problem in named[:8]]
     return Finding(

@@ -5,7 +5,7 @@ from typing import Annotated
 import numpy as np
 import pandas as pd
 
-from xrai_widgets.core import UNNAMED, Array, Chart, Finding, Measure, Names, Predict, assessment
+from xrai_widgets.core import UNNAMED, Array, Chart, Finding, Measure, Names, Predict, Score, assessment
 from xrai_widgets.core.decision import labels
 from xrai_widgets.core.marks import Seed
 from xrai_widgets.core.step import Step, quiet
@@ -133,6 +133,7 @@ _LOSSES = {
     missing="kept",
     instead="monitoring.data_drift, which needs no labels",
     controls="the baseline stands beside, and a fall of nothing is known",
+    score=Score(("log_loss", "wrong", "absolute_error"), worse="higher"),
 )
 def performance(
     predict: Predict,

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from xrai_widgets.core import UNNAMED, Array, Constraint, Finding, Measure, Names, assessment
+from xrai_widgets.core import UNNAMED, Array, Constraint, Finding, Measure, Names, Score, assessment
 from xrai_widgets.core.marks import Advanced, Label, MemoryLimit, Range, Section, Seed
 from xrai_widgets.core.step import Step, quiet
 from xrai_widgets.engines.monitoring.data_drift.columns import Moved, moved
@@ -78,6 +78,7 @@ WORDS = {
     labels_suffice=True,
     missing="kept",
     controls="the baseline itself is the reference of each statistic, and its null value is known",
+    score=Score(("looks_new",), worse="higher"),
 )
 def data_drift(
     X: Array,
