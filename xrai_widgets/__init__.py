@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from xrai_widgets.results.waiver import Waiver
     from xrai_widgets.runtime import assess, catalog, run_plan
     from xrai_widgets.runtime.alarm import Alarm
+    from xrai_widgets.runtime.batch_check import check_batch
     from xrai_widgets.runtime.parallel import parallel
     from xrai_widgets.runtime.store import Store
     from xrai_widgets.runtime.trial import read_subject
@@ -73,6 +74,7 @@ _HOMES = {
         _CORE,
     ),
     **dict.fromkeys(("assess", "catalog", "run_plan"), "xrai_widgets.runtime"),
+    "check_batch": "xrai_widgets.runtime.batch_check",
     **dict.fromkeys(("Policy", "Verdict", "judge"), "xrai_widgets.results.policy"),
     **dict.fromkeys(("Comparison", "compare"), "xrai_widgets.results.compare"),
     "corruption_error": "xrai_widgets.results.corruption_error",
@@ -128,6 +130,7 @@ __all__ = [
     "assess",
     "assessment",
     "catalog",
+    "check_batch",
     "compare",
     "constrained",
     "corruption_error",

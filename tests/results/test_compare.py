@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 import xrai_widgets as xw
+from tests.contract.catalog import GAPS, load
 from tests.contract.catalog import SMALL as FEW
-from tests.contract.catalog import load
 from xrai_widgets.core import Array, Finding, Outcome, Subject, find, registered
 from xrai_widgets.data import examples
 from xrai_widgets.engines import _statistics as statistics
@@ -160,8 +160,9 @@ def test_names_from_outside_are_escaped(runs: tuple[list[Outcome], list[Outcome]
 @pytest.mark.parametrize("name", [n for n, entry in registered().items() if not n.startswith("custom.")])
 def test_contributions_add_up_to_the_value(name: str) -> None:
     """What adds up for a few samples of a small model adds up for many."""
-    subjects = map(load, ("small_credit_forest", "breast_cancer_logistic", "small_digits_network"))
-    subject = next(one for one in subjects if registered()[name].gap(one) is None)  # gradients, or pictures
+    names = ("small_credit_forest", "breast_cancer_logistic", "small_digits_network", GAPS)
+    subjects = map(load, names)
+    subject = next(one for one in subjects if registered()[name].gap(one) is None)  # gradients, pictures, a batch
     outcome = assess(subject, name, **FEW.get(name, {}))
     assert outcome.finding is not None
     table = outcome.finding.tables.get("contributions")

@@ -14,12 +14,23 @@ from xrai_widgets.core.origin import Example
 from xrai_widgets.data.german_credit import FIXED, german_credit
 from xrai_widgets.data.new_samples import digits_and_letters, shifted
 from xrai_widgets.data.patches import photograph_patches
+from xrai_widgets.data.stream import drifting_stream
 from xrai_widgets.data.two_cue_models import two_cue_models
 from xrai_widgets.data.two_cues import two_cues
 from xrai_widgets.io.batches import BatchFile
 from xrai_widgets.io.csv_format import CsvFormat
 
-__all__ = ["german_credit", "load", "load_with", "names", "photograph_patches", "summary", "two_cue_models", "two_cues"]
+__all__ = [
+    "drifting_stream",
+    "german_credit",
+    "load",
+    "load_with",
+    "names",
+    "photograph_patches",
+    "summary",
+    "two_cue_models",
+    "two_cues",
+]
 
 _KEPT_DIGITS, _KEPT_APPLICANTS = 600, 250  # held out; the rest of them is the batch
 # gets X, and the shape of pictures that are flat rows; returns X_new, y_new, foreign, new_ids for Subject.of
