@@ -21,7 +21,7 @@ def fields_used(entry: Assessment) -> set[str]:
     if "naming" in used:
         used = (used - {"naming"}) | entry.names
     if entry.measures:
-        used |= {"groups", "train_groups"}
+        used |= {"groups", "train_groups"} | ({"new_groups"} if "X_new" in used else set())
     if any(control.measured is None for control in entry.controls):
         used |= {"X", "y", *_TRAINING}
     return used
