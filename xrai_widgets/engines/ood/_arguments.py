@@ -63,6 +63,7 @@ WORDS = {
     "covered": "share that does not ring",
     "alarms": "share of alarms",
     "kind": "kind",
+    "right": "predicted rightly",
     "auroc_low": "AUROC, lower end",
     "auroc_high": "AUROC, upper end",
 }

@@ -176,6 +176,8 @@ def _coverage(run: Alarmed) -> pd.DataFrame:
 def _samples(run: Alarmed) -> pd.DataFrame:
     frame = pd.DataFrame({"part": "X", "id": run.ids, "foreignness": run.foreignness, "p_value": run.p})
     frame["alarm"], frame["group"] = conformal.rings(run.p, run.alpha), NORMAL
+    if run.right is not None:
+        frame["right"] = run.right.astype(np.float64)  # not known of new ones
     if run.new is None or not len(run.new[1]):
         return frame
     f, p = run.new
@@ -188,8 +190,9 @@ def _samples(run: Alarmed) -> pd.DataFrame:
 
 
 def _shown(run: Alarmed) -> pd.DataFrame:
-    groups = {NORMAL: run.foreignness} | {made.name: f for made, f, _ in run.sets}
-    return pd.concat([pd.DataFrame({"group": g, "foreignness": f}) for g, f in groups.items()], ignore_index=True)
+    groups = {NORMAL: (run.foreignness, run.p)} | {made.name: (f, p) for made, f, p in run.sets}
+    parts = [pd.DataFrame({"group": g, "foreignness": f, "p_value": p}) for g, (f, p) in groups.items()]
+    return pd.concat(parts, ignore_index=True)
 
 
 def _contributions(run: Alarmed, values: dict[str, tuple[Estimate, int]]) -> pd.DataFrame:
