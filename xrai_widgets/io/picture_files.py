@@ -46,6 +46,7 @@ def open_picture(source: str | Path | bytes, name: str = "", *, mode: str | None
     """
     from PIL import Image, ImageOps
 
+    opening: Path | BytesIO
     if isinstance(source, bytes):
         name, weight, opening = name or "picture", len(source), BytesIO(source)
     else:
