@@ -142,6 +142,29 @@ def form_of(written: Any) -> Form:
     return Form(tuple(names), tuple(kinds), tuple(map(tuple, words)), shape)
 
 
+def same_form(wanted: Form, got: Form) -> None:
+    """Refuse samples of another form.
+
+    Raises
+    ------
+    ValueError
+        naming the first column that differs, or the shape.
+    """
+    if wanted.image_shape != got.image_shape:
+        raise ValueError(
+            f"the samples must have the shape {wanted.shape} that the alarm was fitted on, got {got.shape}"
+        )
+    if wanted.names != got.names:
+        why = "as the alarm was fitted on, in this order"
+        raise ValueError(f"the samples must have the columns {few(wanted.names)} ({why}), got {few(got.names)}")
+    for name, *kinds in zip(wanted.names, wanted.kinds, got.kinds, strict=True):
+        if kinds[0] != kinds[1]:
+            raise ValueError(f"the column {name!r} must be {kinds[0]}, as the alarm was fitted on, got {kinds[1]}")
+    for name, *words in zip(wanted.names, wanted.words, got.words, strict=True):
+        if words[0] != words[1]:
+            raise ValueError(f"the column {name!r} must have the categories {few(words[0])}, got {few(words[1])}")
+
+
 def _codes(cells: pd.Series, words: tuple[str, ...]) -> Array:
     place = {word: code for code, word in enumerate(words)}
     numbers = {number: code for code, word in enumerate(words) if (number := _number(word)) is not None}

@@ -1,8 +1,9 @@
 """An alarm in service: a model, a detector of foreign inputs and a threshold, for rows that come one by one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,10 @@ from xrai_widgets.core.decision import labels
 from xrai_widgets.core.step import quiet
 from xrai_widgets.engines._statistics import Estimate, wilson
 from xrai_widgets.engines.ood import _conformal as conformal
-from xrai_widgets.engines.ood._service import Service, serve
-from xrai_widgets.models.form import Form
+from xrai_widgets.engines.ood._packing import put_together, taken_apart
+from xrai_widgets.engines.ood._service import Service, seen_of, serve
+from xrai_widgets.engines.ood._watches import Seen
+from xrai_widgets.models.form import Form, form_of, same_form
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +142,7 @@ class Alarm:
 
     @property
     def mute(self) -> bool:
-        """Whether no row like those that calibrate can make it ring at α: too many are as foreign as the most foreign."""
+        """Whether no row like those that calibrate can make it ring at α: too many tie for the most foreign one."""
         return self.service.alarm.mute(self.alpha)
 
     @property
@@ -174,8 +177,8 @@ class Alarm:
         if conformal.rank(alpha, self.n_calibration) < 1:
             need = int(np.ceil(1 / alpha - 1e-9)) - 1
             raise ValueError(
-                f"alpha must be at least {self.smallest_alpha:.3g} with {self.n_calibration} rows that calibrate, or the "
-                f"alarm can never ring, got {alpha!r}: it takes {need} rows"
+                f"alpha must be at least {self.smallest_alpha:.3g} with {self.n_calibration} rows that calibrate, or "
+                f"the alarm can never ring, got {alpha!r}: it takes {need} rows"
             )
         return replace(self, alpha=float(alpha))
 
@@ -228,6 +231,68 @@ class Alarm:
         p = self.service.ask(self.form.encode(X))[1]
         return wilson(int(conformal.rings(p, self.alpha).sum()), len(p))
 
+    def save(self, path: str | Path, *, include_rows: bool = False) -> Path:
+        """Write the alarm, without its model, to a file that only its owner may read.
+
+        The file holds numbers and names and nothing that could be run: scores that calibrate, the range of each column
+        and the words of categories are in it always, training rows only if asked for.
+
+        Parameters
+        ----------
+        path : str or Path
+            Must end in ``.safetensors``.
+        include_rows : bool
+            Write training rows, too: detectors of neighbours are made of them, and the nearest samples and the map
+            need them.
+
+        Raises
+        ------
+        ValueError
+            for another ending, and for a detector that is made of training rows without ``include_rows``.
+        """
+        from xrai_widgets.io.alarm_files import write_alarm
+
+        said, arrays = taken_apart(self.service, include_rows)
+        said |= {"form": asdict(self.form), "alpha": self.alpha, "made": self.made}
+        return write_alarm(path, said, arrays)
+
+    @classmethod
+    def load(cls, path: str | Path, subject: Subject | None = None) -> "Alarm":
+        """Read an alarm; nothing in the file is run.
+
+        Parameters
+        ----------
+        path : str or Path
+        subject : Subject, optional
+            The model that it was made with, on samples of the same columns. Without it there are no predictions, and
+            detectors that look at what the model says cannot be asked.
+
+        Raises
+        ------
+        ValueError
+            for what is no such file, is damaged, or holds what cannot be; for a subject of other columns, kinds, words
+            or shape; for a model that says something else than the one that the alarm was made with.
+        """
+        from xrai_widgets.io.alarm_files import read_alarm, refused
+
+        said, arrays = read_alarm(path)
+        try:
+            alarm = _read(said, arrays)
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+            raise refused(path, error) from None
+        return alarm if subject is None else alarm.beside(subject)
+
+    def beside(self, subject: Subject) -> "Alarm":
+        """Return the alarm with a model: that which it was made with.
+
+        Raises
+        ------
+        ValueError
+            as `load` does.
+        """
+        same_form(self.form, Form.of(subject))
+        return replace(self, service=self.service.bound(seen_of(subject)), subject=subject)
+
     def _labels(self, rows: Array, outputs: Array) -> Array:
         subject = self.subject
         assert subject is not None
@@ -235,6 +300,15 @@ class Alarm:
             return outputs
         codes = labels(subject.predict, subject.decide, rows, outputs)
         return np.array([subject.classes[code] for code in codes])
+
+
+def _read(said: Any, arrays: Mapping[str, Array]) -> Alarm:
+    form = form_of(said["form"])
+    alpha, made = said["alpha"], said["made"]
+    if not isinstance(alpha, float) or not isinstance(made, str) or len(made) > 40:
+        raise ValueError("it says no α or no date")
+    seen = Seen(None, form.shape, True, form.constraints)
+    return Alarm(put_together(said, arrays, seen), form, alpha, made).at(alpha)
 
 
 def described(alarm: Alarm) -> Mapping[str, Any]:

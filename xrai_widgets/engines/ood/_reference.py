@@ -1,11 +1,14 @@
 """Where an input lies among the training samples: the nearest of them, and a map in two dimensions."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from xrai_widgets.core import Array
 
+MOST = 5000  # samples that are held
+_SPARE = 32
 _MOST_FITTED = 1000  # rows that settle the axes of the map
 
 
@@ -53,7 +56,15 @@ class Reference:
         count = min(count, len(self.rows))
         places, distances = np.empty((len(rows), count), dtype=np.intp), np.empty((len(rows), count))
         for number, row in enumerate(rows):
-            squared = np.square(self.rows - row).sum(axis=1)
+            # fast and rounded first; then those that may be among the nearest once more
+            rough = self._lengths - 2.0 * (self.rows @ row)
+            last = min(count + _SPARE, len(rough)) - 1
+            some = np.sort(np.argpartition(rough, last)[: last + 1])
+            squared = np.square(self.rows[some] - row).sum(axis=1)
             order = np.argsort(squared, kind="stable")[:count]
-            places[number], distances[number] = order, np.sqrt(squared[order])
+            places[number], distances[number] = some[order], np.sqrt(squared[order])
         return places, distances
+
+    @cached_property
+    def _lengths(self) -> Array:
+        return np.asarray(np.square(self.rows).sum(axis=1))

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from xrai_widgets.core import Array, Constraint, Step, Subject, find
+from xrai_widgets.core import Array, Step, Subject, find
 from xrai_widgets.core.step import quiet
 from xrai_widgets.engines.ood._alarm import Alarm
 from xrai_widgets.engines.ood._features import flat
 from xrai_widgets.engines.ood._measured import Given, Watch, alarm_of
-from xrai_widgets.engines.ood._reference import Reference
+from xrai_widgets.engines.ood._reference import MOST, Reference
 from xrai_widgets.engines.ood._watches import METHODS, Part, Seen
 
 _PROBES = 16
@@ -86,7 +86,7 @@ class Service:
 
     def located(self, X: Array) -> Array:
         """Return the coordinates (n, d) in which samples are compared with the training samples."""
-        return located(self.alarm.detectors[0], X, self.seen.constraints)
+        return located(self.alarm.detectors[0], X)
 
     def outside(self, X: Array) -> Array:
         """Return how many numbers of each sample (n, …) lie outside of the range of those it was fitted on."""
@@ -137,9 +137,11 @@ def serve(subject: Subject, method: str, params: Mapping[str, Any], step: Step =
     alarm = alarm_of(given, watch, step.part(0.0, 0.9))
     step(0.9, "the training samples")
     rows, ids = (subject.X, subject.ids) if subject.X_train is None else (subject.X_train, subject.train_ids)
-    kept = np.sort(np.random.default_rng(checked["seed"]).permutation(len(rows))[: checked.get("n_fit", 5000)])
+    kept = np.sort(
+        np.random.default_rng(checked["seed"]).permutation(len(rows))[: min(checked.get("n_fit", MOST), MOST)]
+    )
     names = np.arange(len(rows)) if ids is None else np.asarray(ids)
-    space = located(alarm.detectors[0], rows[kept], subject.constraints)
+    space = located(alarm.detectors[0], rows[kept])
     numbers = flat(rows)
     low, high = np.fmin.reduce(numbers, axis=0), np.fmax.reduce(numbers, axis=0)
     service = Service(
@@ -162,7 +164,7 @@ def seen_of(subject: Subject) -> Seen:
     return Seen(subject.predict, subject.X.shape[1:], classes, subject.constraints, subject.embed, subject.logits)
 
 
-def located(detector: Any, X: Array, constraints: tuple[Constraint, ...]) -> Array:
+def located(detector: Any, X: Array) -> Array:
     """Return coordinates of samples (n, …): latent variables, columns as the detector's encoder makes them, pixels."""
     rows = flat(X)
     steps = dict(getattr(detector, "steps", ()))
