@@ -59,7 +59,9 @@ def covered(finding: Finding, alpha: float) -> str:
     drawn = {"line": path("accuracy"), "band": [*path("low"), *reversed(path("high"))]}
     ticks = {"across": (0, 0.25, 0.5, 0.75, 1), "up": (low, (1 + low) / 2, 1.0)}
     ends = points.iloc[[0, -1]].to_dict("records")
-    return html.render("foreign/templates/curve.html", x=x, y=y, here=here, alpha=alpha, ends=ends, **size, **drawn, **ticks)
+    return html.render(
+        "foreign/templates/curve.html", x=x, y=y, here=here, alpha=alpha, ends=ends, **size, **drawn, **ticks
+    )
 
 
 def answer(said: dict[str, Any]) -> str:
