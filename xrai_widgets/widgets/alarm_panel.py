@@ -219,6 +219,9 @@ class AlarmPanel(w.VBox):  # type: ignore[misc]
         """Score the input, in the background: a model may take its time."""
         sample, alarm, subject = self.input.sample if self.input is not None else None, self.alarm, self._subject
         if sample is None or alarm is None:
+            self._job = None  # what is still being scored belongs to an input that is gone
+            self.message.say("")
+            self._said(None)
             return
         row = np.asarray(sample, dtype=subject.X.dtype)[None]
 

@@ -30,8 +30,8 @@ def said_of(subject: Subject, alarm: Alarm, p: float, checked: Checked, output: 
     least = p <= alarm.smallest_alpha * (1 + 1e-9)
     if least:
         why = (
-            f"None of the {alarm.n_calibration} normal samples that calibrate the alarm looks as foreign (p = {number(p)}, "
-            "the least there is)"
+            f"None of the {alarm.n_calibration} normal samples that calibrate the alarm looks as foreign "
+            f"(p = {number(p)}, the least there is)"
         )
     else:
         why = f"About {number(100 * p)} in 100 normal samples look at least as foreign (p = {number(p)})"

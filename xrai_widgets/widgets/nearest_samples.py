@@ -80,7 +80,7 @@ class NearestSamples(w.VBox):  # type: ignore[misc]
         names, distances = [str(name) for name in checked.nearest[0]], checked.distances[0]
         frame = pd.DataFrame({"part": self._part, "id": names, "distance": distances})
         frame.insert(2, "class", self._classes(names))
-        self.table.layout.display = ""
+        self.table.layout.display, self.table.total = "", len(frame)
         if isinstance(form, RowForm):
             self.table.show(frame, pd.DataFrame(index=frame.index), note=self._typical)
             self.beside.show(self._rows(names, row, form))

@@ -20,8 +20,6 @@ from xrai_widgets.widgets.parts import Html, wide
 from xrai_widgets.widgets.session import Change
 from xrai_widgets.widgets.uploader import Uploader
 
-_MOST_LOOKED_AT = 2000  # pictures whose mean says what is usual
-
 
 class PictureInput(w.VBox):  # type: ignore[misc]
     """Bring a picture to the size, channels and scale of a model's.
@@ -46,9 +44,8 @@ class PictureInput(w.VBox):  # type: ignore[misc]
         assert subject.image_shape is not None
         self._shape = subject.image_shape
         like = subject.X if subject.X_train is None else subject.X_train
-        some = like[np.unique(np.linspace(0, len(like) - 1, min(len(like), _MOST_LOOKED_AT)).astype(int))]
-        self._scale = scale_of(some)
-        means = some.reshape(len(some), -1).mean(axis=1, dtype=np.float64)
+        self._scale = scale_of(like)
+        means = like.reshape(len(like), -1).mean(axis=1, dtype=np.float64)
         self._means = float(means.min()), float(means.max())
         self._picture: InputPicture | None = None
         self._own: Array | None = None  # a sample of the model's, shown in place of a file
@@ -92,6 +89,7 @@ class PictureInput(w.VBox):  # type: ignore[misc]
     def _came(self, _: Change) -> None:
         if self._job is not None:
             self._job.cancel()
+        self._clear()
         upload = self.field.upload
         if upload is None:
             self._job = None
@@ -103,9 +101,14 @@ class PictureInput(w.VBox):  # type: ignore[misc]
                 self._read(job)
 
         # the job holds the upload: its file stays while it is read
-        work = self._opening(upload.path)
-        self._job = Job(work, hear)
+        self._job = Job(self._opening(upload.path), hear)
         self._job.start()
+
+    def _clear(self) -> None:
+        """Show nothing: what was there belongs to another file."""
+        self._picture = self._own = self.sample = None
+        self._how.layout.display = "none"
+        self.shown.show("")
 
     def _opening(self, path: Path) -> Callable[[Job[InputPicture]], InputPicture]:
         upload = self.field.upload

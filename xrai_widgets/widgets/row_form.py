@@ -43,7 +43,7 @@ class RowForm(w.VBox):  # type: ignore[misc]
         self.controls = [self._control(place) for place in range(min(_MOST, subject.X.shape[1]))]
         for control in self.controls:
             control.observe(self._read, "value")
-        grid = w.GridBox(self.controls, layout=w.Layout(grid_template_columns="repeat(auto-fill, minmax(230px, 1fr))"))
+        grid = w.GridBox(self.controls, layout=w.Layout(grid_template_columns="repeat(auto-fill, minmax(270px, 1fr))"))
         grid.add_class("xrai-form")
         more = subject.X.shape[1] - len(self.controls)
         rest = Html()
@@ -108,7 +108,7 @@ class RowForm(w.VBox):  # type: ignore[misc]
                 f"{name}: {'whole ' if whole else ''}number; training samples: {self._span(place)}; empty: missing"
             )
         made.description, made.description_allow_html = name, False
-        made.style, made.layout = {"description_width": "96px"}, w.Layout(width="auto", margin="1px 8px 1px 0")
+        made.style, made.layout = {"description_width": "136px"}, w.Layout(width="auto", margin="1px 8px 1px 0")
         return made
 
     def _read(self, _: Change | None = None) -> None:
