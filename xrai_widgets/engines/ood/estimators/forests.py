@@ -4,11 +4,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.ensemble import ExtraTreesClassifier, IsolationForest
-from sklearn.neighbors import LocalOutlierFactor
+from sklearn.neighbors import NearestNeighbors
 
 from xrai_widgets.core import Array
+from xrai_widgets.engines.ood._trees import FEW, Trees
 from xrai_widgets.engines.ood.estimators.detector import Detector, look_up
 
+_NOT_0 = 1e-10  # as scikit-learn's
 _TREES = 10  # that grow between two looks at whether somebody cancelled
 
 
@@ -30,6 +32,9 @@ class ShuffleForestDetector(Detector):
         Share of normal rows that `predict` may call foreign.
     """
 
+    trees_: Trees
+    forest_: Any  # scikit-learn's, for many rows; None where the trees were read from a file
+
     def __init__(
         self, *, n_estimators: int = 100, min_samples_leaf: int = 1, random_state: int = 0, alpha: float = 0.05
     ) -> None:
@@ -50,6 +55,8 @@ class ShuffleForestDetector(Detector):
             look_up()
             forest.set_params(n_estimators=min(count + _TREES, self.n_estimators)).fit(both, real)
         self.forest_ = forest
+        members = [tree.tree_ for tree in forest.estimators_]
+        self.trees_ = Trees.of(members, [tree.value[:, 0, -1] for tree in members])
 
     def _fresh_scores(self, X: Array, y: Array | None) -> Array:  # noqa: ARG002
         """Let those trees vote on a row that did not see it."""
@@ -62,6 +69,8 @@ class ShuffleForestDetector(Detector):
         return voted if len(voted) else self._scores(X)
 
     def _scores(self, X: Array) -> Array:
+        if self.forest_ is None or len(X) <= FEW:
+            return self.trees_.total(X) / len(self.trees_.roots)
         rows = X.astype(np.float32)  # once: each tree's own predict would check and convert again
         votes = np.zeros(len(X))
         for tree in self.forest_.estimators_:
@@ -82,25 +91,30 @@ class IsolationForestDetector(Detector):
         Share of normal rows that `predict` may call foreign.
     """
 
+    trees_: Trees
+    forest_: Any  # as in `ShuffleForestDetector`
+    usual_: float
+
     def __init__(self, *, n_estimators: int = 100, random_state: int = 0, alpha: float = 0.05) -> None:
         self.n_estimators, self.random_state, self.alpha = n_estimators, random_state, alpha
 
     def _learn(self, X: Array, y: Array | None) -> None:  # noqa: ARG002
         self.forest_ = IsolationForest(n_estimators=self.n_estimators, random_state=self.random_state).fit(X)
         # what a leaf adds to the path: how deep it lies, and how deep its rows would lie if they were set apart
-        self._paths = [
-            tree.tree_.compute_node_depths() - 1.0 + _unset(tree.tree_.n_node_samples)
-            for tree in self.forest_.estimators_
-        ]
+        members = [tree.tree_ for tree in self.forest_.estimators_]
+        paths = [tree.compute_node_depths() - 1.0 + _unset(tree.n_node_samples) for tree in members]
+        self._paths = list(zip(members, self.forest_.estimators_features_, paths, strict=True))
+        self.trees_ = Trees.of(members, paths, self.forest_.estimators_features_)
+        self.usual_ = float(len(paths) * _unset(np.array([self.forest_.max_samples_]))[0])
 
     def _scores(self, X: Array) -> Array:
-        rows, path = X.astype(np.float32), np.zeros(len(X))
-        for tree, columns, length in zip(
-            self.forest_.estimators_, self.forest_.estimators_features_, self._paths, strict=True
-        ):
-            path += length[tree.tree_.apply(rows[:, columns])]
-        usual = len(self._paths) * _unset(np.array([self.forest_.max_samples_]))[0]
-        scores: Array = -(2.0 ** -(path / usual)) if usual > 0 else -np.ones(len(X))
+        if self.forest_ is None or len(X) <= FEW:
+            path = self.trees_.total(X)
+        else:
+            rows, path = X.astype(np.float32), np.zeros(len(X))
+            for tree, columns, length in self._paths:
+                path += length[tree.apply(rows[:, columns])]
+        scores: Array = -(2.0 ** -(path / self.usual_)) if self.usual_ > 0 else -np.ones(len(X))
         return scores
 
 
@@ -124,17 +138,38 @@ class LocalOutlierFactorDetector(Detector):
     """
 
     holds_rows: ClassVar[bool] = True
+    rows_: Array
+    reach_: Array
+    density_: Array
+    neighbours_: Any
 
     def __init__(self, *, n_neighbors: int = 20, alpha: float = 0.05) -> None:
         self.n_neighbors, self.alpha = n_neighbors, alpha
 
     def _learn(self, X: Array, y: Array | None) -> None:  # noqa: ARG002
-        self.factor_: Any = LocalOutlierFactor(n_neighbors=min(self.n_neighbors, len(X) - 1), novelty=True).fit(X)
+        self.rows_ = X.copy()
+        self.settle()
+        distances, places = self.neighbours_.kneighbors()  # of each row among the others
+        self.reach_ = distances[:, -1]
+        self.density_ = self._density(distances, places)
+        self._own = self.density_[places].mean(axis=1) / self.density_
+
+    def settle(self) -> None:
+        """Make the search for neighbours anew, from the rows."""
+        count = min(self.n_neighbors, len(self.rows_) - 1)
+        self.neighbours_ = NearestNeighbors(n_neighbors=count).fit(self.rows_)
 
     def _scores(self, X: Array) -> Array:
-        scores: Array = self.factor_.score_samples(X)
+        distances, places = self.neighbours_.kneighbors(X)
+        scores: Array = -(self.density_[places] / self._density(distances, places)[:, None]).mean(axis=1)
         return scores
 
+    def _density(self, distances: Array, places: Array) -> Array:
+        """Return the local reachability density of rows, by their neighbours (definition 6)."""
+        density: Array = 1.0 / (np.maximum(distances, self.reach_[places]).mean(axis=1) + _NOT_0)
+        return density
+
     def _fresh_scores(self, X: Array, y: Array | None) -> Array:  # noqa: ARG002
-        scores: Array = self.factor_.negative_outlier_factor_
+        scores: Array = -self._own
+        del self._own
         return scores
