@@ -43,7 +43,7 @@ def read_skops(file: Path) -> Any:
         if it unpacks to more than 4 GiB, names a type or function that was not reviewed, holds a parameter that
         reaches a file, the network, a process or code, or a state that cannot be.
     """
-    from skops.io import get_untrusted_types, load, loads
+    from xrai_widgets.io.skops_reader import get_untrusted_types, load, loads
 
     schema = _schema(file)
     dropped = _audit(schema)

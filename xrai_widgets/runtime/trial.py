@@ -25,7 +25,13 @@ from xrai_widgets.runtime.guard import Meter
 
 _MOST_SECONDS = 300.0
 _TABLES = ("pandas", "pyarrow.parquet", "PIL.Image")
-_SKLEARN = ("sklearn.ensemble", "sklearn.pipeline", "sklearn.compose", "sklearn.neighbors", "skops.io")
+_SKLEARN = (
+    "sklearn.ensemble",
+    "sklearn.pipeline",
+    "sklearn.compose",
+    "sklearn.neighbors",
+    "xrai_widgets.io.skops_reader",
+)
 # what a cell imports before its memory is limited, by the ending of the model's file
 _NEEDED = {
     ".skops": (*_TABLES, *_SKLEARN),

@@ -51,15 +51,10 @@ class NearestSamples(w.VBox):  # type: ignore[misc]
         self._places = places(subject, self._part)
         self.map = self._mapped()
         self._typical = self._usual()
-        left = w.VBox(
-            [self.table, self.beside], layout=w.Layout(flex="1 1 360px", min_width="280px", padding="0 16px 0 0")
-        )
-        parts = (
-            [left]
-            if self.map is None
-            else [left, w.VBox([self.map], layout=w.Layout(flex="1 1 360px", min_width="280px"))]
-        )
-        super().__init__([w.Box(parts, layout=w.Layout(flex_flow="row wrap"))], **kwargs)
+        parts: list[w.Widget] = [w.VBox([self.table], layout=_column())]
+        if self.map is not None:
+            parts.append(w.VBox([self.map], layout=_column()))
+        super().__init__([w.Box(parts, layout=w.Layout(flex_flow="row wrap")), self.beside], **kwargs)
         self.layout.width = "100%"
         self.selected = [[str(part), str(name)] for part, name in selected]
         traitlets.link((self, "selected"), (self.table, "selected"))
@@ -132,7 +127,15 @@ class NearestSamples(w.VBox):  # type: ignore[misc]
             else "the pixels"
         )
         where = "held-out" if self._part == "X" else "training"
-        return f"Where this input lies among {where} samples: the two leading principal components of {space}."
+        kept = f", which hold {100 * self._kept():.0f} % of their variance"
+        return f"Where this input lies among {where} samples: the two leading principal components of {space}{kept}."
+
+    def _kept(self) -> float:
+        """Return the share of the variance that lies along the two directions of the map."""
+        reference = self._alarm.service.reference
+        assert reference is not None  # there is a map
+        total = float(reference.rows.var(axis=0).sum())
+        return float(reference.positions(reference.rows).var(axis=0).sum()) / total if total > 0 else 1.0
 
     def _usual(self) -> str:
         """Return how far apart training samples are from their nearest one."""
@@ -158,3 +161,7 @@ class NearestSamples(w.VBox):  # type: ignore[misc]
 
     def __repr__(self) -> str:
         return f"NearestSamples({self._subject.name})"
+
+
+def _column() -> w.Layout:
+    return w.Layout(flex="1 1 360px", min_width="280px", padding="0 16px 0 0")

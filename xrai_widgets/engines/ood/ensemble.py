@@ -32,6 +32,7 @@ def ensemble(
     constraints: tuple[Constraint, ...] = (),
     X_new: Array | None = None,
     foreign: Array | None = None,
+    new_groups: Array | None = None,
     embed: Predict | None = None,
     logits: Predict | None = None,
     decide: Predict | None = None,
@@ -56,7 +57,7 @@ def ensemble(
     -----------
     Its members' p-values and its own need rows of their own: it takes more samples than a single detector.
     """
-    given = Given(predict, X, y, X_train, y_train, constraints, X_new, foreign, decide, naming)
+    given = Given(predict, X, y, X_train, y_train, constraints, X_new, foreign, decide, naming, new_groups)
     seen = Seen(predict, X.shape[1:], y.dtype.kind in "iu", constraints, embed, logits)
     chosen = watches.ensemble(seen, n_estimators, seed)
     return measure(given, Watch.of(chosen, seen, alpha, false_discoveries, n_fit, seed), step)

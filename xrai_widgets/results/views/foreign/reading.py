@@ -110,11 +110,13 @@ def _others(finding: Finding) -> list[tuple[str, "pd.Series[float]"]]:
     """Return the p-values of new samples by group, and of synthetic ones."""
     samples = finding.tables["samples"]
     new = samples[samples["part"] == "X_new"]
-    sets = [(f"new samples: {group}", part["p_value"]) for group, part in new.groupby("group", sort=False)]
+    named = "set" if "set" in new.columns else "group"
+    sets = [(f"new samples: {name}", part["p_value"]) for name, part in new.groupby(named, sort=False)]
     shown = finding.tables.get("shown_scores", pd.DataFrame())
     if "p_value" in shown.columns:
         made = shown[shown["group"] != _NORMAL]
-        sets += [(f"synthetic: {group}", part["p_value"]) for group, part in made.groupby("group", sort=False)]
+        named = "set" if "set" in made.columns else "group"
+        sets += [(f"synthetic: {name}", part["p_value"]) for name, part in made.groupby(named, sort=False)]
     return sets
 
 
