@@ -80,7 +80,7 @@ def _to_trees(detector: Any, arrays: Arrays, width: int) -> None:
         check_trees(trees, width)
     except ValueError as error:
         raise Forged(str(error)) from None
-    detector.trees_, detector.forest_ = trees, None
+    detector.trees_ = trees
     detector.usual_ = float(array(arrays, "usual", "1", lengths)[0])
 
 

@@ -76,14 +76,6 @@ class Service:
             raise ValueError("what the detector looks at must be finite, and the model gives an infinite number")
         return made
 
-    def votes(self, features: Array) -> dict[str, Array]:
-        """Return the p-values of each detector (n,): of an ensemble its members', folds averaged."""
-        first = self.alarm.detectors[0]
-        if not hasattr(first, "member_p_values"):
-            return {self.method: self.alarm.ask(features)[1]}
-        votes = np.mean([detector.member_p_values(features) for detector in self.alarm.detectors], axis=0)
-        return {name: p for (name, _, _), p in zip(first.members_, votes, strict=True)}
-
     def located(self, X: Array) -> Array:
         """Return the coordinates (n, d) in which samples are compared with the training samples."""
         return located(self.alarm.detectors[0], X)
@@ -174,7 +166,7 @@ def located(detector: Any, X: Array) -> Array:
     encoder = steps.get("tableencoder")
     last = detector.steps[-1][1] if hasattr(detector, "steps") else detector
     if encoder is not None:
-        rows = encoder.transform(rows)
+        rows = encoder.encode_checked(rows)
     if hasattr(last, "autoencoder_"):
         return np.asarray(last.embed(rows))
     return np.nan_to_num(rows, nan=-1.0)
