@@ -99,7 +99,7 @@ function render({ model, el }) {
     handle.setAttribute("aria-valuenow", alpha);
     handle.setAttribute("aria-valuetext", `${format(alpha)}${p === null ? "" : `: the alarm ${rings() ? "rings" : "does not ring"} at p ${format(p)}`}`);
     clearTimeout(soon); // an α that is dragged is not announced at every step
-    soon = setTimeout(() => { if (status.textContent !== model.get("said")) status.textContent = model.get("said"); }, status.textContent ? 300 : 0);
+    soon = setTimeout(() => { if (status.textContent !== model.get("message")) status.textContent = model.get("message"); }, status.textContent ? 300 : 0);
   }
 
   const room = new ResizeObserver(([entry]) => {
@@ -110,7 +110,7 @@ function render({ model, el }) {
   });
   room.observe(root);
   const redraws = ["p", "least", "most", "label"].map((name) => `change:${name}`);
-  const shows = ["alpha", "said", "disabled"].map((name) => `change:${name}`);
+  const shows = ["alpha", "message", "disabled"].map((name) => `change:${name}`);
   for (const event of redraws) model.on(event, draw);
   for (const event of shows) model.on(event, show);
   draw();

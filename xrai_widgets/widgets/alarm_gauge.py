@@ -20,7 +20,7 @@ class AlarmGauge(anywidget.AnyWidget):
         Of the input; at most α the alarm rings.
     least, most : float
         Ends of α: below 1 / (n + 1) an alarm that n samples calibrate never rings.
-    label, said : str
+    label, message : str
         What the gauge is called, and a sentence under it that is announced.
     disabled : bool
     """
@@ -32,7 +32,7 @@ class AlarmGauge(anywidget.AnyWidget):
     least = traitlets.Float(0.001).tag(sync=True)
     most = traitlets.Float(0.5).tag(sync=True)
     label = traitlets.Unicode("How foreign").tag(sync=True)
-    said = traitlets.Unicode().tag(sync=True)
+    message = traitlets.Unicode().tag(sync=True)
     disabled = traitlets.Bool(False).tag(sync=True)
 
     @traitlets.validate("alpha")

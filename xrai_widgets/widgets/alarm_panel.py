@@ -15,7 +15,7 @@ from xrai_widgets.runtime.alarm import Alarm, Checked
 from xrai_widgets.runtime.guard import Meter
 from xrai_widgets.runtime.run_step import Progress, RunStep
 from xrai_widgets.widgets.alarm_gauge import AlarmGauge
-from xrai_widgets.widgets.alarm_words import detector_of, notes_of, said_of, share_of
+from xrai_widgets.widgets.alarm_words import detector_of, message_of, notes_of, share_of
 from xrai_widgets.widgets.nearest_samples import NearestSamples
 from xrai_widgets.widgets.parts import LABELS, Html, guarded, wide
 from xrai_widgets.widgets.picture_input import PictureInput
@@ -76,7 +76,7 @@ class AlarmPanel(w.VBox):  # type: ignore[misc]
         self.bar = w.FloatProgress(min=0, max=1, description="progress", layout=w.Layout(width="auto", display="none"))
         self._body = w.Box(layout=w.Layout(flex_flow="row wrap"))
         self.gauge = AlarmGauge(label="How foreign this input is")
-        self.answer, self.votes = Html(), Html()
+        self.reply, self.votes = Html(), Html()
         self.input: PictureInput | RowForm | None = None
         self.near: NearestSamples | None = None
         super().__init__([self.button, self.bar, self.status, self.message, self._body], **kwargs)
@@ -92,9 +92,9 @@ class AlarmPanel(w.VBox):  # type: ignore[misc]
             return
         self.message.say("")
         key = self._subject.fingerprint, repr((self._detector, sorted(self._params.items(), key=str)))
-        known = _made.get(key)
-        if known is not None and known.subject is self._subject:
-            self._serve(known)
+        kept = _made.get(key)
+        if kept is not None and kept.subject is self._subject:
+            self._serve(kept)
             return
         self.button.description, self.button.button_style = "Cancel", "warning"
         self.bar.layout.display = ""
@@ -176,9 +176,9 @@ class AlarmPanel(w.VBox):  # type: ignore[misc]
         )
         if isinstance(self.input, PictureInput):
             self.input.children = [child for child in self.input.children if child is not self.input.field]
-        right = [self.answer, self.gauge, self.votes]
+        right = [self.reply, self.gauge, self.votes]
         self._body.children = [w.VBox(left, layout=_column()), w.VBox(right, layout=_column()), self.near]
-        self._said(None)
+        self._tell(None)
         if isinstance(self.input, RowForm):
             self.samples.value = self._listed()[0][1]
         self._marked()
@@ -221,7 +221,7 @@ class AlarmPanel(w.VBox):  # type: ignore[misc]
         if sample is None or alarm is None:
             self._job = None  # what is still being scored belongs to an input that is gone
             self.message.say("")
-            self._said(None)
+            self._tell(None)
             return
         row = np.asarray(sample, dtype=subject.X.dtype)[None]
 
@@ -230,20 +230,20 @@ class AlarmPanel(w.VBox):  # type: ignore[misc]
 
         def ended(job: Job[tuple[Checked, Array]]) -> None:
             if job.error is not None or job.result is None:
-                self._said(None)
+                self._tell(None)
                 self.message.say(f"This input could not be scored: {job.error}")
                 return
             self.message.say("")
             self.checked, self._outputs = job.result
-            self._said(row[0])
+            self._tell(row[0])
 
         self._start(work, ended)
 
-    def _said(self, row: Array | None) -> None:
+    def _tell(self, row: Array | None) -> None:
         if row is None or self.checked is None or self.alarm is None:
             self.checked = self._row = None
             self.gauge.p = None
-            self.answer.say("Choose a picture or a sample: it is scored at once.", "info")
+            self.reply.say("Choose a picture or a sample: it is scored at once.", "info")
             self.votes.show("")
             if self.near is not None:
                 self.near.show(None, None, self.input)
@@ -260,11 +260,11 @@ class AlarmPanel(w.VBox):  # type: ignore[misc]
             return
         alarm = self.alarm.at(max(self.alpha, self.alarm.smallest_alpha))
         p = float(self.checked.p_values[0])
-        said = said_of(self._subject, alarm, p, self.checked, self._outputs[0])
+        message = message_of(self._subject, alarm, p, self.checked, self._outputs[0])
         form = self.input if isinstance(self.input, RowForm) else None
-        said["notes"] = notes_of(alarm, self._row, form)
-        self.answer.show(html.answer(said))
-        self.gauge.said = share_of(alarm)
+        message["notes"] = notes_of(alarm, self._row, form)
+        self.reply.show(html.reply(message))
+        self.gauge.message = share_of(alarm)
         rows = [(detector_of(str(name)), float(value)) for name, value in self.checked.votes.iloc[0].items()]
         together = len(rows) > 1
         judged = f"; together, calibrated again: p = {p:.3g}" if together else ""

@@ -12,7 +12,7 @@ from xrai_widgets.widgets.row_form import RowForm
 _FEW = 5
 
 
-def said_of(subject: Subject, alarm: Alarm, p: float, checked: Checked, output: Array) -> dict[str, Any]:
+def message_of(subject: Subject, alarm: Alarm, p: float, checked: Checked, output: Array) -> dict[str, Any]:
     """Return the headline and the reason for one input.
 
     Parameters
@@ -25,7 +25,7 @@ def said_of(subject: Subject, alarm: Alarm, p: float, checked: Checked, output: 
         What the model predicts for it.
     """
     abstains = p <= alarm.alpha * (1 + 1e-12)
-    says = _answer(subject, checked, output)
+    says = _prediction(subject, checked, output)
     headline = f"Foreign: do not use the model's {says}" if abstains else f"The model says {says}"
     least = p <= alarm.smallest_alpha * (1 + 1e-9)
     if least:
@@ -83,7 +83,7 @@ def detector_of(name: str) -> str:
     return title or name.replace("_", " ")
 
 
-def _answer(subject: Subject, checked: Checked, output: Array) -> str:
+def _prediction(subject: Subject, checked: Checked, output: Array) -> str:
     if subject.task == "regression":
         return f"value {number(float(np.asarray(output).reshape(-1)[0]))}"
     assert checked.predictions is not None

@@ -80,7 +80,7 @@ class LatentMap(anywidget.AnyWidget):
         also = np.flatnonzero(self._points["id"].isin(list(near)).to_numpy())
         drawn = self._points.iloc[np.union1d(some, also)]
         names = drawn["id"].tolist()
-        said = f"The input lies at {here[0]:.3g}, {here[1]:.3g}; " if len(here) else ""
+        place = f"The input lies at {here[0]:.3g}, {here[1]:.3g}; " if len(here) else ""
         beside = f"its nearest training samples are {', '.join(near)}; " if len(near) else ""
         with self.hold_sync():
             self.near = self.marks = []
@@ -89,7 +89,7 @@ class LatentMap(anywidget.AnyWidget):
             self.places = np.ascontiguousarray(drawn[["x", "y"]], dtype="<f4").tobytes()
             self.here = [float(value) for value in here]
             self.near = [names.index(name) for name in near if name in names]
-            self.alt = f"Map of {len(drawn)} of {count} training samples. {said}{beside}{self._middles(drawn)}".strip()
+            self.alt = f"Map of {len(drawn)} of {count} training samples. {place}{beside}{self._middles(drawn)}".strip()
 
     def mark(self, ids: Sequence[str]) -> None:
         """Mark samples by their names."""

@@ -101,10 +101,10 @@ class NearestSamples(w.VBox):  # type: ignore[misc]
         if truth is None or self._places is None:
             return [""] * len(names)
         rows = [self._places.get(name) for name in names]
-        said = [None if row is None else truth[row] for row in rows]
+        labels = [None if row is None else truth[row] for row in rows]
         if subject.task == "regression":
-            return ["" if one is None else number(float(one)) for one in said]
-        return ["" if one is None else str(subject.classes[int(one)]) for one in said]
+            return ["" if one is None else number(float(one)) for one in labels]
+        return ["" if one is None else str(subject.classes[int(one)]) for one in labels]
 
     def _mapped(self) -> LatentMap | None:
         points = self._alarm.map

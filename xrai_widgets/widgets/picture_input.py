@@ -48,7 +48,7 @@ class PictureInput(w.VBox):  # type: ignore[misc]
         means = like.reshape(len(like), -1).mean(axis=1, dtype=np.float64)
         self._means = float(means.min()), float(means.max())
         self._picture: InputPicture | None = None
-        self._own: Array | None = None  # a sample of the model's, shown in place of a file
+        self._sample: Array | None = None  # a sample of the model's, shown in place of a file
         self._job: Job[InputPicture] | None = None
         self._setting = False
         self.field = Uploader("picture", list(BATCH_ENDINGS), _check_name, MOST_FILE)
@@ -72,9 +72,9 @@ class PictureInput(w.VBox):  # type: ignore[misc]
 
     def start(self, sample: Array) -> None:
         """Take one of the model's own samples (channels, height, width) in place of a file."""
-        self._own = np.asarray(sample)
+        self._sample = np.asarray(sample)
         self._how.layout.display = "none"
-        self._draw(self._own, [])
+        self._draw(self._sample, [])
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the file is read, in scripts and tests; return whether it is."""
@@ -106,7 +106,7 @@ class PictureInput(w.VBox):  # type: ignore[misc]
 
     def _clear(self) -> None:
         """Show nothing: what was there belongs to another file."""
-        self._picture = self._own = self.sample = None
+        self._picture = self._sample = self.sample = None
         self._how.layout.display = "none"
         self.shown.show("")
 
@@ -124,7 +124,7 @@ class PictureInput(w.VBox):  # type: ignore[misc]
         if job.error is not None or job.result is None:
             self.field.error = str(job.error)
             return
-        self._picture, self._own = job.result, None
+        self._picture, self._sample = job.result, None
         height, width = self._picture.size
         colour = "in colour" if self._picture.coloured else "grey"
         self.field.note = f"{height} × {width} pixels, {colour}"
@@ -133,7 +133,7 @@ class PictureInput(w.VBox):  # type: ignore[misc]
         self._offer()
 
     def _cropped(self, _: Change) -> None:
-        if self._picture is not None and self._own is None:
+        if self._picture is not None and self._sample is None:
             self._offer()
 
     def _offer(self) -> None:
@@ -144,19 +144,19 @@ class PictureInput(w.VBox):  # type: ignore[misc]
         strange = not low <= plain <= high
         offered = strange and low <= turned <= high
         if not strange:
-            said = ""
+            reason = ""
         else:
             word = "lighter" if plain > high else "darker"
-            said = f"The picture is {word} than all training pictures (mean {number(plain)}; theirs {usual})"
-            said += ": it is inverted, which can be undone." if offered else ", and would be outside inverted, too."
-        self.why.say(said, "status")
+            reason = f"The picture is {word} than all training pictures (mean {number(plain)}; theirs {usual})"
+            reason += ": it is inverted, which can be undone." if offered else ", and would be outside inverted, too."
+        self.why.say(reason, "status")
         self._setting = True
         self.invert.value = offered
         self._setting = False
         self._show()
 
     def _show(self, _: Change | None = None) -> None:
-        if self._setting or self._picture is None or self._own is not None:
+        if self._setting or self._picture is None or self._sample is not None:
             return
         picture = self._picture
         sample = np.asarray(picture.seen[self.crop.value, self.invert.value])

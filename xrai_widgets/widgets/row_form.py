@@ -59,8 +59,8 @@ class RowForm(w.VBox):  # type: ignore[misc]
         for place, control in enumerate(self.controls):
             value = self._base[place]
             if isinstance(control, w.Dropdown):
-                known = [code for _, code in control.options]
-                control.value = int(value) if int(value) in known else known[-1]
+                codes = [code for _, code in control.options]
+                control.value = int(value) if int(value) in codes else codes[-1]
             else:
                 control.value = "" if math.isnan(value) else f"{value:.12g}"
         self._filling = False

@@ -95,7 +95,7 @@ class ForeignView(w.VBox):  # type: ignore[misc]
         self.panel.fit()
 
     def _show(self, _: Change | None = None) -> None:
-        self.gauge.said = sentence(self._finding, self.alpha)
+        self.gauge.message = sentence(self._finding, self.alpha)
         self._curve.show(covered(self._finding, self.alpha))
         self._table.show(beside(self._finding, self.alpha))
 

@@ -30,11 +30,11 @@ def beside(finding: Finding, alpha: float) -> str:
 def sentence(finding: Finding, alpha: float) -> str:
     """Return in words how much is answered at α, and how well."""
     shares = {share.key: share for share in at_alpha(finding, alpha)}
-    answered, accuracy = shares.get("answered"), shares.get("accuracy")
-    if answered is None:
+    kept, accuracy = shares.get("answered"), shares.get("accuracy")
+    if kept is None:
         return ""
     right = f", {_percent(accuracy.value)} of them rightly" if accuracy is not None else ""
-    return f"At α = {alpha:.3g} the model answers {_percent(answered.value)} of the normal samples{right}."
+    return f"At α = {alpha:.3g} the model answers {_percent(kept.value)} of the normal samples{right}."
 
 
 def covered(finding: Finding, alpha: float) -> str:
@@ -64,9 +64,9 @@ def covered(finding: Finding, alpha: float) -> str:
     )
 
 
-def answer(said: dict[str, Any]) -> str:
+def reply(message: dict[str, Any]) -> str:
     """Return what the alarm and the model say of one input: a headline, the reason, and what to look out for."""
-    return html.render("foreign/templates/answer.html", **said)
+    return html.render("foreign/templates/reply.html", **message)
 
 
 def votes(rows: Sequence[tuple[str, float]], alpha: float, judged: str) -> str:
@@ -89,11 +89,11 @@ def nearest_rows(frame: pd.DataFrame, caption: str) -> str:
 
 
 def _named(share: Share) -> str:
-    known = {
+    names = {
         "answered": "normal samples: answered",
         "accuracy": "of those answered: predicted rightly",
     }
-    return known.get(share.key, f"{share.name}: alarms")
+    return names.get(share.key, f"{share.name}: alarms")
 
 
 def _percent(value: float) -> str:
