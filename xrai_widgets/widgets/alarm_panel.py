@@ -11,7 +11,8 @@ import traitlets
 from xrai_widgets.core import Array, Subject
 from xrai_widgets.results.views.foreign import html
 from xrai_widgets.runtime import Job
-from xrai_widgets.runtime.alarm import Alarm, Checked
+from xrai_widgets.runtime.alarm import Alarm
+from xrai_widgets.runtime.checked import Checked
 from xrai_widgets.runtime.guard import Meter
 from xrai_widgets.runtime.run_step import Progress, RunStep
 from xrai_widgets.widgets.alarm_gauge import AlarmGauge

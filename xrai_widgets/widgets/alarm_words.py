@@ -6,7 +6,8 @@ import numpy as np
 
 from xrai_widgets.core import Array, Subject, registered
 from xrai_widgets.results.words import number
-from xrai_widgets.runtime.alarm import Alarm, Checked
+from xrai_widgets.runtime.alarm import Alarm
+from xrai_widgets.runtime.checked import Checked
 from xrai_widgets.widgets.row_form import RowForm
 
 _FEW = 5
@@ -49,15 +50,15 @@ def notes_of(alarm: Alarm, row: Array, form: RowForm | None) -> list[str]:
             notes.append(f"Outside of the range of the training samples: {', '.join(away[:_FEW])}{more}.")
     else:
         flat = row.reshape(-1)
-        away = int(((flat < alarm.service.low) | (flat > alarm.service.high)).sum())
+        outside = int(((flat < alarm.service.low) | (flat > alarm.service.high)).sum())
         low, high = alarm.bounds
         if (flat < low).any() or (flat > high).any():
             notes.append(
                 f"Pixels lie outside of the range of all training pictures, {number(low)} to {number(high)}: from "
                 f"{number(float(flat.min()))} to {number(float(flat.max()))}."
             )
-        elif away:
-            notes.append(f"{away} of {len(flat)} pixels have a value that no training picture has at that place.")
+        elif outside:
+            notes.append(f"{outside} of {len(flat)} pixels have a value that no training picture has at that place.")
         if np.ptp(flat) == 0:
             notes.append("All pixels are the same: there is nothing to see in this picture.")
     if alarm.mute:

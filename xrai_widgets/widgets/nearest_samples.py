@@ -12,7 +12,8 @@ from xrai_widgets.core import Array, Subject
 from xrai_widgets.results.exposed import contents, places
 from xrai_widgets.results.views.foreign import html
 from xrai_widgets.results.words import number
-from xrai_widgets.runtime.alarm import Alarm, Checked
+from xrai_widgets.runtime.alarm import Alarm
+from xrai_widgets.runtime.checked import Checked
 from xrai_widgets.widgets.latent_map import LatentMap
 from xrai_widgets.widgets.parts import Html
 from xrai_widgets.widgets.row_form import RowForm
@@ -92,7 +93,7 @@ class NearestSamples(w.VBox):  # type: ignore[misc]
         X = getattr(self._subject, self._part)
         columns = {"this input": form.shown(row)}
         columns |= {name: form.shown(X[self._places[name]]) for name in names}
-        index = [str(name) for name in self._subject.feature_names] or list(range(len(row)))
+        index = [str(name) for name in self._subject.feature_names or range(len(row))]
         return html.nearest_rows(pd.DataFrame(columns, index=index), "This input beside its nearest training samples")
 
     def _classes(self, names: list[str]) -> list[str]:
