@@ -15,7 +15,15 @@ _ENDINGS = (".csv", ".json")
 def _subject(model: str, data: Path | None, target: str, train: Path | None, given: dict[str, Any]) -> Any:
     from xrai_widgets import arguments
 
-    roles = {"groups": "", "classes": [], "text": [], "weights": "", "new": None, "foreign": "", "immutable": []}
+    roles: dict[str, Any] = {
+        "groups": "",
+        "classes": [],
+        "text": [],
+        "weights": "",
+        "new": None,
+        "foreign": "",
+        "immutable": [],
+    }
     roles |= {"split": None, "seed": 0, "stratify": False, "delimiter": None, "decimal": None, "encoding": None}
     return arguments.subject_of(model, [model], data, **{**roles, "target": target, "train": train, **given})
 
@@ -58,7 +66,7 @@ def fit(
     subject = _subject(model, data, target, train, given)
     made = Alarm.of(subject, detector, **{"alpha": alpha, **params})
     made.save(out, include_rows=include_rows)
-    typer.echo(_said(made))
+    typer.echo(_summary(made))
     typer.echo(f"wrote {out}")
 
 
@@ -101,7 +109,7 @@ def check(
         out.write_text(text, encoding="utf-8")
         typer.echo(f"wrote {out}")
     rate, count = checked.rate, int(checked.abstain.sum())
-    typer.echo(_said(made))
+    typer.echo(_summary(made))
     for one, p in (
         table.loc[table["abstain"], ["id", "p_value"]].sort_values("p_value").head(10).itertuples(index=False)
     ):
@@ -114,7 +122,7 @@ def check(
         raise typer.Exit(FAILED)
 
 
-def _said(made: Any) -> str:
+def _summary(made: Any) -> str:
     mute = " No row like those that calibrate can make it ring at this α: too many tie." if made.mute else ""
     return (
         f"{made.service.method}, α = {made.alpha:g}, {made.n_calibration} rows calibrate it (smallest α "

@@ -14,6 +14,7 @@ import pytest
 
 import xrai_widgets as xw
 from tests.subjects import small_credit, small_digits
+from xrai_widgets.core import Cancelled
 from xrai_widgets.engines.ood._packing import holds_rows
 from xrai_widgets.engines.ood._watches import METHODS
 from xrai_widgets.io import alarm_files
@@ -60,6 +61,7 @@ def test_every_detector_comes_back_from_a_file_bit_for_bit_and_each_row_stands_a
     np.testing.assert_array_equal(np.concatenate([one.p_values for one in alone]), together.p_values[:10])
     np.testing.assert_array_equal(np.concatenate([one.nearest for one in alone]), together.nearest[:10])  # type: ignore[index]  # it holds rows
     assert made.map is not None
+    assert back.map is not None
     pd.testing.assert_frame_equal(made.map, back.map)
 
 
@@ -121,6 +123,13 @@ def test_a_table_is_read_by_its_columns_in_any_order_and_says_what_does_not_fit(
     ):
         with pytest.raises((ValueError, TypeError), match=message):
             made.check(bad)
+
+
+def test_truth_values_and_gaps_are_numbers() -> None:
+    form = Form(("a", "b"), ("integer", "category"), ((), ("1", "2", "missing")))
+    frame = pd.DataFrame({"b": [2.0, np.nan, 7], "a": pd.Series([True, None, False], dtype=object)})
+    np.testing.assert_array_equal(form.encode(frame), [[1, 1], [np.nan, 2], [0, 3]])
+    np.testing.assert_array_equal(form.encode(frame.astype({"b": "Int64", "a": "boolean"})), form.encode(frame))
 
 
 def test_pictures_may_be_flat_and_have_another_shape_only_by_name() -> None:
@@ -248,7 +257,20 @@ def leaves(part: Any, way: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     )
 
 
-ODD = [None, True, -1, 2**70, 0.5, "../../etc/passwd", "__import__('os')", [], {}, [[]], {"kind": "Popen"}, [1, 2, 3]]
+ODD: list[Any] = [
+    None,
+    True,
+    -1,
+    2**70,
+    0.5,
+    "../../etc/passwd",
+    "__import__('os')",
+    [],
+    {},
+    [[]],
+    {"kind": "Popen"},
+    [1, 2, 3],
+]
 
 
 @pytest.mark.parametrize("name", ["ensemble", "local_outlier_factor", "vae", "isolation_forest"])
@@ -350,3 +372,69 @@ def test_nothing_in_a_file_is_called_or_imported(tmp_path: Path, monkeypatch: py
 
         with pytest.raises(ValueError, match="names a detector that there is not"):
             xw.Alarm.load(rewritten(file, change))
+
+
+def test_the_population_check_and_the_classifier_that_refuses() -> None:
+    made, subject = alarm(small_credit, "mahalanobis"), small_credit()
+    rows = subject.X[:6].copy()
+    rows[4:, -1] = 1e6
+    assert made.in_population(rows).tolist() == [1 - int(rings) for rings in made.check(rows).abstain]
+    assert made.in_population(rows)[4:].tolist() == [0, 0]
+    predicted = made.predict(rows)
+    assert predicted.mask[4:].all()
+    codes = subject.predict(rows).argmax(axis=1)
+    assert predicted[:4].compressed().tolist() == [
+        subject.classes[code] for code, away in zip(codes[:4], predicted.mask[:4], strict=True) if not away
+    ]
+    with pytest.raises(ValueError, match=r"2 of the rows are foreign at α = 0.05 \(rows 4, 5;"):
+        made.predict(rows[[0, 1, 2, 3, 4, 5]], on_foreign="raise")
+    with pytest.raises(ValueError, match="on_foreign must be"):
+        made.predict(rows, on_foreign="hide")  # type: ignore[arg-type]  # the test
+
+
+def test_what_a_batch_can_show_is_what_it_shows() -> None:
+    """By brute force: so many rows as foreign as can be are picked out, and one fewer are not."""
+    made, subject = alarm(small_credit, "mahalanobis"), small_credit()
+    for count, rate in ((20, 0.1), (60, 0.1), (60, 0.5)):
+        need = made.discoverable(count, rate)
+        assert need is not None
+        rows = np.repeat(subject.X[np.argmax(made.check(subject.X).p_values)][None], count, axis=0)
+        rows[: need - 1, -1] = 1e6
+        assert not made.discoveries(rows, rate).any()
+        rows[:need, -1] = 1e6
+        assert made.discoveries(rows, rate).sum() == need
+    assert made.discoverable(20, 20 / 301) == 1  # rows / rate − 1 = 300 calibrate
+    assert made.discoverable(20, 0.003) is None
+    with pytest.raises(ValueError, match="rate must lie"):
+        made.discoveries(subject.X, 0.0)
+
+
+@pytest.mark.parametrize("name", ["mahalanobis", "max_softmax"])
+def test_in_service_it_rings_as_often_as_was_asked_for(name: str) -> None:
+    """Over draws of training, calibrating and new rows from one pool."""
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(6000, 3)) @ rng.normal(size=(3, 3))
+
+    def model(rows: Any) -> Any:
+        p = 1 / (1 + np.exp(-np.asarray(rows)[:, 0]))
+        return np.column_stack([1 - p, p])
+
+    shares = []
+    for split in range(12):
+        order = np.random.default_rng(split).permutation(len(X))
+        train, held, new = X[order[:1500]], X[order[1500:2000]], X[order[2000:4000]]
+        y = [(part[:, 0] > 0).astype(int) for part in (train, held)]
+        subject = xw.Subject.of(model, held, y[1], X_train=train, y_train=y[0])
+        shares.append(xw.Alarm.of(subject, name, alpha=0.05).rate(new).value)
+    error = np.std(shares, ddof=1) / np.sqrt(len(shares))
+    assert np.mean(shares) <= 0.05 + 2 * error
+    assert np.mean(shares) >= 0.025, "an alarm that never rings is none"
+
+
+def test_whoever_waits_may_stop_the_fit() -> None:
+    class Stop(xw.Step):
+        def __call__(self, done: float, note: str = "", partial: Any = None) -> None:
+            raise Cancelled("cancelled by the user")
+
+    with pytest.raises(Cancelled):
+        xw.Alarm.of(small_credit(), "shuffle_forest", step=Stop())

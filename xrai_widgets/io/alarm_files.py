@@ -24,7 +24,7 @@ _MOST = 2**31
 _TYPES = (np.dtype(np.float64), np.dtype(np.int64))
 
 
-def write_alarm(path: str | Path, said: Mapping[str, Any], arrays: Mapping[str, Array]) -> Path:
+def write_alarm(path: str | Path, manifest: Mapping[str, Any], arrays: Mapping[str, Array]) -> Path:
     """Write an alarm to a file that only its owner may read.
 
     Raises
@@ -36,7 +36,7 @@ def write_alarm(path: str | Path, said: Mapping[str, Any], arrays: Mapping[str, 
 
     file = check_target(path)
     plain = {key: np.ascontiguousarray(value) for key, value in arrays.items()}
-    text = json.dumps(said, allow_nan=False)
+    text = json.dumps(manifest, allow_nan=False)
     note = {"version": _VERSION, "digest": _digest(text, plain), "alarm": text}
     write_private(file, save(plain, metadata={_KEY: json.dumps(note)}))
     return file

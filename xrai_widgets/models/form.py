@@ -176,17 +176,17 @@ def _codes(cells: pd.Series, words: tuple[str, ...]) -> Array:
     def code(cell: Any) -> int:
         if pd.api.types.is_scalar(cell) and pd.isna(cell):
             return empty
-        found = place.get(str(cell))
-        if found is None and (numeric or not isinstance(cell, str)):
-            found = numbers.get(_number(str(cell)))
-        return len(words) if found is None else found
+        match = place.get(str(cell))
+        if match is None and (numeric or not isinstance(cell, str)):
+            match = numbers.get(_number(str(cell)))
+        return len(words) if match is None else match
 
     return np.array([code(cell) for cell in cells.astype(object)], dtype=np.float64)
 
 
 def _column(cells: pd.Series, name: str, what: str) -> Array:
-    if cells.dtype == object:
-        cells = cells.infer_objects()
+    if cells.dtype == object and all(isinstance(cell, bool | int | float | np.generic) for cell in cells.dropna()):
+        cells = cells.astype(np.float64)  # truth values with empty cells among them, too
     if cells.dtype.kind not in "iufb":
         if cells.isna().all():
             return np.full(len(cells), np.nan)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -12,17 +12,17 @@ import pandas as pd
 from xrai_widgets.core import Array, Step, Subject
 from xrai_widgets.core.decision import labels
 from xrai_widgets.core.step import quiet
-from xrai_widgets.engines._statistics import Estimate, wilson
 from xrai_widgets.engines.ood import _conformal as conformal
 from xrai_widgets.engines.ood._packing import put_together, taken_apart
 from xrai_widgets.engines.ood._service import Service, seen_of, serve
 from xrai_widgets.engines.ood._watches import Seen
 from xrai_widgets.models.form import Form, form_of, same_form
+from xrai_widgets.runtime.alarm_batches import Batches
 from xrai_widgets.runtime.checked import Checked
 
 
 @dataclass(frozen=True, eq=False)
-class Alarm:
+class Alarm(Batches):
     """A model, a calibrated detector of foreign inputs, and the share of false alarms that is allowed.
 
     Made by `Alarm.of`, from any kind of model that a `Subject` holds: estimators, torch modules, functions.
@@ -175,14 +175,6 @@ class Alarm:
             predictions=None if outputs is None else self._labels(rows, outputs),
         )
 
-    def rate(self, X: Any) -> Estimate:
-        """Return the share of alarms among rows with its interval (Wilson): what can be watched in service.
-
-        Above α, or `guarantee`, the rows are not like those that calibrate.
-        """
-        p = self.service.ask(self.form.encode(X))[1]
-        return wilson(int(conformal.rings(p, self.alpha).sum()), len(p))
-
     def save(self, path: str | Path, *, include_rows: bool = False) -> Path:
         """Write the alarm, without its model, to a file that only its owner may read.
 
@@ -204,9 +196,9 @@ class Alarm:
         """
         from xrai_widgets.io.alarm_files import write_alarm
 
-        said, arrays = taken_apart(self.service, include_rows)
-        said |= {"form": asdict(self.form), "alpha": self.alpha, "made": self.made}
-        return write_alarm(path, said, arrays)
+        manifest, arrays = taken_apart(self.service, include_rows)
+        manifest |= {"form": asdict(self.form), "alpha": self.alpha, "made": self.made}
+        return write_alarm(path, manifest, arrays)
 
     @classmethod
     def load(cls, path: str | Path, subject: Subject | None = None) -> "Alarm":
@@ -227,9 +219,9 @@ class Alarm:
         """
         from xrai_widgets.io.alarm_files import read_alarm, refused
 
-        said, arrays = read_alarm(path)
+        manifest, arrays = read_alarm(path)
         try:
-            alarm = _read(said, arrays)
+            alarm = _read(manifest, arrays)
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
             raise refused(path, error) from None
         return alarm if subject is None else alarm.beside(subject)
@@ -245,6 +237,39 @@ class Alarm:
         same_form(self.form, Form.of(subject))
         return replace(self, service=self.service.bound(seen_of(subject)), subject=subject)
 
+    def predict(self, X: Any, on_foreign: Literal["mask", "raise"] = "mask") -> Any:
+        """Return the model's labels for rows, and none where the alarm rings.
+
+        The *conditional classifier* of the Safety-in-AI project, which refuses what is not of its population.
+
+        Parameters
+        ----------
+        X : DataFrame or array
+            As for `check`.
+        on_foreign : {"mask", "raise"}
+            Return a masked array, or raise `ForeignInput`, which names the rows.
+
+        Raises
+        ------
+        ValueError
+            where the alarm was loaded without its model; and as `check` does.
+        """
+        from xrai_widgets.engines.ood.estimators.reliable_classifier import ForeignInput
+
+        if on_foreign not in ("mask", "raise"):
+            raise ValueError(f"on_foreign must be 'mask' or 'raise', got {on_foreign!r}")
+        checked = self.check(X, n_nearest=1)
+        if checked.predictions is None:
+            raise ValueError(
+                "the alarm has no model that could predict: pass it to Alarm.load, or call beside(subject)"
+            )
+        if on_foreign == "raise" and checked.abstain.any():
+            raise ForeignInput(np.flatnonzero(checked.abstain), checked.p_values[checked.abstain], self.alpha)
+        return np.ma.masked_array(checked.predictions, checked.abstain)  # type: ignore[no-untyped-call]  # without types
+
+    def _p(self, X: Any) -> Array:
+        return self.service.ask(self.form.encode(X))[1]
+
     def _labels(self, rows: Array, outputs: Array) -> Array:
         subject = self.subject
         assert subject is not None
@@ -254,10 +279,10 @@ class Alarm:
         return np.array([subject.classes[code] for code in codes])
 
 
-def _read(said: Any, arrays: Mapping[str, Array]) -> Alarm:
-    form = form_of(said["form"])
-    alpha, made = said["alpha"], said["made"]
+def _read(manifest: Any, arrays: Mapping[str, Array]) -> Alarm:
+    form = form_of(manifest["form"])
+    alpha, made = manifest["alpha"], manifest["made"]
     if not isinstance(alpha, float) or not isinstance(made, str) or len(made) > 40:
         raise ValueError("it says no α or no date")
     seen = Seen(None, form.shape, True, form.constraints)
-    return Alarm(put_together(said, arrays, seen), form, alpha, made).at(alpha)
+    return Alarm(put_together(manifest, arrays, seen), form, alpha, made).at(alpha)

@@ -247,3 +247,33 @@ def test_an_alarm_that_could_never_ring_is_refused(words: dict[str, Any], messag
     X, y = pool(5, 60)
     with pytest.raises(ValueError, match=message):
         xw.ReliableClassifier(LogisticRegression().fit(X, y), KNNDetector(), **words).fit(X)
+
+
+@pytest.mark.parametrize(("rows", "folds"), [(499, 10), (500, 1)])
+def test_under_500_rows_each_tenth_calibrates_in_turn(rows: int, folds: int) -> None:
+    X, y = pool(8, rows)
+    model = LogisticRegression(max_iter=500).fit(X, y)
+    alarm = xw.ReliableClassifier(model, MahalanobisDetector(normalize=False)).fit(X)
+    assert len(alarm.alarm_.detectors) == folds
+    assert alarm.n_calibration_ == (rows if folds > 1 else rows // 2)
+    assert alarm.smallest_alpha_ == 1 / (alarm.n_calibration_ + 1)
+    subject = xw.Subject.of(model, X[:50], y[:50], X_train=X, y_train=y)
+    finding = xw.assess(subject, "ood.mahalanobis", strict=True).finding
+    assert finding is not None
+    assert ("fold by fold" in " ".join(finding.notes)) == (folds > 1)
+    assert f"{rows if folds > 1 else rows // 5} samples calibrate the alarm: the smallest α" in " ".join(finding.notes)
+    service = xw.Alarm.of(subject, "mahalanobis")
+    assert (service.n_calibration, service.guarantee) == ((rows, 0.1) if folds > 1 else (rows // 5, 0.05))
+
+
+def test_a_row_is_scored_by_folds_that_did_not_see_it() -> None:
+    """By brute force: each calibrating score is that of a detector fitted anew on the nine other folds."""
+    X, y = pool(9, 120)
+    model = LogisticRegression().fit(X, y)
+    alarm = xw.ReliableClassifier(model, MahalanobisDetector(normalize=False), alpha=0.1).fit(X).alarm_
+    order = np.random.default_rng(0).permutation(120)
+    for detector, scores, fold in zip(alarm.detectors, alarm.calibrations, np.array_split(order, 10), strict=True):
+        others = np.setdiff1d(order, fold)
+        anew = MahalanobisDetector(normalize=False).fit(X[others])
+        np.testing.assert_array_equal(detector.means_, anew.means_)
+        np.testing.assert_allclose(np.sort(-anew.score_samples(X[fold])), scores)

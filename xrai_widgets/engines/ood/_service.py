@@ -10,6 +10,7 @@ import numpy as np
 
 from xrai_widgets.core import Array, Step, Subject, find
 from xrai_widgets.core.step import quiet
+from xrai_widgets.engines._training.watch import watched
 from xrai_widgets.engines.ood._alarm import Alarm
 from xrai_widgets.engines.ood._features import flat
 from xrai_widgets.engines.ood._measured import Given, Watch, alarm_of
@@ -70,7 +71,7 @@ class Service:
         ValueError
             where the model is not there; where it says what is not finite.
         """
-        seen = self.seen if outputs is None else replace(self.seen, predict=lambda _: outputs)
+        seen = self.seen if outputs is None else self.seen.with_outputs(outputs)
         made = np.asarray(seen.look(self.parts)(X), dtype=np.float64)
         if np.isinf(made).any():
             raise ValueError("what the detector looks at must be finite, and the model gives an infinite number")
@@ -83,7 +84,7 @@ class Service:
     def outside(self, X: Array) -> Array:
         """Return how many numbers of each sample (n, …) lie outside of the range of those it was fitted on."""
         rows = flat(X)
-        return ((rows < self.low) | (rows > self.high)).sum(axis=1)
+        return np.asarray(((rows < self.low) | (rows > self.high)).sum(axis=1))
 
     def bound(self, seen: Seen) -> "Service":
         """Return the same with a model.
@@ -94,8 +95,8 @@ class Service:
             for a model of other samples, or another model than the one it was calibrated with.
         """
         if self.probe is not None and seen.predict is not None:
-            said = np.asarray(seen.predict(probes(seen, self.low, self.high)))
-            if said.shape != self.probe.shape or not np.allclose(said, self.probe, rtol=_AGREED, atol=_AGREED):
+            outputs = np.asarray(seen.predict(probes(seen, self.low, self.high)))
+            if outputs.shape != self.probe.shape or not np.allclose(outputs, self.probe, rtol=_AGREED, atol=_AGREED):
                 raise ValueError(
                     "the model must be the one that the alarm was made with, got one that says something else of the "
                     "same samples: fit the alarm anew"
@@ -126,7 +127,8 @@ def serve(subject: Subject, method: str, params: Mapping[str, Any], step: Step =
     n_fit = checked.get("n_fit", len(subject.X))
     watch = Watch.of(chosen, seen, checked["alpha"], checked["false_discoveries"], n_fit, checked["seed"])
     given = Given(subject.predict, subject.X, subject.y, subject.X_train, subject.y_train, subject.constraints)
-    alarm = alarm_of(given, watch, step.part(0.0, 0.9))
+    with watched(step.part(0.0, 0.9)):  # a training reports there
+        alarm = alarm_of(given, watch, step.part(0.0, 0.9))
     step(0.9, "the training samples")
     rows, ids = (subject.X, subject.ids) if subject.X_train is None else (subject.X_train, subject.train_ids)
     kept = np.sort(
@@ -169,7 +171,7 @@ def located(detector: Any, X: Array) -> Array:
         rows = encoder.encode_checked(rows)
     if hasattr(last, "autoencoder_"):
         return np.asarray(last.embed(rows))
-    return np.nan_to_num(rows, nan=-1.0)
+    return np.asarray(np.nan_to_num(rows, nan=-1.0))
 
 
 def probes(seen: Seen, low: Array, high: Array) -> Array:
@@ -179,7 +181,7 @@ def probes(seen: Seen, low: Array, high: Array) -> Array:
     rows = least + (most - least) * rng.random((_PROBES, len(low)))
     whole = np.array([c.kind != "continuous" for c in seen.constraints] or [False] * len(low))
     rows[:, whole] = np.rint(rows[:, whole])
-    return rows.reshape(_PROBES, *seen.shape).astype(np.float32 if len(seen.shape) == 3 else np.float64)
+    return np.asarray(rows.reshape(_PROBES, *seen.shape), dtype=np.float32 if len(seen.shape) == 3 else np.float64)
 
 
 def _options(name: str, checked: Mapping[str, Any]) -> dict[str, Any]:

@@ -44,13 +44,17 @@ class Seen:
             return asked[0]
         return lambda samples: np.column_stack([ask(samples) for ask in asked])
 
+    def with_outputs(self, outputs: Array) -> "Seen":
+        """Return the same with what the model has predicted: it is not asked again."""
+        return Seen(lambda _: outputs, self.shape, self.classes, self.constraints, self.embed, self.logits)
+
     def _part(self, part: Part) -> Callable[[Array], Array]:
         if part == "samples":
             return flat
-        found = self.predict if part == "log_probabilities" else getattr(self, part)
-        if found is None:
+        function = self.predict if part == "log_probabilities" else getattr(self, part)
+        if function is None:
             raise ValueError(f"this detector looks at what the model says ({part}), and there is no model that says it")
-        return log_probabilities(found) if part == "log_probabilities" else found
+        return log_probabilities(function) if part == "log_probabilities" else function
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +101,7 @@ def knn(seen: Seen, features: str = "automatic", n_neighbors: int = 1, metric: A
 
     part = _looked_at(seen, features)
     rows = part == "samples" and len(seen.shape) == 1
-    chosen = metric if metric != "automatic" else "euclidean" if rows else "cosine"
+    chosen: Any = metric if metric != "automatic" else "euclidean" if rows else "cosine"
     detector = KNNDetector(n_neighbors=n_neighbors, metric=chosen)
     return Chosen("nearest neighbours", of_table(detector, seen.constraints) if rows else detector, (part,))
 

@@ -55,7 +55,9 @@ def ensemble(
 
     Limitations
     -----------
-    Its members' p-values and its own need rows of their own: it takes more samples than a single detector.
+    Its members' p-values and its own need rows of their own: it takes more samples than a single detector. On tables
+    that nobody had looked at when its rule was fixed the AUROC was 0.995 to 0.999 (columns shuffled) and 0.955 to 0.979
+    (one number beyond) with 4,000 training rows, but 0.68 to 0.74 and 0.85 to 0.89 with 212.
     """
     given = Given(predict, X, y, X_train, y_train, constraints, X_new, foreign, decide, naming, new_groups)
     seen = Seen(predict, X.shape[1:], y.dtype.kind in "iu", constraints, embed, logits)

@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.ensemble import ExtraTreesClassifier, IsolationForest
-from sklearn.neighbors import NearestNeighbors
+from sklearn.neighbors import KDTree, NearestNeighbors
 
 from xrai_widgets.core import Array
 from xrai_widgets.engines.ood._trees import Trees
@@ -136,20 +136,24 @@ class LocalOutlierFactorDetector(Detector):
     def _learn(self, X: Array, y: Array | None) -> None:  # noqa: ARG002
         self.rows_ = X.copy()
         self.settle()
-        distances, places = self.neighbours_.kneighbors()  # of each row among the others
+        # of each row among the others
+        distances, places = NearestNeighbors(n_neighbors=self._count).fit(self.rows_).kneighbors()
         self.reach_ = distances[:, -1]
         self.density_ = self._density(distances, places)
-        self._own = self.density_[places].mean(axis=1) / self.density_
+        self._fresh = self.density_[places].mean(axis=1) / self.density_
 
     def settle(self) -> None:
         """Make the search for neighbours anew, from the rows."""
-        count = min(self.n_neighbors, len(self.rows_) - 1)
-        self.neighbours_ = NearestNeighbors(n_neighbors=count).fit(self.rows_)
+        self.neighbours_ = KDTree(self.rows_)  # asked about one row three times as fast as what looks at it first
 
     def _scores(self, X: Array) -> Array:
-        distances, places = self.neighbours_.kneighbors(X)
+        distances, places = self.neighbours_.query(X, self._count)
         scores: Array = -(self.density_[places] / self._density(distances, places)[:, None]).mean(axis=1)
         return scores
+
+    @property
+    def _count(self) -> int:
+        return min(self.n_neighbors, len(self.rows_) - 1)
 
     def _density(self, distances: Array, places: Array) -> Array:
         """Return the local reachability density of rows, by their neighbours (definition 6)."""
@@ -157,6 +161,6 @@ class LocalOutlierFactorDetector(Detector):
         return density
 
     def _fresh_scores(self, X: Array, y: Array | None) -> Array:  # noqa: ARG002
-        scores: Array = -self._own
-        del self._own
+        scores: Array = -self._fresh
+        del self._fresh
         return scores

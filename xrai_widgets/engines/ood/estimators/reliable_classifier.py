@@ -141,6 +141,13 @@ class ReliableClassifier(BaseEstimator):  # type: ignore[misc]  # without types
         """Return the mask of the rows for which the alarm rings."""
         return conformal.rings(self.p_values(X), self.alpha)
 
+    def in_population(self, X: Any) -> Array:
+        """Return 1 for each row that belongs to the population of the fitted rows, and 0 for a foreign one.
+
+        The *population check* of the Safety-in-AI project; `predict` is its *conditional classifier*, which refuses.
+        """
+        return 1 - self.foreign(X).astype(np.int64)
+
     def discoveries(self, X: Any, rate: float = 0.1) -> Array:
         """Return which rows of a batch are picked out, at most a share ``rate`` of them falsely (Bates et al. 2023)."""
         return conformal.discoveries(self.p_values(X), rate)
