@@ -19,7 +19,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 import xrai_widgets as xw
 from xrai_widgets.core import Array, Subject
-from xrai_widgets.io import pictures
+from xrai_widgets.io import picture_files
 from xrai_widgets.io.batches import BatchFile
 from xrai_widgets.io.own_files import OwnFiles
 from xrai_widgets.io.plans import read_plan_file
@@ -282,7 +282,7 @@ def test_pictures_that_are_too_large_or_broken_are_refused_before_they_are_unpac
     with pytest.raises(ValueError, match=r"the picture web.png could not be read"):
         pixels(tmp_path / "web.png")
     Image.new("L", (8, 8)).save(tmp_path / "fine.png")
-    monkeypatch.setattr(pictures, "MOST_FILE", 10)
+    monkeypatch.setattr(picture_files, "MOST_FILE", 10)
     with pytest.raises(ValueError, match=r"fine.png must have at most 10 bytes .*, got"):
         pixels(tmp_path / "fine.png")
     (tmp_path / "none").mkdir()
@@ -315,7 +315,7 @@ def test_an_archive_is_a_folder_of_pictures_and_is_unpacked_nowhere(
     assert found["X_new"][:, 0].tolist() == [0, 0.2, 1]
     assert found["foreign"].tolist() == [False, False, True]
     assert sorted(place.name for place in tmp_path.iterdir()) == ["new.zip"]
-    monkeypatch.setattr(pictures, "MOST_FILE", 10)
+    monkeypatch.setattr(picture_files, "MOST_FILE", 10)
     with pytest.raises(ValueError, match=r"the picture new/a.PNG must have at most 10 bytes"):
         pixels(file)
     monkeypatch.undo()

@@ -11,7 +11,7 @@ _MODULES = {
     "xrai_widgets.core.constraint": {"Constraint"},
     "xrai_widgets.core.inside": {"Layers", "Trees"},
     "xrai_widgets.cells.plain": {"remade_index", "remade_category"},
-    "xrai_widgets.io.summaries": {"ModelSummary", "PictureSummary", "TableColumn", "TableSummary"},
+    "xrai_widgets.io.summaries": {"InputPicture", "ModelSummary", "PictureSummary", "TableColumn", "TableSummary"},
     "numpy": {"ndarray", "dtype"},
     "numpy._core.multiarray": {"_reconstruct", "scalar"},
     "numpy.core.multiarray": {"_reconstruct", "scalar"},

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Literal
@@ -16,17 +14,14 @@ from typing import Any, Literal
 import numpy as np
 
 from xrai_widgets.core.subject import Array
+from xrai_widgets.io.picture_files import MOST_FILE, as_seen, check_weight, open_picture, resized, scale_of
 
 _ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif")
-_FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF")
 _MOST_BYTES = 2**31
 BATCH_ENDINGS = (".png", ".jpg", ".jpeg")
 ARCHIVE = ".zip"
 _HIDDEN = re.compile(r"(^|/)(\.|__MACOSX/)")
 _BROKEN_ARCHIVE = (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, zlib.error)
-BATCH_FORMATS = ("PNG", "JPEG")
-MOST_FILE = 20 * 2**20
-MOST_PIXELS = 40_000_000
 _MODES = {"rgb": "RGB", "grey": "L"}
 
 
@@ -105,7 +100,8 @@ def read_pictures(
     mode = _MODES.get(colours or "")
     made: list[Array] = []
     for _, file in files:
-        made.append(_pixels(file.name, file, size, mode))
+        pixels = open_picture(file, mode=mode, own=True)
+        made.append(pixels if size is None else resized(pixels, size))
         if made[-1].shape[:2] != made[0].shape[:2]:
             first, other = ("×".join(map(str, picture.shape[:2])) for picture in (made[0], made[-1]))
             raise ValueError(
@@ -150,15 +146,12 @@ def read_batch_pictures(path: Path, shape: Sequence[int], like: Array) -> BatchP
     channels, height, width = shape
     if len(names) * channels * height * width * 8 > _MOST_BYTES:
         raise ValueError(f"the pictures must take at most {_MOST_BYTES / 2**30:g} GiB, got {len(names):,} of them")
-    low, high = _scale(like)
+    scale = scale_of(like)
     made = np.empty((len(names), channels, height, width), dtype=np.float64)
-    mode = "L" if channels == 1 else "RGB"
     for place, (name, source) in enumerate(_batch_files(path)):
-        pixels = _pixels(name, source, (height, width), mode, BATCH_FORMATS, MOST_PIXELS) / 255.0
-        made[place, : min(channels, 3)] = pixels if channels == 1 else np.moveaxis(pixels, -1, 0)
-        made[place, 3:] = 1.0
+        made[place] = as_seen(open_picture(source, name), shape, scale)
     folders = [name.partition("/")[0] if "/" in name else "" for name in names]
-    return BatchPictures(low + made * (high - low), np.array(names), np.array(folders))
+    return BatchPictures(made, np.array(names), np.array(folders))
 
 
 def batch_names(path: Path) -> list[str]:
@@ -192,23 +185,20 @@ def _entries(path: Path) -> list[tuple[str, Any]]:
     return sorted((one for one in pictured if not _HIDDEN.search(one[0])), key=itemgetter(0))
 
 
-def _batch_files(path: Path) -> Iterator[tuple[str, Path | BytesIO]]:
+def _batch_files(path: Path) -> Iterator[tuple[str, Path | bytes]]:
     """Yield the pictures of a batch one by one; nothing of an archive is written anywhere."""
     if path.suffix.lower() != ARCHIVE or path.is_dir():
-        for name, file in _entries(path):
-            _check_weight(name, file.stat().st_size)
-            yield name, file
+        yield from _entries(path)
         return
     with _archive(path) as archive:
         for name, entry in _entries(path):
-            _check_weight(name, entry.file_size)
+            check_weight(name, entry.file_size)
             try:
                 with archive.open(entry) as packed:
                     raw = packed.read(MOST_FILE + 1)
             except (*_BROKEN_ARCHIVE, OSError) as error:
                 raise ValueError(f"the picture {name} could not be unpacked: {' '.join(str(error).split())}") from None
-            _check_weight(name, len(raw))
-            yield name, BytesIO(raw)
+            yield name, raw
 
 
 def _archive(path: Path) -> zipfile.ZipFile:
@@ -216,59 +206,3 @@ def _archive(path: Path) -> zipfile.ZipFile:
         return zipfile.ZipFile(path)
     except _BROKEN_ARCHIVE as error:
         raise ValueError(f"the archive {path.name} could not be read: {error}") from None
-
-
-def _check_weight(name: str, weight: int) -> None:
-    if weight > MOST_FILE:
-        raise ValueError(
-            f"the picture {name} must have at most {MOST_FILE:,} bytes ({MOST_FILE / 2**20:g} MB), got {weight:,}"
-        )
-
-
-def _scale(like: Array) -> tuple[float, float]:
-    """Return what black and white are among other pictures."""
-    low, high = float(like.min()), float(like.max())
-    if low >= -1 and high <= 1:
-        return (0.0, 1.0) if low >= 0 else (-1.0, 1.0)
-    return (0.0, 255.0) if low >= 0 and 127 < high <= 255 else (low, high)
-
-
-def _pixels(
-    name: str,
-    source: Path | BytesIO,
-    size: Sequence[int] | None,
-    mode: str | None,
-    formats: tuple[str, ...] = _FORMATS,
-    most: int | None = None,
-) -> Array:
-    """Return uint8 (height, width) or (height, width, 3), turned as the camera says, on white if see-through."""
-    from PIL import Image, ImageOps
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(source, formats=formats) as opened:
-                wide, high = opened.size
-                if most is not None and wide * high > most:
-                    raise ValueError(f"it must have at most {most:,} pixels, got {wide:,} × {high:,}")
-                picture = _plain(ImageOps.exif_transpose(opened), mode)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ValueError(f"the picture {name} could not be read: {' '.join(str(error).split())}") from None
-    if size is not None:
-        picture = picture.resize((size[1], size[0]), Image.Resampling.BILINEAR)
-    return np.array(picture, dtype=np.uint8)
-
-
-def _plain(picture: Any, mode: str | None) -> Any:
-    """Return a picture of 8 bits, grey or RGB, of any other kind: palette, 16 bits, see-through, CMYK."""
-    from PIL import Image
-
-    if picture.mode.startswith("I") or picture.mode == "F":  # Pillow cuts off what is over 255
-        deep = np.asarray(picture, dtype=np.float64)
-        most = 65535.0 if picture.mode.startswith("I") else max(float(deep.max()), 1e-300)
-        picture = Image.fromarray(np.rint(255 * np.clip(deep / most, 0, 1)).astype(np.uint8))
-    grey = picture.mode in ("1", "L", "LA")
-    if picture.mode in ("LA", "PA", "RGBA", "RGBa", "La") or "transparency" in picture.info:
-        clear = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear)
-    return picture.convert(mode or ("L" if grey else "RGB"))

@@ -1,19 +1,23 @@
 """What stands in a model file or a table, in a few words: enough to ask for the roles of the columns."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from xrai_widgets.core.subject import Array
 from xrai_widgets.io.csv_format import CsvFormat
 from xrai_widgets.io.model_files import read_model
+from xrai_widgets.io.picture_files import as_seen, open_picture, resized
 from xrai_widgets.io.pictures import batch_names
 from xrai_widgets.io.table_files import read_table
 from xrai_widgets.models.booster_files import BoosterFile
 from xrai_widgets.models.networks import Network
 from xrai_widgets.models.onnx_session import OnnxModel
 
+_SIDE = 320  # pixels of a picture that is only looked at
 _FEW = 100  # different values that a target of classes may have
 _IDS = {"", "id", "ids", "index", "unnamed: 0", "row", "row_id", "uid", "uuid", "key"}
 _TARGETS = ("target", "label", "y", "class", "outcome", "response")
@@ -90,6 +94,69 @@ def look_at_pictures(path: Path) -> PictureSummary:
     """Tell which pictures stand in a batch; none is opened."""
     names = batch_names(path)
     return PictureSummary(len(names), tuple(sorted({name.partition("/")[0] for name in names if "/" in name})))
+
+
+@dataclass(frozen=True, eq=False)
+class InputPicture:
+    """One picture, and what a model would see of it.
+
+    Parameters
+    ----------
+    size : (height, width)
+    coloured : bool
+    small : uint8 array (height, width) or (height, width, 3)
+        For people, scaled down.
+    seen : mapping of (cropped, inverted) to array (channels, height, width)
+        Cropped to the middle, or all of it, squeezed.
+    """
+
+    size: tuple[int, int]
+    coloured: bool
+    small: Array
+    seen: Mapping[tuple[bool, bool], Array]
+
+    @property
+    def inside(self) -> tuple[int, int]:
+        """Height and width that the model sees."""
+        height, width = next(iter(self.seen.values())).shape[1:]
+        return int(height), int(width)
+
+    @property
+    def longer(self) -> bool:
+        """Whether it has another form than what the model sees, so that cropping changes it."""
+        (height, width), (rows, columns) = self.size, self.inside
+        return middle(self.size, (rows, columns)) != (0, 0, width, height)
+
+
+def look_at_picture(path: Path, shape: Sequence[int], scale: tuple[float, float]) -> InputPicture:
+    """Open a picture and bring it to the shape (channels, height, width) and scale of a model.
+
+    Raises
+    ------
+    ValueError
+        naming a picture that is too large, broken or of another kind.
+    """
+    pixels = open_picture(path)
+    height, width = pixels.shape[:2]
+    box = middle((height, width), (shape[1], shape[2]))
+    boxes = {True: box, False: (0, 0, width, height)}
+    seen = {
+        (crop, invert): as_seen(pixels, shape, scale, box=boxes[crop], invert=invert)
+        for crop in (True, False)
+        for invert in (True, False)
+    }
+    share = min(1.0, _SIDE / max(height, width))
+    small = resized(pixels, (max(1, round(share * height)), max(1, round(share * width))))
+    return InputPicture((height, width), pixels.ndim == 3, small, seen)
+
+
+def middle(size: tuple[int, int], like: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Return the largest box (left, top, right, bottom) in the middle of a picture that has another one's form."""
+    (height, width), (rows, columns) = size, like
+    wide = min(width, max(1, round(height * columns / rows)))
+    high = min(height, max(1, round(width * rows / columns)))
+    left, top = (width - wide) // 2, (height - high) // 2
+    return left, top, left + wide, top + high
 
 
 def look_at_model(path: Path) -> ModelSummary:

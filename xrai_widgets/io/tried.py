@@ -1,5 +1,6 @@
 """What a cell does with files of strangers; in a module that imports little, for its process starts anew."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from xrai_widgets.core import Step, Subject
@@ -33,3 +34,8 @@ def look_at_table(path: Path, style: CsvFormat, _: Step) -> summaries.TableSumma
 def look_at_pictures(path: Path, _: Step) -> summaries.PictureSummary:
     """Tell which pictures stand in a file."""
     return summaries.look_at_pictures(path)
+
+
+def look_at_picture(path: Path, shape: Sequence[int], scale: tuple[float, float], _: Step) -> summaries.InputPicture:
+    """Open a picture and bring it to the shape and scale of a model."""
+    return summaries.look_at_picture(path, shape, scale)

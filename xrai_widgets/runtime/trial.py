@@ -1,7 +1,7 @@
 """Files of strangers are read, and their model asked, in a process of their own: a crash there does no harm."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from pickle import UnpicklingError
@@ -14,9 +14,10 @@ from xrai_widgets.cells.remote import made_in_cell
 from xrai_widgets.core import Cancelled, Subject
 from xrai_widgets.io.csv_format import CsvFormat
 from xrai_widgets.io.own_files import OwnFiles
-from xrai_widgets.io.summaries import ModelSummary, PictureSummary, TableSummary
+from xrai_widgets.io.summaries import InputPicture, ModelSummary, PictureSummary, TableSummary
 from xrai_widgets.io.tried import ask as _ask
 from xrai_widgets.io.tried import look_at_model as _model
+from xrai_widgets.io.tried import look_at_picture as _picture
 from xrai_widgets.io.tried import look_at_pictures as _pictures
 from xrai_widgets.io.tried import look_at_table as _table
 from xrai_widgets.io.tried import make as _make
@@ -167,6 +168,15 @@ def try_pictures(path: Path, cancel: threading.Event | None = None) -> PictureSu
     """Tell which pictures stand in a file."""
     summary: PictureSummary = _in_cell(path, cancel, lambda modules: _called(_pictures, (path.absolute(),), modules))
     return summary
+
+
+def try_picture(
+    path: Path, shape: Sequence[int], scale: tuple[float, float], cancel: threading.Event | None = None
+) -> InputPicture:
+    """Open a picture and bring it to the shape (channels, height, width) and scale of a model."""
+    given = (path.absolute(), tuple(shape), scale)
+    opened: InputPicture = _in_cell(path, cancel, lambda modules: _called(_picture, given, modules))
+    return opened
 
 
 def _absolute(path: Path | None) -> Path | None:

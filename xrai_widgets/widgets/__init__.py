@@ -2,6 +2,7 @@
 
 import xrai_widgets.engines  # noqa: F401 - fills the catalog
 from xrai_widgets.widgets.a11y import A11y
+from xrai_widgets.widgets.alarm_panel import AlarmPanel
 from xrai_widgets.widgets.arrival import Arrival
 from xrai_widgets.widgets.comparison_board import ComparisonBoard
 from xrai_widgets.widgets.constraint_editor import ConstraintEditor
@@ -27,6 +28,7 @@ from xrai_widgets.widgets.uploader import Uploader
 from xrai_widgets.widgets.views.bands import BandSlider
 from xrai_widgets.widgets.views.contrast import ContrastView
 from xrai_widgets.widgets.views.detector import DetectorSlider
+from xrai_widgets.widgets.views.foreign import ForeignView
 from xrai_widgets.widgets.views.prototypes import PrototypeSlider
 from xrai_widgets.widgets.visitor import Visitor
 from xrai_widgets.widgets.waiver_form import WaiverForm
@@ -34,6 +36,7 @@ from xrai_widgets.widgets.watchdog import Watchdog
 
 __all__ = [
     "A11y",
+    "AlarmPanel",
     "Arrival",
     "BandSlider",
     "ComparisonBoard",
@@ -42,6 +45,7 @@ __all__ = [
     "DefenceForm",
     "DetectorSlider",
     "Download",
+    "ForeignView",
     "History",
     "MetricSelector",
     "OutcomeView",

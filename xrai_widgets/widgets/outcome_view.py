@@ -146,10 +146,11 @@ class OutcomeView(w.VBox):  # type: ignore[misc]
         for view in self._method_views:
             view.observe(self._marked, "selected")
         made: list[w.Widget] = [*self._method_views]
+        drawn = {table for view in self._method_views for table in getattr(view, "draws", ())}
         self._linked = []
         blank: list[tuple[Html, Chart]] = []
         for chart in finding.charts:
-            if chart.table == CONTROLS:  # they stand beside the number
+            if chart.table == CONTROLS or chart.table in drawn:  # they stand beside the number, or in a view
                 continue
             if chart.kind == "histogram" and chart.cut is not None:
                 linked = LinkedSamples(chart, finding, self._at_hand(), self._marked_here(), self.outcome.assessment)

@@ -145,3 +145,68 @@ def test_samples_that_are_sorted_are_calibrated_like_shuffled_ones(turn: int) ->
 def test_two_samples_are_too_few() -> None:
     with pytest.raises(ValueError, match="X must hold at least 4 samples, two to calibrate and two to measure, got 3"):
         asked(subject(3), "gen")
+
+
+SETS = ("near: turned", "far: large", "shifted: little more", "plain")
+
+
+def with_sets(names: tuple[str, ...] = SETS, foreign: tuple[bool, ...] | None = None) -> Subject:
+    """A batch of four sets, 60 samples each, which lie in the batch as if shuffled."""
+    parts = [rows(60, 2) * [1, -1, 1], rows(60, 3) * 9, rows(60, 4) * 1.01, rows(60, 5)]
+    order = np.random.default_rng(6).permutation(240)
+    which = np.repeat(np.arange(4), 60)[order]
+    told = None if foreign is None else np.array(foreign)[which]
+    return subject(X_new=np.vstack(parts)[order], new_groups=np.array(names)[which], foreign=told)
+
+
+def test_each_named_set_has_its_rate_of_alarms_and_shifted_ones_of_ones_own_count_as_errors() -> None:
+    given = with_sets(foreign=(True, True, False, False))
+    finding = asked(given, "mahalanobis")
+    sets, samples = finding.tables["sets"].set_index("set"), finding.tables["samples"]
+    assert sets["kind"][list(SETS)].tolist() == ["near", "far", "shifted", "shifted"]
+    assert given.new_groups is not None
+    new = samples[samples["part"] == "X_new"]
+    assert new["set"].tolist() == given.new_groups.tolist()
+    for name in SETS:
+        assert sets["n"][name] == 60
+        assert sets["alarms"][name] == new.loc[new["set"] == name, "alarm"].mean()
+    assert sets["alarms"]["near: turned"] > 0.6
+    assert sets["auroc"]["far: large"] > 0.9
+    assert finding.values["shifted_alarms"] == sets["alarms"]["shifted: little more"]
+    assert finding.counts["shifted_alarms"] == 60
+    assert finding.counts["detection"] == 120
+    groups = samples.groupby("group")["set"].unique().map(sorted).to_dict()
+    assert groups == {
+        "in distribution": ["in distribution"],
+        "near": ["near: turned"],
+        "far": ["far: large"],
+        "shifted but valid": ["shifted: little more"],
+        "new": ["plain"],
+    }
+    assert finding.charts[0].by == "group"
+    assert finding.charts[0].cut is not None
+
+
+def test_names_of_sets_say_what_is_foreign_if_all_do_and_may_not_contradict() -> None:
+    names = ("near: turned", "far_large", "shifted: a", "shifted: b")
+    by_name, told = asked(with_sets(names), "knn"), asked(with_sets(names, (True, True, False, False)), "knn")
+    assert by_name.values == told.values
+    assert any("is told by the names of their sets" in note for note in by_name.notes)
+    assert not any("is told by the names" in note for note in told.notes)
+    some = asked(with_sets(), "knn")
+    assert "detection" not in some.values, "of the plain set it is not known"
+    assert some.tables["sets"].set_index("set")["kind"]["plain"] == "not known"
+    assert some.counts["shifted_alarms"] == 60
+    words = asked(with_sets(("nearly: a", "far", "shifted", "x")), "knn").tables["sets"].set_index("set")
+    assert (words["kind"][["nearly: a", "far", "shifted", "x"]] == "not known").all()
+    for foreign, name in (((True, False, False, False), "far: large"), ((True, True, True, False), "shifted: little")):
+        with pytest.raises(ValueError, match=rf"the set '{name}.* calls itself (far|shifted), which is"):
+            asked(with_sets(foreign=foreign), "knn")
+
+
+def test_a_set_of_which_a_part_is_foreign_is_two_rows() -> None:
+    X, names = np.vstack([rows(30, 2), rows(30, 3) * 9]), np.repeat("a", 60)
+    sets = asked(subject(X_new=X, new_groups=names, foreign=np.arange(60) >= 30), "knn").tables["sets"]
+    kinds = sets.set_index("set")["kind"].to_dict()
+    assert kinds["a, not foreign"] == "shifted"
+    assert kinds["a, foreign"] == "foreign"

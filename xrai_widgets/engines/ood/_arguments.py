@@ -63,6 +63,8 @@ WORDS = {
     "covered": "share that does not ring",
     "alarms": "share of alarms",
     "kind": "kind",
+    "right": "predicted rightly",
+    "set": "set",
     "auroc_low": "AUROC, lower end",
     "auroc_high": "AUROC, upper end",
 }
@@ -80,6 +82,9 @@ constraints : tuple of Constraint, optional
     Which columns are categories.
 X_new, foreign : array, bool array, optional
     New samples, and which of them are of another kind. Without X_new synthetic foreign samples are made.
+new_groups : array, optional
+    The set of each new sample. The names may begin with its kind, as ``near: letters``, ``far: photographs`` (foreign)
+    or ``shifted: lighter ink`` (valid); if all do, they say what is foreign where ``foreign`` is not given.
 logits, embed, decide : callable, optional
     What the model says of itself, as in a `Subject`.
 naming : Names, optional
@@ -90,8 +95,9 @@ Finding
     ``false_alarms`` among the samples of X (Wilson) and ``fpr_above_alpha``, the same less α; of the foreign samples
     ``detection`` at α, ``detection_at_1`` and ``detection_at_5`` (Wilson), ``auroc`` (exact binomial interval of as
     many pairs as DeLong's variance tells), ``aupr`` (logit interval; it depends on how many are foreign),
-    ``fpr_at_95_tpr`` (ends of the cut and Wilson's, each at 97.5 %); ``shifted_alarms`` of synthetic samples that are
-    valid; ``new_alarms``. Tables: ``samples``, ``sets``, ``coverage``, ``class_alarms`` (Holm).
+    ``fpr_at_95_tpr`` (ends of the cut and Wilson's, each at 97.5 %); ``shifted_alarms`` of samples that are valid: of
+    one's own sets, else of synthetic ones; ``new_alarms``. Tables: ``samples``, ``sets``, ``coverage``,
+    ``class_alarms`` (Holm).
 
 Raises
 ------

@@ -1,7 +1,5 @@
 """What an alarm does with normal, shifted and foreign samples, as numbers, tables and charts."""
 
-from dataclasses import dataclass, field
-
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -12,72 +10,17 @@ from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.engines._rare import average_precision
 from xrai_widgets.engines._statistics import LEVEL, Estimate
 from xrai_widgets.engines.ood import _conformal as conformal
-from xrai_widgets.engines.ood._alarm import FOLDS, Alarm
-from xrai_widgets.engines.ood._synthetic import Made
+from xrai_widgets.engines.ood._alarm import FOLDS
+from xrai_widgets.engines.ood._alarmed import Alarmed
+from xrai_widgets.engines.ood._sets import NORMAL, SHOWN, Part, shown_groups
 
 _POINTS = 100  # of the curve of accuracy
 _LEVELS = {"detection_at_1": 0.01, "detection_at_5": 0.05}
-NORMAL, FOREIGN, NEW = "in distribution", "foreign", "new"
 SYNTHETIC = (
     "the foreign samples are synthetic: they say how the detector works, not whether it finds what will come; pass "
     "foreign= for that"
 )
 MUTE = " No sample is more foreign than these: this score can hardly ring at this α."
-
-
-@dataclass(eq=False)
-class Alarmed:
-    """Foreignness and p-values of all samples.
-
-    Parameters
-    ----------
-    foreignness, p : array (n,)
-        Of the samples of X, each by an alarm that it did not calibrate.
-    classes : int array (n,), optional
-        Their true classes; None in regression, as ``right``: whether the model is.
-    n_calibration : int
-        Samples that calibrated for them.
-    alarm : Alarm
-        That of new samples.
-    missing : int
-        Samples with missing numbers.
-    new : (foreignness, p), optional
-    foreign : bool array, optional
-        Which of the new samples are.
-    sets : list of (Made, foreignness, p)
-    """
-
-    name: str
-    alpha: float
-    rate: float
-    ids: Array
-    classes: Array | None
-    class_names: tuple[str, ...]
-    foreignness: Array
-    p: Array
-    right: Array | None
-    n_calibration: int
-    alarm: Alarm
-    missing: int
-    seed: int
-    new_ids: Array = field(default_factory=lambda: np.empty(0))
-    new: tuple[Array, Array] | None = None
-    foreign: Array | None = None
-    sets: list[tuple[Made, Array, Array]] = field(default_factory=list)
-
-    @property
-    def labelled(self) -> bool:
-        """Whether the user said which samples are foreign, and some are."""
-        return self.new is not None and self.foreign is not None and bool(self.foreign.any())
-
-    @property
-    def strange(self) -> tuple[Array, Array] | None:
-        """Foreignness and p-values of the foreign samples: the user's own, or synthetic ones where no new ones are."""
-        if self.labelled:
-            assert self.new is not None
-            return self.new[0][self.foreign], self.new[1][self.foreign]
-        parts = [(f, p) for made, f, p in self.sets if made.kind != "shifted"] if self.new is None else []
-        return (np.concatenate([f for f, _ in parts]), np.concatenate([p for _, p in parts])) if parts else None
 
 
 def share(p: Array, alpha: float) -> Estimate:
@@ -114,7 +57,7 @@ def _values(run: Alarmed) -> dict[str, tuple[Estimate, int]]:
         values["auroc"] = statistics.auc(foreign, run.foreignness), both
         values["aupr"] = average_precision(np.concatenate([foreign, run.foreignness]), which), both
         values["fpr_at_95_tpr"] = fpr_at_tpr(foreign, run.foreignness), both
-    shifted = [p for made, _, p in run.sets if made.kind == "shifted"]
+    shifted = [part.p for part in run.shifted]
     if shifted:
         p = np.concatenate(shifted)
         values["shifted_alarms"] = share(p, run.alpha), len(p)
@@ -125,15 +68,8 @@ def _values(run: Alarmed) -> dict[str, tuple[Estimate, int]]:
 
 def _set_rows(run: Alarmed) -> pd.DataFrame:
     """Return what the alarm does with each set of samples."""
-    parts: list[tuple[str, str, Array, Array]] = [(NORMAL, "in distribution", run.foreignness, run.p)]
-    if run.new is not None:
-        f, p = run.new
-        if run.foreign is None:
-            parts.append((NEW, "not known", f, p))
-        else:
-            parts += [("new, not foreign", "shifted", f[~run.foreign], p[~run.foreign])]
-            parts += [("new, foreign", "foreign", f[run.foreign], p[run.foreign])]
-    parts += [(f"synthetic: {made.name}", made.kind, f, p) for made, f, p in run.sets]
+    parts = [Part(NORMAL, NORMAL, run.foreignness, run.p), *run.parts]
+    parts += [Part(f"synthetic: {made.name}", made.kind, f, p) for made, f, p in run.sets]
     rows = []
     for name, kind, f, p in parts:
         if not len(f):
@@ -176,20 +112,26 @@ def _coverage(run: Alarmed) -> pd.DataFrame:
 def _samples(run: Alarmed) -> pd.DataFrame:
     frame = pd.DataFrame({"part": "X", "id": run.ids, "foreignness": run.foreignness, "p_value": run.p})
     frame["alarm"], frame["group"] = conformal.rings(run.p, run.alpha), NORMAL
+    if run.right is not None:
+        frame["right"] = run.right.astype(np.float64)  # not known of new ones
     if run.new is None or not len(run.new[1]):
         return frame
     f, p = run.new
     new = pd.DataFrame({"part": "X_new", "id": run.new_ids, "foreignness": f, "p_value": p})
     new["alarm"] = conformal.rings(p, run.alpha)
-    new["group"] = NEW if run.foreign is None else np.where(run.foreign, FOREIGN, NEW)
+    new["group"] = shown_groups(run.foreign, run.new_sets, len(new))
+    if run.new_sets is not None:
+        frame["set"], new["set"] = NORMAL, np.asarray(run.new_sets).astype(str)
     new["discovery"] = conformal.discoveries(p, run.rate)
     frame["discovery"] = False
     return pd.concat([frame, new], ignore_index=True)
 
 
 def _shown(run: Alarmed) -> pd.DataFrame:
-    groups = {NORMAL: run.foreignness} | {made.name: f for made, f, _ in run.sets}
-    return pd.concat([pd.DataFrame({"group": g, "foreignness": f}) for g, f in groups.items()], ignore_index=True)
+    normal = (NORMAL, NORMAL, run.foreignness, run.p)
+    rows = [normal, *((SHOWN[made.kind], made.name, f, p) for made, f, p in run.sets)]
+    tables = [pd.DataFrame({"group": group, "set": name, "foreignness": f, "p_value": p}) for group, name, f, p in rows]
+    return pd.concat(tables, ignore_index=True)
 
 
 def _contributions(run: Alarmed, values: dict[str, tuple[Estimate, int]]) -> pd.DataFrame:
@@ -233,6 +175,8 @@ def _notes(run: Alarmed, by_class: pd.DataFrame | None) -> list[str]:
         notes.append("No new samples were given (X_new): the foreign samples are synthetic, made of the samples of X.")
     else:
         notes.append(_batch_note(run))
+    if run.by_name:
+        notes.append("Which new samples are foreign is told by the names of their sets: near and far are, shifted not.")
     if run.missing:
         notes.append(f"{run.missing} samples have missing numbers: missing counts as a value of its own.")
     if by_class is not None:

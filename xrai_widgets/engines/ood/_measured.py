@@ -10,8 +10,10 @@ import numpy as np
 from xrai_widgets.core import UNNAMED, Array, Constraint, Finding, Names, Predict, Step
 from xrai_widgets.core.decision import labels
 from xrai_widgets.engines.ood._alarm import ENOUGH, FOLDS, Alarm, calibrated, cross_calibrated, split_calibrated
+from xrai_widgets.engines.ood._alarmed import Alarmed
 from xrai_widgets.engines.ood._features import flat
-from xrai_widgets.engines.ood._finding import Alarmed, alarm_finding
+from xrai_widgets.engines.ood._finding import alarm_finding
+from xrai_widgets.engines.ood._sets import foreign_by_sets
 from xrai_widgets.engines.ood._synthetic import synthetic
 from xrai_widgets.engines.ood._watches import Chosen, Seen
 
@@ -33,6 +35,12 @@ class Given:
     foreign: Array | None = None
     decide: Predict | None = None
     naming: Names = UNNAMED
+    new_groups: Array | None = None
+
+    @property
+    def strange(self) -> Array | None:
+        """Which new samples are foreign, as told or by the names of their sets."""
+        return None if self.X_new is None else foreign_by_sets(self.foreign, self.new_groups)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +105,7 @@ def measure(given: Given, watch: Watch, step: Step) -> Finding:
         raise ValueError(
             f"X must hold at least {_LEAST} samples, two to calibrate and two to measure, got {len(given.X)}"
         )
+    strange = given.strange
     step(0.0, "what the detector looks at")
     features = _features(watch, given.X, "X")
     training, classes = _training(given, watch)
@@ -130,7 +139,8 @@ def measure(given: Given, watch: Watch, step: Step) -> Finding:
         if given.X_new is not None:
             run.new_ids = given.naming.of("X_new", len(given.X_new))
             run.new = alarm.ask(_features(watch, given.X_new, "X_new")) if len(given.X_new) else (np.empty(0),) * 2
-            run.foreign = None if given.foreign is None else np.asarray(given.foreign, dtype=bool)
+            run.foreign, run.new_sets = strange, given.new_groups
+            run.by_name = given.foreign is None and strange is not None
     made = synthetic(given.X, given.X if given.X_train is None else given.X_train, given.constraints, watch.seed)
     for one in step.part(0.8, 0.98).over(made, "synthetic samples"):
         with _stoppable(step.part(0.98, 0.98)):

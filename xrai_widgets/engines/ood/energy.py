@@ -30,6 +30,7 @@ def energy(
     X_train: Array | None = None,
     X_new: Array | None = None,
     foreign: Array | None = None,
+    new_groups: Array | None = None,
     decide: Predict | None = None,
     naming: Annotated[Names, "ids", "new_ids", "classes"] = UNNAMED,
     *,
@@ -49,7 +50,7 @@ def energy(
     -----------
     A network may give large logits to what it never saw: inputs far away are often the surest ones.
     """
-    given = Given(predict, X, y, X_train, None, constraints, X_new, foreign, decide, naming)
+    given = Given(predict, X, y, X_train, None, constraints, X_new, foreign, decide, naming, new_groups)
     seen = Seen(predict, X.shape[1:], y.dtype.kind in "iu", constraints, logits=logits)
     chosen = watches.energy(seen, temperature)
     return measure(given, Watch.of(chosen, seen, alpha, false_discoveries, len(X), seed), step)

@@ -32,6 +32,7 @@ def ensemble(
     constraints: tuple[Constraint, ...] = (),
     X_new: Array | None = None,
     foreign: Array | None = None,
+    new_groups: Array | None = None,
     embed: Predict | None = None,
     logits: Predict | None = None,
     decide: Predict | None = None,
@@ -58,7 +59,7 @@ def ensemble(
     that nobody had looked at when its rule was fixed the AUROC was 0.995 to 0.999 (columns shuffled) and 0.955 to 0.979
     (one number beyond) with 4,000 training rows, but 0.68 to 0.74 and 0.85 to 0.89 with 212.
     """
-    given = Given(predict, X, y, X_train, y_train, constraints, X_new, foreign, decide, naming)
+    given = Given(predict, X, y, X_train, y_train, constraints, X_new, foreign, decide, naming, new_groups)
     seen = Seen(predict, X.shape[1:], y.dtype.kind in "iu", constraints, embed, logits)
     chosen = watches.ensemble(seen, n_estimators, seed)
     return measure(given, Watch.of(chosen, seen, alpha, false_discoveries, n_fit, seed), step)

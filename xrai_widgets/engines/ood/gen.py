@@ -29,6 +29,7 @@ def gen(
     X_train: Array | None = None,
     X_new: Array | None = None,
     foreign: Array | None = None,
+    new_groups: Array | None = None,
     logits: Predict | None = None,
     decide: Predict | None = None,
     naming: Annotated[Names, "ids", "new_ids", "classes"] = UNNAMED,
@@ -48,7 +49,7 @@ def gen(
     -----------
     A model may be sure of what it never saw; and what is hard to decide is unsure without being foreign.
     """
-    given = Given(predict, X, y, X_train, None, constraints, X_new, foreign, decide, naming)
+    given = Given(predict, X, y, X_train, None, constraints, X_new, foreign, decide, naming, new_groups)
     seen = Seen(predict, X.shape[1:], y.dtype.kind in "iu", constraints, logits=logits)
     chosen = watches.gen(seen)
     return measure(given, Watch.of(chosen, seen, alpha, false_discoveries, len(X), seed), step)

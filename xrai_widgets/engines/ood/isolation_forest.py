@@ -32,6 +32,7 @@ def isolation_forest(
     constraints: tuple[Constraint, ...] = (),
     X_new: Array | None = None,
     foreign: Array | None = None,
+    new_groups: Array | None = None,
     decide: Predict | None = None,
     naming: Annotated[Names, "ids", "new_ids", "classes"] = UNNAMED,
     *,
@@ -52,7 +53,7 @@ def isolation_forest(
     -----------
     It is nearly blind to broken dependencies between columns: see `ood.shuffle_forest`.
     """
-    given = Given(predict, X, y, X_train, None, constraints, X_new, foreign, decide, naming)
+    given = Given(predict, X, y, X_train, None, constraints, X_new, foreign, decide, naming, new_groups)
     seen = Seen(predict, X.shape[1:], y.dtype.kind in "iu", constraints)
     chosen = watches.isolation_forest(seen, n_estimators, seed)
     return measure(given, Watch.of(chosen, seen, alpha, false_discoveries, n_fit, seed), step)

@@ -31,6 +31,7 @@ def knn(
     constraints: tuple[Constraint, ...] = (),
     X_new: Array | None = None,
     foreign: Array | None = None,
+    new_groups: Array | None = None,
     embed: Predict | None = None,
     decide: Predict | None = None,
     naming: Annotated[Names, "ids", "new_ids", "classes"] = UNNAMED,
@@ -58,7 +59,7 @@ def knn(
     -----------
     In many columns that do not matter, distances say little. The detector holds the training samples themselves.
     """
-    given = Given(predict, X, y, X_train, None, constraints, X_new, foreign, decide, naming)
+    given = Given(predict, X, y, X_train, None, constraints, X_new, foreign, decide, naming, new_groups)
     seen = Seen(predict, X.shape[1:], y.dtype.kind in "iu", constraints, embed)
     chosen = watches.knn(seen, features, n_neighbors, metric)
     return measure(given, Watch.of(chosen, seen, alpha, false_discoveries, n_fit, seed), step)

@@ -32,6 +32,7 @@ def mahalanobis(
     constraints: tuple[Constraint, ...] = (),
     X_new: Array | None = None,
     foreign: Array | None = None,
+    new_groups: Array | None = None,
     embed: Predict | None = None,
     decide: Predict | None = None,
     naming: Annotated[Names, "ids", "new_ids", "classes"] = UNNAMED,
@@ -53,7 +54,7 @@ def mahalanobis(
     -----------
     It knows ellipsoids: of training samples that form several clusters beside their classes it knows too little.
     """
-    given = Given(predict, X, y, X_train, y_train, constraints, X_new, foreign, decide, naming)
+    given = Given(predict, X, y, X_train, y_train, constraints, X_new, foreign, decide, naming, new_groups)
     seen = Seen(predict, X.shape[1:], y.dtype.kind in "iu", constraints, embed)
     chosen = watches.mahalanobis(seen, features)
     return measure(given, Watch.of(chosen, seen, alpha, false_discoveries, n_fit, seed), step)

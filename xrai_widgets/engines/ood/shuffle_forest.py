@@ -32,6 +32,7 @@ def shuffle_forest(
     constraints: tuple[Constraint, ...] = (),
     X_new: Array | None = None,
     foreign: Array | None = None,
+    new_groups: Array | None = None,
     decide: Predict | None = None,
     naming: Annotated[Names, "ids", "new_ids", "classes"] = UNNAMED,
     *,
@@ -52,7 +53,7 @@ def shuffle_forest(
     -----------
     One unusual value in a usual combination may stay unseen, and columns without dependencies give it nothing.
     """
-    given = Given(predict, X, y, X_train, None, constraints, X_new, foreign, decide, naming)
+    given = Given(predict, X, y, X_train, None, constraints, X_new, foreign, decide, naming, new_groups)
     seen = Seen(predict, X.shape[1:], y.dtype.kind in "iu", constraints)
     chosen = watches.shuffle_forest(seen, n_estimators, seed)
     return measure(given, Watch.of(chosen, seen, alpha, false_discoveries, n_fit, seed), step)

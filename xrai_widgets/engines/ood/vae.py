@@ -48,6 +48,7 @@ def vae(
     constraints: tuple[Constraint, ...] = (),
     X_new: Array | None = None,
     foreign: Array | None = None,
+    new_groups: Array | None = None,
     decide: Predict | None = None,
     naming: Annotated[Names, "ids", "new_ids", "classes"] = UNNAMED,
     *,
@@ -96,7 +97,7 @@ def vae(
     """
     from xrai_widgets.engines.ood.estimators.vae import VAEDetector
 
-    given = Given(predict, X, y, X_train, None, constraints, X_new, foreign, decide, naming)
+    given = Given(predict, X, y, X_train, None, constraints, X_new, foreign, decide, naming, new_groups)
     detector: Any = VAEDetector(
         image_shape=X.shape[1:] if X.ndim == 4 else None,
         corrected=corrected,
@@ -150,8 +151,8 @@ def _scores(samples: pd.DataFrame, terms: Array, given: Given, fitted: "list[VAE
     of_x = (samples["part"] == "X").to_numpy()
     if given.X_new is not None:
         strange = np.zeros(len(of_x), dtype=bool)
-        if given.foreign is not None:
-            strange[~of_x] = np.asarray(given.foreign, dtype=bool)
+        if given.strange is not None:
+            strange[~of_x] = np.asarray(given.strange, dtype=bool)
         foreign, of_foreign = samples["foreignness"].to_numpy()[strange], terms[strange]
     else:
         assert given.X_train is not None

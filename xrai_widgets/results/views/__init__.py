@@ -8,7 +8,7 @@ from importlib import import_module
 from xrai_widgets.core import Finding
 from xrai_widgets.results.views.view import View
 
-NAMES = ("bands", "contrast", "detector", "prototypes")
+NAMES = ("bands", "contrast", "detector", "foreign", "prototypes")
 VIEWS: tuple[View, ...] = tuple(import_module(f"{__name__}.{name}").VIEW for name in NAMES)
 
 __all__ = ["NAMES", "VIEWS", "View", "views_of"]
