@@ -64,6 +64,7 @@ def otherwise(subject: Subject) -> dict[str, Any]:
         "foreign": np.arange(40) < 5,
         "groups": np.arange(100) % 3,
         "train_groups": np.arange(100) % 3,
+        "new_groups": np.arange(40) % 3,
         "constraints": (kind, *subject.constraints[1:]),
         "bounds": subject.bounds * 2,
         "feature_names": names,

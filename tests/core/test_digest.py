@@ -60,6 +60,7 @@ CHANGES: dict[str, Any] = {
     "train_ids": lambda ids: ids.astype(object),
     "groups": lambda groups: np.where(np.arange(len(groups)) == 700, "w", groups).astype(object),
     "train_groups": lambda _: np.zeros(N // 2),
+    "new_groups": lambda _: np.array(["A", "B"] * (N // 4)),
     "constraints": lambda old: (replace(old[0], immutable=True), *old[1:]),
     "bounds": lambda bounds: bounds * 2,
     "expected": lambda _: ("rising", "", "invariant"),

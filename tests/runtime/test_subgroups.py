@@ -116,7 +116,16 @@ def test_an_engine_that_judges_new_samples_has_no_subgroups(logistic: Subject) -
     finding = run(replace(logistic, groups=groups, X_new=logistic.X[:50]), entry).finding
     assert finding is not None
     assert "subgroups" not in finding.tables
-    assert "No subgroups: those of the new samples are not known." in finding.notes
+    assert "No subgroups: those of the new samples are not known; pass new_groups= to Subject.of." in finding.notes
+    unknown = run(replace(logistic, groups=groups, X_new=logistic.X[:50], new_groups=groups[:50] + "?"), entry).finding
+    assert unknown is not None
+    assert "No subgroups: those of the new samples are none of those of X." in unknown.notes
+    known = run(replace(logistic, groups=groups, X_new=logistic.X[:50], new_groups=groups[:50]), entry).finding
+    assert known is not None
+    shifts = known.tables["subgroups"].dropna(subset="value").set_index("group")["value"].to_dict()
+    for group in ("large", "small"):
+        old, new = logistic.X[groups == group], logistic.X[:50][groups[:50] == group]
+        assert shifts[group] == pytest.approx(float(new.mean() - old.mean()))
     attack = replace(find("robustness.evasion"), controls=())
     without = run(replace(logistic, groups=groups, X_new=logistic.X[:50]), attack, {"n_samples": 10, "max_iter": 1})
     assert without.finding is not None
@@ -201,6 +210,20 @@ def test_groups_may_be_the_name_of_a_column() -> None:
     assert set(made.groups) == set(made.train_groups) == {"f", "m"}
     with pytest.raises(ValueError, match=r"groups must be a column of X .*columns: \['sex', 'a'\], got 'gender'"):
         Subject.of(model, frame, y, groups="gender")
+    batch = Subject.of(model, frame[20:], y[20:], X_new=frame[:7], groups="sex")
+    assert batch.new_groups is not None
+    assert batch.new_groups.tolist() == [*"fmfmfmf"]
+    sets = Subject.of(model, frame[20:], y[20:], X_new=frame[:3], new_groups=["A", "A", "B"])
+    assert sets.groups is None
+    assert sets.new_groups is not None
+    assert not sets.new_groups.flags.writeable
+    assert len({sets.fingerprint, replace(sets, new_groups=np.array(["A", "B", "B"])).fingerprint}) == 2
+    with pytest.raises(ValueError, match=r"new_groups must be a column of X_new .*columns: \['sex', 'a'\], got 'site'"):
+        Subject.of(model, frame, y, X_new=frame, new_groups="site")
+    with pytest.raises(ValueError, match="new_groups needs X_new: pass both"):
+        Subject.of(model, frame, y, new_groups=y)
+    with pytest.raises(ValueError, match="new_groups must have 3 entries"):
+        Subject.of(model, frame, y, X_new=frame[:3], new_groups=["A"])
     with pytest.raises(ValueError, match="train_groups needs groups and X_train"):
         Subject.of(model, frame, y, groups="sex", train_groups=y)
 

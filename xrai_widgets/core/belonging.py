@@ -21,7 +21,7 @@ def fields_used(entry: Assessment) -> set[str]:
     if "naming" in used:
         used = (used - {"naming"}) | entry.names
     if entry.measures:
-        used |= {"groups", "train_groups"}
+        used |= {"groups", "train_groups"} | ({"new_groups"} if "X_new" in used else set())
     if any(control.measured is None for control in entry.controls):
         used |= {"X", "y", *_TRAINING}
     return used
@@ -49,4 +49,4 @@ def adopted(outcome: Outcome, subject: Subject) -> Outcome | None:
 def as_of(outcome: Outcome, subject: Subject) -> Outcome:
     """Return an outcome that belongs to a subject, by its name."""
     about = replace(outcome, subject=subject.fingerprint, subject_name=subject.name)
-    return replace(about, origin=subject.origin, parts=subject.parts)
+    return replace(about, origin=subject.origin, parts=subject.parts, series=subject.series, batch=subject.batch)

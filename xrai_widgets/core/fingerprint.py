@@ -86,6 +86,8 @@ def fingerprint_of(subject: Subject, outputs: Iterable[bytes]) -> str:
     digest.update(_unseen(subject))
     if subject.train_groups is not None:
         digest.update(repr(subject.train_groups.tolist()).encode())
+    if subject.new_groups is not None:
+        digest.update(b"new_groups:" + repr(subject.new_groups.tolist()).encode())
     return digest.hexdigest()
 
 

@@ -49,6 +49,11 @@ class Measure:
     label: str = ""
     sentence: str = ""
 
+    @property
+    def is_share(self) -> bool:
+        """Whether it lies in [0, 1] or is a difference of two that do: its sentence tells it in hundreds."""
+        return "{value:100}" in self.sentence
+
     def __post_init__(self) -> None:
         if self.better not in {"lower", "higher"}:
             raise ValueError(f"better of the measure {self.key!r} must be 'lower' or 'higher', got {self.better!r}")

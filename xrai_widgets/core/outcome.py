@@ -58,6 +58,9 @@ class Outcome:
         for outcomes of older versions, which are those of the very subject.
     parts : mapping of str to str
         Digest of each part of the subject's data, which tells whether two models were measured on the same samples.
+    series, batch : str
+        Digests of all that the subject is but its batch, and of the batch: the outcomes of one series are looks at one
+        model. Empty for outcomes of older versions; ``batch`` also without one.
     """
 
     assessment: str
@@ -78,6 +81,8 @@ class Outcome:
     unsaved: str = ""
     inputs: str = ""
     parts: Mapping[str, str] = field(default_factory=dict)
+    series: str = ""
+    batch: str = ""
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:

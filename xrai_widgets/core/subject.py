@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy.typing as npt
 
+from xrai_widgets.core.batch import Batched
 from xrai_widgets.core.capability import says, sees_inside
 from xrai_widgets.core.constraint import Constraint
 from xrai_widgets.core.fingerprint import Identified
@@ -32,7 +33,7 @@ Outputs = Literal["probabilities", "labels", "values"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class Subject(Identified):
+class Subject(Identified, Batched):
     """One fitted model and the data the claims are about. A missing optional field *is* the missing capability.
 
     Parameters
@@ -76,21 +77,18 @@ class Subject(Identified):
     feature_names, classes, constraints, expected : tuple
         Names of columns; original labels of the classes 0…k−1; of each column a Constraint and, where any is stated,
         what must hold of the score when it changes: "rising", "falling", "invariant" or "".
-    decode : callable, optional
-        (n, d) → DataFrame in the user's own columns and units.
-    image_shape : tuple of int, optional
-        (channels, height, width) of image inputs.
-    groups, train_groups, outputs
-        Subgroup of each row of X, of X_train; "probabilities", "labels" or "values".
+    decode, image_shape : callable, tuple of int, optional
+        (n, d) → DataFrame in the user's own columns and units; (channels, height, width) of image inputs.
+    groups, train_groups, new_groups, outputs
+        Subgroup of each row of X, of X_train, of X_new; "probabilities", "labels" or "values".
     state, origin : str, Origin
         Digest of the model's parameters, and how the subject was made, where known.
     trained_with, frozen, seeded : tuple of str, tuple of str, bool
         What ``fit`` hands on beside samples and labels ("fit": it is the user's own), the parts that it leaves as
         they are, and whether the model's own random state settles all chance.
-    unstable : float
-        Largest difference between predictions for the same sample, asked twice, in another order and alone.
-    notes : tuple of str
-        What the reader must know about how model and data were understood.
+    unstable, notes : float, tuple of str
+        Largest difference between predictions for the same sample, asked twice, in another order and alone; what the
+        reader must know about how model and data were understood.
     """
 
     name: str
@@ -132,6 +130,7 @@ class Subject(Identified):
     image_shape: tuple[int, int, int] | None = None
     groups: Array | None = says("subgroups: pass groups= to Subject.of")
     train_groups: Array | None = None
+    new_groups: Array | None = says("subgroups of the new samples: pass new_groups= to Subject.of")
     outputs: Outputs = "probabilities"
     state: str | None = sees_inside()
     origin: Origin = Origin()
@@ -166,6 +165,7 @@ class Subject(Identified):
         image_shape: Sequence[int] | None = None,
         groups: Any = None,
         train_groups: Any = None,
+        new_groups: Any = None,
         fit: Callable[..., Any] | None = None,
         outputs: Literal["probabilities", "logits", "one-vs-rest", "labels", "values"] | None = None,
         preprocess: Callable[[Any], Any] | None = None,
@@ -198,8 +198,8 @@ class Subject(Identified):
             A mapping changes single fields of what the data say: ``{"age": {"immutable": True, "range": (18, 75)}}``.
         feature_names, image_shape : sequence, optional
             Names of the columns; (height, width) or (channels, height, width) of flat image rows.
-        groups, train_groups : array or str, optional
-            Subgroup of each row of ``X`` and of ``X_train``, or the column that says it: each is measured, too.
+        groups, train_groups, new_groups : array or str, optional
+            Subgroup of each row of ``X``, ``X_train`` and ``X_new``, or the column that says it: each is measured, too.
         fit : callable, optional
             ``fit(X, y, seed)`` trains the model anew on other rows, all chance by the seed, and returns it or its
             predict function; estimators are cloned without it. It may take ``sample_weight``, fit parameters and

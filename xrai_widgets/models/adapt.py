@@ -73,6 +73,7 @@ def describe(
     image_shape: Sequence[int] | None,
     groups: Any,
     train_groups: Any,
+    new_groups: Any = None,
     outputs: Declared | None = None,
     preprocess: Any = None,
     decide: Any = None,
@@ -93,7 +94,7 @@ def describe(
     arrays = {role: _read_only(inputs.encode(part, role)) for role, part in samples.items()}
     learned = taught(arrays)
     check_constraints(inputs := with_holes(inputs, learned), learned, limits)
-    subgroups = groups_of(groups, train_groups, given, arrays)
+    subgroups = groups_of(groups, train_groups, new_groups, given, arrays)
     vectors = {
         _FIELDS[role]: labels.vector(part, _FIELDS[role], len(arrays[role]))
         for role, part in (("X", y), ("X_train", y_train), ("X_new", y_new))

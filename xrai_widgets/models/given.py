@@ -54,9 +54,16 @@ def check_words(task: object, classes: object, outputs: object) -> None:
 
 
 def groups_of(
-    groups: Any, train: Any, given: Mapping[str, Any], arrays: Mapping[str, Array]
+    groups: Any, train: Any, new: Any, given: Mapping[str, Any], arrays: Mapping[str, Array]
 ) -> dict[str, Array | None]:
-    """Return the subgroup of each sample, which a column of the user's may say; None where there are none."""
+    """Return the subgroup of each sample, which a column of the user's may say; None where there are none.
+
+    Those of the new samples stand alone, too: they may be sets that X does not know.
+    """
+    if new is not None and given["X_new"] is None:
+        raise ValueError("new_groups needs X_new: pass both, or neither")
+    if isinstance(new, str):
+        new = _column(given["X_new"], new)
     if isinstance(groups, str):
         columns = list(getattr(given["X"], "columns", ()))
         if groups not in columns:
@@ -64,14 +71,24 @@ def groups_of(
                 f"groups must be a column of X or one group per sample; columns: {columns}, got {groups!r}"
             )
         train = given["X_train"][groups] if train is None and given["X_train"] is not None else train
+        new = given["X_new"][groups] if new is None and groups in getattr(given["X_new"], "columns", ()) else new
         groups = given["X"][groups]
     if train is not None and (groups is None or given["X_train"] is None):
         raise ValueError("train_groups needs groups and X_train: pass all three")
-    pairs = {"groups": (groups, "X"), "train_groups": (train, "X_train")}
+    pairs = {"groups": (groups, "X"), "train_groups": (train, "X_train"), "new_groups": (new, "X_new")}
     return {
         role: None if values is None else labels.entries(values, role, len(arrays[part]), "group")
         for role, (values, part) in pairs.items()
     }
+
+
+def _column(X_new: Any, name: str) -> Any:
+    columns = list(getattr(X_new, "columns", ()))
+    if name not in columns:
+        raise ValueError(
+            f"new_groups must be a column of X_new or one group per sample; columns: {columns}, got {name!r}"
+        )
+    return X_new[name]
 
 
 def named_models(models: Any) -> dict[str, Any]:

@@ -8,10 +8,14 @@ from importlib import resources
 from pathlib import Path
 
 from xrai_widgets.core import Bound, Finding, Measure, Outcome, closest, registered
+from xrai_widgets.results.alert import Alert, alert_of
+from xrai_widgets.results.change_limits import Changes, changes_of, check_changes
 from xrai_widgets.results.split_leak import beyond
 from xrai_widgets.results.subgroups import GroupCheck, judge_groups
 from xrai_widgets.results.threshold import WORST_FIRST, Status, Threshold, standing
 from xrai_widgets.results.waiver import Waiver, waivers_of
+
+RESERVED = ("waiver", "change", "alert")  # tables of a policy that are no assessments
 
 
 @dataclass(frozen=True)
@@ -79,10 +83,12 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Policy:
-    """Thresholds by assessment and measure, and what is waived."""
+    """Thresholds by assessment and measure, what is waived, how much worse it may become, and what is told."""
 
     thresholds: Mapping[str, Mapping[str, Threshold]] = field(default_factory=dict)
     waivers: tuple[Waiver, ...] = ()
+    changes: Changes = Changes()
+    alert: Alert = Alert()
 
     @classmethod
     def default(cls) -> "Policy":
@@ -120,12 +126,16 @@ class Policy:
         for waiver in policy.waivers:
             _check_assessment(waiver.assessment, source)
             _measure(waiver.assessment, waiver.measure, source)
+        check_changes(policy.changes, source)
         return policy
 
     @classmethod
     def _made(cls, tables: Mapping[str, object], source: str) -> "Policy":
-        rest = {name: _thresholds(name, table, source) for name, table in tables.items() if name != "waiver"}
-        return cls(rest, waivers_of(tables.get("waiver", []), source))
+        rest = {name: _thresholds(name, table, source) for name, table in tables.items() if name not in RESERVED}
+        changes = changes_of(tables.get("change", {}), source)
+        return cls(
+            rest, waivers_of(tables.get("waiver", []), source), changes, alert_of(tables.get("alert", {}), source)
+        )
 
     def threshold(self, assessment: str, key: str) -> Threshold | None:
         """Return the threshold of a measure, if there is one."""
@@ -157,6 +167,7 @@ class Policy:
         lines: list[str] = []
         for name, table in self.thresholds.items():
             lines += [f'[{under}"{name}"]', *(f"{key} = {{ {t.bound} = {t.value!r} }}" for key, t in table.items()), ""]
+        lines += [*self.changes.to_toml(under), *self.alert.to_toml(under)]
         lines += [waiver.to_toml(under) for waiver in self.waivers]
         return "\n".join(lines)
 
@@ -218,7 +229,7 @@ def _measures(assessment: str) -> tuple[Measure, ...]:
 
 def _thresholds(name: str, table: object, source: str) -> dict[str, Threshold]:
     if not isinstance(table, dict):
-        hint = closest(name, ("waiver",))
+        hint = closest(name, RESERVED)
         raise ValueError(
             f'{source} must hold tables such as ["privacy.membership_inference"], got the key {name!r}{hint}'
         )

@@ -13,6 +13,7 @@ from xrai_widgets.runtime.blind_control import blind
 from xrai_widgets.runtime.control_models import Constant, Learner, LookUp, keys
 
 MOST = 500  # samples of X and of X_train that a control is made of
+_DROPPED = ("groups", "train_groups", "new_groups", "X_new", "y_new", "new_ids", "foreign")
 _NAMES = {
     "constant": "constant model",
     "memorising": "memorising model",
@@ -86,7 +87,7 @@ def _members_shuffled(subject: Subject, rng: np.random.Generator) -> Subject:
 def fewer(subject: Subject, seed: int) -> Subject:
     """Return the subject with at most `MOST` samples in X and X_train, the shares of the classes kept."""
     rng = np.random.default_rng((seed, 2))
-    fields: dict[str, Any] = dict.fromkeys(("groups", "train_groups", "X_new", "y_new", "new_ids", "foreign"))
+    fields: dict[str, Any] = dict.fromkeys(_DROPPED)
     for part, names in (("y_train", ("X_train", "y_train", "train_ids")), ("y", ("X", "y", "ids"))):
         y = getattr(subject, part)
         if y is not None and len(y) > MOST:

@@ -60,6 +60,8 @@ def run(
         seed=checked.get("seed"),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         parts=subject.parts,
+        series=subject.series,
+        batch=subject.batch,
     )
     if (gap := entry.gap(subject, checked)) is not None:
         return replace(outcome, reason=gap.reason, instead=gap.instead)

@@ -96,6 +96,8 @@ class Store:
             "package": outcome.versions.get("xrai-widgets", ""),
             "code": outcome.versions.get(CODE, ""),
             "inputs": outcome.inputs,
+            "series": outcome.series,
+            "batch": outcome.batch,
             "summary": json.dumps(_summary(whole), allow_nan=False),
             "content": zlib.compress(json.dumps(whole, allow_nan=False).encode("ascii")),
         }
@@ -140,6 +142,20 @@ class Store:
     def history(self, subject: str | None = None, most: int = _MOST) -> list[Kept]:
         """Return the newest runs, newest first; of one subject if its fingerprint is given. Damaged are left out."""
         return self._history(subject, most)
+
+    def looks(self, series: str, assessment: str | None = None, most: int = 100_000) -> list[Kept]:
+        """Return all runs of a series (`Subject.series`), oldest first, whatever became of them.
+
+        Parameters
+        ----------
+        series : str
+        assessment : str, optional
+            Runs of this one only.
+        most : int
+            The newest so many.
+        """
+        kept_runs = [_kept(*row) for row in self._database().of_series(series, assessment, most)]
+        return [kept for kept in kept_runs if kept is not None]
 
     def _history(self, subject: str | None, most: int = _MOST, inputs: Mapping[str, str] | None = None) -> list[Kept]:
         kept_runs = [_kept(*row) for row in self._database().newest(subject, most, inputs)]

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from xrai_widgets.io.store_place import StoreError, make_private
 from xrai_widgets.runtime.store_errors import explain
 from xrai_widgets.runtime.store_schema import prepare
-from xrai_widgets.runtime.store_tables import INPUTS_SINCE, RUNS, address, connect, file_of, writing
+from xrai_widgets.runtime.store_tables import INPUTS_SINCE, RUNS, SERIES_SINCE, address, connect, file_of, writing
 
 
 class Database:
@@ -86,6 +86,18 @@ class Database:
         with self._reading() as connection:
             rows = connection.execute(query.order_by(RUNS.c.number.desc()).limit(most)).all()
         return [(row.number, row.summary, bool(row.partial)) for row in rows]
+
+    def of_series(self, series: str, assessment: str | None, most: int) -> list[tuple[int, str, bool]]:
+        """Return number, summary and mark of the newest runs of a series, oldest first."""
+        if self._schema < SERIES_SINCE:
+            return []
+        query = select(RUNS.c.number, RUNS.c.summary, RUNS.c.partial)
+        query = query.where(RUNS.c.owner == self._owner, RUNS.c.series == series)
+        if assessment is not None:
+            query = query.where(RUNS.c.assessment == assessment)
+        with self._reading() as connection:
+            rows = connection.execute(query.order_by(RUNS.c.number.desc()).limit(most)).all()
+        return [(row.number, row.summary, bool(row.partial)) for row in reversed(rows)]
 
     def _used(self, inputs: Mapping[str, str]) -> Iterator[ColumnElement[bool]]:
         if self._schema >= INPUTS_SINCE:

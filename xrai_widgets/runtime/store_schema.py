@@ -21,6 +21,17 @@ MIGRATIONS: tuple[tuple[int, tuple[str, ...]], ...] = (
             "CREATE INDEX IF NOT EXISTS xrai_outcomes_inputs ON xrai_outcomes (owner, inputs)",
         ),
     ),
+    # what was measured without a batch is of its subject's own series; of the rest the series is not known
+    (
+        3,
+        (
+            "ALTER TABLE xrai_outcomes ADD COLUMN series VARCHAR(64) NOT NULL DEFAULT ''",
+            "ALTER TABLE xrai_outcomes ADD COLUMN batch VARCHAR(64) NOT NULL DEFAULT ''",
+            "CREATE INDEX IF NOT EXISTS xrai_outcomes_series ON xrai_outcomes (owner, series, assessment)",
+            "UPDATE xrai_outcomes SET series = subject "
+            """WHERE summary LIKE '%"X": "%' AND summary NOT LIKE '%"X_new"%'""",
+        ),
+    ),
 )
 _LOCK = 0x78726169  # PostgreSQL: held while the tables are made
 

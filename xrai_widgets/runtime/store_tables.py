@@ -28,8 +28,8 @@ from sqlalchemy.pool import NullPool, StaticPool
 
 from xrai_widgets.io.store_place import StoreError
 
-SCHEMA = 3
-INPUTS_SINCE = 3  # one that cannot be written to may be older
+SCHEMA = 4
+INPUTS_SINCE, SERIES_SINCE = 3, 4  # one that cannot be written to may be older
 
 META = MetaData()
 ABOUT = Table(
@@ -53,11 +53,14 @@ RUNS = Table(
     Column("package", String(40), nullable=False),
     Column("code", String(64), nullable=False, server_default=""),  # digest; a default lets older programs write on
     Column("inputs", String(64), nullable=False, server_default=""),  # digest of what the engine uses of the subject
+    Column("series", String(64), nullable=False, server_default=""),  # digest of the subject but for its batch
+    Column("batch", String(64), nullable=False, server_default=""),  # digest of the batch
     Column("summary", Text, nullable=False),  # the outcome as JSON, without tables, charts and arrays
     Column("content", LargeBinary, nullable=False),  # the whole outcome as JSON, compressed by zlib
     Index("xrai_outcomes_question", "owner", "question"),
     Index("xrai_outcomes_subject", "owner", "subject"),
     Index("xrai_outcomes_inputs", "owner", "inputs"),
+    Index("xrai_outcomes_series", "owner", "series", "assessment"),
     sqlite_autoincrement=True,  # a number is never given twice, so that an open page never shows another run
 )
 

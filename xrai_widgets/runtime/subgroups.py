@@ -16,7 +16,7 @@ COLUMNS = ("group", "measure", "value", "low", "high", "n", "note")
 _PARTS = {
     "X": ("groups", ("X", "y", "ids")),
     "X_train": ("train_groups", ("X_train", "y_train", "train_ids")),
-    "X_new": ("", ()),
+    "X_new": ("new_groups", ("X_new", "y_new", "new_ids", "foreign")),
 }
 Measured = Callable[[Subject, RunStep], Ending]
 
@@ -78,9 +78,9 @@ def _add(
 
 def only(subject: Subject, group: Any) -> Subject:
     """Return the subject with the samples of one subgroup alone."""
-    fields: dict[str, Any] = {"groups": None, "train_groups": None}
+    fields: dict[str, Any] = dict.fromkeys(role for role, _ in _PARTS.values())
     for role, names in _PARTS.values():
-        groups = getattr(subject, role) if role else None
+        groups = getattr(subject, role)
         if groups is not None:
             mask = _mask(groups, group)
             fields |= {name: getattr(subject, name)[mask] for name in names if getattr(subject, name) is not None}
@@ -96,7 +96,10 @@ def _gap(subject: Subject, entry: Assessment, count: int) -> str:
     if "fit" in entry.uses:
         return "No subgroups: the model would be trained on one of them alone, which says nothing about this model."
     if "X_new" in entry.uses and subject.X_new is not None:
-        return "No subgroups: those of the new samples are not known."
+        if subject.new_groups is None:
+            return "No subgroups: those of the new samples are not known; pass new_groups= to Subject.of."
+        if not np.isin(subject.new_groups.astype(str), np.asarray(subject.groups).astype(str)).any():
+            return "No subgroups: those of the new samples are none of those of X."
     return ""
 
 
@@ -104,7 +107,7 @@ def _measure(subject: Subject, entry: Assessment, group: Any, step: RunStep, mea
     sizes = {
         part: int(_mask(getattr(subject, role), group).sum())
         for part, (role, _) in _PARTS.items()
-        if part in entry.uses and role and getattr(subject, role) is not None
+        if part in entry.uses and getattr(subject, role) is not None
     }
     if min(sizes.values(), default=0) < FEWEST:
         counts = ", ".join(f"{count} in {part}" for part, count in sizes.items())
