@@ -9,6 +9,7 @@ import typer
 
 from xrai_widgets.io.store_place import StoreError
 from xrai_widgets.reporting.exit_codes import BROKEN, FAILED, MISUSED, exit_code, listed
+from xrai_widgets.watch_command import app as watch
 
 app = typer.Typer(
     name="xrai-widgets",
@@ -18,6 +19,7 @@ app = typer.Typer(
     help="Audit one fitted model: robustness, privacy leakage, with an interval on every number.",
     epilog=listed(),
 )
+app.add_typer(watch, name="watch")
 _ALLOW = "end with 0 where something is not judged, too"
 
 

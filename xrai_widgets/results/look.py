@@ -9,7 +9,7 @@ from xrai_widgets.core import Outcome
 from xrai_widgets.results import words
 from xrai_widgets.results.alert import Occasion
 from xrai_widgets.results.change import judge_change
-from xrai_widgets.results.detector import spread_of_looks, watch_losses
+from xrai_widgets.results.detector import log_growth, spread_of_looks, watch_losses
 from xrai_widgets.results.false_years import upper_end
 from xrai_widgets.results.policy import Policy, judge
 from xrai_widgets.results.threshold import WORST_FIRST, Status
@@ -161,9 +161,10 @@ def _of_history(history: History, allowed_fall: float) -> tuple[list[Problem], l
         return [], [f"history: a baseline with {newest.baseline_wrong} wrong of {newest.baseline_rows} leaves no limit"]
     wrong, rows = ([getattr(one, name) for one in history.counts] for name in ("wrong", "rows"))
     looks = watch_losses(wrong, rows, limit, restarts=history.restarts)
-    begun = max((restart for restart in history.restarts if restart < len(wrong)), default=0)
+    begun = max((restart for restart in history.restarts if restart <= len(wrong)), default=0)
     rang = [alarm for alarm in looks.alarms if alarm >= begun]
-    spread = spread_of_looks(wrong, rows)
+    begun_to_fall = _fell_at(wrong, rows, limit, begun, rang[0]) if rang else len(wrong)
+    spread = spread_of_looks(wrong[:begun_to_fall], rows[:begun_to_fall])  # a fall is no wobble
     notes = []
     guaranteed = f"a false alarm comes once in about {looks.run_length:,.0f} looks, or more seldom"
     if spread is not None and spread.more_than_chance:
@@ -179,9 +180,17 @@ def _of_history(history: History, allowed_fall: float) -> tuple[list[Problem], l
         )
     if not rang:
         return [], notes
-    share = sum(wrong[begun:]) / max(sum(rows[begun:]), 1)
+    share = sum(wrong[begun_to_fall:]) / max(sum(rows[begun_to_fall:]), 1)
     text = (
-        f"the share of wrong answers is above {limit:.4g} since about {history.slots[rang[0]]}: "
-        f"{share:.4g} over {len(wrong) - begun} looks; {guaranteed}"
+        f"the share of wrong answers is above {limit:.4g}: {share:.4g} since about {history.slots[begun_to_fall]} "
+        f"({len(wrong) - begun_to_fall} looks); {guaranteed}"
     )
     return [Problem("history accuracy alarm", "alarm", text)], notes
+
+
+def _fell_at(wrong: Sequence[int], rows: Sequence[int], limit: float, begun: int, alarm: int) -> int:
+    """Return the look from which on the bets that rang had won most."""
+    looks = slice(begun, alarm + 1)
+    grown = log_growth(np.asarray(wrong[looks]), np.asarray(rows[looks]), np.full(alarm + 1 - begun, limit))
+    won = np.cumsum(grown[::-1], axis=0)[::-1]
+    return begun + int(np.unravel_index(np.argmax(won), won.shape)[0])

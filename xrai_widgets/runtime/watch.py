@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,17 @@ from xrai_widgets.core import Subject
 from xrai_widgets.io.alerts import Delivery, deliver
 from xrai_widgets.io.batch_sources import Batch, find_batch
 from xrai_widgets.io.watch_files import WatchFile
-from xrai_widgets.results.look import Counts, History, Problem, judge_look
-from xrai_widgets.results.look_states import Standing, standings
+from xrai_widgets.results.look import Problem, judge_look
+from xrai_widgets.results.look_states import Standing
 from xrai_widgets.results.policy import Policy
 from xrai_widgets.runtime.look_tables import Held, Look, LookTables, Mark, now
 from xrai_widgets.runtime.plan import check_plan, run_plan
 from xrai_widgets.runtime.schedule import Schedule, Slot
 from xrai_widgets.runtime.store import Store
+from xrai_widgets.runtime.watch_history import history_of, problems_of, standing_of, twin_of
 from xrai_widgets.runtime.watch_message import brief, message_of
 from xrai_widgets.runtime.watch_subject import counts_of, run_look, subject_of
+from xrai_widgets.runtime.watch_words import write_metrics
 
 FINE, FAILED, BROKEN, NOTHING_DUE, HELD = 0, 1, 3, 4, 5
 _RETRIED = 60  # newest looks whose labels may still come
@@ -92,6 +94,13 @@ class Watch:
             back *= 2
         return self.schedule.between(moment - _LONGEST_BACK, moment)[-1:]
 
+    def overdue(self, moment: datetime) -> Slot | None:
+        """Return a slot that passed and was not looked at for longer than the file allows, if there is one."""
+        return next((slot for slot in self.due(moment) if self._is_late(slot, moment)), None)
+
+    def _is_late(self, slot: Slot, moment: datetime) -> bool:
+        return moment - slot.at > (self.file.overdue - 1) * self.schedule.period(slot.at)
+
     def run(self, moment: datetime | None = None, *, if_due: bool = False) -> Ran:
         """Look once.
 
@@ -124,7 +133,7 @@ class Watch:
         missed, wanted = self._missed(due)
         for look in missed:
             self.tables.write(look)
-        made = [self._look(slot) for slot in sorted([*again, *wanted])]
+        made = [self._look(slot, missed) for slot in sorted([*again, *wanted])]
         return self._told(made, missed)
 
     def _missed(self, due: list[Slot]) -> tuple[list[Look], list[Slot]]:
@@ -133,7 +142,10 @@ class Watch:
             return [], due
         if self.file.missed == "skip":
             return [], due[-1:]
-        return [Look(slot.name, slot.at.isoformat(), "missed", ran=now()) for slot in due[:-1]], due[-1:]
+        return [self._missing(slot) for slot in due[:-1]], due[-1:]
+
+    def _missing(self, slot: Slot) -> Look:
+        return Look(slot.name, slot.at.isoformat(), "missed", ran=now())
 
     def _awaited(self, moment: datetime) -> list[Slot]:
         """Return the slots whose labels had not come, where they have come since."""
@@ -159,7 +171,7 @@ class Watch:
         folder = self.file.file.parent
         return find_batch(self.file.batch, folder, local, (since, slot.at), seen, work, self.file.subject)
 
-    def _look(self, slot: Slot) -> Look:
+    def _look(self, slot: Slot, missed: list[Look]) -> Look:
         """Look at one slot and keep what was found, an error as well."""
         with tempfile.TemporaryDirectory(prefix="xrai-watch-") as work:
             try:
@@ -169,6 +181,10 @@ class Watch:
                 look = self._broken(slot, str(error))
             else:
                 look = self._judged(slot, batch, subject)
+        if missed and slot.at.isoformat() > missed[-1].at:
+            said = f"{len(missed)} slots were missed, from {missed[0].slot} to {missed[-1].slot}"
+            problems = [*problems_of(look), asdict(Problem("slots missed", "missed", said))]
+            look = replace(look, detail={**look.detail, "problems": problems})
         self.tables.write(look)
         return look
 
@@ -183,8 +199,10 @@ class Watch:
         changed = mark is not None and mark.series != subject.series
         counts = None if changed else counts_of(subject)
         approved = {} if changed or mark is None else before
-        twin = self._twin(slot, subject)
-        history = self._history(slot, subject, counts if not twin else None)
+        twin = twin_of(self.tables.looks(), slot, subject.batch)
+        history = history_of(
+            self.tables.looks(), self.tables.marks("ack"), slot, subject.series, None if twin else counts
+        )
         judged = judge_look(outcomes, approved, self.policy, history, self.file.allowed_fall)
         problems, status = list(judged.problems), str(judged.status)
         notes = [*filter(None, (batch.note, *judged.notes))]
@@ -213,29 +231,6 @@ class Watch:
         marks = self.tables.marks("approve")
         return marks[-1] if marks else None
 
-    def _twin(self, slot: Slot, subject: Subject) -> str:
-        """Return another slot with the same batch, which counts already."""
-        same = (look.slot for look in self.tables.looks() if look.batch == subject.batch and look.slot != slot.name)
-        return next(same, "")
-
-    def _history(self, slot: Slot, subject: Subject, counts: Counts | None) -> History:
-        """Return the looks of this series that have labels, this one in its place; empty where it has none."""
-        if counts is None:
-            return History()
-        found = {
-            look.at: (look.slot, Counts(**look.detail["counts"]))
-            for look in self.tables.looks()
-            if look.series == subject.series and look.detail.get("counts") and look.slot != slot.name
-        }
-        found[slot.at.isoformat()] = (slot.name, counts)
-        times = sorted(found)
-        slots = tuple(found[time][0] for time in times)
-        acknowledged = {
-            mark.slot for mark in self.tables.marks("ack") if "history accuracy alarm" in mark.detail["keys"]
-        }
-        restarts = tuple(number + 1 for number, name in enumerate(slots) if name in acknowledged)
-        return History(slots, tuple(found[time][1] for time in times), restarts)
-
     def _told(self, made: list[Look], missed: list[Look]) -> Ran:
         standing = self.standing()
         told = [one for one in standing if one.told]
@@ -245,26 +240,24 @@ class Watch:
             message = message_of(self.file.name, newest, standing, self._texts(), missed)
             deliveries = tuple(deliver(channel, message) for channel in self.file.channels)
             detail = {**newest.detail, "deliveries": [asdict(delivery) for delivery in deliveries]}
-            newest = Look(newest.slot, newest.at, newest.status, newest.series, newest.batch, detail, newest.ran)
+            newest = replace(newest, detail=detail)
             self.tables.write(newest)
+        write_metrics(self.file, newest, self._succeeded())
         code = _code([*made[:-1], newest], deliveries)
         return Ran(code, (*missed, *made[:-1], newest), tuple(standing), deliveries)
 
+    def _succeeded(self) -> float:
+        """Return when a look last ended without an error, in seconds since the epoch; 0 for never."""
+        fine = [look.ran for look in self.tables.looks() if look.status not in ("error", "missed")]
+        return datetime.fromisoformat(max(fine)).timestamp() if fine else 0.0
+
     def standing(self) -> list[Standing]:
         """Return the state of every problem that the policy wants to be told, at the newest look."""
-        looks = [look for look in self.tables.looks() if look.status != "missed"]
-        wanted = set(self.policy.alert.occasions)
-        sets = [frozenset(p["key"] for p in _problems(look) if p["occasion"] in wanted) for look in looks]
-        places = {look.slot: number for number, look in enumerate(looks)}
-        acknowledged: dict[int, frozenset[str]] = {}
-        for mark in self.tables.marks("ack"):
-            if mark.slot in places:
-                number = places[mark.slot]
-                acknowledged[number] = acknowledged.get(number, frozenset()) | frozenset(mark.detail["keys"])
-        return standings(sets, acknowledged, self.file.reminder)
+        occasions = frozenset(self.policy.alert.occasions)
+        return standing_of(self.tables.looks(), self.tables.marks("ack"), occasions, self.file.reminder)
 
     def _texts(self) -> dict[str, str]:
-        return {p["key"]: p["text"] for look in self.tables.looks(newest=2) for p in _problems(look)}
+        return {p["key"]: p["text"] for look in self.tables.looks(newest=2) for p in problems_of(look)}
 
     def approve(self, who: str, why: str) -> Mark:
         """Pin the model and its baseline as the ones that every look is held against."""
@@ -285,12 +278,8 @@ class Watch:
         return keys
 
 
-def _problems(look: Look) -> list[dict[str, str]]:
-    return list(look.detail.get("problems", ()))
-
-
 def _code(looks: list[Look], deliveries: tuple[Delivery, ...]) -> int:
-    occasions = {problem["occasion"] for look in looks for problem in _problems(look)}
+    occasions = {problem["occasion"] for look in looks for problem in problems_of(look)}
     if occasions & {"fail", "alarm", "model changed"}:
         return FAILED
     unsaved = any(brief["unsaved"] for look in looks for brief in look.detail.get("outcomes", ()))

@@ -84,12 +84,12 @@ def counts_of(subject: Subject) -> Counts | None:
     if subject.y_new is None or subject.task != "classification":
         return None
     batch = subject.at()
-    return Counts(
-        _wrong(batch),
-        len(batch.X),
-        _wrong(subject),
-        len(subject.X),
-    )
+    return Counts(_wrong(batch), len(batch.X), _wrong(subject), len(subject.X))
+
+
+def baseline_counts(subject: Subject) -> tuple[int, int] | None:
+    """Return wrong answers and rows of the baseline; None for regressors."""
+    return None if subject.task != "classification" else (_wrong(subject), len(subject.X))
 
 
 def _wrong(subject: Subject) -> int:
