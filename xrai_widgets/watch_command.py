@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from xrai_widgets.runtime.watch import Ran, Watch
+    from xrai_widgets.watch.watch import Ran, Watch
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -56,7 +56,7 @@ def status(file: File) -> None:
 @app.command()
 def show(file: File) -> None:
     """Print what calls this watch: a line of cron, a systemd timer, a job of GitHub Actions."""
-    from xrai_widgets.runtime.watch_words import callers
+    from xrai_widgets.watch.callers import callers
 
     typer.echo(callers(_opened(file).file))
 
@@ -65,7 +65,7 @@ def show(file: File) -> None:
 def approve(file: File, who: Who, why: Why) -> None:
     """Approve the model and its baseline: every look is held against them, and another model is told."""
     from xrai_widgets.results.false_years import false_years
-    from xrai_widgets.runtime.watch_subject import baseline_counts, subject_of
+    from xrai_widgets.watch.subjects import baseline_counts, subject_of
 
     watch = _opened(file)
     mark = watch.approve(who, why)
@@ -130,13 +130,13 @@ def forever(watch: "Watch", sleep: Callable[[float], None], hear: Callable[["Ran
 
 def _opened(file: Path) -> "Watch":
     from xrai_widgets.io.watch_files import read_watch
-    from xrai_widgets.runtime.watch import Watch
+    from xrai_widgets.watch.watch import Watch
 
     return Watch(read_watch(file))
 
 
 def _end(ran: "Ran", *, quiet: bool) -> int:
-    from xrai_widgets.runtime.watch import NOTHING_DUE
+    from xrai_widgets.watch.watch import NOTHING_DUE
 
     if ran.code == NOTHING_DUE and quiet:
         return 0

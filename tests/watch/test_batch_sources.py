@@ -7,17 +7,17 @@ import pandas as pd
 import pytest
 from sqlalchemy import create_engine
 
-from xrai_widgets.io.batch_sources import Batch, dated, find_batch
 from xrai_widgets.io.watch_files import BatchSource
+from xrai_widgets.watch.batch_sources import Batch, dated, find_batch
 
 SLOT = datetime(2026, 11, 28, 6, tzinfo=UTC)
 ROLES = {"ids": "id", "target": "y"}
 
 
-def _find(source: BatchSource, folder: Path, seen: tuple[str, ...] = (), **roles: Any) -> Batch:
+def _find(source: BatchSource, folder: Path, seen: tuple[str, ...] = (), roles: Any = None) -> Batch:
     work = folder / "work"
     work.mkdir(exist_ok=True)
-    return find_batch(source, folder, SLOT, (SLOT - timedelta(days=1), SLOT), seen, work, ROLES | roles)
+    return find_batch(source, folder, SLOT, (SLOT - timedelta(days=1), SLOT), seen, work, ROLES | (roles or {}))
 
 
 def test_a_path_holds_the_day_or_a_format_of_its_own(tmp_path: Path) -> None:
@@ -84,14 +84,14 @@ def test_labels_that_are_not_all_there_are_not_used(tmp_path: Path) -> None:
     (tmp_path / "b.csv").write_text("id;x\n1;2,5\n2;3,5\n")
     source = BatchSource(path="b.csv", labels="l.csv")
     style = {"delimiter": ";", "decimal": ","}
-    waiting = _find(source, tmp_path, **style)
+    waiting = _find(source, tmp_path, roles=style)
     assert (waiting.file.name, waiting.note) == ("b.csv", "its labels are not there yet")
     (tmp_path / "l.csv").write_text("id;y\n1;yes\n")
-    assert "1 of its 2 labels are not there yet" in _find(source, tmp_path, **style).note
+    assert "1 of its 2 labels are not there yet" in _find(source, tmp_path, roles=style).note
     (tmp_path / "l.csv").write_text("id;y\n1;yes\n2;\n")
-    assert "1 of its 2 labels are not there yet" in _find(source, tmp_path, **style).note
+    assert "1 of its 2 labels are not there yet" in _find(source, tmp_path, roles=style).note
     (tmp_path / "l.csv").write_text("id;y\n1;yes\n2;no\n2;no\n")
-    assert _find(source, tmp_path, **style).file.read_text() == "id;x;y\n1;2,5;yes\n2;3,5;no\n"
+    assert _find(source, tmp_path, roles=style).file.read_text() == "id;x;y\n1;2,5;yes\n2;3,5;no\n"
 
 
 def test_labels_that_do_not_belong_to_the_batch(tmp_path: Path) -> None:
@@ -104,4 +104,4 @@ def test_labels_that_do_not_belong_to_the_batch(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="has no column 'id'; columns: name, y"):
         _find(source, tmp_path)
     with pytest.raises(ValueError, match=r"needs subject\.ids"):
-        _find(source, tmp_path, ids="")
+        _find(source, tmp_path, roles={"ids": ""})

@@ -6,7 +6,7 @@ from typing import Any
 from xrai_widgets.results.look import Counts, History
 from xrai_widgets.results.look_states import Standing, standings
 from xrai_widgets.runtime.look_tables import Look, Mark
-from xrai_widgets.runtime.schedule import Slot
+from xrai_widgets.watch.schedule import Slot
 
 _ALARM = "history accuracy alarm"
 

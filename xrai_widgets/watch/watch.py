@@ -10,19 +10,19 @@ from zoneinfo import ZoneInfo
 
 from xrai_widgets.core import Subject
 from xrai_widgets.io.alerts import Delivery, deliver
-from xrai_widgets.io.batch_sources import Batch, find_batch
 from xrai_widgets.io.watch_files import WatchFile
 from xrai_widgets.results.look import Problem, judge_look
 from xrai_widgets.results.look_states import Standing
 from xrai_widgets.results.policy import Policy
 from xrai_widgets.runtime.look_tables import Held, Look, LookTables, Mark, now
 from xrai_widgets.runtime.plan import check_plan, run_plan
-from xrai_widgets.runtime.schedule import Schedule, Slot
 from xrai_widgets.runtime.store import Store
-from xrai_widgets.runtime.watch_history import history_of, problems_of, standing_of, twin_of
-from xrai_widgets.runtime.watch_message import brief, message_of
-from xrai_widgets.runtime.watch_subject import counts_of, run_look, subject_of
-from xrai_widgets.runtime.watch_words import write_metrics
+from xrai_widgets.watch.batch_sources import Batch, find_batch
+from xrai_widgets.watch.callers import write_metrics
+from xrai_widgets.watch.history import history_of, problems_of, standing_of, twin_of
+from xrai_widgets.watch.message import brief, message_of
+from xrai_widgets.watch.schedule import Schedule, Slot
+from xrai_widgets.watch.subjects import counts_of, run_look, subject_of
 
 FINE, FAILED, BROKEN, NOTHING_DUE, HELD = 0, 1, 3, 4, 5
 _RETRIED = 60  # newest looks whose labels may still come

@@ -11,10 +11,10 @@ from sklearn.linear_model import LogisticRegression
 
 from xrai_widgets.core import Finding, Outcome, Subject
 from xrai_widgets.io.watch_files import read_watch
-from xrai_widgets.runtime import watch as module
 from xrai_widgets.runtime.store import Store
-from xrai_widgets.runtime.watch import BROKEN, FAILED, FINE, HELD, NOTHING_DUE, Watch
-from xrai_widgets.runtime.watch_words import callers
+from xrai_widgets.watch import watch as module
+from xrai_widgets.watch.callers import callers
+from xrai_widgets.watch.watch import BROKEN, FAILED, FINE, HELD, NOTHING_DUE, Watch
 
 FIRST = datetime(2026, 11, 1, 9, tzinfo=UTC)
 WATCH = """
