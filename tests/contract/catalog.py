@@ -47,6 +47,7 @@ REGRESSION: dict[str, dict[str, Any]] = {  # what a regression must be asked
 }
 BARE = {"robustness.certified": ("linear",)}  # of several fields that see inside the model it needs one
 GAPS = "boosting_with_missing_cells"
+WITH_BATCH = (GAPS, "diabetes_tree")  # one of each task
 SUBJECTS = ("breast_cancer_logistic", "small_credit_forest", "small_digits_network", "diabetes_tree", GAPS)
 
 
@@ -54,6 +55,16 @@ SUBJECTS = ("breast_cancer_logistic", "small_credit_forest", "small_digits_netwo
 def load(name: str) -> Subject:
     """Return an example, a small subject of its kind, or the subject with missing cells; defended, by nothing."""
     subject = MADE_HERE[name]() if name in MADE_HERE else examples.load(name)
+    if name in WITH_BATCH:
+        assert subject.X_train is not None
+        assert subject.y_train is not None
+        subject = replace(
+            subject,
+            X_new=subject.X_train[:60],
+            y_new=subject.y_train[:60],
+            new_ids=np.arange(60) + 900,
+            foreign=np.arange(60) < 20,
+        )
     return replace(subject, undefended=Undefended.of(subject, "nothing"))
 
 

@@ -63,12 +63,31 @@ def with_pictures(subject: Subject) -> Subject:
     return Subject.of(model, X, subject.y, image_shape=(4, 4), ids=subject.ids, name=subject.name)
 
 
+def with_batch(subject: Subject) -> Subject:
+    """Return the subject with a batch of its own rows, one of which holds a word that nobody has seen."""
+    assert subject.decode is not None
+    batch = subject.decode(np.array(subject.X[:40]))
+    batch.loc[:, "code"] = ["secret-echo", *batch["code"][1:]]
+    return Subject.of(
+        subject.model,
+        subject.decode(np.array(subject.X)),
+        np.array(subject.classes)[subject.y],
+        ids=subject.ids,
+        X_new=batch,
+        y_new=np.array(subject.classes)[subject.y[:40]],
+        new_ids=[f"person-{row}" for row in range(60, 100)],
+        name=subject.name,
+    )
+
+
 @pytest.fixture(scope="module")
 def outcomes(subject: Subject) -> list[Outcome]:
     subject = replace(subject, undefended=Undefended.of(subject, "nothing"))
     fitting = {
         name: next(
-            made for made in (subject, with_gradients(subject), with_pictures(subject)) if entry.gap(made) is None
+            made
+            for made in (subject, with_gradients(subject), with_pictures(subject), with_batch(subject))
+            if entry.gap(made) is None
         )
         for name, entry in registered().items()
         if name in NAMES

@@ -54,11 +54,11 @@ class Batched:
         if subject.X_new is None or subject.y_new is None:
             lacking = "X_new" if subject.X_new is None else "y_new"
             raise ValueError(f"at needs a batch and its labels: pass {lacking}= to Subject.of")
-        known = ~_unknown(subject)
-        rows, notes = _rows(subject, name) & known, subject.notes
+        familiar = ~_unknown(subject)
+        rows, notes = _rows(subject, name) & familiar, subject.notes
         if not rows.any():
             raise ValueError("at needs a row of the batch whose words are all known, got none")
-        if left := int((_rows(subject, name) & ~known).sum()):
+        if left := int((_rows(subject, name) & ~familiar).sum()):
             notes = (
                 *notes,
                 f"{left} rows of the batch are left out: they hold words that are not among the categories",

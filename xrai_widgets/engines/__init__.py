@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-__all__ = ["explanations", "ood", "privacy", "robustness"]
+__all__ = ["explanations", "monitoring", "ood", "privacy", "robustness"]
 
 for _family in __all__:
     import_module(f"{__name__}.{_family}")

@@ -73,10 +73,10 @@ def judge_change(outcome: Outcome, approved: Outcome, policy: Policy | None = No
     changes = (policy or Policy.default()).changes
     entry = registered().get(outcome.assessment)
     made = [_change(outcome, approved, m, changes, reason) for m in (entry.measures if entry is not None else ())]
-    found = tuple(change for change in made if change is not None)
-    status: Status = min((change.status for change in found), key=WORST_FIRST.index, default="not judged")
+    judged = tuple(change for change in made if change is not None)
+    status: Status = min((change.status for change in judged), key=WORST_FIRST.index, default="not judged")
     why = reason or ("the policy has no limit for a change of it" if status == "not judged" else "")
-    return ChangeVerdict(status, found, why)
+    return ChangeVerdict(status, judged, why)
 
 
 def unlike(outcome: Outcome, approved: Outcome) -> str:
@@ -96,24 +96,24 @@ def unlike(outcome: Outcome, approved: Outcome) -> str:
 def _change(outcome: Outcome, approved: Outcome, measure: Measure, changes: Changes, reason: str) -> Change | None:
     assert outcome.finding is not None
     assert approved.finding is not None
-    found = difference(approved, outcome, measure.key)
-    if found is None:
+    gap = difference(approved, outcome, measure.key)
+    if gap is None:
         return None
     worse = measure.better == "lower"
-    value, low, high = (found.value, found.low, found.high) if worse else (-found.value, -found.high, -found.low)
+    value, low, high = (gap.value, gap.low, gap.high) if worse else (-gap.value, -gap.high, -gap.low)
     before, now = (one.finding.values[measure.key] for one in (approved, outcome) if one.finding is not None)
     limit = changes.limit(outcome.assessment, measure)
     unjudged = reason or outcome.finding.unjudged.get(measure.key, "") or approved.finding.unjudged.get(measure.key, "")
     if limit is None or unjudged or value != value:
         why = unjudged or "the policy has no limit for a change of it"
-        return Change(measure.key, before, now, value, low, high, found.pairs, limit, "not judged", why)
+        return Change(measure.key, before, now, value, low, high, gap.pairs, limit, "not judged", why)
     status, why = _standing(Threshold("max", limit).judge(low, high), *_bounds(outcome, approved, measure), measure)
-    return Change(measure.key, before, now, value, low, high, found.pairs, limit, status, why)
+    return Change(measure.key, before, now, value, low, high, gap.pairs, limit, status, why)
 
 
 def _bounds(outcome: Outcome, approved: Outcome, measure: Measure) -> tuple[Bound | None, Bound | None]:
-    found = [one.finding.bounds.get(measure.key, measure.bound) for one in (approved, outcome) if one.finding]
-    return found[0], found[1]
+    bounds = [one.finding.bounds.get(measure.key, measure.bound) for one in (approved, outcome) if one.finding]
+    return bounds[0], bounds[1]
 
 
 def _standing(status: Status, before: Bound | None, now: Bound | None, measure: Measure) -> tuple[Status, str]:

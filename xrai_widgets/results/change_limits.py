@@ -22,8 +22,8 @@ class Changes:
 
     def limit(self, assessment: str, measure: Measure) -> float | None:
         """Return how much worse a measure may be, if that is said."""
-        own = self.limits.get(assessment, {}).get(measure.key)
-        return own if own is not None else self.default if measure.is_share else None
+        limit = self.limits.get(assessment, {}).get(measure.key)
+        return limit if limit is not None else self.default if measure.is_share else None
 
     def to_toml(self, under: str = "") -> list[str]:
         """Return the lines that `changes_of` reads; none where nothing is said."""
