@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from xrai_widgets.runtime.parallel import parallel
     from xrai_widgets.runtime.store import Store
     from xrai_widgets.runtime.trial import read_subject
+    from xrai_widgets.watch.monitor import ModelMonitor, scheduled_evaluation
+    from xrai_widgets.watch.table import history
 
 __version__ = "0.2.0"
 
@@ -87,6 +89,8 @@ _HOMES = {
     "Compare": "xrai_widgets.apps.compare",
     "Workbench": "xrai_widgets.apps.workbench",
     "examples": "xrai_widgets.data",
+    **dict.fromkeys(("ModelMonitor", "scheduled_evaluation"), "xrai_widgets.watch.monitor"),
+    "history": "xrai_widgets.watch.table",
 }
 
 __all__ = [
@@ -99,6 +103,7 @@ __all__ = [
     "Finding",
     "Joint",
     "Measure",
+    "ModelMonitor",
     "NotApplicable",
     "Outcome",
     "Pictures",
@@ -124,6 +129,7 @@ __all__ = [
     "corruption_error",
     "defended",
     "examples",
+    "history",
     "joint",
     "judge",
     "parallel",
@@ -133,6 +139,7 @@ __all__ = [
     "read_subject",
     "report",
     "run_plan",
+    "scheduled_evaluation",
 ]
 
 

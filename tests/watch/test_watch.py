@@ -14,6 +14,7 @@ from xrai_widgets.io.watch_files import read_watch
 from xrai_widgets.runtime.store import Store
 from xrai_widgets.watch import watch as module
 from xrai_widgets.watch.callers import callers
+from xrai_widgets.watch.table import history
 from xrai_widgets.watch.watch import BROKEN, FAILED, FINE, HELD, NOTHING_DUE, Watch
 
 FIRST = datetime(2026, 11, 1, 9, tzinfo=UTC)
@@ -120,6 +121,10 @@ def test_a_fortnight_with_a_fall_is_told_once_and_acknowledged(made: Callable[..
     again = watch.run(FIRST + timedelta(days=10), if_due=True)
     assert "history accuracy alarm" not in [problem["key"] for problem in again.looks[-1].detail["problems"]]
     assert len(watch.tables.looks()) == 11
+    table = history(watch.store, watch="credit")
+    table = table[table["batch"] != ""]  # without the baseline's own
+    assert table["slot"].str[8:10].tolist() == [f"{day:02}" for day in range(1, 12)]
+    assert table["e_value"].iloc[9] > 1000 > table["e_value"].iloc[5]
 
 
 def test_a_slot_is_looked_at_once_and_the_metrics_say_when(made: Callable[..., Watch], tmp_path: Path) -> None:
