@@ -55,7 +55,7 @@ HEAVY_HOMES = {
     "cloudpickle": {"runtime", "cells"},
     "sqlalchemy": {"runtime", "watch"},
     "jinja2": {"results", "reporting"},
-    "typer": {"cli", "arguments", "watch_command"},
+    "typer": {"cli", "arguments", "alarm_commands", "watch_commands"},
     "rich": {"cli", "terminal"},
     "voila": {"apps"},
 }
@@ -88,6 +88,7 @@ BROAD_EXCEPT = {
     "cli.py",
     "engines/privacy/_lost.py",
     "engines/robustness/_refusals.py",
+    "io/alarm_files.py",
     "io/model_files.py",
     "models/adapt.py",
     "models/asking.py",

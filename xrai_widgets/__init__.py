@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from xrai_widgets.results.policy import Policy, Verdict, judge
     from xrai_widgets.results.waiver import Waiver
     from xrai_widgets.runtime import assess, catalog, run_plan
+    from xrai_widgets.runtime.alarm import Alarm
     from xrai_widgets.runtime.parallel import parallel
     from xrai_widgets.runtime.store import Store
     from xrai_widgets.runtime.trial import read_subject
@@ -78,6 +79,7 @@ _HOMES = {
     **dict.fromkeys(("Joint", "joint"), "xrai_widgets.results.joint"),
     "Waiver": "xrai_widgets.results.waiver",
     **dict.fromkeys(("Report", "report"), "xrai_widgets.reporting.compose"),
+    "Alarm": "xrai_widgets.runtime.alarm",
     "parallel": "xrai_widgets.runtime.parallel",
     "read_subject": "xrai_widgets.runtime.trial",
     **dict.fromkeys(("Pictures", "read_pictures"), "xrai_widgets.io.pictures"),
@@ -94,6 +96,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Alarm",
     "Assessment",
     "Chart",
     "Compare",

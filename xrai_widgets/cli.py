@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from xrai_widgets import alarm_commands, watch_commands
 from xrai_widgets.io.store_place import StoreError
 from xrai_widgets.reporting.exit_codes import BROKEN, FAILED, MISUSED, exit_code, listed
-from xrai_widgets.watch_command import app as watch
 
 app = typer.Typer(
     name="xrai-widgets",
@@ -19,7 +19,8 @@ app = typer.Typer(
     help="Audit one fitted model: robustness, privacy leakage, with an interval on every number.",
     epilog=listed(),
 )
-app.add_typer(watch, name="watch")
+app.add_typer(alarm_commands.app, name="alarm")
+app.add_typer(watch_commands.app, name="watch")
 _ALLOW = "end with 0 where something is not judged, too"
 
 

@@ -133,7 +133,7 @@ def test_a_slot_is_looked_at_once_and_the_metrics_say_when(made: Callable[..., W
     assert watch.run(FIRST, if_due=True).code == FINE
     ran = watch.run(FIRST + timedelta(hours=1), if_due=True)
     assert (ran.code, ran.looks) == (NOTHING_DUE, ())
-    assert "2026-11-02T06:00" in ran.said
+    assert "2026-11-02T06:00" in ran.note
     assert watch.run(FIRST).looks[0].slot == "2026-11-01T06:00"  # asked for, it is looked at again
     assert len(watch.tables.looks()) == 1
     text = (tmp_path / "credit.prom").read_text()

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from xrai_widgets.core.step import Arrays
 from xrai_widgets.io import store_place
+from xrai_widgets.io.private_files import write_private
 
 SETTING = "XRAI_CHECKPOINTS"
 _KEY = "xrai_checkpoint"
@@ -69,12 +70,7 @@ def write_checkpoint(folder: Path, name: str, arrays: Arrays) -> Path:
     note = {"version": _VERSION, "shapes": shapes, "digest": digest_of(plain), "written": time.time()}
     content = save(plain, metadata={_KEY: json.dumps(note)})
     file, part = _file(folder, name), folder / f"{_OURS}{name}.{os.urandom(6).hex()}.part"
-    try:
-        with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as stream:
-            stream.write(content)
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
+    write_private(file, content, part)
     return file
 
 

@@ -211,8 +211,8 @@ def _store(text: str, folder: Path) -> str:
 def _schedule(about: Mapping[str, Any]) -> dict[str, str]:
     if "tz" not in about:
         raise ValueError('watch.tz names the time zone of the schedule, such as "Europe/Berlin"')
-    found = {"zone": _text(about, "watch", "tz")}
-    return found | {key: _text(about, "watch", key) for key in ("cron", "every") if key in about}
+    times = {"zone": _text(about, "watch", "tz")}
+    return times | {key: _text(about, "watch", key) for key in ("cron", "every") if key in about}
 
 
 def _batch(table: Mapping[str, Any]) -> BatchSource:

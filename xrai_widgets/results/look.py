@@ -100,18 +100,18 @@ def judge_look(
     problems: list[Problem] = []
     notes: list[str] = []
     for outcome in outcomes:
-        status, found = _of_outcome(outcome, policy)
+        status, more = _of_outcome(outcome, policy)
         statuses.append(status)
-        problems += found
+        problems += more
         if outcome.assessment in approved:
             change, changed, why = _of_change(outcome, approved[outcome.assessment], policy)
             statuses.append(change)
             problems += changed
             notes += [f"{outcome.assessment}, change: {why}"] if why else []
     if history.counts:
-        alarms, said = _of_history(history, allowed_fall)
+        alarms, remarks = _of_history(history, allowed_fall)
         problems += alarms
-        notes += said
+        notes += remarks
         statuses += ["fail"] if alarms else []
     worst: Status = min(statuses, key=WORST_FIRST.index, default="not judged")
     return Judged(worst, tuple(problems), tuple(notes))

@@ -18,14 +18,14 @@ class Standing:
     state : {"opened", "still there", "acknowledged", "resolved"}
     looks : int
         Looks in a row that have had it; of one that is resolved, had had it.
-    told : bool
+    notify : bool
         Whether somebody is to be told now.
     """
 
     key: str
     state: State
     looks: int
-    told: bool
+    notify: bool
 
 
 def standings(
@@ -45,22 +45,22 @@ def standings(
     if not looks:
         return []
     since: dict[str, int] = {}
-    known: set[str] = set()
+    silenced: set[str] = set()
     over: dict[str, int] = {}
     for number, problems in enumerate(looks):
         over = {key: number - begun for key, begun in since.items() if key not in problems}
         since = {key: since.get(key, number) for key in problems}
-        known &= problems
-        known |= acknowledged.get(number, frozenset()) & problems
+        silenced &= problems
+        silenced |= acknowledged.get(number, frozenset()) & problems
     newest = len(looks) - 1
-    found = [_standing(key, newest - begun + 1, key in known, reminder) for key, begun in since.items()]
-    found += [Standing(key, "resolved", lasted, told=True) for key, lasted in over.items()]
-    return sorted(found, key=lambda one: one.key)
+    states = [_standing(key, newest - begun + 1, key in silenced, reminder) for key, begun in since.items()]
+    states += [Standing(key, "resolved", lasted, notify=True) for key, lasted in over.items()]
+    return sorted(states, key=lambda one: one.key)
 
 
-def _standing(key: str, looks: int, known: bool, reminder: int) -> Standing:
-    if known:
-        return Standing(key, "acknowledged", looks, told=False)
+def _standing(key: str, looks: int, silenced: bool, reminder: int) -> Standing:
+    if silenced:
+        return Standing(key, "acknowledged", looks, notify=False)
     if looks == 1:
-        return Standing(key, "opened", looks, told=True)
-    return Standing(key, "still there", looks, told=(looks - 1) % reminder == 0)
+        return Standing(key, "opened", looks, notify=True)
+    return Standing(key, "still there", looks, notify=(looks - 1) % reminder == 0)

@@ -66,7 +66,7 @@ def find_batch(
     ValueError
         if there is none, or its labels do not belong to it; the message names the place.
     """
-    batch = _found(source, folder, local, span, seen, work)
+    batch = _unlabelled(source, folder, local, span, seen, work)
     if not source.labels:
         return batch
     return _labelled(batch, folder / dated(source.labels, local), work, roles)
@@ -74,10 +74,10 @@ def find_batch(
 
 def dated(text: str, local: datetime) -> str:
     """Return a path with the slot's time in the place of ``{date}``, or of ``{date:FORMAT}``."""
-    return _DATE.sub(lambda found: local.strftime(found[1] or _DAY), text)
+    return _DATE.sub(lambda table: local.strftime(table[1] or _DAY), text)
 
 
-def _found(
+def _unlabelled(
     source: BatchSource,
     folder: Path,
     local: datetime,
@@ -121,8 +121,8 @@ def _queried(source: BatchSource, span: tuple[datetime, datetime], work: Path) -
         with engine.connect() as connection:
             table = pd.read_sql_query(asked, connection, params=given)
     except (SQLAlchemyError, ImportError) as error:
-        said = type(getattr(error, "orig", None) or error).__name__  # never the text: it may hold the password
-        raise ValueError(f"the query of the batch failed ({said})") from None
+        kind = type(getattr(error, "orig", None) or error).__name__  # never the text: it may hold the password
+        raise ValueError(f"the query of the batch failed ({kind})") from None
     if table.empty:
         raise ValueError(f"the query of the batch gives no row from {since.isoformat()} to {until.isoformat()}")
     file = work / "batch.parquet"
@@ -144,11 +144,11 @@ def _labelled(batch: Batch, labels: Path, work: Path, roles: Mapping[str, Any]) 
             raise ValueError(f"{name} has no column {lacking[0]!r}; columns: {', '.join(map(str, frame.columns))}")
     if target in table.columns:
         table = table.drop(columns=target)
-    told = given[[ids, target]].dropna().drop_duplicates()
-    twice = told[ids][told[ids].duplicated()]
+    labelled = given[[ids, target]].dropna().drop_duplicates()
+    twice = labelled[ids][labelled[ids].duplicated()]
     if len(twice):
         raise ValueError(f"{labels.name} names {len(twice)} ids with different labels, the first {twice.iloc[0]!r}")
-    joined = table.merge(told, on=ids, how="left", validate="many_to_one")
+    joined = table.merge(labelled, on=ids, how="left", validate="many_to_one")
     missing = int(joined[target].isna().sum()) + int((joined[target] == "").sum())
     if missing:
         left = f"{missing} of its {len(table)} labels are not there yet: it is judged without labels until all are"
@@ -172,7 +172,7 @@ def _table(file: Path, roles: Mapping[str, Any]) -> pd.DataFrame:
     if ".csv" not in file.name.lower():
         return pd.read_parquet(file)
     delimiter = roles.get("delimiter")
-    found: pd.DataFrame = pd.read_csv(
+    table: pd.DataFrame = pd.read_csv(
         file,
         sep=delimiter,
         engine="c" if delimiter else "python",
@@ -180,4 +180,4 @@ def _table(file: Path, roles: Mapping[str, Any]) -> pd.DataFrame:
         keep_default_na=False,
         encoding=roles.get("encoding"),
     )
-    return found
+    return table

@@ -27,17 +27,17 @@ def history_of(
     """Return the looks of a series that have labels, that of the slot in its place; empty where it has none."""
     if counts is None:
         return History()
-    found = {
+    by_time = {
         look.at: (look.slot, Counts(**look.detail["counts"]))
         for look in looks
         if look.series == series and look.detail.get("counts") and look.slot != slot.name
     }
-    found[slot.at.isoformat()] = (slot.name, counts)
-    times = sorted(found)
-    slots = tuple(found[time][0] for time in times)
-    known = {mark.slot for mark in acknowledged if _ALARM in mark.detail["keys"]}
-    restarts = tuple(number + 1 for number, name in enumerate(slots) if name in known)
-    return History(slots, tuple(found[time][1] for time in times), restarts)
+    by_time[slot.at.isoformat()] = (slot.name, counts)
+    times = sorted(by_time)
+    slots = tuple(by_time[time][0] for time in times)
+    silenced = {mark.slot for mark in acknowledged if _ALARM in mark.detail["keys"]}
+    restarts = tuple(number + 1 for number, name in enumerate(slots) if name in silenced)
+    return History(slots, tuple(by_time[time][1] for time in times), restarts)
 
 
 def standing_of(
@@ -47,9 +47,9 @@ def standing_of(
     real = [look for look in looks if look.status != "missed"]
     sets = [frozenset(p["key"] for p in problems_of(look) if p["occasion"] in occasions) for look in real]
     places = {look.slot: number for number, look in enumerate(real)}
-    known: dict[int, frozenset[str]] = {}
+    silenced: dict[int, frozenset[str]] = {}
     for mark in acknowledged:
         if mark.slot in places:
             number = places[mark.slot]
-            known[number] = known.get(number, frozenset()) | frozenset(mark.detail["keys"])
-    return standings(sets, known, reminder)
+            silenced[number] = silenced.get(number, frozenset()) | frozenset(mark.detail["keys"])
+    return standings(sets, silenced, reminder)

@@ -57,10 +57,10 @@ def history(store: Store, series: str = "", *, watch: str = "", policy: Policy |
     """
     looks = store.watched(watch).looks() if watch else []
     if not series:
-        known = [look.series for look in looks if look.series]
-        if not known:
+        names = [look.series for look in looks if look.series]
+        if not names:
             raise ValueError("name a series (Subject.series), or a watch that has looked at something")
-        series = known[-1]
+        series = names[-1]
     slots = {look.batch: look.slot for look in looks if look.series == series and look.status != "missed"}
     evidence = _evidence([look for look in looks if look.series == series and look.detail.get("counts")])
     judged_by = policy or Policy.default()

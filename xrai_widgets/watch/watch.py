@@ -43,7 +43,7 @@ class Ran:
     standings : tuple of Standing
         Of the newest look.
     deliveries : tuple of Delivery
-    said : str
+    note : str
         Why nothing was done, or what else is to be known.
     """
 
@@ -51,7 +51,7 @@ class Ran:
     looks: tuple[Look, ...] = ()
     standings: tuple[Standing, ...] = ()
     deliveries: tuple[Delivery, ...] = ()
-    said: str = ""
+    note: str = ""
 
 
 class Watch:
@@ -88,9 +88,9 @@ class Watch:
         """Return the newest slot that passed, if there is one in ten years."""
         back = self.schedule.period(moment)
         while back < _LONGEST_BACK:
-            found = self.schedule.between(moment - back, moment)
-            if found:
-                return found[-1:]
+            slots = self.schedule.between(moment - back, moment)
+            if slots:
+                return slots[-1:]
             back *= 2
         return self.schedule.between(moment - _LONGEST_BACK, moment)[-1:]
 
@@ -117,24 +117,24 @@ class Watch:
                 ran = self._held_run(moment, if_due=if_due)
                 taken = f"the run of {dead} was taken over" if dead else ""
                 return Ran(
-                    ran.code, ran.looks, ran.standings, ran.deliveries, "; ".join(filter(None, (ran.said, taken)))
+                    ran.code, ran.looks, ran.standings, ran.deliveries, "; ".join(filter(None, (ran.note, taken)))
                 )
         except Held as held:
-            return Ran(HELD, said=str(held))
+            return Ran(HELD, note=str(held))
 
     def _held_run(self, moment: datetime, *, if_due: bool) -> Ran:
         due, again = self.due(moment), self._awaited(moment)
         if not due and not again:
             if if_due:
-                return Ran(NOTHING_DUE, said=f"nothing is due before {next(self.schedule.after(moment)).name}")
+                return Ran(NOTHING_DUE, note=f"nothing is due before {next(self.schedule.after(moment)).name}")
             due = self.newest_slot(moment)
             if not due:
-                return Ran(NOTHING_DUE, said="no slot of the schedule has passed yet")
+                return Ran(NOTHING_DUE, note="no slot of the schedule has passed yet")
         missed, wanted = self._missed(due)
         for look in missed:
             self.tables.write(look)
         made = [self._look(slot, missed) for slot in sorted([*again, *wanted])]
-        return self._told(made, missed)
+        return self._notified(made, missed)
 
     def _missed(self, due: list[Slot]) -> tuple[list[Look], list[Slot]]:
         """Split slots that passed into those that are kept as missed, and those that are looked at."""
@@ -182,8 +182,8 @@ class Watch:
             else:
                 look = self._judged(slot, batch, subject)
         if missed and slot.at.isoformat() > missed[-1].at:
-            said = f"{len(missed)} slots were missed, from {missed[0].slot} to {missed[-1].slot}"
-            problems = [*problems_of(look), asdict(Problem("slots missed", "missed", said))]
+            note = f"{len(missed)} slots were missed, from {missed[0].slot} to {missed[-1].slot}"
+            problems = [*problems_of(look), asdict(Problem("slots missed", "missed", note))]
             look = replace(look, detail={**look.detail, "problems": problems})
         self.tables.write(look)
         return look
@@ -212,8 +212,8 @@ class Watch:
             problems.append(Problem("batch twice", "error", f"the batch is that of {twin}: it is not counted again"))
         if changed:
             status = "model changed"
-            said = "the model or its baseline is not the one that was approved: watch approve, or put it back"
-            problems.append(Problem("model changed", "model changed", said))
+            note = "the model or its baseline is not the one that was approved: watch approve, or put it back"
+            problems.append(Problem("model changed", "model changed", note))
         if any(problem.occasion == "error" for problem in problems):
             status = "error"
         unsaved = [outcome.unsaved for outcome in outcomes if outcome.unsaved]
@@ -231,12 +231,12 @@ class Watch:
         marks = self.tables.marks("approve")
         return marks[-1] if marks else None
 
-    def _told(self, made: list[Look], missed: list[Look]) -> Ran:
+    def _notified(self, made: list[Look], missed: list[Look]) -> Ran:
         standing = self.standing()
-        told = [one for one in standing if one.told]
+        news = [one for one in standing if one.notify]
         deliveries: tuple[Delivery, ...] = ()
         newest = made[-1]
-        if told and self.file.channels:
+        if news and self.file.channels:
             message = message_of(self.file.name, newest, standing, self._texts(), missed)
             deliveries = tuple(deliver(channel, message) for channel in self.file.channels)
             detail = {**newest.detail, "deliveries": [asdict(delivery) for delivery in deliveries]}
@@ -264,7 +264,7 @@ class Watch:
         baseline = subject_of(self.file.subject, None)
         looks = self.tables.looks(newest=1)
         slot = looks[-1].slot if looks else ""
-        self.tables.mark("approve", slot, baseline.series, who=_said("who", who), why=_said("why", why))
+        self.tables.mark("approve", slot, baseline.series, who=_words("who", who), why=_words("why", why))
         return self.tables.marks("approve")[-1]
 
     def acknowledge(self, who: str, why: str) -> list[str]:
@@ -274,7 +274,7 @@ class Watch:
         if not keys:
             raise ValueError("there is nothing to acknowledge")
         newest = looks[-1]
-        self.tables.mark("ack", newest.slot, newest.series, who=_said("who", who), why=_said("why", why), keys=keys)
+        self.tables.mark("ack", newest.slot, newest.series, who=_words("who", who), why=_words("why", why), keys=keys)
         return keys
 
 
@@ -287,7 +287,7 @@ def _code(looks: list[Look], deliveries: tuple[Delivery, ...]) -> int:
     return BROKEN if "error" in occasions or unsaved or lost else FINE
 
 
-def _said(name: str, text: str) -> str:
+def _words(name: str, text: str) -> str:
     if not text.strip():
         raise ValueError(f"say {name}: the decision is read by others later")
     return text.strip()

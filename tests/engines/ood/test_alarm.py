@@ -184,14 +184,55 @@ def test_what_workers_send_home_keeps_its_rows() -> None:
     assert (str(back), back.rows.tolist(), back.p_values.tolist()) == (str(error), [3], [0.01])
 
 
-def test_labels_may_be_words_and_a_model_that_is_a_function_is_refused_with_the_way_out() -> None:
+def test_labels_may_be_words() -> None:
     X, y = pool(6, 700)
     words = np.array(["a", "b", "c"])[y]
     model = LogisticRegression(max_iter=500).fit(X[:200], words[:200])
     alarm = xw.ReliableClassifier(model, MahalanobisDetector(normalize=False)).fit(X[200:], words[200:])
     assert set(alarm.predict(X[:50]).compressed()) <= {"a", "b", "c"}
-    with pytest.raises(TypeError, match=r"model must have a method predict, got .*: a function or a torch module"):
-        xw.ReliableClassifier(lambda rows: rows[:, 0], KNNDetector()).fit(X)
+
+
+def test_functions_subjects_and_torch_modules_stand_beside_a_detector() -> None:
+    torch = pytest.importorskip("torch")
+    X, y = pool(6, 700)
+    words = np.array(["a", "b", "c"])[y]
+    model = LogisticRegression(max_iter=500).fit(X[:200], y[:200])
+    module = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Dropout(0.5))
+    with torch.no_grad():
+        module[0].weight[:], module[0].bias[:] = torch.as_tensor(model.coef_), torch.as_tensor(model.intercept_)
+    subject = xw.Subject.of(LogisticRegression(max_iter=500).fit(X[:200], words[:200]), X[:200], words[:200])
+    wanted = model.predict(X[:50])
+    for kind, labels in (
+        (model.predict_proba, wanted),
+        (model.decision_function, wanted),
+        (model.predict, wanted),
+        (module, wanted),
+        (subject, np.array(["a", "b", "c"])[wanted]),
+    ):
+        alarm = xw.ReliableClassifier(kind, MahalanobisDetector(normalize=False)).fit(X[200:])
+        predicted = alarm.predict(np.r_[X[:50], X[:1] + 50])
+        assert predicted.mask[-1]
+        np.testing.assert_array_equal(predicted.data[:50], labels)
+        if kind == model.predict:
+            assert alarm.classes_.tolist() == [0, 1, 2]
+            with pytest.raises(TypeError, match="labels alone"):
+                alarm.predict_proba(X[:50])
+        else:
+            np.testing.assert_allclose(alarm.predict_proba(X[:50]).data, model.predict_proba(X[:50]), atol=1e-6)
+            assert len(alarm.classes_) == 3
+    assert module.training, "the user's module stays as it is"
+    back = pickle.loads(pickle.dumps(alarm))
+    np.testing.assert_array_equal(back.p_values(X[:9]), alarm.p_values(X[:9]))
+
+
+def test_what_cannot_be_asked_is_named() -> None:
+    X, _ = pool(6, 60)
+    with pytest.raises(TypeError, match="a function of the rows, got str"):
+        xw.ReliableClassifier("model", KNNDetector()).fit(X)
+    with pytest.raises(TypeError, match=r"a function of the rows, got .*LogisticRegression"):
+        xw.ReliableClassifier(LogisticRegression, KNNDetector()).fit(X)  # has a method predict, of no model
+    with pytest.raises(ValueError, match=r"at least two classes, got shape \(60, 1\)"):
+        xw.ReliableClassifier(lambda rows: rows[:, :1], KNNDetector()).fit(X)
 
 
 @pytest.mark.parametrize(
@@ -206,3 +247,33 @@ def test_an_alarm_that_could_never_ring_is_refused(words: dict[str, Any], messag
     X, y = pool(5, 60)
     with pytest.raises(ValueError, match=message):
         xw.ReliableClassifier(LogisticRegression().fit(X, y), KNNDetector(), **words).fit(X)
+
+
+@pytest.mark.parametrize(("rows", "folds"), [(499, 10), (500, 1)])
+def test_under_500_rows_each_tenth_calibrates_in_turn(rows: int, folds: int) -> None:
+    X, y = pool(8, rows)
+    model = LogisticRegression(max_iter=500).fit(X, y)
+    alarm = xw.ReliableClassifier(model, MahalanobisDetector(normalize=False)).fit(X)
+    assert len(alarm.alarm_.detectors) == folds
+    assert alarm.n_calibration_ == (rows if folds > 1 else rows // 2)
+    assert alarm.smallest_alpha_ == 1 / (alarm.n_calibration_ + 1)
+    subject = xw.Subject.of(model, X[:50], y[:50], X_train=X, y_train=y)
+    finding = xw.assess(subject, "ood.mahalanobis", strict=True).finding
+    assert finding is not None
+    assert ("fold by fold" in " ".join(finding.notes)) == (folds > 1)
+    assert f"{rows if folds > 1 else rows // 5} samples calibrate the alarm: the smallest α" in " ".join(finding.notes)
+    service = xw.Alarm.of(subject, "mahalanobis")
+    assert (service.n_calibration, service.guarantee) == ((rows, 0.1) if folds > 1 else (rows // 5, 0.05))
+
+
+def test_a_row_is_scored_by_folds_that_did_not_see_it() -> None:
+    """By brute force: each calibrating score is that of a detector fitted anew on the nine other folds."""
+    X, y = pool(9, 120)
+    model = LogisticRegression().fit(X, y)
+    alarm = xw.ReliableClassifier(model, MahalanobisDetector(normalize=False), alpha=0.1).fit(X).alarm_
+    order = np.random.default_rng(0).permutation(120)
+    for detector, scores, fold in zip(alarm.detectors, alarm.calibrations, np.array_split(order, 10), strict=True):
+        others = np.setdiff1d(order, fold)
+        anew = MahalanobisDetector(normalize=False).fit(X[others])
+        np.testing.assert_array_equal(detector.means_, anew.means_)
+        np.testing.assert_allclose(np.sort(-anew.score_samples(X[fold])), scores)

@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from xrai_widgets.core import Array, Constraint
 from xrai_widgets.engines.ood._synthetic import synthetic
-from xrai_widgets.engines.ood.ensemble import _of_rows
+from xrai_widgets.engines.ood._watches import Seen, ensemble
 
 FILES = {"adult": "adult/adult_train.csv.gz", "california housing": "california_housing/housing.csv.gz"}
 TARGETS = {"income", "median_house_value"}
@@ -27,7 +27,7 @@ def numbers(table: pd.DataFrame) -> tuple[Array, tuple[Constraint, ...]]:
 def areas(X: Array, constraints: tuple[Constraint, ...]) -> dict[str, float]:
     X = X[np.random.default_rng(0).permutation(len(X))]
     train, test = X[: min(len(X) * 7 // 10, 4000)], X[-min(len(X) * 3 // 10, 500) :]
-    fitted = _of_rows(constraints, 100, 0).fit(train)
+    fitted = ensemble(Seen(None, train.shape[1:], False, constraints)).detector.fit(train)
     normal = -fitted.score_samples(test)
     found = {}
     for made in synthetic(test, train, constraints, 1):

@@ -1,6 +1,5 @@
 """What a detector looks at: samples, the last hidden layer, logits."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,13 +22,6 @@ def log_probabilities(predict: Predict) -> Predict:
         return outputs
 
     return logits
-
-
-def looked_at(features: str, X: Array, embed: Predict | None) -> tuple[Callable[[Array], Array], bool]:
-    """Return what the detector looks at, and whether that is what the model says."""
-    if embed is not None and (features == "embedding" or (features == "automatic" and X.ndim == 4)):
-        return embed, True
-    return flat, False
 
 
 def of_table(detector: Any, constraints: tuple[Constraint, ...], *, one_hot: bool = True) -> Any:

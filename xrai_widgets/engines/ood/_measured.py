@@ -12,6 +12,7 @@ from xrai_widgets.core.decision import labels
 from xrai_widgets.engines.ood._alarm import ENOUGH, FOLDS, Alarm, calibrated, cross_calibrated, split_calibrated
 from xrai_widgets.engines.ood._finding import Alarmed, alarm_finding
 from xrai_widgets.engines.ood._synthetic import synthetic
+from xrai_widgets.engines.ood._watches import Chosen, Seen
 
 _SHARE = 0.2  # of the training samples, calibrates a score that does not ask the model
 _LEAST = 4  # samples of X: each half calibrates the other
@@ -71,6 +72,23 @@ class Watch:
     nested: bool = False
     learns: bool = True
 
+    @classmethod
+    def of(cls, chosen: Chosen, seen: Seen, alpha: float, rate: float, n_fit: int, seed: int) -> "Watch":
+        """Return what a chosen detector is asked, of what it may see."""
+        return cls(
+            name=chosen.called,
+            detector=chosen.detector,
+            features=seen.look(chosen.parts),
+            asks=chosen.asks,
+            alpha=alpha,
+            rate=rate,
+            n_fit=n_fit,
+            seed=seed,
+            by_class=chosen.by_class,
+            nested=chosen.nested,
+            learns=chosen.learns,
+        )
+
 
 def measure(given: Given, watch: Watch, step: Step) -> Finding:
     """Return what the detector's alarm does with the samples, new ones and synthetic ones."""
@@ -117,6 +135,25 @@ def measure(given: Given, watch: Watch, step: Step) -> Finding:
         with _stoppable(step.part(0.98, 0.98)):
             run.sets.append((one, *alarm.ask(_features(watch, one.samples, f"the synthetic samples {one.name!r}"))))
     return alarm_finding(run)
+
+
+def alarm_of(given: Given, watch: Watch, step: Step) -> Alarm:
+    """Return the alarm for new samples, as `measure` asks it.
+
+    Raises
+    ------
+    ValueError
+        for fewer than four samples in X, or fewer than ten in X_train; for features that are not finite.
+    """
+    if watch.asks and len(given.X) < _LEAST:
+        raise ValueError(f"X must hold at least {_LEAST} samples that calibrate, got {len(given.X)}")
+    training, classes = _training(given, watch)
+    with _stoppable(step) as here:
+        if watch.asks:
+            return _by_halves(watch, _features(watch, given.X, "X"), training, classes, here)[0]
+        if training is None:
+            raise ValueError("this detector learns from training samples: X_train must be given, got None")
+        return _of_training(watch, training, classes, here)
 
 
 def _training(given: Given, watch: Watch) -> tuple[Array | None, Array | None]:

@@ -5,8 +5,10 @@ from typing import Annotated
 from xrai_widgets.core import UNNAMED, Array, Constraint, Finding, Names, Predict, Score, assessment
 from xrai_widgets.core.marks import Range, Seed
 from xrai_widgets.core.step import Step, quiet
+from xrai_widgets.engines.ood import _watches as watches
 from xrai_widgets.engines.ood._arguments import MEASURES, NO_CONTROLS, WORDS, Alpha, Rate, documented
 from xrai_widgets.engines.ood._measured import Given, Watch, measure
+from xrai_widgets.engines.ood._watches import Seen
 
 
 @assessment(
@@ -47,9 +49,7 @@ def energy(
     -----------
     A network may give large logits to what it never saw: inputs far away are often the surest ones.
     """
-    from xrai_widgets.engines.ood.estimators.outputs import EnergyDetector
-
     given = Given(predict, X, y, X_train, None, constraints, X_new, foreign, decide, naming)
-    detector = EnergyDetector(temperature=temperature)
-    watch = Watch("energy", detector, logits, True, alpha, false_discoveries, len(X), seed, learns=False)
-    return measure(given, watch, step)
+    seen = Seen(predict, X.shape[1:], y.dtype.kind in "iu", constraints, logits=logits)
+    chosen = watches.energy(seen, temperature)
+    return measure(given, Watch.of(chosen, seen, alpha, false_discoveries, len(X), seed), step)

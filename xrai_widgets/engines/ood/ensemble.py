@@ -1,16 +1,14 @@
 """Ensemble: is a sample foreign to any of several detectors that err differently?"""
 
-from collections.abc import Callable
-from typing import Annotated, Any
-
-import numpy as np
+from typing import Annotated
 
 from xrai_widgets.core import UNNAMED, Array, Constraint, Finding, Names, Predict, Score, assessment
 from xrai_widgets.core.marks import Advanced, Label, Range, Seed
 from xrai_widgets.core.step import Step, quiet
+from xrai_widgets.engines.ood import _watches as watches
 from xrai_widgets.engines.ood._arguments import MEASURES, NO_CONTROLS, WORDS, Alpha, Fitted, Rate, documented
-from xrai_widgets.engines.ood._features import flat, log_probabilities, of_table
 from xrai_widgets.engines.ood._measured import Given, Watch, measure
+from xrai_widgets.engines.ood._watches import Seen
 
 
 @assessment(
@@ -56,56 +54,11 @@ def ensemble(
 
     Limitations
     -----------
-    Its members' p-values and its own need rows of their own: it takes more samples than a single detector.
+    Its members' p-values and its own need rows of their own: it takes more samples than a single detector. On tables
+    that nobody had looked at when its rule was fixed the AUROC was 0.995 to 0.999 (columns shuffled) and 0.955 to 0.979
+    (one number beyond) with 4,000 training rows, but 0.68 to 0.74 and 0.85 to 0.89 with 212.
     """
     given = Given(predict, X, y, X_train, y_train, constraints, X_new, foreign, decide, naming)
-    look: Callable[[Array], Array] = flat
-    asks = False
-    if X.ndim == 2:
-        detector = _of_rows(constraints, n_estimators, seed)
-    else:
-        detector, look, asks = _of_pictures(predict, X, embed, logits, y.dtype.kind in "iu")
-    watch = Watch(
-        "the ensemble", detector, look, asks, alpha, false_discoveries, n_fit, seed, by_class=asks, nested=asks
-    )
-    return measure(given, watch, step)
-
-
-def _of_rows(constraints: tuple[Constraint, ...], n_estimators: int, seed: int) -> Any:
-    """Return the ensemble for rows of a table: it never asks the model."""
-    from xrai_widgets.engines.ood.estimators.ensemble import EnsembleDetector
-    from xrai_widgets.engines.ood.estimators.forests import ShuffleForestDetector
-    from xrai_widgets.engines.ood.estimators.knn import KNNDetector
-    from xrai_widgets.engines.ood.estimators.mahalanobis import MahalanobisDetector
-
-    forest = ShuffleForestDetector(n_estimators=n_estimators, random_state=seed)
-    members = [
-        ("mahalanobis", of_table(MahalanobisDetector(normalize=False), constraints)),
-        ("knn", of_table(KNNDetector(metric="euclidean"), constraints)),
-        ("shuffle_forest", of_table(forest, constraints, one_hot=False)),
-    ]
-    return EnsembleDetector(members, random_state=seed)
-
-
-def _of_pictures(
-    predict: Predict, X: Array, embed: Predict | None, logits: Predict | None, classes: bool
-) -> tuple[Any, Callable[[Array], Array], bool]:
-    """Return the ensemble for pictures, what it looks at, and whether that is what the model says."""
-    from xrai_widgets.engines.ood.estimators.ensemble import EnsembleDetector
-    from xrai_widgets.engines.ood.estimators.knn import KNNDetector
-    from xrai_widgets.engines.ood.estimators.mahalanobis import MahalanobisDetector
-    from xrai_widgets.engines.ood.estimators.outputs import GENDetector
-
-    body = flat if embed is None else embed
-    width = np.asarray(body(X[:1])).shape[1]
-    front = slice(0, width)
-    members: list[Any] = [("mahalanobis", MahalanobisDetector(), front), ("knn", KNNDetector(), front)]
-    if not classes:
-        return EnsembleDetector(members), body, embed is not None
-    say = log_probabilities(predict) if logits is None else logits
-    members.append(("gen", GENDetector(), slice(width, None)))
-
-    def both(samples: Array) -> Array:
-        return np.column_stack([body(samples), say(samples)])
-
-    return EnsembleDetector(members), both, True
+    seen = Seen(predict, X.shape[1:], y.dtype.kind in "iu", constraints, embed, logits)
+    chosen = watches.ensemble(seen, n_estimators, seed)
+    return measure(given, Watch.of(chosen, seen, alpha, false_discoveries, n_fit, seed), step)

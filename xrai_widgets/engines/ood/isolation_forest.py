@@ -5,9 +5,10 @@ from typing import Annotated
 from xrai_widgets.core import UNNAMED, Array, Constraint, Finding, Names, Predict, Score, assessment
 from xrai_widgets.core.marks import Label, Range, Seed
 from xrai_widgets.core.step import Step, quiet
+from xrai_widgets.engines.ood import _watches as watches
 from xrai_widgets.engines.ood._arguments import MEASURES, NO_CONTROLS, WORDS, Alpha, Fitted, Rate, documented
-from xrai_widgets.engines.ood._features import flat, of_table
 from xrai_widgets.engines.ood._measured import Given, Watch, measure
+from xrai_widgets.engines.ood._watches import Seen
 
 
 @assessment(
@@ -51,11 +52,7 @@ def isolation_forest(
     -----------
     It is nearly blind to broken dependencies between columns: see `ood.shuffle_forest`.
     """
-    from xrai_widgets.engines.ood.estimators.forests import IsolationForestDetector
-
     given = Given(predict, X, y, X_train, None, constraints, X_new, foreign, decide, naming)
-    detector = of_table(
-        IsolationForestDetector(n_estimators=n_estimators, random_state=seed), constraints, one_hot=False
-    )
-    watch = Watch("an isolation forest", detector, flat, False, alpha, false_discoveries, n_fit, seed)
-    return measure(given, watch, step)
+    seen = Seen(predict, X.shape[1:], y.dtype.kind in "iu", constraints)
+    chosen = watches.isolation_forest(seen, n_estimators, seed)
+    return measure(given, Watch.of(chosen, seen, alpha, false_discoveries, n_fit, seed), step)

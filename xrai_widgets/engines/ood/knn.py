@@ -5,9 +5,10 @@ from typing import Annotated, Literal
 from xrai_widgets.core import UNNAMED, Array, Constraint, Finding, Names, Predict, Score, assessment
 from xrai_widgets.core.marks import Label, Range, Seed
 from xrai_widgets.core.step import Step, quiet
+from xrai_widgets.engines.ood import _watches as watches
 from xrai_widgets.engines.ood._arguments import MEASURES, NO_CONTROLS, WORDS, Alpha, Fitted, Looks, Rate, documented
-from xrai_widgets.engines.ood._features import looked_at, of_table
 from xrai_widgets.engines.ood._measured import Given, Watch, measure
+from xrai_widgets.engines.ood._watches import Seen
 
 
 @assessment(
@@ -57,21 +58,7 @@ def knn(
     -----------
     In many columns that do not matter, distances say little. The detector holds the training samples themselves.
     """
-    from xrai_widgets.engines.ood.estimators.knn import KNNDetector
-
     given = Given(predict, X, y, X_train, None, constraints, X_new, foreign, decide, naming)
-    look, asks = looked_at(features, X, embed)
-    rows = not asks and X.ndim == 2
-    chosen = metric if metric != "automatic" else "euclidean" if rows else "cosine"
-    detector = KNNDetector(n_neighbors=n_neighbors, metric=chosen)
-    watch = Watch(
-        "nearest neighbours",
-        of_table(detector, constraints) if rows else detector,
-        look,
-        asks,
-        alpha,
-        false_discoveries,
-        n_fit,
-        seed,
-    )
-    return measure(given, watch, step)
+    seen = Seen(predict, X.shape[1:], y.dtype.kind in "iu", constraints, embed)
+    chosen = watches.knn(seen, features, n_neighbors, metric)
+    return measure(given, Watch.of(chosen, seen, alpha, false_discoveries, n_fit, seed), step)

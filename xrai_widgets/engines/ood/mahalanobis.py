@@ -5,9 +5,10 @@ from typing import Annotated
 from xrai_widgets.core import UNNAMED, Array, Constraint, Finding, Names, Predict, Score, assessment
 from xrai_widgets.core.marks import Seed
 from xrai_widgets.core.step import Step, quiet
+from xrai_widgets.engines.ood import _watches as watches
 from xrai_widgets.engines.ood._arguments import MEASURES, NO_CONTROLS, WORDS, Alpha, Fitted, Looks, Rate, documented
-from xrai_widgets.engines.ood._features import looked_at, of_table
 from xrai_widgets.engines.ood._measured import Given, Watch, measure
+from xrai_widgets.engines.ood._watches import Seen
 
 
 @assessment(
@@ -52,14 +53,7 @@ def mahalanobis(
     -----------
     It knows ellipsoids: of training samples that form several clusters beside their classes it knows too little.
     """
-    from xrai_widgets.engines.ood.estimators.mahalanobis import MahalanobisDetector
-
     given = Given(predict, X, y, X_train, y_train, constraints, X_new, foreign, decide, naming)
-    look, asks = looked_at(features, X, embed)
-    rows = not asks and X.ndim == 2
-    detector = of_table(MahalanobisDetector(normalize=False), constraints) if rows else MahalanobisDetector()
-    by_class = asks and y.dtype.kind in "iu"
-    watch = Watch(
-        "Mahalanobis distance", detector, look, asks, alpha, false_discoveries, n_fit, seed, by_class=by_class
-    )
-    return measure(given, watch, step)
+    seen = Seen(predict, X.shape[1:], y.dtype.kind in "iu", constraints, embed)
+    chosen = watches.mahalanobis(seen, features)
+    return measure(given, Watch.of(chosen, seen, alpha, false_discoveries, n_fit, seed), step)

@@ -5,9 +5,10 @@ from typing import Annotated
 from xrai_widgets.core import UNNAMED, Array, Constraint, Finding, Names, Predict, Score, assessment
 from xrai_widgets.core.marks import Seed
 from xrai_widgets.core.step import Step, quiet
+from xrai_widgets.engines.ood import _watches as watches
 from xrai_widgets.engines.ood._arguments import MEASURES, NO_CONTROLS, WORDS, Alpha, Rate, documented
-from xrai_widgets.engines.ood._features import log_probabilities
 from xrai_widgets.engines.ood._measured import Given, Watch, measure
+from xrai_widgets.engines.ood._watches import Seen
 
 
 @assessment(
@@ -47,11 +48,7 @@ def max_softmax(
     -----------
     A model may be sure of what it never saw; and what is hard to decide is unsure without being foreign.
     """
-    from xrai_widgets.engines.ood.estimators.outputs import MaxSoftmaxDetector
-
     given = Given(predict, X, y, X_train, None, constraints, X_new, foreign, decide, naming)
-    look = log_probabilities(predict) if logits is None else logits
-    watch = Watch(
-        "largest probability", MaxSoftmaxDetector(), look, True, alpha, false_discoveries, len(X), seed, learns=False
-    )
-    return measure(given, watch, step)
+    seen = Seen(predict, X.shape[1:], y.dtype.kind in "iu", constraints, logits=logits)
+    chosen = watches.max_softmax(seen)
+    return measure(given, Watch.of(chosen, seen, alpha, false_discoveries, len(X), seed), step)

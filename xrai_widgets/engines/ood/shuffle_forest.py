@@ -5,9 +5,10 @@ from typing import Annotated
 from xrai_widgets.core import UNNAMED, Array, Constraint, Finding, Names, Predict, Score, assessment
 from xrai_widgets.core.marks import Label, Range, Seed
 from xrai_widgets.core.step import Step, quiet
+from xrai_widgets.engines.ood import _watches as watches
 from xrai_widgets.engines.ood._arguments import MEASURES, NO_CONTROLS, WORDS, Alpha, Fitted, Rate, documented
-from xrai_widgets.engines.ood._features import flat, of_table
 from xrai_widgets.engines.ood._measured import Given, Watch, measure
+from xrai_widgets.engines.ood._watches import Seen
 
 
 @assessment(
@@ -51,10 +52,7 @@ def shuffle_forest(
     -----------
     One unusual value in a usual combination may stay unseen, and columns without dependencies give it nothing.
     """
-    from xrai_widgets.engines.ood.estimators.forests import ShuffleForestDetector
-
     given = Given(predict, X, y, X_train, None, constraints, X_new, foreign, decide, naming)
-    forest = ShuffleForestDetector(n_estimators=n_estimators, random_state=seed)
-    detector = of_table(forest, constraints, one_hot=False)
-    watch = Watch("a forest of shuffled rows", detector, flat, False, alpha, false_discoveries, n_fit, seed)
-    return measure(given, watch, step)
+    seen = Seen(predict, X.shape[1:], y.dtype.kind in "iu", constraints)
+    chosen = watches.shuffle_forest(seen, n_estimators, seed)
+    return measure(given, Watch.of(chosen, seen, alpha, false_discoveries, n_fit, seed), step)

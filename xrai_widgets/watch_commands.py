@@ -149,6 +149,6 @@ def _end(ran: "Ran", *, quiet: bool) -> int:
     for delivery in ran.deliveries:
         if not delivery.arrived:
             typer.echo(f"  {delivery.channel}: not delivered ({delivery.why})")
-    if ran.said:
-        typer.echo(ran.said)
+    if ran.note:
+        typer.echo(ran.note)
     return ran.code
