@@ -33,6 +33,7 @@ MAY_IMPORT = {
     "results": {"core"},
     "reporting": {"core", "results", "io"},
     "runtime": {"core", "models", "io", "engines", "cells"},
+    "watch": {"core", "io", "data", "results", "runtime"},
     "widgets": {"core", "models", "io", "data", "engines", "results", "reporting", "runtime"},
     "apps": {"core", "models", "io", "data", "engines", "results", "reporting", "runtime", "widgets"},
 }
@@ -52,9 +53,9 @@ HEAVY_HOMES = {
     "seaborn": {"results"},
     "joblib": {"runtime"},
     "cloudpickle": {"runtime", "cells"},
-    "sqlalchemy": {"runtime"},
+    "sqlalchemy": {"runtime", "watch"},
     "jinja2": {"results", "reporting"},
-    "typer": {"cli", "arguments", "alarm_commands"},
+    "typer": {"cli", "arguments", "alarm_commands", "watch_commands"},
     "rich": {"cli", "terminal"},
     "voila": {"apps"},
 }

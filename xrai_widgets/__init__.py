@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from xrai_widgets.runtime.parallel import parallel
     from xrai_widgets.runtime.store import Store
     from xrai_widgets.runtime.trial import read_subject
+    from xrai_widgets.watch.monitor import ModelMonitor, scheduled_evaluation
+    from xrai_widgets.watch.table import history
 
 __version__ = "0.2.0"
 
@@ -95,6 +97,8 @@ _HOMES = {
     "Compare": "xrai_widgets.apps.compare",
     "Workbench": "xrai_widgets.apps.workbench",
     "examples": "xrai_widgets.data",
+    **dict.fromkeys(("ModelMonitor", "scheduled_evaluation"), "xrai_widgets.watch.monitor"),
+    "history": "xrai_widgets.watch.table",
 }
 
 __all__ = [
@@ -109,6 +113,7 @@ __all__ = [
     "Joint",
     "LearningDynamics",
     "Measure",
+    "ModelMonitor",
     "NotApplicable",
     "Outcome",
     "Pictures",
@@ -136,6 +141,7 @@ __all__ = [
     "corruption_error",
     "defended",
     "examples",
+    "history",
     "joint",
     "judge",
     "learning_dynamics",
@@ -146,6 +152,7 @@ __all__ = [
     "read_subject",
     "report",
     "run_plan",
+    "scheduled_evaluation",
     "validation",
 ]
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from xrai_widgets import alarm_commands
+from xrai_widgets import alarm_commands, watch_commands
 from xrai_widgets.io.store_place import StoreError
 from xrai_widgets.reporting.exit_codes import BROKEN, FAILED, MISUSED, exit_code, listed
 
@@ -20,6 +20,7 @@ app = typer.Typer(
     epilog=listed(),
 )
 app.add_typer(alarm_commands.app, name="alarm")
+app.add_typer(watch_commands.app, name="watch")
 _ALLOW = "end with 0 where something is not judged, too"
 
 

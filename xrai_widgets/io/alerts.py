@@ -179,10 +179,16 @@ def _command(place: str, given: dict[str, Any], _: Path, environ: Environ) -> Ch
 
     def send(message: Message) -> None:
         content = json.dumps(message.document, allow_nan=False)
-        own = None if environ is None else dict(environ)
+        environment = None if environ is None else dict(environ)
         try:
             ran = subprocess.run(
-                argv, input=content, text=True, capture_output=True, timeout=_COMMAND_SECONDS, check=False, env=own
+                argv,
+                input=content,
+                text=True,
+                capture_output=True,
+                timeout=_COMMAND_SECONDS,
+                check=False,
+                env=environment,
             )
         except subprocess.TimeoutExpired:
             raise NotDelivered(f"{argv[0]} ran longer than {_COMMAND_SECONDS:g} s") from None

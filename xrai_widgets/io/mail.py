@@ -77,8 +77,8 @@ def send_mail(
     except ssl.SSLCertVerificationError as error:
         raise NotDelivered(f"{server.host}: its certificate is not accepted ({error.verify_message})") from None
     except (OSError, smtplib.SMTPException, ValueError) as error:
-        said = "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__
-        raise NotDelivered(f"{server.host}: {said}") from None
+        reason = "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__
+        raise NotDelivered(f"{server.host}: {reason}") from None
     if refused:
         raise NotDelivered(f"{server.host} refuses {len(refused)} of {len(server.to)} recipients", final=True)
 

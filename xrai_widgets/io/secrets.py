@@ -33,10 +33,10 @@ def read_secret(text: str, of: str, environ: Mapping[str, str] | None = None) ->
     """
     if text.startswith("env:"):
         name = text.removeprefix("env:")
-        found = (os.environ if environ is None else environ).get(name, "").strip()
-        if not found:
+        secret = (os.environ if environ is None else environ).get(name, "").strip()
+        if not secret:
             raise ValueError(f"{of}: the environment variable {name} is not set")
-        return found
+        return secret
     if text.startswith("file:"):
         return _from_file(Path(text.removeprefix("file:")).expanduser(), of)
     raise ValueError(f"{of} is a secret and does not belong in a file that others read: {WAY}")
@@ -60,9 +60,9 @@ def _from_file(file: Path, of: str) -> str:
     if len(content) > _MOST:
         raise ValueError(f"{of}: {file} is larger than 64 KB, which no secret is")
     try:
-        found = content.decode().strip()
+        secret = content.decode().strip()
     except UnicodeDecodeError:
         raise ValueError(f"{of}: {file} does not hold text") from None
-    if not found:
+    if not secret:
         raise ValueError(f"{of}: {file} is empty")
-    return found
+    return secret

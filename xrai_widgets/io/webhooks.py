@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 SECONDS = 10.0
-_MOST_ANSWER = 64 * 1024
+_MOST_BYTES = 64 * 1024
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], Sequence[str]]
@@ -84,10 +84,10 @@ def post(
         try:
             connection.request("POST", _target(parts), body=body, headers=_headers(hook, body))
             answer = connection.getresponse()
-            answer.read(_MOST_ANSWER)
+            answer.read(_MOST_BYTES)
         except (OSError, http.client.HTTPException, ValueError) as error:
             if not late.is_set():
-                raise NotDelivered(f"{parts.hostname}: {_said(error)}") from None
+                raise NotDelivered(f"{parts.hostname}: {_reason(error)}") from None
         if late.is_set():
             raise NotDelivered(f"{parts.hostname} did not answer within {seconds:g} s")
     return _accepted(answer.status, parts.hostname or "")
@@ -120,28 +120,28 @@ def _port(parts: SplitResult) -> int:
 
 
 def _look_up(host: str, port: int) -> Sequence[str]:
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in addresses))
 
 
 def _resolved(host: str, port: int, resolve: Resolve, until: float) -> list[Address]:
     """Look a host up in a thread of its own: the system's resolver knows no time limit."""
-    found: list[str] = []
+    addresses: list[str] = []
     failed: list[str] = []
 
     def look() -> None:
         try:
-            found.extend(resolve(host, port))
+            addresses.extend(resolve(host, port))
         except (OSError, UnicodeError) as error:
-            failed.append(_said(error))
+            failed.append(_reason(error))
 
     thread = threading.Thread(target=look, daemon=True, name="xrai-resolve")
     thread.start()
     thread.join(max(until - time.monotonic(), 0))
-    if failed or not found:
+    if failed or not addresses:
         raise NotDelivered(f"{host} cannot be resolved: {failed[0] if failed else 'no answer in time'}")
     try:
-        return [ipaddress.ip_address(address.partition("%")[0]) for address in found]
+        return [ipaddress.ip_address(address.partition("%")[0]) for address in addresses]
     except ValueError:
         raise NotDelivered(f"{host} resolves to something that is no address", final=True) from None
 
@@ -257,7 +257,7 @@ def _accepted(status: int, host: str) -> int:
     raise NotDelivered(f"{host} answers {status}", final=400 <= status < 500 and status not in (408, 425, 429))
 
 
-def _said(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not accepted ({error.verify_message})"
     if isinstance(error, TimeoutError):

@@ -89,9 +89,9 @@ def _sizes(years: int) -> list[int]:
     return [min(_YEARS_AT_ONCE, years - begin) for begin in range(0, years, _YEARS_AT_ONCE)]
 
 
-def _limits(rng: np.random.Generator, error: float, rows: int, years: int, known: float | None) -> Array:
-    if known is not None:
-        return np.full(years, known)
+def _limits(rng: np.random.Generator, error: float, rows: int, years: int, given: float | None) -> Array:
+    if given is not None:
+        return np.full(years, given)
     return upper_end(rng.binomial(rows, error, years), rows)
 
 
@@ -119,5 +119,5 @@ def _line(first: Array, looks: int, change_at: int) -> dict[str, float]:
     if change_at == looks or not len(late):
         return {**line, "median_looks": math.nan, "never_found": math.nan}
     never = late == looks
-    found = np.where(never, math.inf, late - change_at + 1)
-    return {**line, "median_looks": float(np.quantile(found, 0.5, method="lower")), "never_found": float(never.mean())}
+    delays = np.where(never, math.inf, late - change_at + 1)
+    return {**line, "median_looks": float(np.quantile(delays, 0.5, method="lower")), "never_found": float(never.mean())}

@@ -18,6 +18,7 @@ from xrai_widgets.io.store_place import StoreError, user_store
 from xrai_widgets.runtime.versions import CODE, versions
 
 if TYPE_CHECKING:
+    from xrai_widgets.runtime.look_tables import LookTables
     from xrai_widgets.runtime.store_database import Database
 
 __all__ = ["Kept", "Store", "StoreError"]
@@ -188,6 +189,12 @@ class Store:
             except StoreError as error:  # one that is damaged hides no other
                 logger.warning("%s", error)
         return outcomes
+
+    def watched(self, watch: str) -> LookTables:
+        """Return what a watch of this name keeps here."""
+        from xrai_widgets.runtime.look_tables import LookTables
+
+        return LookTables(self._database(), watch)
 
     def __len__(self) -> int:
         return self._database().count()

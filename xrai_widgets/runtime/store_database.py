@@ -28,13 +28,13 @@ class Database:
     """
 
     def __init__(self, place: str, owner: str, patience: float) -> None:
-        self._owner = owner
+        self.owner = owner
         # one at a time: a store in memory is a single connection, and a file takes one writer anyway
         self._lock = threading.RLock()
         url = address(place)
         self.place = str(file_of(url) or url.render_as_string(hide_password=True))
         self._file, self._patience = file_of(url), patience
-        with self._saying(), ExitStack() as undo:
+        with self.saying(), ExitStack() as undo:
             self.engine: Engine = connect(url, patience)
             undo.callback(self.engine.dispose)
             self._prepare()
@@ -42,7 +42,7 @@ class Database:
 
     def write(self, row: Mapping[str, Any]) -> int:
         """Add a row in one transaction and return its number."""
-        with self._saying():
+        with self.saying():
             if self._file is not None and not self._file.exists():  # moved away meanwhile: a new one is made
                 self._prepare()
             key = self._insert(row)
@@ -51,20 +51,20 @@ class Database:
 
     def _insert(self, row: Mapping[str, Any]) -> Any:
         with writing(self.engine).begin() as connection:
-            return connection.execute(insert(RUNS).values(owner=self._owner, **row)).inserted_primary_key
+            return connection.execute(insert(RUNS).values(owner=self.owner, **row)).inserted_primary_key
 
     def newest_content(self, run_keys: Sequence[str], *, partial: bool = False) -> bytes | None:
         """Return the content of the newest finished outcome of any of the runs, or of the newest that was cancelled."""
         wanted = RUNS.c.partial.is_(True) if partial else RUNS.c.status == "ok"
-        mine = (RUNS.c.owner == self._owner, RUNS.c.question.in_(run_keys), wanted)
+        mine = (RUNS.c.owner == self.owner, RUNS.c.question.in_(run_keys), wanted)
         newest = select(func.max(RUNS.c.number)).where(*mine).scalar_subquery()
-        with self._reading() as connection:
+        with self.reading() as connection:
             return connection.execute(select(RUNS.c.content).where(RUNS.c.number == newest)).scalar()
 
     def content(self, number: int) -> bytes | None:
         """Return the content of one row."""
-        query = select(RUNS.c.content).where(RUNS.c.owner == self._owner, RUNS.c.number == number)
-        with self._reading() as connection:
+        query = select(RUNS.c.content).where(RUNS.c.owner == self.owner, RUNS.c.number == number)
+        with self.reading() as connection:
             return connection.execute(query).scalar()
 
     def newest(
@@ -80,10 +80,10 @@ class Database:
         inputs : mapping of str to str, optional
             And those of these assessments that used what has these digests.
         """
-        query = select(RUNS.c.number, RUNS.c.summary, RUNS.c.partial).where(RUNS.c.owner == self._owner)
+        query = select(RUNS.c.number, RUNS.c.summary, RUNS.c.partial).where(RUNS.c.owner == self.owner)
         if subject is not None:
             query = query.where(or_(RUNS.c.subject == subject, *self._used(inputs or {})))
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(query.order_by(RUNS.c.number.desc()).limit(most)).all()
         return [(row.number, row.summary, bool(row.partial)) for row in rows]
 
@@ -92,10 +92,10 @@ class Database:
         if self._schema < SERIES_SINCE:
             return []
         query = select(RUNS.c.number, RUNS.c.summary, RUNS.c.partial)
-        query = query.where(RUNS.c.owner == self._owner, RUNS.c.series == series)
+        query = query.where(RUNS.c.owner == self.owner, RUNS.c.series == series)
         if assessment is not None:
             query = query.where(RUNS.c.assessment == assessment)
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(query.order_by(RUNS.c.number.desc()).limit(most)).all()
         return [(row.number, row.summary, bool(row.partial)) for row in reversed(rows)]
 
@@ -105,8 +105,8 @@ class Database:
 
     def count(self) -> int:
         """Return the number of rows."""
-        query = select(func.count()).select_from(RUNS).where(RUNS.c.owner == self._owner)
-        with self._reading() as connection:
+        query = select(func.count()).select_from(RUNS).where(RUNS.c.owner == self.owner)
+        with self.reading() as connection:
             return int(connection.execute(query).scalar_one())
 
     def _prepare(self) -> None:
@@ -115,13 +115,15 @@ class Database:
         self._schema = prepare(self.engine, self._patience)
 
     @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with self._saying(), self.engine.connect() as connection:
+    def reading(self) -> Iterator[Connection]:
+        """Give a connection to read by."""
+        with self.saying(), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
-    def _saying(self) -> Iterator[None]:
-        name = "the store" if self._owner else f"the store {self.place}"  # visitors need not know the server's folders
+    def saying(self) -> Iterator[None]:
+        """Let one thread in at a time, and turn what the database says into a `StoreError`."""
+        name = "the store" if self.owner else f"the store {self.place}"  # visitors need not know the server's folders
         try:
             with self._lock:
                 yield

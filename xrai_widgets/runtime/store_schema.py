@@ -66,6 +66,7 @@ def _migrate(engine: Engine) -> int:
             for _, statements in MIGRATIONS[begun - 1 :]:
                 for statement in statements:
                     connection.execute(text(statement))
+            META.create_all(connection)  # tables that came with a later schema
             if begun < SCHEMA:
                 connection.execute(insert(ABOUT).values(schema_version=SCHEMA, written_by=xrai_widgets.__version__))
     except SQLAlchemyError as error:

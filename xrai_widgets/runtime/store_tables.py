@@ -19,6 +19,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
     create_engine,
     event,
     make_url,
@@ -62,6 +63,45 @@ RUNS = Table(
     Index("xrai_outcomes_inputs", "owner", "inputs"),
     Index("xrai_outcomes_series", "owner", "series", "assessment"),
     sqlite_autoincrement=True,  # a number is never given twice, so that an open page never shows another run
+)
+LOOKS = Table(
+    "xrai_looks",
+    META,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("owner", String(64), nullable=False),
+    Column("watch", String(200), nullable=False),
+    Column("slot", String(40), nullable=False),  # minute on the clock of the schedule's zone
+    Column("at", String(40), nullable=False),  # the slot in UTC, ISO 8601
+    Column("ran", String(40), nullable=False),
+    Column("series", String(64), nullable=False),
+    Column("batch", String(64), nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("detail", Text, nullable=False),  # JSON: problems, outcomes, counts, deliveries
+    UniqueConstraint("owner", "watch", "slot", name="xrai_looks_once"),
+    sqlite_autoincrement=True,
+)
+LOCKS = Table(
+    "xrai_locks",
+    META,
+    Column("owner", String(64), primary_key=True),
+    Column("watch", String(200), primary_key=True),
+    Column("token", String(64), nullable=False),  # of the run that holds it
+    Column("holder", String(200), nullable=False),  # host and process, for people
+    Column("heartbeat", Float, nullable=False),  # seconds since the epoch, by the holder's clock
+)
+MARKS = Table(
+    "xrai_marks",
+    META,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("owner", String(64), nullable=False),
+    Column("watch", String(200), nullable=False),
+    Column("kind", String(20), nullable=False),  # approve or ack
+    Column("slot", String(40), nullable=False),  # of the newest look then
+    Column("series", String(64), nullable=False),
+    Column("detail", Text, nullable=False),  # JSON: who, why, numbers of outcomes
+    Column("made", String(40), nullable=False),
+    Index("xrai_marks_watch", "owner", "watch"),
+    sqlite_autoincrement=True,
 )
 
 

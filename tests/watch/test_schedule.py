@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from xrai_widgets.runtime.schedule import Schedule
+from xrai_widgets.watch.schedule import Schedule
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

@@ -100,10 +100,10 @@ class Schedule:
 
     @cached_property
     def _interval(self) -> timedelta:
-        found = re.fullmatch(r"([1-9][0-9]{0,4})\s*([mhdw])", self.every.strip())
-        if found is None:
+        match = re.fullmatch(r"([1-9][0-9]{0,4})\s*([mhdw])", self.every.strip())
+        if match is None:
             raise ValueError(f"schedule: every is a number and m, h, d or w, such as 6h; got {self.every!r}")
-        return int(found[1]) * _UNITS[found[2]]
+        return int(match[1]) * _UNITS[match[2]]
 
     @cached_property
     def _fields(self) -> str:

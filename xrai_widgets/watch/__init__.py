@@ -1,0 +1,1 @@
+"""Looks at one model again and again: is it still the one that was approved?"""

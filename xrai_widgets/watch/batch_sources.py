@@ -1,0 +1,183 @@
+"""The batch of a look as a table in a file: where it lies, what was queried, and the labels that came later."""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from xrai_widgets.io.secrets import read_secret
+from xrai_widgets.io.watch_files import BatchSource
+
+_DATE = re.compile(r"\{date(?::([^{}]*))?\}")
+_DAY = "%Y-%m-%d"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A table that is to be judged.
+
+    Parameters
+    ----------
+    file : Path
+    origin : str
+        What it was read from, so that it is not read twice: the file's name, size and time, or the query's span.
+    note : str
+        What is to be known about it, such as labels that are not all there.
+    """
+
+    file: Path
+    origin: str
+    note: str = ""
+
+
+def find_batch(
+    source: BatchSource,
+    folder: Path,
+    local: datetime,
+    span: tuple[datetime, datetime],
+    seen: Collection[str],
+    work: Path,
+    roles: Mapping[str, Any],
+) -> Batch:
+    """Return the batch of a slot.
+
+    Parameters
+    ----------
+    source : BatchSource
+    folder : Path
+        What its paths are relative to.
+    local : datetime
+        The slot on the clock of the schedule's zone.
+    span : (datetime, datetime)
+        From the slot before to this one, in UTC, for a query.
+    seen : collection of str
+        ``origin`` of batches of other looks.
+    work : Path
+        Folder for what is made here.
+    roles : mapping
+        ``ids``, ``target`` and the style of CSV files, as the subject has them.
+
+    Raises
+    ------
+    ValueError
+        if there is none, or its labels do not belong to it; the message names the place.
+    """
+    batch = _unlabelled(source, folder, local, span, seen, work)
+    if not source.labels:
+        return batch
+    return _labelled(batch, folder / dated(source.labels, local), work, roles)
+
+
+def dated(text: str, local: datetime) -> str:
+    """Return a path with the slot's time in the place of ``{date}``, or of ``{date:FORMAT}``."""
+    return _DATE.sub(lambda table: local.strftime(table[1] or _DAY), text)
+
+
+def _unlabelled(
+    source: BatchSource,
+    folder: Path,
+    local: datetime,
+    span: tuple[datetime, datetime],
+    seen: Collection[str],
+    work: Path,
+) -> Batch:
+    if source.path:
+        file = folder / dated(source.path, local)
+        if not file.exists():
+            raise ValueError(f"the batch {file} is not there")
+        return Batch(file, _origin(file))
+    if source.glob:
+        files = [file for file in folder.glob(source.glob) if file.is_file() and _origin(file) not in seen]
+        if not files:
+            raise ValueError(f"no file that was not looked at fits {source.glob} in {folder}")
+        newest = max(files, key=lambda file: (file.stat().st_mtime_ns, file.name))
+        return Batch(newest, _origin(newest))
+    return _queried(source, span, work)
+
+
+def _origin(file: Path) -> str:
+    facts = file.stat()
+    return f"{file.name} {facts.st_size} {facts.st_mtime_ns}"
+
+
+def _queried(source: BatchSource, span: tuple[datetime, datetime], work: Path) -> Batch:
+    from sqlalchemy import create_engine, text
+    from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy.pool import NullPool
+
+    url = read_secret(source.url, "batch.url")
+    since, until = span
+    asked = text(source.sql)
+    unknown = sorted(set(asked._bindparams) - {"since", "until"})
+    if unknown:
+        raise ValueError(f"batch.sql binds :since and :until, got :{unknown[0]}")
+    given = {name: value for name, value in (("since", since), ("until", until)) if name in asked._bindparams}
+    try:
+        engine = create_engine(url, poolclass=NullPool)
+        with engine.connect() as connection:
+            table = pd.read_sql_query(asked, connection, params=given)
+    except (SQLAlchemyError, ImportError) as error:
+        kind = type(getattr(error, "orig", None) or error).__name__  # never the text: it may hold the password
+        raise ValueError(f"the query of the batch failed ({kind})") from None
+    if table.empty:
+        raise ValueError(f"the query of the batch gives no row from {since.isoformat()} to {until.isoformat()}")
+    file = work / "batch.parquet"
+    table.to_parquet(file)
+    return Batch(file, f"query {since.isoformat()} {until.isoformat()}")
+
+
+def _labelled(batch: Batch, labels: Path, work: Path, roles: Mapping[str, Any]) -> Batch:
+    """Join the labels by id; where some are not there yet, none is used: the first to come are not drawn at random."""
+    ids, target = roles.get("ids") or "", roles.get("target") or ""
+    if not ids or not target:
+        raise ValueError("batch.labels needs subject.ids and subject.target: labels are joined by id")
+    if not labels.exists():
+        return Batch(batch.file, batch.origin, "its labels are not there yet")
+    table, given = _table(batch.file, roles), _table(labels, roles)
+    for name, frame, wanted in ((batch.file.name, table, (ids,)), (labels.name, given, (ids, target))):
+        lacking = [column for column in wanted if column not in frame.columns]
+        if lacking:
+            raise ValueError(f"{name} has no column {lacking[0]!r}; columns: {', '.join(map(str, frame.columns))}")
+    if target in table.columns:
+        table = table.drop(columns=target)
+    labelled = given[[ids, target]].dropna().drop_duplicates()
+    twice = labelled[ids][labelled[ids].duplicated()]
+    if len(twice):
+        raise ValueError(f"{labels.name} names {len(twice)} ids with different labels, the first {twice.iloc[0]!r}")
+    joined = table.merge(labelled, on=ids, how="left", validate="many_to_one")
+    missing = int(joined[target].isna().sum()) + int((joined[target] == "").sum())
+    if missing:
+        left = f"{missing} of its {len(table)} labels are not there yet: it is judged without labels until all are"
+        return Batch(batch.file, batch.origin, left)
+    csv = ".csv" in batch.file.name.lower()
+    made = work / ("labelled.csv" if csv else "labelled.parquet")
+    if csv:
+        joined.to_csv(
+            made,
+            index=False,
+            sep=roles.get("delimiter") or (";" if roles.get("decimal") == "," else ","),
+            encoding=roles.get("encoding") or "utf-8",
+        )
+    else:
+        joined.to_parquet(made)
+    return Batch(made, f"{batch.origin} {_origin(labels)}")
+
+
+def _table(file: Path, roles: Mapping[str, Any]) -> pd.DataFrame:
+    """Read a table; a CSV as the text it is, so that what is written again is what was there."""
+    if ".csv" not in file.name.lower():
+        return pd.read_parquet(file)
+    delimiter = roles.get("delimiter")
+    table: pd.DataFrame = pd.read_csv(
+        file,
+        sep=delimiter,
+        engine="c" if delimiter else "python",
+        dtype=str,
+        keep_default_na=False,
+        encoding=roles.get("encoding"),
+    )
+    return table
