@@ -45,7 +45,8 @@ def draw(name: str) -> Array:
     canvas = np.full((_SIDE * _FINE, _SIDE * _FINE, 3), 255.0)
     _DRAWINGS[name](canvas)
     small = canvas.reshape(_SIDE, _FINE, _SIDE, _FINE, 3).mean(axis=(1, 3))
-    return np.rint(small).astype(np.uint8)
+    pixels: Array = np.rint(small).astype(np.uint8)
+    return pixels
 
 
 def save(folder: Path) -> None:
