@@ -166,9 +166,7 @@ def ensemble(seen: Seen, n_estimators: int = 100, seed: int = 0) -> Chosen:
     front = slice(0, width)
     members: list[Any] = [("mahalanobis", MahalanobisDetector(), front), ("knn", KNNDetector(), front)]
     parts: tuple[Part, ...] = (body,)
-    if (
-        body == "embed"
-    ):  # a network keeps of a picture what tells its classes apart: a digit in the mirror is gone there
+    if body == "embed":  # the layer keeps what tells classes apart; a digit in the mirror may be one there
         members.append(("knn_samples", KNNDetector(), slice(width, width + pixels)))
         parts, width = (body, "samples"), width + pixels
     if seen.classes:
