@@ -54,7 +54,7 @@ HEAVY_HOMES = {
     "cloudpickle": {"runtime", "cells"},
     "sqlalchemy": {"runtime"},
     "jinja2": {"results", "reporting"},
-    "typer": {"cli", "arguments"},
+    "typer": {"cli", "arguments", "alarm_commands"},
     "rich": {"cli", "terminal"},
     "voila": {"apps"},
 }
@@ -87,6 +87,7 @@ BROAD_EXCEPT = {
     "cli.py",
     "engines/privacy/_lost.py",
     "engines/robustness/_refusals.py",
+    "io/alarm_files.py",
     "io/model_files.py",
     "models/adapt.py",
     "models/asking.py",

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from xrai_widgets import alarm_commands
 from xrai_widgets.io.store_place import StoreError
 from xrai_widgets.reporting.exit_codes import BROKEN, FAILED, MISUSED, exit_code, listed
 
@@ -18,6 +19,7 @@ app = typer.Typer(
     help="Audit one fitted model: robustness, privacy leakage, with an interval on every number.",
     epilog=listed(),
 )
+app.add_typer(alarm_commands.app, name="alarm")
 _ALLOW = "end with 0 where something is not judged, too"
 
 

@@ -24,7 +24,7 @@ _MOST = 2**31
 _TYPES = (np.dtype(np.float64), np.dtype(np.int64))
 
 
-def write_alarm(path: str | Path, said: Mapping[str, Any], arrays: Mapping[str, Array]) -> Path:
+def write_alarm(path: str | Path, manifest: Mapping[str, Any], arrays: Mapping[str, Array]) -> Path:
     """Write an alarm to a file that only its owner may read.
 
     Raises
@@ -34,15 +34,21 @@ def write_alarm(path: str | Path, said: Mapping[str, Any], arrays: Mapping[str, 
     """
     from safetensors.numpy import save
 
+    file = check_target(path)
+    plain = {key: np.ascontiguousarray(value) for key, value in arrays.items()}
+    text = json.dumps(manifest, allow_nan=False)
+    note = {"version": _VERSION, "digest": _digest(text, plain), "alarm": text}
+    write_private(file, save(plain, metadata={_KEY: json.dumps(note)}))
+    return file
+
+
+def check_target(path: str | Path) -> Path:
+    """Return where an alarm is to be written; refuse another ending, or a folder that there is not."""
     file = Path(path)
     if file.suffix.lower() != ENDING or not file.parent.is_dir():
         raise ValueError(
             f"an alarm must be saved in a folder that exists, under a name that ends in {ENDING}, got {str(path)!r}"
         )
-    plain = {key: np.ascontiguousarray(value) for key, value in arrays.items()}
-    text = json.dumps(said, allow_nan=False)
-    note = {"version": _VERSION, "digest": _digest(text, plain), "alarm": text}
-    write_private(file, save(plain, metadata={_KEY: json.dumps(note)}))
     return file
 
 

@@ -167,16 +167,19 @@ def same_form(wanted: Form, got: Form) -> None:
 
 def _codes(cells: pd.Series, words: tuple[str, ...]) -> Array:
     place = {word: code for code, word in enumerate(words)}
-    numbers = {number: code for code, word in enumerate(words) if (number := _number(word)) is not None}
+    numbers: dict[float | None, int] = {
+        number: code for code, word in enumerate(words) if (number := _number(word)) is not None
+    }
+    numeric = len(numbers) >= len([word for word in words if word not in _EMPTY])
     empty = next((place[word] for word in _EMPTY if word in place), len(words))
 
     def code(cell: Any) -> int:
         if pd.api.types.is_scalar(cell) and pd.isna(cell):
             return empty
-        found = place.get(str(cell))
-        if found is None and not isinstance(cell, str):
-            found = numbers.get(float(cell)) if isinstance(cell, int | float | np.number) else None
-        return len(words) if found is None else found
+        match = place.get(str(cell))
+        if match is None and (numeric or not isinstance(cell, str)):
+            match = numbers.get(_number(str(cell)))
+        return len(words) if match is None else match
 
     return np.array([code(cell) for cell in cells.astype(object)], dtype=np.float64)
 

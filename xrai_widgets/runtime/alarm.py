@@ -18,54 +18,7 @@ from xrai_widgets.engines.ood._packing import put_together, taken_apart
 from xrai_widgets.engines.ood._service import Service, seen_of, serve
 from xrai_widgets.engines.ood._watches import Seen
 from xrai_widgets.models.form import Form, form_of, same_form
-
-
-@dataclass(frozen=True, eq=False)
-class Checked:
-    """What an alarm says of rows; row by row, whatever other rows were asked about.
-
-    Parameters
-    ----------
-    foreignness : array (m,)
-        Higher is more foreign; the alarm rings above `Alarm.threshold`.
-    p_values : array (m,)
-        Share of normal rows that are as foreign.
-    abstain : bool array (m,)
-        Where the alarm rings: the p-value is at most α.
-    votes : DataFrame (m, detectors)
-        p-values of each detector: of an ensemble those of its members.
-    nearest : array (m, k) of str, optional
-        Names of the nearest training samples, the nearest first; None where the alarm holds none.
-    distances : array (m, k), optional
-        To them.
-    positions : array (m, 2), optional
-        On the map of `Alarm.map`.
-    outside : int array (m,)
-        Numbers of each row outside of the range of those that the alarm was fitted on.
-    predictions : array (m,), optional
-        What the model says, in the user's own labels, also where the alarm rings; None where no model is there.
-    """
-
-    foreignness: Array
-    p_values: Array
-    abstain: Array
-    votes: pd.DataFrame
-    nearest: Array | None
-    distances: Array | None
-    positions: Array | None
-    outside: Array
-    predictions: Array | None
-
-    def table(self) -> pd.DataFrame:
-        """Return one line per row: prediction, p-value, whether to abstain, votes and the nearest training sample."""
-        columns: dict[str, Any] = {} if self.predictions is None else {"prediction": self.predictions}
-        columns |= {"p_value": self.p_values, "abstain": self.abstain, "foreignness": self.foreignness}
-        columns |= {"outside": self.outside}
-        if len(self.votes.columns) > 1:
-            columns |= {f"p_value {name}": self.votes[name].to_numpy() for name in self.votes}
-        if self.nearest is not None and self.distances is not None:
-            columns |= {"nearest": self.nearest[:, 0], "distance": self.distances[:, 0]}
-        return pd.DataFrame(columns)
+from xrai_widgets.runtime.checked import Checked
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,13 +157,12 @@ class Alarm:
         rows = self.form.encode(X)
         outputs = None if self.subject is None else np.asarray(self.subject.predict(rows))
         features = self.service.features(rows, outputs)
-        foreignness, p = self.service.alarm.ask(features)
+        foreignness, p, votes = self.service.alarm.ask_members(features)
         nearest = distances = positions = None
         if (reference := self.service.reference) is not None:
             located = self.service.located(rows)
             places, distances = reference.nearest(located, n_nearest)
             nearest, positions = reference.ids[places], reference.positions(located)
-        votes = self.service.votes(features) if hasattr(self.service.alarm.detectors[0], "members_") else {}
         return Checked(
             foreignness=foreignness,
             p_values=p,
@@ -252,9 +204,9 @@ class Alarm:
         """
         from xrai_widgets.io.alarm_files import write_alarm
 
-        said, arrays = taken_apart(self.service, include_rows)
-        said |= {"form": asdict(self.form), "alpha": self.alpha, "made": self.made}
-        return write_alarm(path, said, arrays)
+        manifest, arrays = taken_apart(self.service, include_rows)
+        manifest |= {"form": asdict(self.form), "alpha": self.alpha, "made": self.made}
+        return write_alarm(path, manifest, arrays)
 
     @classmethod
     def load(cls, path: str | Path, subject: Subject | None = None) -> "Alarm":
@@ -275,9 +227,9 @@ class Alarm:
         """
         from xrai_widgets.io.alarm_files import read_alarm, refused
 
-        said, arrays = read_alarm(path)
+        manifest, arrays = read_alarm(path)
         try:
-            alarm = _read(said, arrays)
+            alarm = _read(manifest, arrays)
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
             raise refused(path, error) from None
         return alarm if subject is None else alarm.beside(subject)
@@ -302,24 +254,10 @@ class Alarm:
         return np.array([subject.classes[code] for code in codes])
 
 
-def _read(said: Any, arrays: Mapping[str, Array]) -> Alarm:
-    form = form_of(said["form"])
-    alpha, made = said["alpha"], said["made"]
+def _read(manifest: Any, arrays: Mapping[str, Array]) -> Alarm:
+    form = form_of(manifest["form"])
+    alpha, made = manifest["alpha"], manifest["made"]
     if not isinstance(alpha, float) or not isinstance(made, str) or len(made) > 40:
         raise ValueError("it says no α or no date")
     seen = Seen(None, form.shape, True, form.constraints)
-    return Alarm(put_together(said, arrays, seen), form, alpha, made).at(alpha)
-
-
-def described(alarm: Alarm) -> Mapping[str, Any]:
-    """Return what an alarm says of itself, for people."""
-    return {
-        "detector": alarm.service.method,
-        "alpha": alarm.alpha,
-        "n_calibration": alarm.n_calibration,
-        "smallest_alpha": alarm.smallest_alpha,
-        "guarantee": alarm.guarantee,
-        "made": alarm.made,
-        "digest": alarm.digest,
-        "model": None if alarm.subject is None else alarm.subject.name,
-    }
+    return Alarm(put_together(manifest, arrays, seen), form, alpha, made).at(alpha)

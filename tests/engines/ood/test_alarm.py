@@ -184,14 +184,55 @@ def test_what_workers_send_home_keeps_its_rows() -> None:
     assert (str(back), back.rows.tolist(), back.p_values.tolist()) == (str(error), [3], [0.01])
 
 
-def test_labels_may_be_words_and_a_model_that_is_a_function_is_refused_with_the_way_out() -> None:
+def test_labels_may_be_words() -> None:
     X, y = pool(6, 700)
     words = np.array(["a", "b", "c"])[y]
     model = LogisticRegression(max_iter=500).fit(X[:200], words[:200])
     alarm = xw.ReliableClassifier(model, MahalanobisDetector(normalize=False)).fit(X[200:], words[200:])
     assert set(alarm.predict(X[:50]).compressed()) <= {"a", "b", "c"}
-    with pytest.raises(TypeError, match=r"model must have a method predict, got .*: a function or a torch module"):
-        xw.ReliableClassifier(lambda rows: rows[:, 0], KNNDetector()).fit(X)
+
+
+def test_functions_subjects_and_torch_modules_stand_beside_a_detector() -> None:
+    torch = pytest.importorskip("torch")
+    X, y = pool(6, 700)
+    words = np.array(["a", "b", "c"])[y]
+    model = LogisticRegression(max_iter=500).fit(X[:200], y[:200])
+    module = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Dropout(0.5))
+    with torch.no_grad():
+        module[0].weight[:], module[0].bias[:] = torch.as_tensor(model.coef_), torch.as_tensor(model.intercept_)
+    subject = xw.Subject.of(LogisticRegression(max_iter=500).fit(X[:200], words[:200]), X[:200], words[:200])
+    wanted = model.predict(X[:50])
+    for kind, labels in (
+        (model.predict_proba, wanted),
+        (model.decision_function, wanted),
+        (model.predict, wanted),
+        (module, wanted),
+        (subject, np.array(["a", "b", "c"])[wanted]),
+    ):
+        alarm = xw.ReliableClassifier(kind, MahalanobisDetector(normalize=False)).fit(X[200:])
+        predicted = alarm.predict(np.r_[X[:50], X[:1] + 50])
+        assert predicted.mask[-1]
+        np.testing.assert_array_equal(predicted.data[:50], labels)
+        if kind == model.predict:
+            assert alarm.classes_.tolist() == [0, 1, 2]
+            with pytest.raises(TypeError, match="labels alone"):
+                alarm.predict_proba(X[:50])
+        else:
+            np.testing.assert_allclose(alarm.predict_proba(X[:50]).data, model.predict_proba(X[:50]), atol=1e-6)
+            assert len(alarm.classes_) == 3
+    assert module.training, "the user's module stays as it is"
+    back = pickle.loads(pickle.dumps(alarm))
+    np.testing.assert_array_equal(back.p_values(X[:9]), alarm.p_values(X[:9]))
+
+
+def test_what_cannot_be_asked_is_named() -> None:
+    X, _ = pool(6, 60)
+    with pytest.raises(TypeError, match="a function of the rows, got str"):
+        xw.ReliableClassifier("model", KNNDetector()).fit(X)
+    with pytest.raises(TypeError, match=r"a function of the rows, got .*LogisticRegression"):
+        xw.ReliableClassifier(LogisticRegression, KNNDetector()).fit(X)  # has a method predict, of no model
+    with pytest.raises(ValueError, match=r"at least two classes, got shape \(60, 1\)"):
+        xw.ReliableClassifier(lambda rows: rows[:, :1], KNNDetector()).fit(X)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import numpy as np
 from xrai_widgets.core import Array, Step
 from xrai_widgets.core.step import quiet
 from xrai_widgets.engines.ood import _conformal as conformal
+from xrai_widgets.engines.ood._scoring import foreignness_of
 
 FOLDS, ENOUGH = 10, 500  # of cross-conformal calibration, which serves where there are fewer rows
 
@@ -44,7 +45,21 @@ class Alarm:
 
     def ask(self, X: Array) -> tuple[Array, Array]:
         """Return foreignness and p-value of each row; of several detectors the mean, and each fold by its own."""
-        scores = [-np.asarray(detector.score_samples(X)) for detector in self.detectors]
+        return self._counted([foreignness_of(detector, X) for detector in self.detectors])
+
+    def ask_members(self, X: Array) -> tuple[Array, Array, dict[str, Array]]:
+        """Return foreignness and p-value of each row, and the p-values of each member of an ensemble, folds averaged.
+
+        Of a single detector there are none.
+        """
+        if not hasattr(self.detectors[0], "member_p_values"):
+            return *self.ask(X), {}
+        p = [detector.member_p_values(X) for detector in self.detectors]
+        scores = [-detector.joined(one) for detector, one in zip(self.detectors, p, strict=True)]
+        names = [name for name, *_ in self.detectors[0].members_]
+        return *self._counted(scores), dict(zip(names, np.mean(p, axis=0), strict=True))
+
+    def _counted(self, scores: list[Array]) -> tuple[Array, Array]:
         count = sum(conformal.as_foreign(part, rows) for part, rows in zip(scores, self.calibrations, strict=True))
         return np.mean(scores, axis=0), (1 + np.asarray(count)) / (self.n + 1)
 
@@ -62,7 +77,7 @@ class Alarm:
 
 def calibrated(detector: Any, rows: Array) -> Alarm:
     """Return the alarm of a fitted detector, calibrated on rows that it was not fitted on."""
-    return Alarm((detector,), (np.sort(-np.asarray(detector.score_samples(rows))),))
+    return Alarm((detector,), (np.sort(foreignness_of(detector, rows)),))
 
 
 def cross_calibrated(detector: Any, X: Array, y: Array | None, seed: int, step: Step = quiet) -> Alarm:
@@ -79,7 +94,7 @@ def cross_calibrated(detector: Any, X: Array, y: Array | None, seed: int, step: 
         others = np.ones(len(X), dtype=bool)
         others[fold] = False
         fitted.append(clone(detector).fit(taken(X, np.flatnonzero(others)), None if y is None else y[others]))
-        scores.append(np.sort(-np.asarray(fitted[-1].score_samples(taken(X, fold)))))
+        scores.append(np.sort(foreignness_of(fitted[-1], taken(X, fold))))
     return Alarm(tuple(fitted), tuple(scores))
 
 

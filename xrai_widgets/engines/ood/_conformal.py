@@ -5,6 +5,7 @@ import numpy as np
 from xrai_widgets.core import Array
 
 _ROUNDING = 1e-12
+_LAST = 4e-6  # of a score that may be the rounding of float32
 
 
 def p_values(foreignness: Array, calibration: Array) -> Array:
@@ -23,8 +24,12 @@ def p_values(foreignness: Array, calibration: Array) -> Array:
 
 
 def as_foreign(foreignness: Array, calibration: Array) -> Array:
-    """Return how many of the calibration rows (n,), rising, are at least as foreign as each of (m,)."""
-    count: Array = len(calibration) - np.searchsorted(calibration, foreignness, "left")
+    """Return how many of the calibration rows (n,), rising, are at least as foreign as each of (m,).
+
+    One that is less foreign by no more than a network's rounding counts, too: a row's score must not decide by its last
+    digits, which depend on the rows that are asked about together. That makes p-values larger, never smaller.
+    """
+    count: Array = len(calibration) - np.searchsorted(calibration, foreignness - _LAST * np.abs(foreignness), "left")
     return count
 
 

@@ -41,19 +41,19 @@ class Kind:
 
 def array(arrays: Mapping[str, Array], name: str, dimensions: str, lengths: dict[str, int], kind: str = "f") -> Array:
     """Return an array of finite numbers whose lengths are those that others of the same letters have."""
-    found = arrays.get(name)
+    values = arrays.get(name)
     if (
-        found is None
-        or found.ndim != len(dimensions)
-        or found.dtype != np.dtype({"f": np.float64, "i": np.int64}[kind])
+        values is None
+        or values.ndim != len(dimensions)
+        or values.dtype != np.dtype({"f": np.float64, "i": np.int64}[kind])
     ):
         raise Forged(f"it has no array {name!r} of {len(dimensions)} dimensions")
-    for letter, length in zip(dimensions, found.shape, strict=True):
+    for letter, length in zip(dimensions, values.shape, strict=True):
         if _FIXED.get(letter, lengths.setdefault(letter, length)) != length or not length:
-            raise Forged(f"its array {name!r} has shape {found.shape}, which does not go with the others")
-    if not np.isfinite(found).all():
+            raise Forged(f"its array {name!r} has shape {values.shape}, which does not go with the others")
+    if not np.isfinite(values).all():
         raise Forged(f"its array {name!r} holds numbers that are not finite")
-    return found
+    return values
 
 
 def rising(values: Array) -> Array:
@@ -80,7 +80,7 @@ def _to_trees(detector: Any, arrays: Arrays, width: int) -> None:
         check_trees(trees, width)
     except ValueError as error:
         raise Forged(str(error)) from None
-    detector.trees_, detector.forest_ = trees, None
+    detector.trees_ = trees
     detector.usual_ = float(array(arrays, "usual", "1", lengths)[0])
 
 
@@ -115,10 +115,10 @@ def _of_encoder(encoder: Any) -> Arrays:
 
 def _to_encoder(encoder: Any, arrays: Arrays, width: int) -> None:
     def part(name: str, kind: Any) -> Array:
-        found = arrays.get(name)
-        if found is None or found.ndim != 1 or found.dtype != kind:
+        values = arrays.get(name)
+        if values is None or values.ndim != 1 or values.dtype != kind:
             raise Forged(f"an encoder in it has no {name}")
-        return found
+        return values
 
     whole = {name: part(name, np.int64) for name in ("codes", "numbers", "lacking", "counts")}
     plain = {name: part(name, np.float64) for name in ("marks", "centres", "means", "deviations", "categories")}
@@ -186,8 +186,8 @@ def _to_network(detector: Any, arrays: Arrays, width: int) -> None:
 
 def _home(module: str, name: str) -> Callable[[], type]:
     def make() -> type:
-        found: type = getattr(import_module(f"xrai_widgets.engines.ood.estimators.{module}"), name)
-        return found
+        values: type = getattr(import_module(f"xrai_widgets.engines.ood.estimators.{module}"), name)
+        return values
 
     return make
 

@@ -40,25 +40,25 @@ def taken_apart(service: Service, include_rows: bool) -> tuple[dict[str, Any], A
             "whoever reads it may see them, or take a detector that holds none (ood.mahalanobis, ood.shuffle_forest, "
             "ood.vae)"
         )
-    said: dict[str, Any] = {"method": service.method, "parts": list(service.parts), "digest": service.digest}
+    manifest: dict[str, Any] = {"method": service.method, "parts": list(service.parts), "digest": service.digest}
     arrays: Arrays = {"low": service.low, "high": service.high}
-    said["detectors"] = []
+    manifest["detectors"] = []
     for place, detector in enumerate(alarm.detectors):
         one, more = packed(detector, f"detector.{place}.")
-        said["detectors"].append(one)
+        manifest["detectors"].append(one)
         arrays |= more | {f"calibration.{place}": alarm.calibrations[place]}
     if service.probe is not None:
         arrays["probe"] = service.probe.astype(np.float64)
-    said["ids"] = None
+    manifest["ids"] = None
     if include_rows and reference is not None:
-        said["ids"] = reference.ids.tolist()
+        manifest["ids"] = reference.ids.tolist()
         arrays |= {f"reference.{name}": getattr(reference, name) for name in ("rows", "axes", "centre")}
     # products of matrices round by the order in memory: it comes back, and with it every last digit
-    said["columnwise"] = [name for name, value in arrays.items() if value.flags.fnc]
-    return said, arrays
+    manifest["columnwise"] = [name for name, value in arrays.items() if value.flags.fnc]
+    return manifest, arrays
 
 
-def put_together(said: Any, arrays: Mapping[str, Array], seen: Seen) -> Service:
+def put_together(manifest: Any, arrays: Mapping[str, Array], seen: Seen) -> Service:
     """Return the alarm that `taken_apart` has written, of samples of a shape.
 
     Raises
@@ -66,15 +66,15 @@ def put_together(said: Any, arrays: Mapping[str, Array], seen: Seen) -> Service:
     Forged
         naming what cannot be.
     """
-    columnwise = said.get("columnwise")
+    columnwise = manifest.get("columnwise")
     if not isinstance(columnwise, list) or not all(isinstance(name, str) and name in arrays for name in columnwise):
         raise Forged("it does not say how its arrays lie")
     arrays = {**arrays, **{name: np.asfortranarray(arrays[name]) for name in columnwise}}
-    method, parts, digest = (said.get(key) for key in ("method", "parts", "digest"))
+    method, parts, digest = (manifest.get(key) for key in ("method", "parts", "digest"))
     if not isinstance(method, str) or method.removeprefix("ood.") not in METHODS or not isinstance(digest, str):
         raise Forged(f"it names a method that there is not: {method!r}"[:200])
-    known = get_args(Part)
-    if not isinstance(parts, list) or not parts or not all(part in known for part in parts):
+    allowed = get_args(Part)
+    if not isinstance(parts, list) or not parts or not all(part in allowed for part in parts):
         raise Forged(f"it looks at something that there is not: {parts!r}"[:200])
     width = int(np.prod(seen.shape))
     low, high = (_range(arrays, name, width) for name in ("low", "high"))
@@ -83,12 +83,12 @@ def put_together(said: Any, arrays: Mapping[str, Array], seen: Seen) -> Service:
         raise Forged("what the model says of drawn samples is none")
     return Service(
         method=method,
-        alarm=_alarm(said.get("detectors"), arrays, width if parts == ["samples"] else None),
+        alarm=_alarm(manifest.get("detectors"), arrays, width if parts == ["samples"] else None),
         parts=tuple(parts),
         seen=seen,
         low=low,
         high=high,
-        reference=_reference(said.get("ids"), arrays),
+        reference=_reference(manifest.get("ids"), arrays),
         probe=probe,
         digest=digest,
     )
@@ -108,18 +108,18 @@ def _alarm(detectors: Any, arrays: Mapping[str, Array], width: int | None) -> Al
     return Alarm(tuple(made), tuple(calibrations))
 
 
-def _width(said: Any) -> int:
-    width = said.get("width") if isinstance(said, Mapping) else None
+def _width(manifest: Any) -> int:
+    width = manifest.get("width") if isinstance(manifest, Mapping) else None
     if type(width) is not int or width < 1:
         raise Forged("a detector in it takes no columns")
     return width
 
 
 def _range(arrays: Mapping[str, Array], name: str, width: int) -> Array:
-    found = arrays.get(name)
-    if found is None or found.shape != (width,) or found.dtype != np.float64 or np.isinf(found).any():
+    values = arrays.get(name)
+    if values is None or values.shape != (width,) or values.dtype != np.float64 or np.isinf(values).any():
         raise Forged(f"it does not say the range of {width} columns")
-    return found
+    return values
 
 
 def _reference(ids: Any, arrays: Mapping[str, Array]) -> Reference | None:

@@ -70,19 +70,11 @@ class Service:
         ValueError
             where the model is not there; where it says what is not finite.
         """
-        seen = self.seen if outputs is None else replace(self.seen, predict=lambda _: outputs)
+        seen = self.seen if outputs is None else self.seen.with_outputs(outputs)
         made = np.asarray(seen.look(self.parts)(X), dtype=np.float64)
         if np.isinf(made).any():
             raise ValueError("what the detector looks at must be finite, and the model gives an infinite number")
         return made
-
-    def votes(self, features: Array) -> dict[str, Array]:
-        """Return the p-values of each detector (n,): of an ensemble its members', folds averaged."""
-        first = self.alarm.detectors[0]
-        if not hasattr(first, "member_p_values"):
-            return {self.method: self.alarm.ask(features)[1]}
-        votes = np.mean([detector.member_p_values(features) for detector in self.alarm.detectors], axis=0)
-        return {name: p for (name, _, _), p in zip(first.members_, votes, strict=True)}
 
     def located(self, X: Array) -> Array:
         """Return the coordinates (n, d) in which samples are compared with the training samples."""
@@ -102,8 +94,8 @@ class Service:
             for a model of other samples, or another model than the one it was calibrated with.
         """
         if self.probe is not None and seen.predict is not None:
-            said = np.asarray(seen.predict(probes(seen, self.low, self.high)))
-            if said.shape != self.probe.shape or not np.allclose(said, self.probe, rtol=_AGREED, atol=_AGREED):
+            outputs = np.asarray(seen.predict(probes(seen, self.low, self.high)))
+            if outputs.shape != self.probe.shape or not np.allclose(outputs, self.probe, rtol=_AGREED, atol=_AGREED):
                 raise ValueError(
                     "the model must be the one that the alarm was made with, got one that says something else of the "
                     "same samples: fit the alarm anew"
@@ -174,7 +166,7 @@ def located(detector: Any, X: Array) -> Array:
     encoder = steps.get("tableencoder")
     last = detector.steps[-1][1] if hasattr(detector, "steps") else detector
     if encoder is not None:
-        rows = encoder.transform(rows)
+        rows = encoder.encode_checked(rows)
     if hasattr(last, "autoencoder_"):
         return np.asarray(last.embed(rows))
     return np.nan_to_num(rows, nan=-1.0)

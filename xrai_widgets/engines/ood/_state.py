@@ -25,24 +25,24 @@ def packed(detector: Any, at: str = "") -> tuple[dict[str, Any], Arrays]:
     """
     if hasattr(detector, "steps"):
         parts = [packed(step, f"{at}{place}.") for place, (_, step) in enumerate(detector.steps)]
-        return {"kind": "pipeline", "parts": [said for said, _ in parts]}, {
+        return {"kind": "pipeline", "parts": [manifest for manifest, _ in parts]}, {
             k: v for _, a in parts for k, v in a.items()
         }
     name = type(detector).__name__
     kinds = {**KINDS, "EnsembleDetector": None}
     if name not in kinds or type(detector).__module__.partition(".")[0] != "xrai_widgets":
         raise TypeError(f"only detectors of this package can be saved ({', '.join(sorted(kinds))}), got a {name}")
-    said: dict[str, Any] = {"kind": name, "params": _params(detector), "width": int(detector.n_features_in_)}
-    said["offset"] = float(getattr(detector, "offset_", 0.0))
+    manifest: dict[str, Any] = {"kind": name, "params": _params(detector), "width": int(detector.n_features_in_)}
+    manifest["offset"] = float(getattr(detector, "offset_", 0.0))
     if name == "EnsembleDetector":
-        return _packed_members(detector, said, at)
+        return _packed_members(detector, manifest, at)
     kind = KINDS[name]
     arrays = {key: np.asarray(getattr(detector, key)) for key in kind.attributes}
     arrays |= {} if kind.more is None else kind.more(detector)
-    return said, {f"{at}{key}": value for key, value in arrays.items()}
+    return manifest, {f"{at}{key}": value for key, value in arrays.items()}
 
 
-def unpacked(said: Any, arrays: Mapping[str, Array], width: int, at: str = "") -> Any:
+def unpacked(manifest: Any, arrays: Mapping[str, Array], width: int, at: str = "") -> Any:
     """Return the detector that `packed` has written, of rows (n, width).
 
     Raises
@@ -50,18 +50,18 @@ def unpacked(said: Any, arrays: Mapping[str, Array], width: int, at: str = "") -
     Forged
         naming what cannot be.
     """
-    name = said.get("kind") if isinstance(said, Mapping) else None
+    name = manifest.get("kind") if isinstance(manifest, Mapping) else None
     if name == "pipeline":
-        return _unpacked_steps(said, arrays, width, at)
+        return _unpacked_steps(manifest, arrays, width, at)
     if name != "EnsembleDetector" and name not in KINDS:
         raise Forged(f"it names a detector that there is not: {name!r}"[:200])
-    offset = said.get("offset")
-    if said.get("width") != width or not isinstance(offset, float) or not np.isfinite(offset):
-        raise Forged(f"a {name} in it takes {said.get('width')!r} columns, not {width}, or has no offset"[:200])
+    offset = manifest.get("offset")
+    if manifest.get("width") != width or not isinstance(offset, float) or not np.isfinite(offset):
+        raise Forged(f"a {name} in it takes {manifest.get('width')!r} columns, not {width}, or has no offset"[:200])
     if name == "EnsembleDetector":
-        return _unpacked_members(said, arrays, width, at)
+        return _unpacked_members(manifest, arrays, width, at)
     kind = KINDS[name]
-    detector = _made(kind.make(), said)
+    detector = _made(kind.make(), manifest)
     lengths = {"d": width}
     for key, dimensions in kind.attributes.items():
         setattr(detector, key, array(arrays, at + key, dimensions, lengths))
@@ -74,21 +74,21 @@ def unpacked(said: Any, arrays: Mapping[str, Array], width: int, at: str = "") -
     return detector
 
 
-def _packed_members(detector: Any, said: dict[str, Any], at: str) -> tuple[dict[str, Any], Arrays]:
+def _packed_members(detector: Any, manifest: dict[str, Any], at: str) -> tuple[dict[str, Any], Arrays]:
     arrays: Arrays = {}
-    said["members"] = []
+    manifest["members"] = []
     for place, (name, member, columns) in enumerate(detector.members_):
         inner, more = packed(member, f"{at}{place}.")
         ends = columns.indices(detector.n_features_in_)[:2]
-        said["members"].append({"name": name, "columns": list(ends), "detector": inner})
+        manifest["members"].append({"name": name, "columns": list(ends), "detector": inner})
         arrays |= more | {f"{at}calibration.{place}": detector.calibrations_[place]}
-    return said, arrays
+    return manifest, arrays
 
 
-def _unpacked_members(said: Mapping[str, Any], arrays: Mapping[str, Array], width: int, at: str) -> Any:
+def _unpacked_members(manifest: Mapping[str, Any], arrays: Mapping[str, Array], width: int, at: str) -> Any:
     from xrai_widgets.engines.ood.estimators.ensemble import EnsembleDetector
 
-    members = said.get("members")
+    members = manifest.get("members")
     if not isinstance(members, list) or not 1 <= len(members) <= _MOST_MEMBERS:
         raise Forged("an ensemble in it has no members")
     made, calibrations = [], []
@@ -103,16 +103,16 @@ def _unpacked_members(said: Mapping[str, Any], arrays: Mapping[str, Array], widt
             raise Forged("a member of an ensemble in it gives no scores")
         made.append((one["name"], member, slice(first, last)))
         calibrations.append(rising(array(arrays, f"{at}calibration.{place}", "n", {})))
-    detector = _made(EnsembleDetector, said)
+    detector = _made(EnsembleDetector, manifest)
     detector.members_, detector.calibrations_ = made, calibrations
-    detector.n_features_in_, detector.offset_ = width, said["offset"]
+    detector.n_features_in_, detector.offset_ = width, manifest["offset"]
     return detector
 
 
-def _unpacked_steps(said: Mapping[str, Any], arrays: Mapping[str, Array], width: int, at: str) -> Any:
+def _unpacked_steps(manifest: Mapping[str, Any], arrays: Mapping[str, Array], width: int, at: str) -> Any:
     from sklearn.pipeline import make_pipeline
 
-    parts = said.get("parts")
+    parts = manifest.get("parts")
     if not isinstance(parts, list) or len(parts) != 2 or parts[0].get("kind") != "TableEncoder":
         raise Forged("a pipeline in it is not an encoder of tables and a detector")
     encoder = unpacked(parts[0], arrays, width, f"{at}0.")
@@ -129,10 +129,10 @@ def _params(detector: Any) -> dict[str, Any]:
     return {key: list(value) if isinstance(value, tuple) else value for key, value in params.items()}
 
 
-def _made(kind: type, said: Mapping[str, Any]) -> Any:
+def _made(kind: type, manifest: Mapping[str, Any]) -> Any:
     """Return an estimator with its parameters, each of the type of its default or None."""
-    known, given = signature(kind).parameters, said.get("params")
-    if not isinstance(given, Mapping) or not {*given} <= {*known} - {"members"}:
+    names, given = signature(kind).parameters, manifest.get("params")
+    if not isinstance(given, Mapping) or not {*given} <= {*names} - {"members"}:
         raise Forged(f"a {kind.__name__} in it has parameters that there are not")
     params = {}
     for key, value in given.items():

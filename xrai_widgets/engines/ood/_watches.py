@@ -44,13 +44,17 @@ class Seen:
             return asked[0]
         return lambda samples: np.column_stack([ask(samples) for ask in asked])
 
+    def with_outputs(self, outputs: Array) -> "Seen":
+        """Return the same with what the model has predicted: it is not asked again."""
+        return Seen(lambda _: outputs, self.shape, self.classes, self.constraints, self.embed, self.logits)
+
     def _part(self, part: Part) -> Callable[[Array], Array]:
         if part == "samples":
             return flat
-        found = self.predict if part == "log_probabilities" else getattr(self, part)
-        if found is None:
+        function = self.predict if part == "log_probabilities" else getattr(self, part)
+        if function is None:
             raise ValueError(f"this detector looks at what the model says ({part}), and there is no model that says it")
-        return log_probabilities(found) if part == "log_probabilities" else found
+        return log_probabilities(function) if part == "log_probabilities" else function
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ from sklearn.base import clone
 
 from xrai_widgets.core import Array
 from xrai_widgets.engines.ood import _conformal as conformal
+from xrai_widgets.engines.ood._scoring import foreignness_of
 from xrai_widgets.engines.ood.estimators.detector import Detector
 from xrai_widgets.engines.ood.estimators.forests import ShuffleForestDetector
 from xrai_widgets.engines.ood.estimators.knn import KNNDetector
@@ -81,7 +82,7 @@ class EnsembleDetector(Detector):
         self.members_ = [
             (name, clone(detector).fit(fitting[:, columns], y), columns) for name, detector, columns in self._named()
         ]
-        scores = [-detector.score_samples(apart[:, columns]) for _, detector, columns in self.members_]
+        scores = [foreignness_of(detector, apart[:, columns]) for _, detector, columns in self.members_]
         self.calibrations_ = [np.sort(scores) for scores in scores]
         p = [conformal.as_foreign(scores, np.sort(scores)) / len(scores) for scores in scores]  # each counts itself
         self._loo = harmonic(np.stack(p))
@@ -92,13 +93,17 @@ class EnsembleDetector(Detector):
         return scores
 
     def _scores(self, X: Array) -> Array:
-        return harmonic(self.member_p_values(X))
+        return self.joined(self.member_p_values(X))
+
+    def joined(self, p: Array) -> Array:
+        """Return the scores of rows from their members' p-values (members, n)."""
+        return harmonic(p)
 
     def member_p_values(self, X: Array) -> Array:
         """Return the members' p-values (members, n) of rows (n, d)."""
         return np.stack(
             [
-                conformal.p_values(-detector.score_samples(X[:, columns]), calibration)
+                conformal.p_values(foreignness_of(detector, X[:, columns]), calibration)
                 for (_, detector, columns), calibration in zip(self.members_, self.calibrations_, strict=True)
             ]
         )

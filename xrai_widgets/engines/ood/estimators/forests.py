@@ -7,7 +7,7 @@ from sklearn.ensemble import ExtraTreesClassifier, IsolationForest
 from sklearn.neighbors import NearestNeighbors
 
 from xrai_widgets.core import Array
-from xrai_widgets.engines.ood._trees import FEW, Trees
+from xrai_widgets.engines.ood._trees import Trees
 from xrai_widgets.engines.ood.estimators.detector import Detector, look_up
 
 _NOT_0 = 1e-10  # as scikit-learn's
@@ -33,7 +33,6 @@ class ShuffleForestDetector(Detector):
     """
 
     trees_: Trees
-    forest_: Any  # scikit-learn's, for many rows; None where the trees were read from a file
 
     def __init__(
         self, *, n_estimators: int = 100, min_samples_leaf: int = 1, random_state: int = 0, alpha: float = 0.05
@@ -54,28 +53,23 @@ class ShuffleForestDetector(Detector):
         for count in range(0, self.n_estimators, _TREES):
             look_up()
             forest.set_params(n_estimators=min(count + _TREES, self.n_estimators)).fit(both, real)
-        self.forest_ = forest
+        self._forest = forest
         members = [tree.tree_ for tree in forest.estimators_]
         self.trees_ = Trees.of(members, [tree.value[:, 0, -1] for tree in members])
 
     def _fresh_scores(self, X: Array, y: Array | None) -> Array:  # noqa: ARG002
         """Let those trees vote on a row that did not see it."""
         votes, count, rows = np.zeros(len(X)), np.zeros(len(X)), X.astype(np.float32)
-        for tree, seen in zip(self.forest_.estimators_, self.forest_.estimators_samples_, strict=True):
+        for tree, seen in zip(self._forest.estimators_, self._forest.estimators_samples_, strict=True):
             new = ~np.isin(np.arange(len(X)), seen)
             votes[new] += tree.tree_.predict(rows[new])[:, -1] if new.any() else 0.0
             count += new
+        del self._forest
         voted: Array = votes[count > 0] / count[count > 0]
         return voted if len(voted) else self._scores(X)
 
     def _scores(self, X: Array) -> Array:
-        if self.forest_ is None or len(X) <= FEW:
-            return self.trees_.total(X) / len(self.trees_.roots)
-        rows = X.astype(np.float32)  # once: each tree's own predict would check and convert again
-        votes = np.zeros(len(X))
-        for tree in self.forest_.estimators_:
-            votes += tree.tree_.predict(rows)[:, -1]
-        return votes / len(self.forest_.estimators_)
+        return self.trees_.total(X) / len(self.trees_.roots)
 
 
 class IsolationForestDetector(Detector):
@@ -92,28 +86,21 @@ class IsolationForestDetector(Detector):
     """
 
     trees_: Trees
-    forest_: Any  # as in `ShuffleForestDetector`
     usual_: float
 
     def __init__(self, *, n_estimators: int = 100, random_state: int = 0, alpha: float = 0.05) -> None:
         self.n_estimators, self.random_state, self.alpha = n_estimators, random_state, alpha
 
     def _learn(self, X: Array, y: Array | None) -> None:  # noqa: ARG002
-        self.forest_ = IsolationForest(n_estimators=self.n_estimators, random_state=self.random_state).fit(X)
+        forest = IsolationForest(n_estimators=self.n_estimators, random_state=self.random_state).fit(X)
         # what a leaf adds to the path: how deep it lies, and how deep its rows would lie if they were set apart
-        members = [tree.tree_ for tree in self.forest_.estimators_]
+        members = [tree.tree_ for tree in forest.estimators_]
         paths = [tree.compute_node_depths() - 1.0 + _unset(tree.n_node_samples) for tree in members]
-        self._paths = list(zip(members, self.forest_.estimators_features_, paths, strict=True))
-        self.trees_ = Trees.of(members, paths, self.forest_.estimators_features_)
-        self.usual_ = float(len(paths) * _unset(np.array([self.forest_.max_samples_]))[0])
+        self.trees_ = Trees.of(members, paths, forest.estimators_features_)
+        self.usual_ = float(len(paths) * _unset(np.array([forest.max_samples_]))[0])
 
     def _scores(self, X: Array) -> Array:
-        if self.forest_ is None or len(X) <= FEW:
-            path = self.trees_.total(X)
-        else:
-            rows, path = X.astype(np.float32), np.zeros(len(X))
-            for tree, columns, length in self._paths:
-                path += length[tree.apply(rows[:, columns])]
+        path = self.trees_.total(X)
         scores: Array = -(2.0 ** -(path / self.usual_)) if self.usual_ > 0 else -np.ones(len(X))
         return scores
 
@@ -152,7 +139,7 @@ class LocalOutlierFactorDetector(Detector):
         distances, places = self.neighbours_.kneighbors()  # of each row among the others
         self.reach_ = distances[:, -1]
         self.density_ = self._density(distances, places)
-        self._own = self.density_[places].mean(axis=1) / self.density_
+        self._fresh = self.density_[places].mean(axis=1) / self.density_
 
     def settle(self) -> None:
         """Make the search for neighbours anew, from the rows."""
@@ -170,6 +157,6 @@ class LocalOutlierFactorDetector(Detector):
         return density
 
     def _fresh_scores(self, X: Array, y: Array | None) -> Array:  # noqa: ARG002
-        scores: Array = -self._own
-        del self._own
+        scores: Array = -self._fresh
+        del self._fresh
         return scores

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from xrai_widgets.core import Array
 from xrai_widgets.engines.ood import _conformal as conformal
 from xrai_widgets.engines.ood._alarm import ENOUGH, Alarm, calibrated, cross_calibrated, split_calibrated
+from xrai_widgets.engines.ood._asked import Asked, AskedSubject, asked
 
 
 class ForeignInput(ValueError):
@@ -40,8 +41,9 @@ class ReliableClassifier(BaseEstimator):  # type: ignore[misc]  # without types
 
     Parameters
     ----------
-    model : estimator
-        Fitted; it is asked, and never changed.
+    model : estimator, Subject, torch module or function
+        Fitted; it is asked, and never changed. A function gives labels (n,), or scores or probabilities (n, k) of the
+        classes 0…k−1; a torch module logits or probabilities (n, k).
     detector : estimator
         One of ``xrai_widgets.engines.ood.estimators``, or any with ``fit`` and ``score_samples`` (high is normal), as
         a pipeline. A copy is fitted.
@@ -70,6 +72,7 @@ class ReliableClassifier(BaseEstimator):  # type: ignore[misc]  # without types
     """
 
     alarm_: Alarm
+    asked_: Asked
 
     def __init__(
         self,
@@ -102,15 +105,13 @@ class ReliableClassifier(BaseEstimator):  # type: ignore[misc]  # without types
         ValueError
             if the alarm could never ring at α, naming the smallest α.
         TypeError
-            for a model without ``predict``.
+            for a model that cannot be asked.
         """
         if not 0 < self.alpha <= 0.5:
             raise ValueError(f"alpha must lie in (0, 0.5], got {self.alpha!r}")
         if self.on_foreign not in ("mask", "raise"):
             raise ValueError(f"on_foreign must be 'mask' or 'raise', got {self.on_foreign!r}")
-        if not callable(getattr(self.model, "predict", None)):
-            ways = "a function or a torch module becomes one by a small class whose predict(X) gives labels"
-            raise TypeError(f"model must have a method predict, got {type(self.model).__name__}: {ways}")
+        self.asked_ = asked(self.model, X)
         rows, labels = self._features(X), None if y is None else np.asarray(y)
         if X_calibration is not None:
             self.alarm_ = calibrated(clone(self.detector).fit(rows, labels), self._features(X_calibration))
@@ -146,16 +147,16 @@ class ReliableClassifier(BaseEstimator):  # type: ignore[misc]  # without types
 
     def predict(self, X: Any) -> Any:
         """Return the model's predictions, masked where it abstains; or raise `ForeignInput`."""
-        return self._unless_foreign(X, self.model.predict)
+        return self._unless_foreign(X, self._asked().predict)
 
     def predict_proba(self, X: Any) -> Any:
         """Return the model's probabilities (n, k), masked where it abstains; or raise `ForeignInput`."""
-        return self._unless_foreign(X, self.model.predict_proba)
+        return self._unless_foreign(X, self._asked().predict_proba)
 
     @property
     def classes_(self) -> Any:
         """The model's classes."""
-        return self.model.classes_
+        return self._asked().classes_
 
     def _unless_foreign(self, X: Any, ask: Callable[[Any], Any]) -> Any:
         p = self.p_values(X)
@@ -171,4 +172,10 @@ class ReliableClassifier(BaseEstimator):  # type: ignore[misc]  # without types
         return self.alarm_.ask(self._features(X))
 
     def _features(self, X: Any) -> Any:
-        return X if self.features is None else np.asarray(self.features(X))
+        if self.features is not None:
+            return np.asarray(self.features(X))
+        return self.asked_.rows(X) if isinstance(self.asked_, AskedSubject) else X
+
+    def _asked(self) -> Asked:
+        check_is_fitted(self, "asked_")
+        return self.asked_

@@ -55,7 +55,10 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # wi
     def transform(self, X: Any) -> Array:
         """Return the encoded rows, without NaN."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=False)
+        return self.encode_checked(validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=False))
+
+    def encode_checked(self, X: Array) -> Array:
+        """Return the encoded rows of float64 rows that are known to have the right width: see `Detector`."""
         if not self.one_hot:
             rows: Array = np.where(np.isnan(X), self.marks_, X)
             return rows
