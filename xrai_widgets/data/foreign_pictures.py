@@ -122,10 +122,10 @@ def letters(side: int, *, height: float = 0.9, seed: int = 0) -> Array:
 
 def fonts() -> Path:
     """Return the folder of the DejaVu fonts that come with matplotlib."""
-    found = find_spec("matplotlib")  # not imported: that takes a second
-    assert found is not None
-    assert found.submodule_search_locations is not None
-    return Path(next(iter(found.submodule_search_locations))) / "mpl-data" / "fonts" / "ttf"
+    package = find_spec("matplotlib")  # not imported: that takes a second
+    assert package is not None
+    assert package.submodule_search_locations is not None
+    return Path(next(iter(package.submodule_search_locations))) / "mpl-data" / "fonts" / "ttf"
 
 
 def photographs(side: int, *, seed: int = 0) -> Array:

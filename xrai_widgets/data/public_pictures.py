@@ -30,10 +30,10 @@ def data_folder() -> Path:
     ValueError
         where there is none.
     """
-    said = os.environ.get(SETTING, "")
-    folder = Path(said) if said else Path(__file__).parents[3] / "shared" / "data"
+    named = os.environ.get(SETTING, "")
+    folder = Path(named) if named else Path(__file__).parents[3] / "shared" / "data"
     if not folder.is_dir():
-        got = f"got {said!r}, which is no folder" if said else "it is not set, and there is none beside the project"
+        got = f"got {named!r}, which is no folder" if named else "it is not set, and there is none beside the project"
         raise ValueError(f"{SETTING} must name the folder with the larger public data sets; {got}")
     return folder
 
