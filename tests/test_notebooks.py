@@ -27,7 +27,7 @@ def test_the_notebooks_that_were_promised_are_there() -> None:
     promised = {"00_start_here", "01_privacy_of_a_credit_model", "02_evasion_of_a_tabular_model", "add_your_own_engine"}
     promised |= {"03_membership_of_a_regression_model", "04_compare_two_models", "05_why_was_this_credit_refused"}
     promised |= {"06_contrastive_digits", "07_attacks_on_an_image_model", "08_what_is_guaranteed"}
-    promised |= {"09_confidence_and_the_chicken"}
+    promised |= {"09_confidence_and_the_chicken", "10_foreign_inputs", "12_is_this_applicant_like_the_training"}
     assert promised <= {path.stem for path in NOTEBOOKS}
     assert notebook_folder() == FOLDER
 
