@@ -356,3 +356,60 @@ def of_11_natural_adversaries(shown: dict[str, Any]) -> None:
     assert max(first[0], second[0]) < min(first[1], second[1]), "the intervals overlap"
     assert other.finding.values["errors_auroc"] > 0.75, "more than three times in four"
     assert other.finding.intervals["errors_auroc"][0] > 0.5
+
+
+def of_10_foreign_inputs(shown: dict[str, Any]) -> None:
+    """Claims of the notebook on foreign pictures."""
+    tables, alarms, p_values = shown["tables"], shown["alarms"], shown["p_values"]
+    assert shown["shares"].shape == (2, 10)
+    says = ["largest probability", "energy", "generalised entropy"]
+    assert 0.25 < alarms["largest probability"]["near: mirrored"] < 0.45, "about a third"
+    assert alarms["largest probability"]["far: chicken"] == 0, "it lets the chicken pass"
+    assert alarms["neighbour, pixels"]["near: mirrored"] > 0.9, "nearly all of them"
+    assert (alarms.loc["shifted: one pixel", ["neighbour, pixels", "ensemble"]] > 0.5).all(), "for most of those"
+    for table in tables.values():
+        row = table.loc["in distribution"]
+        assert row["low"] <= 0.05 <= row["high"], "about 5 in 100"
+    near = [f"near: {name}" for name in ("upside down", "mirrored", "transposed")]
+    assert (alarms.loc[near, says] < 0.5).all(axis=None), "miss more than half"
+    assert (alarms.loc["far: inverted", says] < 0.2).all(), "nearly all inverted ones"
+    far = ["far: inverted", "far: photographs", "far: noise"]
+    assert (alarms.loc[far].drop(columns=says) > 0.97).all(axis=None), "miss hardly one"
+    assert tables["ensemble"]["n"][["far: chicken", "far: falafel"]].tolist() == [1, 1]
+    areas = shown["by_digit"]("near: upside down", (0, 1))
+    assert areas.idxmin() == 8
+    assert areas.nsmallest(2).index.tolist() == [8, 3]
+    assert shown["by_digit"]("near: mirrored", (0, 1, 8)).min() > 0.95
+    assert 0.1 < p_values["likelihood alone"]["far: falafel"] < 0.25, "one digit in six"
+    assert p_values["corrected"]["far: falafel"] < 0.01
+    assert alarms["autoencoder"]["shifted: lighter ink"] > 0.95, "for every digit in paler ink"
+    assert tables["ensemble"]["auroc"]["near: upside down"] > 0.95
+
+
+def of_12_is_this_applicant_like_the_training(shown: dict[str, Any]) -> None:
+    """Claims of the notebook on single applicants."""
+    answers, votes, sets = shown["answers"], shown["checked"].votes, shown["sets"].set_index("set")
+    assert len(shown["credit"].X_train) == 600
+    assert answers["abstain"].tolist() == [False, False, True]
+    assert answers["outside"].tolist() == [0, 0, 1]
+    assert answers["p_value"].iloc[2] <= 0.011, "1 in 100"
+    assert votes.columns.tolist() == ["mahalanobis", "knn", "shuffle_forest"]
+    assert (votes.iloc[2, :2] < 0.01).all()
+    assert votes.iloc[2, 2] > 0.5
+    row = sets.loc["in distribution"]
+    assert row["low"] <= 0.05 <= row["high"]
+    assert row["alarms"] < sets["alarms"]["new"] < 0.5
+    assert sets["low"]["new"] > 0.05
+    beyond = sets.loc["synthetic: one number beyond"]
+    assert 0.2 < beyond["alarms"] < 0.4, "about three of ten"
+    assert sets["alarms"]["synthetic: columns shuffled"] < beyond["alarms"]
+    auroc = shown["auroc"]
+    pairs, numbers = (auroc[f"synthetic: {name}"].sort_values() for name in ("columns shuffled", "one number beyond"))
+    assert pairs.index[0] == "isolation_forest"
+    assert pairs.iloc[0] < 0.6
+    assert pairs.index[-1] == "shuffle_forest"
+    assert numbers.index[0] == "shuffle_forest"
+    assert numbers.index[-1] == "mahalanobis"
+    assert "ensemble" in pairs.index[-2:]
+    assert numbers["ensemble"] > numbers.max() - 0.05, "close to the best"
+    assert any("120 samples calibrate" in note and "0.00826" in note for note in shown["outcome"].finding.notes)

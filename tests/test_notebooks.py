@@ -29,6 +29,7 @@ def test_the_notebooks_that_were_promised_are_there() -> None:
     promised |= {"06_contrastive_digits", "07_attacks_on_an_image_model", "08_what_is_guaranteed"}
     promised |= {"09_confidence_and_the_chicken", "13_what_frequencies_does_it_read"}
     promised |= {"09_confidence_and_the_chicken", "11_natural_adversaries"}
+    promised |= {"09_confidence_and_the_chicken", "10_foreign_inputs", "12_is_this_applicant_like_the_training"}
     assert promised <= {path.stem for path in NOTEBOOKS}
     assert notebook_folder() == FOLDER
 

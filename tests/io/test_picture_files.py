@@ -81,13 +81,13 @@ def test_what_is_no_picture_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
         whole = content(noise, kind)
         with pytest.raises(ValueError, match=r"the picture cut could not be read"):
             open_picture(whole[: len(whole) // 2], "cut")
-    assert open_picture(content(noise, "GIF"), own=True).shape[:2] == (64, 64)
+    assert open_picture(content(noise, "GIF"), trusted=True).shape[:2] == (64, 64)
     with pytest.raises(ValueError, match="could not be read"):
         open_picture(content(noise, "GIF"))
     monkeypatch.setattr(picture_files, "MOST_PIXELS", 4095)
     with pytest.raises(ValueError, match=r"the picture picture could not be read: it must have at most 4,095 pixels"):
         open_picture(content(noise))
-    assert open_picture(content(noise), own=True).shape == (64, 64)
+    assert open_picture(content(noise), trusted=True).shape == (64, 64)
     monkeypatch.setattr(picture_files, "MOST_FILE", 100)
     with pytest.raises(ValueError, match="the picture picture must have at most 100 bytes"):
         open_picture(content(noise))

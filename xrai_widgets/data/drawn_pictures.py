@@ -17,7 +17,7 @@ _FOLDER = Path(__file__).parent / "pictures"
 _SIDE, _FINE = 128, 4  # pixels, and dots on each side of one
 _COLOURS = 32  # of a file
 _WHITE, _BROWN, _DARK, _RED = (255, 255, 255), (196, 132, 64), (120, 72, 32), (210, 40, 40)
-_ORANGE, _BLACK = (240, 160, 30), (20, 20, 20)
+_ORANGE, _BLACK, _CRUST = (240, 160, 30), (20, 20, 20), (50, 30, 15)
 _SEED = 7  # of the falafel's crust
 
 
@@ -45,7 +45,8 @@ def draw(name: str) -> Array:
     canvas = np.full((_SIDE * _FINE, _SIDE * _FINE, 3), 255.0)
     _DRAWINGS[name](canvas)
     small = canvas.reshape(_SIDE, _FINE, _SIDE, _FINE, 3).mean(axis=(1, 3))
-    return np.rint(small).astype(np.uint8)
+    pixels: Array = np.rint(small).astype(np.uint8)
+    return pixels
 
 
 def save(folder: Path) -> None:
@@ -77,16 +78,16 @@ def _chicken(canvas: Array) -> None:
 
 
 def _falafel(canvas: Array) -> None:
-    """A disc with a crust: waves of the edge and of the shade, of ever higher frequency."""
+    """A dark disc with a crust: waves of its edge and of its shade."""
     rng = np.random.default_rng(_SEED)
     x, y = _grid()
     angle, away = np.arctan2(y - 0.5, x - 0.5), np.hypot(x - 0.5, y - 0.5)
-    edge = 0.40 + sum(rng.normal(0, 0.004) * np.cos(k * angle + rng.uniform(0, 6.3)) for k in range(2, 14))
+    edge = 0.28 + sum(rng.normal(0, 0.004) * np.cos(k * angle + rng.uniform(0, 6.3)) for k in range(2, 14))
     shade = np.zeros_like(x)
     for _ in range(40):
         across, turn, start = rng.uniform(6, 60), rng.uniform(0, 6.3), rng.uniform(0, 6.3)
         shade += np.cos(across * (x * np.cos(turn) + y * np.sin(turn)) + start) / 40**0.5
-    colour = np.array(_BROWN) * (0.75 + 0.06 * shade - 0.5 * np.maximum(away - 0.25, 0.0))[..., None]
+    colour = np.array(_CRUST) * (0.85 + 0.06 * shade)[..., None]
     inside = away < edge
     canvas[inside] = np.clip(colour[inside], 0, 255)
 

@@ -11,9 +11,12 @@ import numpy as np
 
 from xrai_widgets.core import Origin, Subject, closest
 from xrai_widgets.core.origin import Example
+from xrai_widgets.data.drawn_pictures import drawn, picture
+from xrai_widgets.data.foreign_pictures import as_batch, foreign_digits
 from xrai_widgets.data.german_credit import FIXED, german_credit
 from xrai_widgets.data.new_samples import digits_and_letters, shifted
 from xrai_widgets.data.patches import photograph_patches
+from xrai_widgets.data.public_pictures import public_pictures
 from xrai_widgets.data.stream import drifting_stream
 from xrai_widgets.data.two_cue_models import two_cue_models
 from xrai_widgets.data.two_cues import two_cues
@@ -21,18 +24,22 @@ from xrai_widgets.io.batches import BatchFile
 from xrai_widgets.io.csv_format import CsvFormat
 
 __all__ = [
+    "as_batch",
+    "drawn",
     "drifting_stream",
+    "foreign_digits",
     "german_credit",
     "load",
     "load_with",
     "names",
     "photograph_patches",
+    "picture",
+    "public_pictures",
     "summary",
     "two_cue_models",
     "two_cues",
 ]
-
-_KEPT_DIGITS, _KEPT_APPLICANTS = 600, 250  # held out; the rest of them is the batch
+_KEPT_DIGITS, _KEPT_OF_SETS, _KEPT_APPLICANTS = 600, 360, 250  # held out; the rest of them is the batch
 # gets X, and the shape of pictures that are flat rows; returns X_new, y_new, foreign, new_ids for Subject.of
 Batch = Callable[..., dict[str, Any]]
 
@@ -76,13 +83,7 @@ def german_credit_pruned(batch: Batch = no_batch) -> Subject:
 
 def digits_network(batch: Batch = no_batch) -> Subject:
     """Neural network (scikit-learn) on pictures of handwritten digits, 8 × 8."""
-    from sklearn.neural_network import MLPClassifier
-
-    X_train, X, y_train, y = _digits()
-    model = MLPClassifier((64, 32), max_iter=60, early_stopping=True, random_state=0).fit(X_train, y_train)
-    shape = (8, 8)
-    batched = batch(X, shape)
-    return Subject.of(model, X, y, X_train=X_train, y_train=y_train, image_shape=shape, bounds=(0.0, 1.0), **batched)
+    return _digits_beside(batch)
 
 
 def digits_convolution(batch: Batch = no_batch) -> Subject:
@@ -115,14 +116,13 @@ def digits_convolution(batch: Batch = no_batch) -> Subject:
 
 def digits_with_letters(batch: Batch = no_batch) -> Subject:
     """The digits network with a batch to be judged: unseen digits, mirrored ones and letters, which are foreign."""
-    from sklearn.neural_network import MLPClassifier
+    return _digits_beside(batch, _KEPT_DIGITS, digits_and_letters)
 
-    X_train, X, y_train, y = _digits()
-    model = MLPClassifier((64, 32), max_iter=60, early_stopping=True, random_state=0).fit(X_train, y_train)
-    shape = (8, 8)
-    given = batch(X, shape) or digits_and_letters(X[_KEPT_DIGITS:], y[_KEPT_DIGITS:])
-    X, y = X[:_KEPT_DIGITS], y[:_KEPT_DIGITS]
-    return Subject.of(model, X, y, X_train=X_train, y_train=y_train, image_shape=shape, bounds=(0.0, 1.0), **given)
+
+def digits_with_sets(batch: Batch = no_batch) -> Subject:
+    """The digits network with sets to be judged: turned digits, letters, photographs, a chicken; and paler digits."""
+
+    return _digits_beside(batch, _KEPT_OF_SETS, lambda X, y: as_batch(foreign_digits(X.reshape(-1, 8, 8), y)))
 
 
 def german_credit_shifted(batch: Batch = no_batch) -> Subject:
@@ -156,6 +156,7 @@ _MAKERS: dict[str, Callable[..., Subject]] = {
         digits_network,
         digits_convolution,
         digits_with_letters,
+        digits_with_sets,
         german_credit_shifted,
         diabetes_tree,
         diabetes_ridge,
@@ -279,6 +280,20 @@ def _german_credit(forest: Any, batch: Batch, kept: int = 0) -> Subject:
         given = given or shifted(X_test[kept:], y_test[kept:])
         X_test, y_test = X_test[:kept], y_test[:kept]
     return Subject.of(model, X_test, y_test, X_train=X_train, y_train=y_train, constraints=FIXED, **given)
+
+
+def _digits_beside(batch: Batch, kept: int | None = None, made: Batch = no_batch) -> Subject:
+    from sklearn.neural_network import MLPClassifier
+
+    X_train, X, y_train, y = _digits()
+    model = MLPClassifier((64, 32), max_iter=60, early_stopping=True, random_state=0).fit(X_train, y_train)
+    shape = (8, 8)
+    given = batch(X, shape)
+    if kept is not None:
+        given = given or made(X[kept:], y[kept:])
+        given["X_new"] = np.reshape(given["X_new"], (-1, 64))
+        X, y = X[:kept], y[:kept]
+    return Subject.of(model, X, y, X_train=X_train, y_train=y_train, image_shape=shape, bounds=(0.0, 1.0), **given)
 
 
 def _digits() -> Any:

@@ -24,7 +24,8 @@ def foreign_digits(X: Array, y: Array, *, seed: int = 0) -> dict[str, Array]:
     ``near`` and ``far`` are foreign: digits upside down and mirrored, only those that are no digit then (all but 0 and
     1; all but 0, 1 and 8), transposed (all but 0), letters in the faces of DejaVu; inverted digits, patches of
     photographs, noise, a drawn chicken and a falafel. ``shifted`` are digits still, and an alarm for one is an error:
-    lighter ink, and moved by one pixel to the side on which least ink is lost.
+    lighter ink, and moved by one pixel to the side on which least ink is lost. (A 3 and an 8 upside down are nearly
+    what they were; they stay in the set all the same.)
 
     Parameters
     ----------
@@ -121,10 +122,10 @@ def letters(side: int, *, height: float = 0.9, seed: int = 0) -> Array:
 
 def fonts() -> Path:
     """Return the folder of the DejaVu fonts that come with matplotlib."""
-    found = find_spec("matplotlib")  # not imported: that takes a second
-    assert found is not None
-    assert found.submodule_search_locations is not None
-    return Path(next(iter(found.submodule_search_locations))) / "mpl-data" / "fonts" / "ttf"
+    package = find_spec("matplotlib")  # not imported: that takes a second
+    assert package is not None
+    assert package.submodule_search_locations is not None
+    return Path(next(iter(package.submodule_search_locations))) / "mpl-data" / "fonts" / "ttf"
 
 
 def photographs(side: int, *, seed: int = 0) -> Array:
@@ -145,7 +146,8 @@ def photographs(side: int, *, seed: int = 0) -> Array:
 def _height(rows: Array) -> float:
     """Return the median share of the height that the ink of pictures fills."""
     inked = rows.max(axis=2) > rows.max() / 4
-    return max(float(np.median(inked.sum(axis=1))), 1.0) / rows.shape[1]
+    share: float = max(float(np.median(inked.sum(axis=1))), 1.0) / rows.shape[1]
+    return share
 
 
 def _coarse(fine: Array, side: int) -> Array:

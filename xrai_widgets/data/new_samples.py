@@ -45,6 +45,7 @@ def digits_and_letters(X: Array, y: Array) -> dict[str, Any]:
     return {
         "X_new": np.concatenate([X, mirrored, drawn.reshape(len(drawn), -1)]),
         "foreign": np.arange(len(names)) >= len(X),
+        "new_groups": np.repeat(["digits", "near: mirrored", "near: letters"], [len(X), len(mirrored), len(drawn)]),
         "new_ids": np.array(names),
     }
 

@@ -46,7 +46,9 @@ class BatchFile:
     style: CsvFormat = field(default_factory=CsvFormat)
 
     def read(self, X: Any, image_shape: Sequence[int] | None = None, words: Mapping[str, Any] | None = None) -> Any:
-        """Return the arguments ``X_new, y_new, foreign, new_ids`` of `Subject.of`, as far as the file says them.
+        """Return the arguments ``X_new, y_new, foreign, new_groups, new_ids`` of `Subject.of`, as far as the file says.
+
+        Of a folder of pictures each subfolder is a set.
 
         Parameters
         ----------
@@ -81,6 +83,8 @@ class BatchFile:
         made["X_new"] = flat if np.ndim(X) == 2 else flat.reshape(len(flat), *np.asarray(X).shape[1:])
         if isinstance(X, pd.DataFrame):
             made["X_new"] = pd.DataFrame(flat, columns=X.columns, index=pictures.ids)
+        if len({*pictures.folders} - {""}) > 0:
+            made["new_groups"] = np.where(pictures.folders == "", "pictures", pictures.folders)
         if self.foreign:
             if self.foreign not in pictures.folders:
                 there = few(sorted(set(pictures.folders) - {""})) or "none"

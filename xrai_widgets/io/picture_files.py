@@ -13,12 +13,14 @@ import numpy as np
 from xrai_widgets.core.subject import Array
 
 FORMATS = ("PNG", "JPEG")
-_OWN_FORMATS = (*FORMATS, "BMP", "WEBP", "TIFF", "GIF")
+_ALL_FORMATS = (*FORMATS, "BMP", "WEBP", "TIFF", "GIF")
 MOST_FILE = 20 * 2**20
 MOST_PIXELS = 40_000_000
 
 
-def open_picture(source: str | Path | bytes, name: str = "", *, mode: str | None = None, own: bool = False) -> Array:
+def open_picture(
+    source: str | Path | bytes, name: str = "", *, mode: str | None = None, trusted: bool = False
+) -> Array:
     """Return a picture as a viewer shows it: turned as the camera says, on white where it is see-through.
 
     Palettes, 16 bits and CMYK become 8 bits of grey or RGB.
@@ -31,7 +33,7 @@ def open_picture(source: str | Path | bytes, name: str = "", *, mode: str | None
         What messages call it; by default the name of the file.
     mode : {"L", "RGB"}, optional
         Grey or coloured; by default as it is.
-    own : bool
+    trusted : bool
         Whether it is the caller's own, such as a training picture: any size that Pillow allows, and BMP, WEBP, TIFF and
         GIF, too. Else it is PNG or JPEG, whatever its name says, of at most 20 MB and 40 million pixels.
 
@@ -54,14 +56,14 @@ def open_picture(source: str | Path | bytes, name: str = "", *, mode: str | None
         if not file.is_file():
             raise ValueError(f"the picture must be a file, got {str(source)!r}, which is none")
         name, weight, opening = name or file.name, file.stat().st_size, file
-    if not own:
+    if not trusted:
         check_weight(name, weight)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(opening, formats=_OWN_FORMATS if own else FORMATS) as opened:
+            with Image.open(opening, formats=_ALL_FORMATS if trusted else FORMATS) as opened:
                 wide, high = opened.size
-                if not own and wide * high > MOST_PIXELS:
+                if not trusted and wide * high > MOST_PIXELS:
                     raise ValueError(f"it must have at most {MOST_PIXELS:,} pixels, got {wide:,} × {high:,}")
                 picture = _plain(ImageOps.exif_transpose(opened), mode)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:

@@ -100,7 +100,7 @@ def read_pictures(
     mode = _MODES.get(colours or "")
     made: list[Array] = []
     for _, file in files:
-        pixels = open_picture(file, mode=mode, own=True)
+        pixels = open_picture(file, mode=mode, trusted=True)
         made.append(pixels if size is None else resized(pixels, size))
         if made[-1].shape[:2] != made[0].shape[:2]:
             first, other = ("×".join(map(str, picture.shape[:2])) for picture in (made[0], made[-1]))

@@ -76,5 +76,5 @@ class Alarmed:
     @property
     def shifted(self) -> list[Part]:
         """The user's own sets that are shifted but valid, or synthetic ones where there are none."""
-        own = [part for part in self.parts if kind_of(part.name) == "shifted"]
-        return own or [Part(made.name, made.kind, f, p) for made, f, p in self.sets if made.kind == "shifted"]
+        named = [part for part in self.parts if kind_of(part.name) == "shifted"]
+        return named or [Part(made.name, made.kind, f, p) for made, f, p in self.sets if made.kind == "shifted"]

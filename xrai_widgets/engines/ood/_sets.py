@@ -23,8 +23,8 @@ class Part(NamedTuple):
 
 def kind_of(name: str) -> str:
     """Return the kind that the name of a set begins with, as in ``near: letters`` or ``far_photographs``, or ""."""
-    found = _KIND.match(name)
-    return found[1] if found else ""
+    match = _KIND.match(name)
+    return match[1] if match else ""
 
 
 def foreign_by_sets(foreign: Array | None, sets: Array | None) -> Array | None:
@@ -42,16 +42,16 @@ def foreign_by_sets(foreign: Array | None, sets: Array | None) -> Array | None:
     by_name = np.array([kinds[name] in ("near", "far") for name in names.tolist()], dtype=bool)
     if foreign is None:
         return by_name if len(names) and all(kinds.values()) else None
-    told = np.asarray(foreign, dtype=bool)
+    labels = np.asarray(foreign, dtype=bool)
     for name, kind in kinds.items():
-        wrong = kind and (told != by_name)[names == name].any()
+        wrong = kind and (labels != by_name)[names == name].any()
         if wrong:
             says = "not foreign" if kind == "shifted" else "foreign"
             raise ValueError(
                 f"the set {name!r} of new samples calls itself {kind}, which is {says}, and foreign= says otherwise of "
                 "some of its samples: name it otherwise, or correct foreign="
             )
-    return told
+    return labels
 
 
 def shown_groups(foreign: Array | None, sets: Array | None, count: int) -> Array:
@@ -60,7 +60,7 @@ def shown_groups(foreign: Array | None, sets: Array | None, count: int) -> Array
     if sets is None:
         return plain
     kinds = [SHOWN.get(kind_of(name), "") for name in np.asarray(sets).astype(str).tolist()]
-    groups: Array = np.array([kind or known for kind, known in zip(kinds, plain.tolist(), strict=True)], dtype=object)
+    groups: Array = np.array([kind or other for kind, other in zip(kinds, plain.tolist(), strict=True)], dtype=object)
     return groups
 
 

@@ -166,13 +166,16 @@ def ensemble(seen: Seen, n_estimators: int = 100, seed: int = 0) -> Chosen:
         return Chosen("the ensemble", EnsembleDetector(rows, random_state=seed))
     body: Part = "samples" if seen.embed is None else "embed"
     one = np.zeros((1, *seen.shape), dtype=np.float32)
-    width = np.asarray(seen.look((body,))(one)).shape[1]
+    width, pixels = np.asarray(seen.look((body,))(one)).shape[1], int(np.prod(seen.shape))
     front = slice(0, width)
     members: list[Any] = [("mahalanobis", MahalanobisDetector(), front), ("knn", KNNDetector(), front)]
     parts: tuple[Part, ...] = (body,)
+    if body == "embed":  # the layer keeps what tells classes apart; a digit in the mirror may be one there
+        members.append(("knn_samples", KNNDetector(), slice(width, width + pixels)))
+        parts, width = (body, "samples"), width + pixels
     if seen.classes:
         members.append(("gen", GENDetector(), slice(width, None)))
-        parts = (body, _logits(seen))
+        parts = (*parts, _logits(seen))
     asks = parts != ("samples",)
     return Chosen("the ensemble", EnsembleDetector(members), parts, by_class=asks, nested=asks)
 

@@ -50,7 +50,8 @@ def ensemble(
     Interpretation
     --------------
     Tables: Mahalanobis distance, the nearest neighbour and a forest of shuffled rows. Images: Mahalanobis distance and
-    the nearest neighbour of the last hidden layer, or of the pixels, and in classification the generalised entropy.
+    the nearest neighbour of the last hidden layer, the nearest neighbour of the pixels, and in classification the
+    generalised entropy.
     What one of them is sure of counts.
 
     Limitations
