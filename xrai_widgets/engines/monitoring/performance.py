@@ -169,7 +169,8 @@ def performance(
     The samples of both sides are others: shares by Newcombe and Wilson, areas by their own intervals squared and added,
     mean losses by Welch, RMSE and R² by a bootstrap of both sides (from 30 rows on), all at 95 %; p is the level at
     which the interval would end at 0, never that of another test. The fall of the accuracy is that of another mix of
-    classes plus that within classes, exactly. Two models on the same samples are compared in pairs by `xrai_widgets.compare`.
+    classes plus that within classes, exactly. Two models on the same samples are compared in pairs by
+    `xrai_widgets.compare`.
 
     Interpretation
     --------------
