@@ -360,3 +360,22 @@ def test_a_run_reads_the_looks_once(
         _batch(tmp_path, day)
     assert len(watch.run(FIRST + timedelta(days=5), if_due=True).looks) == 6
     assert len(whole) == 1
+
+
+def test_late_labels_of_a_file_that_a_pattern_found_are_read(made: Callable[..., Watch], tmp_path: Path) -> None:
+    made()
+    file = tmp_path / "credit.toml"
+    file.write_text(file.read_text().replace('path = "{date}.csv"', 'glob = "2026*.csv"'))
+    watch = Watch(read_watch(file), run=_run)
+    for day in range(2):
+        _batch(tmp_path, day, labels=False)
+        watch.run(FIRST + timedelta(days=day), if_due=True)
+    before = [look.batch for look in watch.tables.looks()]
+    labelled = pd.read_csv(tmp_path / "2026-11-01.csv")
+    pd.DataFrame({"id": labelled["id"], "y": (labelled["a"] > 0).astype(int)}).to_csv(
+        tmp_path / "labels-2026-11-01.csv", index=False
+    )
+    (again,) = watch.run(FIRST + timedelta(days=1, hours=1), if_due=True).looks
+    assert (again.slot, again.detail["origin"].split()[0]) == ("2026-11-01T06:00", "2026-11-01.csv")
+    assert again.detail["counts"]["wrong"] < 15
+    assert watch.tables.looks()[1].batch == before[1]

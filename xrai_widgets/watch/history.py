@@ -109,3 +109,10 @@ def _asked(look: Look, key: str) -> bool:
 def texts_of(looks: Sequence[Look]) -> dict[str, str]:
     """Return the newest sentence on every problem."""
     return {p["key"]: p["text"] for look in looks for p in problems_of(look)}
+
+
+def said(name: str, text: str) -> str:
+    """Return who decided, or why; a decision without it is refused."""
+    if not text.strip():
+        raise ValueError(f"say {name}: the decision is read by others later")
+    return text.strip()

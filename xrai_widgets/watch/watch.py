@@ -18,9 +18,9 @@ from xrai_widgets.results.policy import Policy
 from xrai_widgets.runtime.look_tables import Held, Look, LookTables, Mark, now
 from xrai_widgets.runtime.plan import check_plan, run_plan
 from xrai_widgets.runtime.store import Store
-from xrai_widgets.watch.batch_sources import Batch, find_batch
+from xrai_widgets.watch.batch_sources import Batch, dated, find_batch
 from xrai_widgets.watch.callers import write_metrics
-from xrai_widgets.watch.history import Kept, history_of, problems_of, standing_of, texts_of, twin_of
+from xrai_widgets.watch.history import Kept, history_of, problems_of, said, standing_of, texts_of, twin_of
 from xrai_widgets.watch.message import brief, message_of
 from xrai_widgets.watch.schedule import Schedule, Slot
 from xrai_widgets.watch.subjects import counts_of, run_look, subject_of
@@ -152,13 +152,16 @@ class Watch:
 
     def _awaited(self, moment: datetime) -> list[Slot]:
         """Return the slots whose labels had not come, where they have come since."""
-        if not (self.file.batch.labels and self.file.batch.path):
+        if not self.file.batch.labels:
             return []
         waiting = [look for look in self.tables.looks(newest=_RETRIED) if look.detail.get("labels") == "awaited"]
         slots = [Slot(datetime.fromisoformat(look.at), look.slot) for look in waiting]
         return [slot for slot in slots if slot.at <= moment and self._has_labels(slot)]
 
     def _has_labels(self, slot: Slot) -> bool:
+        local = slot.at.astimezone(ZoneInfo(self.schedule.zone))
+        if not (self.file.file.parent / dated(self.file.batch.labels, local)).exists():
+            return False
         with tempfile.TemporaryDirectory(prefix="xrai-watch-") as work:
             try:
                 return not self._batch(slot, Path(work)).note
@@ -171,8 +174,9 @@ class Watch:
         before = [look.at for look in looks if look.at < slot.at.isoformat()]
         since = datetime.fromisoformat(before[-1]) if before else slot.at - self.schedule.period(slot.at)
         local = slot.at.astimezone(ZoneInfo(self.schedule.zone))
-        folder = self.file.file.parent
-        return find_batch(self.file.batch, folder, local, (since, slot.at), seen, work, self.file.subject)
+        own = next((str(look.detail.get("origin", "")) for look in looks if look.slot == slot.name), "")
+        folder, span = self.file.file.parent, (since, slot.at)
+        return find_batch(self.file.batch, folder, local, span, seen, work, self.file.subject, own)
 
     def _look(self, slot: Slot, missed: list[Look]) -> Look:
         """Look at one slot and keep what was found, an error as well."""
@@ -271,7 +275,7 @@ class Watch:
         baseline = subject_of(self.file.subject, None)
         looks = self.tables.looks(newest=1)
         slot = looks[-1].slot if looks else ""
-        self.tables.mark("approve", slot, baseline.series, who=_words("who", who), why=_words("why", why))
+        self.tables.mark("approve", slot, baseline.series, who=said("who", who), why=said("why", why))
         return self.tables.marks("approve")[-1]
 
     def acknowledge(self, who: str, why: str) -> list[str]:
@@ -281,7 +285,7 @@ class Watch:
         if not keys:
             raise ValueError("there is nothing to acknowledge")
         newest = looks[-1]
-        self.tables.mark("ack", newest.slot, newest.series, who=_words("who", who), why=_words("why", why), keys=keys)
+        self.tables.mark("ack", newest.slot, newest.series, who=said("who", who), why=said("why", why), keys=keys)
         return keys
 
 
@@ -292,9 +296,3 @@ def _code(looks: list[Look], deliveries: tuple[Delivery, ...]) -> int:
     unsaved = any(brief["unsaved"] for look in looks for brief in look.detail.get("outcomes", ()))
     lost = any(not delivery.arrived for delivery in deliveries)
     return BROKEN if "error" in occasions or unsaved or lost else FINE
-
-
-def _words(name: str, text: str) -> str:
-    if not text.strip():
-        raise ValueError(f"say {name}: the decision is read by others later")
-    return text.strip()
