@@ -33,8 +33,10 @@ def test_no_looks_have_no_problems() -> None:
 
 def test_what_a_look_could_not_find_neither_ends_nor_lasts_longer() -> None:
     nothing, a = frozenset[str](), frozenset({"a"})
-    late = {"unasked": [nothing, a], "fresh": (0, 1)}  # the newest look has no labels, those of the one before came
-    assert standings(_sets("a", ""), {}, **late) == [Standing("a", "opened", 1, notify=True)]
+    # the newest look has no labels, those of the one before came
+    assert standings(_sets("a", ""), {}, unasked=[nothing, a], fresh=(0, 1)) == [
+        Standing("a", "opened", 1, notify=True)
+    ]
     assert standings(_sets("a", ""), {}, unasked=[nothing, a]) == [Standing("a", "opened", 1, notify=False)]
     over = standings(_sets("a", "", ""), {}, unasked=[nothing, nothing, a], fresh=(1, 2))
     assert over == [Standing("a", "resolved", 1, notify=True)]

@@ -52,20 +52,22 @@ def standings(
     fresh : collection of int, optional
         Looks made just now: only what they found or ended is told. By default the newest one.
     """
-    told = {len(looks) - 1} if fresh is None else set(fresh)
+    notified = {len(looks) - 1} if fresh is None else set(fresh)
     lasted: dict[str, int] = {}
-    found: dict[str, int] = {}
+    newest: dict[str, int] = {}
     ended: dict[str, tuple[int, int]] = {}
     silenced: set[str] = set()
     for number, problems in enumerate(looks):
         held = problems | (lasted.keys() & unasked[number] if unasked is not None else frozenset())
         ended |= {key: (number, count) for key, count in lasted.items() if key not in held}
         lasted = {key: lasted.get(key, 0) + (key in problems) for key in held}
-        found |= dict.fromkeys(problems, number)
+        newest |= dict.fromkeys(problems, number)
         silenced &= held
         silenced |= acknowledged.get(number, frozenset()) & held
-    states = [_standing(key, count, key in silenced, reminder, new=found[key] in told) for key, count in lasted.items()]
-    over = {key: count for key, (number, count) in ended.items() if number in told and key not in lasted}
+    states = [
+        _standing(key, count, key in silenced, reminder, new=newest[key] in notified) for key, count in lasted.items()
+    ]
+    over = {key: count for key, (number, count) in ended.items() if number in notified and key not in lasted}
     states += [Standing(key, "resolved", count, notify=True) for key, count in over.items()]
     return sorted(states, key=lambda one: one.key)
 

@@ -45,7 +45,7 @@ def find_batch(
     seen: Collection[str],
     work: Path,
     roles: Mapping[str, Any],
-    own: str = "",
+    earlier: str = "",
 ) -> Batch:
     """Return the batch of a slot.
 
@@ -64,7 +64,7 @@ def find_batch(
         Folder for what is made here.
     roles : mapping
         ``ids``, ``target`` and the style of CSV files, as the subject has them.
-    own : str
+    earlier : str
         ``origin`` of what this slot was looked at with before: that file is taken again.
 
     Raises
@@ -72,7 +72,7 @@ def find_batch(
     ValueError
         if there is none, or its labels do not belong to it; the message names the place.
     """
-    batch = _unlabelled(source, folder, local, span, seen, work, own)
+    batch = _unlabelled(source, folder, local, span, seen, work, earlier)
     if not source.labels:
         return batch
     return _labelled(batch, folder / dated(source.labels, local), work, roles)
@@ -90,7 +90,7 @@ def _unlabelled(
     span: tuple[datetime, datetime],
     seen: Collection[str],
     work: Path,
-    own: str,
+    earlier: str,
 ) -> Batch:
     if source.path:
         file = folder / dated(source.path, local)
@@ -101,7 +101,7 @@ def _unlabelled(
         files = [file for file in folder.glob(source.glob) if file.is_file() and _origin(file) not in seen]
         if not files:
             raise ValueError(f"no file that was not looked at fits {source.glob} in {folder}")
-        files = [file for file in files if _origin(file) == own] or files
+        files = [file for file in files if _origin(file) == earlier] or files
         newest = max(files, key=lambda file: (file.stat().st_mtime_ns, file.name))
         return Batch(newest, _origin(newest))
     return _queried(source, span, work)

@@ -77,7 +77,7 @@ def standing_of(
     sets = [frozenset(p["key"] for p in problems_of(look) if p["occasion"] in occasions) for look in real]
     every = frozenset[str]().union(*sets)
     unasked = [
-        frozenset(key for key in every - found if not _asked(look, key)) for look, found in zip(real, sets, strict=True)
+        frozenset(key for key in every - these if not _asked(look, key)) for look, these in zip(real, sets, strict=True)
     ]
     places = {look.slot: number for number, look in enumerate(real)}
     silenced: dict[int, frozenset[str]] = {}
@@ -111,7 +111,7 @@ def texts_of(looks: Sequence[Look]) -> dict[str, str]:
     return {p["key"]: p["text"] for look in looks for p in problems_of(look)}
 
 
-def said(name: str, text: str) -> str:
+def stated(name: str, text: str) -> str:
     """Return who decided, or why; a decision without it is refused."""
     if not text.strip():
         raise ValueError(f"say {name}: the decision is read by others later")

@@ -20,7 +20,7 @@ from xrai_widgets.runtime.plan import check_plan, run_plan
 from xrai_widgets.runtime.store import Store
 from xrai_widgets.watch.batch_sources import Batch, dated, find_batch
 from xrai_widgets.watch.callers import write_metrics
-from xrai_widgets.watch.history import Kept, history_of, problems_of, said, standing_of, texts_of, twin_of
+from xrai_widgets.watch.history import Kept, history_of, problems_of, standing_of, stated, texts_of, twin_of
 from xrai_widgets.watch.message import brief, message_of
 from xrai_widgets.watch.schedule import Schedule, Slot
 from xrai_widgets.watch.subjects import counts_of, run_look, subject_of
@@ -174,9 +174,9 @@ class Watch:
         before = [look.at for look in looks if look.at < slot.at.isoformat()]
         since = datetime.fromisoformat(before[-1]) if before else slot.at - self.schedule.period(slot.at)
         local = slot.at.astimezone(ZoneInfo(self.schedule.zone))
-        own = next((str(look.detail.get("origin", "")) for look in looks if look.slot == slot.name), "")
+        earlier = next((str(look.detail.get("origin", "")) for look in looks if look.slot == slot.name), "")
         folder, span = self.file.file.parent, (since, slot.at)
-        return find_batch(self.file.batch, folder, local, span, seen, work, self.file.subject, own)
+        return find_batch(self.file.batch, folder, local, span, seen, work, self.file.subject, earlier)
 
     def _look(self, slot: Slot, missed: list[Look]) -> Look:
         """Look at one slot and keep what was found, an error as well."""
@@ -275,7 +275,7 @@ class Watch:
         baseline = subject_of(self.file.subject, None)
         looks = self.tables.looks(newest=1)
         slot = looks[-1].slot if looks else ""
-        self.tables.mark("approve", slot, baseline.series, who=said("who", who), why=said("why", why))
+        self.tables.mark("approve", slot, baseline.series, who=stated("who", who), why=stated("why", why))
         return self.tables.marks("approve")[-1]
 
     def acknowledge(self, who: str, why: str) -> list[str]:
@@ -285,7 +285,7 @@ class Watch:
         if not keys:
             raise ValueError("there is nothing to acknowledge")
         newest = looks[-1]
-        self.tables.mark("ack", newest.slot, newest.series, who=said("who", who), why=said("why", why), keys=keys)
+        self.tables.mark("ack", newest.slot, newest.series, who=stated("who", who), why=stated("why", why), keys=keys)
         return keys
 
 
