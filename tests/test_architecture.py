@@ -89,6 +89,7 @@ BROAD_EXCEPT = {
     "engines/privacy/_lost.py",
     "engines/robustness/_refusals.py",
     "io/alarm_files.py",
+    "io/alerts.py",
     "io/model_files.py",
     "models/adapt.py",
     "models/asking.py",
@@ -107,6 +108,7 @@ BROAD_EXCEPT = {
     "terminal.py",
     "widgets/download.py",
     "widgets/parts.py",
+    "watch/watch.py",
 }
 
 

@@ -103,3 +103,25 @@ def test_entries_that_cannot_be(entry: dict[str, Any], said: str, tmp_path: Path
 def test_alerts_that_are_no_list(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"written as \[\[alerts\]\]"):
         read_channels({"kind": "file"}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("entry", "key"),
+    [
+        ({"kind": "mail", "host": "h", "sender": "s", "to": ["a"], "password": 90210}, "password"),
+        ({"kind": "webhook", "url": "https://example.org", "secret": ["90210"]}, "secret"),
+        ({"kind": "apprise", "url": 90210}, "url"),
+    ],
+)
+def test_a_secret_of_the_wrong_kind_is_not_repeated(tmp_path: Path, entry: dict[str, Any], key: str) -> None:
+    with pytest.raises(ValueError, match=f"{key} is text; got") as caught:
+        read_channels([entry], tmp_path)
+    assert "90210" not in str(caught.value)
+
+
+def test_a_channel_that_breaks_is_an_alert_that_did_not_arrive() -> None:
+    def send(message: Message) -> None:
+        raise RuntimeError("token s3cret")
+
+    delivery = deliver(Channel("apprise", send), Message("t", "x", {}), sleep=lambda _: None)
+    assert (delivery.arrived, delivery.why) == (False, "apprise cannot send it (RuntimeError)")

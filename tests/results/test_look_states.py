@@ -29,3 +29,16 @@ def test_what_is_acknowledged_is_silent_until_it_is_over_and_comes_again() -> No
 def test_no_looks_have_no_problems() -> None:
     assert standings([], {}) == []
     assert standings(_sets(""), {}) == []
+
+
+def test_what_a_look_could_not_find_neither_ends_nor_lasts_longer() -> None:
+    nothing, a = frozenset[str](), frozenset({"a"})
+    # the newest look has no labels, those of the one before came
+    assert standings(_sets("a", ""), {}, unasked=[nothing, a], fresh=(0, 1)) == [
+        Standing("a", "opened", 1, notify=True)
+    ]
+    assert standings(_sets("a", ""), {}, unasked=[nothing, a]) == [Standing("a", "opened", 1, notify=False)]
+    over = standings(_sets("a", "", ""), {}, unasked=[nothing, nothing, a], fresh=(1, 2))
+    assert over == [Standing("a", "resolved", 1, notify=True)]
+    known = {1: frozenset({"a"})}
+    assert standings(_sets("a", "", "a"), known, unasked=[nothing, a, nothing])[0].state == "acknowledged"

@@ -77,7 +77,8 @@ def test_labels_are_joined_by_id_and_the_cells_stay_as_they_are(tmp_path: Path, 
     assert read["id"].tolist() == ["007", "008", "009"]
     assert read["code"].tolist() == ["01", "02", "03"]
     assert found.note == ""
-    assert found.origin != _find(BatchSource(path=f"b.{ending}"), tmp_path).origin
+    with pytest.raises(ValueError, match="no file that was not looked at"):  # although labels came to it
+        _find(BatchSource(glob=f"b.{ending}", labels=f"l.{ending}"), tmp_path, (found.origin,))
 
 
 def test_labels_that_are_not_all_there_are_not_used(tmp_path: Path) -> None:
@@ -105,3 +106,42 @@ def test_labels_that_do_not_belong_to_the_batch(tmp_path: Path) -> None:
         _find(source, tmp_path)
     with pytest.raises(ValueError, match=r"needs subject\.ids"):
         _find(source, tmp_path, roles={"ids": ""})
+
+
+@pytest.mark.parametrize("endings", [("csv", "parquet"), ("parquet", "csv")])
+def test_ids_are_numbers_in_one_file_and_text_in_the_other(tmp_path: Path, endings: tuple[str, str]) -> None:
+    tables = {"b": pd.DataFrame({"id": [7, 8], "x": [1.5, 2.5]}), "l": pd.DataFrame({"id": [8, 7], "y": [1, 0]})}
+    for (name, table), ending in zip(tables.items(), endings, strict=True):
+        file = tmp_path / f"{name}.{ending}"
+        table.to_csv(file, index=False) if ending == "csv" else table.to_parquet(file)
+    found = _find(BatchSource(path=f"b.{endings[0]}", labels=f"l.{endings[1]}"), tmp_path)
+    read = pd.read_csv(found.file) if endings[0] == "csv" else pd.read_parquet(found.file)
+    assert read["y"].astype(int).tolist() == [0, 1]
+    assert read["id"].tolist() == [7, 8]
+
+
+def test_a_table_with_a_byte_order_mark_is_read_as_it_is_written(tmp_path: Path) -> None:
+    (tmp_path / "b.csv").write_text("id;mean age;b\n1;0,5;x y\n2;1,5;z\n", encoding="utf-8-sig")
+    (tmp_path / "l.csv").write_text("id,y\n1,\n1,no\n2,yes\n", encoding="utf-8-sig")
+    found = _find(BatchSource(path="b.csv", labels="l.csv"), tmp_path)
+    assert found.file.read_text("utf-8-sig") == "id;mean age;b;y\n1;0,5;x y;no\n2;1,5;z;yes\n"
+    (tmp_path / "l.csv").write_bytes("id;y\n1;nö\n".encode("cp1252"))
+    with pytest.raises(ValueError, match=r"l\.csv: its text is not utf-8"):
+        _find(BatchSource(path="b.csv", labels="l.csv"), tmp_path)
+
+
+def test_of_a_pattern_a_slot_takes_its_own_file_again(tmp_path: Path) -> None:
+    for age, name in enumerate(("new.csv", "old.csv")):
+        (tmp_path / name).write_text("id,a\n1,2\n")
+        os.utime(tmp_path / name, (1000 - age, 1000 - age))
+    source, work = BatchSource(glob="*.csv"), tmp_path / "work"
+    facts = (tmp_path / "old.csv").stat()
+    own = f"old.csv {facts.st_size} {facts.st_mtime_ns}"
+    assert find_batch(source, tmp_path, SLOT, (SLOT, SLOT), (), work, ROLES, own).file.name == "old.csv"
+
+
+def test_a_piece_of_a_password_taken_for_a_port_is_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DB", "postgresql://me:p@a:s3cret@host/none")
+    with pytest.raises(ValueError, match="the query of the batch failed") as caught:
+        _find(BatchSource(sql="SELECT 1", url="env:DB"), tmp_path)
+    assert "s3cret" not in str(caught.value)

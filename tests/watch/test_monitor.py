@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 
 import xrai_widgets as xw
 
@@ -43,3 +43,12 @@ def test_a_threshold_is_a_share_and_a_plan_is_checked_at_once() -> None:
 def test_a_history_needs_a_name() -> None:
     with pytest.raises(ValueError, match="name a series"):
         xw.history(xw.Store("sqlite://"))
+
+
+def test_of_a_regression_the_performance_is_said_not_to_be_judged() -> None:
+    rng = np.random.default_rng(0)
+    X, Z = rng.normal(size=(80, 2)), rng.normal(size=(60, 2))
+    model = LinearRegression().fit(X, X[:, 0])
+    judged = xw.ModelMonitor(model, (X, X[:, 0]), plan=["monitoring.performance"]).look(Z, Z[:, 0] + 100)
+    assert judged.status == "not judged"
+    assert judged.notes == ("monitoring.performance: measured and not judged, as the policy has no limit for it",)

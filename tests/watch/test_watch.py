@@ -263,3 +263,119 @@ def test_what_calls_a_watch_is_printed(made: Callable[..., Watch], tmp_path: Pat
     assert f"watch run {tmp_path / 'credit.toml'} --if-due --quiet" in text
     assert "Persistent=true" in text
     assert '- cron: "7 6 * * *"' in text
+
+
+def test_labels_that_are_always_late_open_a_problem_and_do_not_end_it(
+    made: Callable[..., Watch], tmp_path: Path
+) -> None:
+    watch = made()
+    watch.approve("Ada", "first version")
+    keys = {"history accuracy alarm", "robustness.corruptions accuracy_fall change fail"}
+    states = []
+    for day in range(9):
+        if day:
+            _batch(tmp_path, day - 1, 0.1 if day - 1 < 4 else 0.45)
+        _batch(tmp_path, day, labels=False)
+        ran = watch.run(FIRST + timedelta(days=day), if_due=True)
+        states.append({one.state for one in ran.standings if one.key in keys})
+    assert states == [set()] * 5 + [{"opened"}] + [{"still there"}] * 3
+    (tmp_path / "2026-11-10.csv").write_text("nonsense")
+    broken = watch.run(FIRST + timedelta(days=9), if_due=True)
+    assert {one.key: one.state for one in broken.standings if one.key in keys} == dict.fromkeys(keys, "still there")
+
+
+def test_an_acknowledged_alarm_begins_anew_although_the_newest_look_has_no_labels(
+    made: Callable[..., Watch], tmp_path: Path
+) -> None:
+    watch = made()
+    for day in range(8):
+        _batch(tmp_path, day, 0.45, labels=day < 7)
+        watch.run(FIRST + timedelta(days=day), if_due=True)
+    assert "history accuracy alarm" in watch.acknowledge("Ada", "known")
+    _batch(tmp_path, 8, 0.1)
+    ran = watch.run(FIRST + timedelta(days=8), if_due=True)
+    assert "history accuracy alarm" not in [problem["key"] for problem in ran.looks[-1].detail["problems"]]
+
+
+def test_what_is_not_told_can_be_acknowledged(made: Callable[..., Watch], tmp_path: Path) -> None:
+    made()
+    file = tmp_path / "credit.toml"
+    file.write_text(file.read_text() + '\n[policy.alert]\non = ["error"]\n')
+    watch = Watch(read_watch(file), run=_run)
+    for day in range(4):
+        _batch(tmp_path, day, 0.45)
+        watch.run(FIRST + timedelta(days=day), if_due=True)
+    assert "history accuracy alarm" in watch.acknowledge("Ada", "known")
+
+
+def test_whatever_a_look_raises_is_kept_and_the_next_batch_is_looked_at(
+    made: Callable[..., Watch], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = made('missed = "all"')
+    _batch(tmp_path, 0)
+    watch.run(FIRST, if_due=True)
+
+    def broken_once(subject: Subject, plan: Any, store: Store) -> list[Outcome]:
+        if subject.new_ids is None and str(subject.ids[0]) == "None-1-0":
+            raise RuntimeError("the booster fell over")
+        return _run(subject, plan, store)
+
+    monkeypatch.setattr(watch, "_run_plan", broken_once)
+    for day in (1, 2):
+        _batch(tmp_path, day)
+    ran = watch.run(FIRST + timedelta(days=2), if_due=True)
+    assert [look.status == "error" for look in ran.looks] == [True, False]
+    assert "RuntimeError: the booster fell over" in ran.looks[0].detail["problems"][0]["text"]
+
+
+def test_late_labels_of_an_older_look_do_not_hide_the_newest_in_the_metrics(
+    made: Callable[..., Watch], tmp_path: Path
+) -> None:
+    watch = made()
+    _batch(tmp_path, 0, labels=False)
+    watch.run(FIRST, if_due=True)
+    (tmp_path / "2026-11-02.csv").write_text("nonsense")
+    watch.run(FIRST + timedelta(days=1), if_due=True)
+    _batch(tmp_path, 0)
+    watch.run(FIRST + timedelta(days=1, hours=1), if_due=True)
+    assert 'verdict="error"' in (tmp_path / "credit.prom").read_text()
+
+
+def test_a_run_reads_the_looks_once(
+    made: Callable[..., Watch], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = made()
+    for day in range(5):
+        _batch(tmp_path, day, labels=False)
+        watch.run(FIRST + timedelta(days=day), if_due=True)
+    whole: list[None] = []
+    real = watch.tables.looks
+
+    def looks(newest: int | None = None) -> list[Any]:
+        whole.extend([None] * (newest is None))
+        return real(newest)
+
+    monkeypatch.setattr(watch.tables, "looks", looks)
+    for day in range(6):
+        _batch(tmp_path, day)
+    assert len(watch.run(FIRST + timedelta(days=5), if_due=True).looks) == 6
+    assert len(whole) == 1
+
+
+def test_late_labels_of_a_file_that_a_pattern_found_are_read(made: Callable[..., Watch], tmp_path: Path) -> None:
+    made()
+    file = tmp_path / "credit.toml"
+    file.write_text(file.read_text().replace('path = "{date}.csv"', 'glob = "2026*.csv"'))
+    watch = Watch(read_watch(file), run=_run)
+    for day in range(2):
+        _batch(tmp_path, day, labels=False)
+        watch.run(FIRST + timedelta(days=day), if_due=True)
+    before = [look.batch for look in watch.tables.looks()]
+    labelled = pd.read_csv(tmp_path / "2026-11-01.csv")
+    pd.DataFrame({"id": labelled["id"], "y": (labelled["a"] > 0).astype(int)}).to_csv(
+        tmp_path / "labels-2026-11-01.csv", index=False
+    )
+    (again,) = watch.run(FIRST + timedelta(days=1, hours=1), if_due=True).looks
+    assert (again.slot, again.detail["origin"].split()[0]) == ("2026-11-01T06:00", "2026-11-01.csv")
+    assert again.detail["counts"]["wrong"] < 15
+    assert watch.tables.looks()[1].batch == before[1]

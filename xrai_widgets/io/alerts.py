@@ -87,6 +87,9 @@ def deliver(
                 break
             if tried < tries:
                 sleep(_WAITS[min(tried, len(_WAITS)) - 1])
+        except Exception as error:  # noqa: BLE001 - one channel that breaks does not cost the others; no text: secrets
+            why = f"{channel.name} cannot send it ({type(error).__name__})"
+            break
         else:
             return Delivery(channel.name, True, tried, "", _now())
     return Delivery(channel.name, False, tried, why, _now())
@@ -108,7 +111,8 @@ def _channel(number: int, entry: dict[str, Any], folder: Path, environ: Environ)
         raise ValueError(f"{place} ({kind}): {unknown[0]!r} is not known; allowed: {', '.join(allowed)}")
     for key, value in given.items():
         if not _is(value, allowed[key]):
-            raise ValueError(f"{place} ({kind}): {key} is {_WORDS[allowed[key]]}; got {value!r}")
+            got = f"a {type(value).__name__}" if key in _SECRET else repr(value)
+            raise ValueError(f"{place} ({kind}): {key} is {_WORDS[allowed[key]]}; got {got}")
     return make(f"{place} ({kind})", given, folder, environ)
 
 
@@ -234,6 +238,7 @@ def _apprise(place: str, given: dict[str, Any], _: Path, environ: Environ) -> Ch
     return Channel("apprise", send)
 
 
+_SECRET = ("url", "secret", "password")  # are not repeated, whatever stands there
 _WORDS = {str: "text", int: "a whole number", bool: "true or false", tuple: "a list of texts"}
 _KINDS: dict[str, tuple[Callable[[str, dict[str, Any], Path, Environ], Channel], dict[str, type]]] = {
     "webhook": (_webhook, {"url": str, "secret": str, "allow_private": bool, "proxy": bool}),

@@ -103,6 +103,8 @@ def judge_look(
         status, more = _of_outcome(outcome, policy)
         statuses.append(status)
         problems += more
+        if outcome.status == "ok" and status == "not judged":
+            notes.append(f"{outcome.assessment}: measured and not judged, as the policy has no limit for it")
         if outcome.assessment in approved:
             change, changed, why = _of_change(outcome, approved[outcome.assessment], policy)
             statuses.append(change)

@@ -1,6 +1,6 @@
 """What is new since the last look, what lasts, what is over: so that nobody is told the same twice."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,7 +29,12 @@ class Standing:
 
 
 def standings(
-    looks: Sequence[frozenset[str]], acknowledged: Mapping[int, frozenset[str]], reminder: int = 7
+    looks: Sequence[frozenset[str]],
+    acknowledged: Mapping[int, frozenset[str]],
+    reminder: int = 7,
+    *,
+    unasked: Sequence[frozenset[str]] | None = None,
+    fresh: Collection[int] | None = None,
 ) -> list[Standing]:
     """Return the state of every problem at the newest look.
 
@@ -41,26 +46,35 @@ def standings(
         What somebody has acknowledged after that look, until it is resolved.
     reminder : int
         Looks after which what lasts is told again; at least 1.
+    unasked : sequence of sets, optional
+        Problems that each look could not have found, as it had no labels or no batch: there they neither end nor last
+        longer.
+    fresh : collection of int, optional
+        Looks made just now: only what they found or ended is told. By default the newest one.
     """
-    if not looks:
-        return []
-    since: dict[str, int] = {}
+    notified = {len(looks) - 1} if fresh is None else set(fresh)
+    lasted: dict[str, int] = {}
+    newest: dict[str, int] = {}
+    ended: dict[str, tuple[int, int]] = {}
     silenced: set[str] = set()
-    over: dict[str, int] = {}
     for number, problems in enumerate(looks):
-        over = {key: number - begun for key, begun in since.items() if key not in problems}
-        since = {key: since.get(key, number) for key in problems}
-        silenced &= problems
-        silenced |= acknowledged.get(number, frozenset()) & problems
-    newest = len(looks) - 1
-    states = [_standing(key, newest - begun + 1, key in silenced, reminder) for key, begun in since.items()]
-    states += [Standing(key, "resolved", lasted, notify=True) for key, lasted in over.items()]
+        held = problems | (lasted.keys() & unasked[number] if unasked is not None else frozenset())
+        ended |= {key: (number, count) for key, count in lasted.items() if key not in held}
+        lasted = {key: lasted.get(key, 0) + (key in problems) for key in held}
+        newest |= dict.fromkeys(problems, number)
+        silenced &= held
+        silenced |= acknowledged.get(number, frozenset()) & held
+    states = [
+        _standing(key, count, key in silenced, reminder, new=newest[key] in notified) for key, count in lasted.items()
+    ]
+    over = {key: count for key, (number, count) in ended.items() if number in notified and key not in lasted}
+    states += [Standing(key, "resolved", count, notify=True) for key, count in over.items()]
     return sorted(states, key=lambda one: one.key)
 
 
-def _standing(key: str, looks: int, silenced: bool, reminder: int) -> Standing:
+def _standing(key: str, looks: int, silenced: bool, reminder: int, *, new: bool) -> Standing:
     if silenced:
         return Standing(key, "acknowledged", looks, notify=False)
     if looks == 1:
-        return Standing(key, "opened", looks, notify=True)
-    return Standing(key, "still there", looks, notify=(looks - 1) % reminder == 0)
+        return Standing(key, "opened", looks, notify=new)
+    return Standing(key, "still there", looks, notify=new and (looks - 1) % reminder == 0)

@@ -1,5 +1,7 @@
 """The batch of a look as a table in a file: where it lies, what was queried, and the labels that came later."""
 
+import gzip
+import io
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -9,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from xrai_widgets.io.csv_format import CsvFormat, detect
 from xrai_widgets.io.secrets import read_secret
 from xrai_widgets.io.watch_files import BatchSource
 
@@ -42,6 +45,7 @@ def find_batch(
     seen: Collection[str],
     work: Path,
     roles: Mapping[str, Any],
+    earlier: str = "",
 ) -> Batch:
     """Return the batch of a slot.
 
@@ -60,13 +64,15 @@ def find_batch(
         Folder for what is made here.
     roles : mapping
         ``ids``, ``target`` and the style of CSV files, as the subject has them.
+    earlier : str
+        ``origin`` of what this slot was looked at with before: that file is taken again.
 
     Raises
     ------
     ValueError
         if there is none, or its labels do not belong to it; the message names the place.
     """
-    batch = _unlabelled(source, folder, local, span, seen, work)
+    batch = _unlabelled(source, folder, local, span, seen, work, earlier)
     if not source.labels:
         return batch
     return _labelled(batch, folder / dated(source.labels, local), work, roles)
@@ -84,6 +90,7 @@ def _unlabelled(
     span: tuple[datetime, datetime],
     seen: Collection[str],
     work: Path,
+    earlier: str,
 ) -> Batch:
     if source.path:
         file = folder / dated(source.path, local)
@@ -94,6 +101,7 @@ def _unlabelled(
         files = [file for file in folder.glob(source.glob) if file.is_file() and _origin(file) not in seen]
         if not files:
             raise ValueError(f"no file that was not looked at fits {source.glob} in {folder}")
+        files = [file for file in files if _origin(file) == earlier] or files
         newest = max(files, key=lambda file: (file.stat().st_mtime_ns, file.name))
         return Batch(newest, _origin(newest))
     return _queried(source, span, work)
@@ -120,7 +128,7 @@ def _queried(source: BatchSource, span: tuple[datetime, datetime], work: Path) -
         engine = create_engine(url, poolclass=NullPool)
         with engine.connect() as connection:
             table = pd.read_sql_query(asked, connection, params=given)
-    except (SQLAlchemyError, ImportError) as error:
+    except (SQLAlchemyError, ImportError, ValueError) as error:  # a ValueError: of a port that is none
         kind = type(getattr(error, "orig", None) or error).__name__  # never the text: it may hold the password
         raise ValueError(f"the query of the batch failed ({kind})") from None
     if table.empty:
@@ -137,47 +145,51 @@ def _labelled(batch: Batch, labels: Path, work: Path, roles: Mapping[str, Any]) 
         raise ValueError("batch.labels needs subject.ids and subject.target: labels are joined by id")
     if not labels.exists():
         return Batch(batch.file, batch.origin, "its labels are not there yet")
-    table, given = _table(batch.file, roles), _table(labels, roles)
+    (table, style), (given, _) = _table(batch.file, roles), _table(labels, roles)
     for name, frame, wanted in ((batch.file.name, table, (ids,)), (labels.name, given, (ids, target))):
         lacking = [column for column in wanted if column not in frame.columns]
         if lacking:
             raise ValueError(f"{name} has no column {lacking[0]!r}; columns: {', '.join(map(str, frame.columns))}")
     if target in table.columns:
         table = table.drop(columns=target)
-    labelled = given[[ids, target]].dropna().drop_duplicates()
+    labelled = given[[ids, target]].dropna()
+    labelled = labelled[labelled[target] != ""].drop_duplicates()
+    if table[ids].dtype != labelled[ids].dtype:  # numbers of one file are text in the other
+        key = _as_text(table[ids])
+        labelled = labelled.assign(**{ids: _as_text(labelled[ids])})
+    else:
+        key = table[ids]
     twice = labelled[ids][labelled[ids].duplicated()]
     if len(twice):
         raise ValueError(f"{labels.name} names {len(twice)} ids with different labels, the first {twice.iloc[0]!r}")
-    joined = table.merge(labelled, on=ids, how="left", validate="many_to_one")
-    missing = int(joined[target].isna().sum()) + int((joined[target] == "").sum())
+    joined = table.assign(**{target: key.map(labelled.set_index(ids)[target])})
+    missing = int(joined[target].isna().sum())
     if missing:
         left = f"{missing} of its {len(table)} labels are not there yet: it is judged without labels until all are"
         return Batch(batch.file, batch.origin, left)
     csv = ".csv" in batch.file.name.lower()
     made = work / ("labelled.csv" if csv else "labelled.parquet")
     if csv:
-        joined.to_csv(
-            made,
-            index=False,
-            sep=roles.get("delimiter") or (";" if roles.get("decimal") == "," else ","),
-            encoding=roles.get("encoding") or "utf-8",
-        )
+        joined.to_csv(made, index=False, sep=style.delimiter or ",", encoding=style.encoding)
     else:
         joined.to_parquet(made)
-    return Batch(made, f"{batch.origin} {_origin(labels)}")
+    return Batch(made, batch.origin)
 
 
-def _table(file: Path, roles: Mapping[str, Any]) -> pd.DataFrame:
-    """Read a table; a CSV as the text it is, so that what is written again is what was there."""
+def _table(file: Path, roles: Mapping[str, Any]) -> tuple[pd.DataFrame, CsvFormat]:
+    """Read a table; a CSV as the text it is, so that what is written again is what was there, in the same style."""
     if ".csv" not in file.name.lower():
-        return pd.read_parquet(file)
-    delimiter = roles.get("delimiter")
-    table: pd.DataFrame = pd.read_csv(
-        file,
-        sep=delimiter,
-        engine="c" if delimiter else "python",
-        dtype=str,
-        keep_default_na=False,
-        encoding=roles.get("encoding"),
-    )
-    return table
+        return pd.read_parquet(file), CsvFormat()
+    raw = gzip.decompress(file.read_bytes()) if file.suffix.lower() == ".gz" else file.read_bytes()
+    wanted = CsvFormat(*(roles.get(key) for key in ("delimiter", "decimal", "encoding")))
+    try:
+        text, style = detect(raw, wanted)
+    except ValueError as error:
+        raise ValueError(f"{file.name}: {error}") from None
+    table: pd.DataFrame = pd.read_csv(io.StringIO(text), sep=style.delimiter, dtype=str, keep_default_na=False)
+    return table, style
+
+
+def _as_text(ids: pd.Series) -> pd.Series:
+    """Return ids as text, whole numbers without a point."""
+    return ids.map(lambda one: str(int(one)) if isinstance(one, float) and one.is_integer() else str(one))

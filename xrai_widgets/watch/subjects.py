@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from xrai_widgets.core import Outcome, Subject, find
+from xrai_widgets.core import Array, Outcome, Subject, find
 from xrai_widgets.core.decision import labels
 from xrai_widgets.results.look import Counts
 from xrai_widgets.runtime.store import Store
@@ -70,7 +70,12 @@ def run_look(
             outcomes.append(_not_run(subject, name, params, reason))
             continue
         (before[name],) = run(baseline, [(name, params)], store=store)
-        outcomes += run(subject.at(), [(name, params)], store=store)
+        try:
+            batch = subject.at()
+        except ValueError as error:  # no row of it whose words the model's data know
+            outcomes.append(replace(_not_run(subject, name, params, str(error)), status="error"))
+            continue
+        outcomes += run(batch, [(name, params)], store=store)
     return outcomes, before
 
 
@@ -80,17 +85,20 @@ def _not_run(subject: Subject, name: str, params: dict[str, Any], reason: str) -
 
 
 def counts_of(subject: Subject) -> Counts | None:
-    """Return the wrong answers on batch and baseline; None without labels, and for regressors."""
-    if subject.y_new is None or subject.task != "classification":
+    """Return the wrong answers on batch and baseline; None without labels, and for regressors.
+
+    All rows of the batch count, those with words that the model's data do not know as well: they were answered.
+    """
+    if subject.X_new is None or subject.y_new is None or subject.task != "classification":
         return None
-    batch = subject.at()
-    return Counts(_wrong(batch), len(batch.X), _wrong(subject), len(subject.X))
+    now = _wrong(subject, subject.X_new, subject.y_new)
+    return Counts(now, len(subject.X_new), _wrong(subject, subject.X, subject.y), len(subject.X))
 
 
 def baseline_counts(subject: Subject) -> tuple[int, int] | None:
     """Return wrong answers and rows of the baseline; None for regressors."""
-    return None if subject.task != "classification" else (_wrong(subject), len(subject.X))
+    return None if subject.task != "classification" else (_wrong(subject, subject.X, subject.y), len(subject.X))
 
 
-def _wrong(subject: Subject) -> int:
-    return int(np.sum(labels(subject.predict, subject.decide, subject.X) != subject.y))
+def _wrong(subject: Subject, X: Array, y: Array) -> int:
+    return int(np.sum(labels(subject.predict, subject.decide, X) != y))

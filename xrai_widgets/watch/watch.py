@@ -1,7 +1,7 @@
 """Look once: read the batch, run the plan, keep, judge against the approved outcome and the history, tell, end."""
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,15 +11,16 @@ from zoneinfo import ZoneInfo
 from xrai_widgets.core import Subject
 from xrai_widgets.io.alerts import Delivery, deliver
 from xrai_widgets.io.watch_files import WatchFile
-from xrai_widgets.results.look import Problem, judge_look
+from xrai_widgets.results.alert import OCCASIONS
+from xrai_widgets.results.look import Counts, Problem, judge_look
 from xrai_widgets.results.look_states import Standing
 from xrai_widgets.results.policy import Policy
 from xrai_widgets.runtime.look_tables import Held, Look, LookTables, Mark, now
 from xrai_widgets.runtime.plan import check_plan, run_plan
 from xrai_widgets.runtime.store import Store
-from xrai_widgets.watch.batch_sources import Batch, find_batch
+from xrai_widgets.watch.batch_sources import Batch, dated, find_batch
 from xrai_widgets.watch.callers import write_metrics
-from xrai_widgets.watch.history import history_of, problems_of, standing_of, twin_of
+from xrai_widgets.watch.history import Kept, history_of, problems_of, standing_of, stated, texts_of, twin_of
 from xrai_widgets.watch.message import brief, message_of
 from xrai_widgets.watch.schedule import Schedule, Slot
 from xrai_widgets.watch.subjects import counts_of, run_look, subject_of
@@ -76,6 +77,7 @@ class Watch:
         self.store = Store(file.store) if store is None else store
         self.tables: LookTables = self.store.watched(file.name)
         self._run_plan = run
+        self._kept = Kept(self.tables)
 
     def due(self, moment: datetime) -> list[Slot]:
         """Return the slots that passed and were not looked at, oldest first; before the first look, the newest one."""
@@ -114,6 +116,7 @@ class Watch:
         moment = datetime.now(UTC) if moment is None else moment
         try:
             with self.tables.held() as dead:
+                self._kept = Kept(self.tables)
                 ran = self._held_run(moment, if_due=if_due)
                 taken = f"the run of {dead} was taken over" if dead else ""
                 return Ran(
@@ -132,7 +135,7 @@ class Watch:
                 return Ran(NOTHING_DUE, note="no slot of the schedule has passed yet")
         missed, wanted = self._missed(due)
         for look in missed:
-            self.tables.write(look)
+            self._kept.write(look)
         made = [self._look(slot, missed) for slot in sorted([*again, *wanted])]
         return self._notified(made, missed)
 
@@ -149,13 +152,16 @@ class Watch:
 
     def _awaited(self, moment: datetime) -> list[Slot]:
         """Return the slots whose labels had not come, where they have come since."""
-        if not (self.file.batch.labels and self.file.batch.path):
+        if not self.file.batch.labels:
             return []
         waiting = [look for look in self.tables.looks(newest=_RETRIED) if look.detail.get("labels") == "awaited"]
         slots = [Slot(datetime.fromisoformat(look.at), look.slot) for look in waiting]
         return [slot for slot in slots if slot.at <= moment and self._has_labels(slot)]
 
     def _has_labels(self, slot: Slot) -> bool:
+        local = slot.at.astimezone(ZoneInfo(self.schedule.zone))
+        if not (self.file.file.parent / dated(self.file.batch.labels, local)).exists():
+            return False
         with tempfile.TemporaryDirectory(prefix="xrai-watch-") as work:
             try:
                 return not self._batch(slot, Path(work)).note
@@ -163,29 +169,29 @@ class Watch:
                 return False
 
     def _batch(self, slot: Slot, work: Path) -> Batch:
-        looks = self.tables.looks()
+        looks = self._kept.looks()
         seen = {str(look.detail.get("origin", "")) for look in looks if look.slot != slot.name}
         before = [look.at for look in looks if look.at < slot.at.isoformat()]
         since = datetime.fromisoformat(before[-1]) if before else slot.at - self.schedule.period(slot.at)
         local = slot.at.astimezone(ZoneInfo(self.schedule.zone))
-        folder = self.file.file.parent
-        return find_batch(self.file.batch, folder, local, (since, slot.at), seen, work, self.file.subject)
+        earlier = next((str(look.detail.get("origin", "")) for look in looks if look.slot == slot.name), "")
+        folder, span = self.file.file.parent, (since, slot.at)
+        return find_batch(self.file.batch, folder, local, span, seen, work, self.file.subject, earlier)
 
     def _look(self, slot: Slot, missed: list[Look]) -> Look:
         """Look at one slot and keep what was found, an error as well."""
         with tempfile.TemporaryDirectory(prefix="xrai-watch-") as work:
             try:
                 batch = self._batch(slot, Path(work))
-                subject = subject_of(self.file.subject, batch.file)
-            except (ValueError, TypeError, OSError) as error:
-                look = self._broken(slot, str(error))
-            else:
-                look = self._judged(slot, batch, subject)
+                look = self._judged(slot, batch, subject_of(self.file.subject, batch.file))
+            except Exception as error:  # noqa: BLE001 - it is kept and told, and the next batch is looked at
+                expected = isinstance(error, ValueError | TypeError | OSError)
+                look = self._broken(slot, str(error) if expected else f"{type(error).__name__}: {error}")
         if missed and slot.at.isoformat() > missed[-1].at:
             note = f"{len(missed)} slots were missed, from {missed[0].slot} to {missed[-1].slot}"
             problems = [*problems_of(look), asdict(Problem("slots missed", "missed", note))]
             look = replace(look, detail={**look.detail, "problems": problems})
-        self.tables.write(look)
+        self._kept.write(look)
         return look
 
     def _broken(self, slot: Slot, why: str) -> Look:
@@ -197,15 +203,14 @@ class Watch:
         outcomes, before = run_look(subject, baseline, self.plan, self.store, self._run_plan)
         mark = self._approved()
         changed = mark is not None and mark.series != subject.series
-        counts = None if changed else counts_of(subject)
+        counts, uncounted = (None, "") if changed else self._counts(subject)
         approved = {} if changed or mark is None else before
-        twin = twin_of(self.tables.looks(), slot, subject.batch)
-        history = history_of(
-            self.tables.looks(), self.tables.marks("ack"), slot, subject.series, None if twin else counts
-        )
+        looks = self._kept.looks()
+        twin = twin_of(looks, slot, subject.batch)
+        history = history_of(looks, self.tables.marks("ack"), slot, subject.series, None if twin else counts)
         judged = judge_look(outcomes, approved, self.policy, history, self.file.allowed_fall)
         problems, status = list(judged.problems), str(judged.status)
-        notes = [*filter(None, (batch.note, *judged.notes))]
+        notes = [*filter(None, (batch.note, uncounted, *judged.notes))]
         if mark is None:
             notes.append("no model is approved yet: changes are not judged (watch approve)")
         if twin:
@@ -227,54 +232,60 @@ class Watch:
         }
         return Look(slot.name, slot.at.isoformat(), status, subject.series, subject.batch, detail, now())
 
+    def _counts(self, subject: Subject) -> tuple[Counts | None, str]:
+        """Return the wrong answers, or why they cannot be counted: the model may refuse what the drift is judged on."""
+        try:
+            return counts_of(subject), ""
+        except Exception as error:  # noqa: BLE001 - whatever the model raises
+            return None, f"history: the wrong answers cannot be counted ({type(error).__name__}: {error})"
+
     def _approved(self) -> Mark | None:
         marks = self.tables.marks("approve")
         return marks[-1] if marks else None
 
     def _notified(self, made: list[Look], missed: list[Look]) -> Ran:
-        standing = self.standing()
+        looks, occasions = self._kept.looks(), frozenset(self.policy.alert.occasions)
+        fresh = {look.slot for look in made}
+        standing = standing_of(looks, self.tables.marks("ack"), occasions, self.file.reminder, fresh)
         news = [one for one in standing if one.notify]
         deliveries: tuple[Delivery, ...] = ()
         newest = made[-1]
         if news and self.file.channels:
-            message = message_of(self.file.name, newest, standing, self._texts(), missed)
+            message = message_of(self.file.name, newest, standing, texts_of(looks), missed)
             deliveries = tuple(deliver(channel, message) for channel in self.file.channels)
             detail = {**newest.detail, "deliveries": [asdict(delivery) for delivery in deliveries]}
             newest = replace(newest, detail=detail)
-            self.tables.write(newest)
-        write_metrics(self.file, newest, self._succeeded())
+            self._kept.write(newest)
+        write_metrics(self.file, self._kept.looks()[-1], self._succeeded())
         code = _code([*made[:-1], newest], deliveries)
         return Ran(code, (*missed, *made[:-1], newest), tuple(standing), deliveries)
 
     def _succeeded(self) -> float:
         """Return when a look last ended without an error, in seconds since the epoch; 0 for never."""
-        fine = [look.ran for look in self.tables.looks() if look.status not in ("error", "missed")]
+        fine = [look.ran for look in self._kept.looks() if look.status not in ("error", "missed")]
         return datetime.fromisoformat(max(fine)).timestamp() if fine else 0.0
 
-    def standing(self) -> list[Standing]:
-        """Return the state of every problem that the policy wants to be told, at the newest look."""
-        occasions = frozenset(self.policy.alert.occasions)
-        return standing_of(self.tables.looks(), self.tables.marks("ack"), occasions, self.file.reminder)
-
-    def _texts(self) -> dict[str, str]:
-        return {p["key"]: p["text"] for look in self.tables.looks(newest=2) for p in problems_of(look)}
+    def standing(self, occasions: Collection[str] | None = None) -> list[Standing]:
+        """Return the state at the newest look of every problem of some occasions; of those that the policy tells."""
+        wanted = frozenset(self.policy.alert.occasions if occasions is None else occasions)
+        return standing_of(self.tables.looks(), self.tables.marks("ack"), wanted, self.file.reminder)
 
     def approve(self, who: str, why: str) -> Mark:
         """Pin the model and its baseline as the ones that every look is held against."""
         baseline = subject_of(self.file.subject, None)
         looks = self.tables.looks(newest=1)
         slot = looks[-1].slot if looks else ""
-        self.tables.mark("approve", slot, baseline.series, who=_words("who", who), why=_words("why", why))
+        self.tables.mark("approve", slot, baseline.series, who=stated("who", who), why=stated("why", why))
         return self.tables.marks("approve")[-1]
 
     def acknowledge(self, who: str, why: str) -> list[str]:
         """Acknowledge the problems of the newest look: they are not told again, and the history begins anew."""
-        keys = [one.key for one in self.standing() if one.state in ("opened", "still there")]
+        keys = [one.key for one in self.standing(OCCASIONS) if one.state in ("opened", "still there")]
         looks = [look for look in self.tables.looks() if look.status != "missed"]
         if not keys:
             raise ValueError("there is nothing to acknowledge")
         newest = looks[-1]
-        self.tables.mark("ack", newest.slot, newest.series, who=_words("who", who), why=_words("why", why), keys=keys)
+        self.tables.mark("ack", newest.slot, newest.series, who=stated("who", who), why=stated("why", why), keys=keys)
         return keys
 
 
@@ -285,9 +296,3 @@ def _code(looks: list[Look], deliveries: tuple[Delivery, ...]) -> int:
     unsaved = any(brief["unsaved"] for look in looks for brief in look.detail.get("outcomes", ()))
     lost = any(not delivery.arrived for delivery in deliveries)
     return BROKEN if "error" in occasions or unsaved or lost else FINE
-
-
-def _words(name: str, text: str) -> str:
-    if not text.strip():
-        raise ValueError(f"say {name}: the decision is read by others later")
-    return text.strip()

@@ -91,3 +91,14 @@ def test_ids_that_were_there_before_are_found_and_row_numbers_are_not_compared()
     assert "seen_share" not in plain.values
     assert any("Ids are not compared" in note for note in plain.notes)
     assert any("pass X_train=" in note for note in plain.notes)
+
+
+def test_row_numbers_of_one_side_are_no_names_and_numbers_may_be_text() -> None:
+    X, Z, _ = tables()
+    people = np.arange(100, 180)
+    assert "seen_share" not in data_checks(X, Z, naming=Names(ids=np.arange(200), new_ids=people)).values
+    assert "seen_share" not in data_checks(X, Z, naming=Names(ids=np.arange(300, 500), new_ids=np.arange(80))).values
+    words = np.array([str(number) for number in people], dtype=object)
+    for new in (people, people.astype(float), words):
+        finding = data_checks(X, Z, naming=Names(ids=np.arange(150, 350), new_ids=new))
+        assert finding.values["seen_share"] == pytest.approx(30 / 80)

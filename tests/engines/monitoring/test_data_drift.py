@@ -174,3 +174,22 @@ def test_the_tests_of_the_whole_table_have_uniform_p_values() -> None:
         trees.append(separation(X, Z, (), seed, quiet).p)
     assert stats.kstest(np.array(kernel) - rng.random(100) / 200, "uniform").pvalue > 0.001
     assert stats.kstest(trees, "uniform").pvalue > 0.001
+
+
+@pytest.mark.parametrize("rest", [0.03, 0.0])
+def test_a_column_whose_largest_value_nearly_all_rows_hold_can_move(rest: float) -> None:
+    rng = np.random.default_rng(0)
+    before, now = (rng.random(1000) > rest).astype(float), (rng.random(1000) > 0.5).astype(float)
+    assert one(before, now)["values"] == {"real": True, "big": True}
+    finding = data_drift(before[:, None], now[:, None], joint=False)
+    assert finding.intervals["drifted_share"][0] == 1.0
+    again = data_drift(before[:, None], np.roll(before, 5)[:, None], joint=False)
+    assert again.values["drifted_share"] == again.values["largest_psi"] == 0.0
+
+
+def test_of_a_few_rows_no_upper_end_of_the_stability_index_is_known() -> None:
+    rng = np.random.default_rng(0)
+    before = rng.normal(size=(400, 1))
+    for rows, known in ((1, False), (10, False), (39, False), (100, True)):
+        finding = data_drift(before, rng.normal(2, 1, (rows, 1)), joint=False)
+        assert np.isfinite(finding.intervals["largest_psi"][1]) == known

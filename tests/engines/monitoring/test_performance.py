@@ -136,3 +136,24 @@ def test_the_intervals_of_the_fall_cover(n: int) -> None:
     hits = rng.binomial(n, (0.9, 0.8), size=(2000, 2))
     ends = [fall(wilson(a, n), wilson(b, n)).worse for a, b in hits.tolist()]
     assert 0.93 <= np.mean([end.low <= 0.1 <= end.high for end in ends]) <= 0.97
+
+
+def test_errors_that_are_all_alike_do_not_make_a_change_certain() -> None:
+    finding = measured(batch(160, 200), batch(2, 2), outputs="probabilities")
+    low, high = finding.intervals["brier_rise"]
+    assert low < finding.values["brier_rise"] == -0.2
+    missed = 1 - 0.025 ** (1 / 2)  # share of wrong answers that two right ones leave possible
+    below = 0.2 - stats.t.ppf(0.975, 199) * np.sqrt(0.16 / 199)
+    assert high == pytest.approx(-0.2 + np.hypot(0.2 - below, missed))
+    exact = rise_of_means(np.zeros(50), np.zeros(40))
+    assert (exact.worse.value, exact.worse.high) == (0.0, np.inf)
+
+
+def test_of_few_rows_no_root_of_squares_is_known() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 1))
+    for rows, known in ((1, False), (29, False), (300, True)):
+        Z = rng.normal(size=(rows, 1))
+        args = X, X[:, 0] + rng.normal(size=300), Z, Z[:, 0] + rng.normal(size=rows)
+        finding = performance(lambda part: part[:, 0], *args)
+        assert np.isfinite(finding.intervals["rmse_rise"]).all() == known

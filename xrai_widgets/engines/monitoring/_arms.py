@@ -9,6 +9,9 @@ from xrai_widgets.core import Array
 from xrai_widgets.engines._statistics import LEVEL, Estimate, auc, mean, wilson
 
 _REPEATS = 500
+_LEAST = 1e-15  # probability that a logarithm is taken of
+MOST_LOG_LOSS = float(-np.log(_LEAST))
+_FEWEST = 30  # rows of either side whose redraws say how far a root of squares strays
 
 
 @dataclass(frozen=True)
@@ -42,17 +45,29 @@ def fall(before: Estimate, now: Estimate, *, rise: bool = False, span: float = n
     return Fall(before, now, Estimate(value, max(value - below, -span), min(value + above, span)))
 
 
-def rise_of_means(before: Array, now: Array) -> Fall:
-    """Return how much a mean rose, with Welch's interval."""
+def rise_of_means(before: Array, now: Array, *, least: float = 0.0, most: float = np.inf) -> Fall:
+    """Return how much a mean of numbers from ``least`` to ``most`` rose, with Welch's interval.
+
+    A sample whose numbers are all equal says nothing of how far others stray: there, the intervals of both means are
+    squared and added, that of the equal ones by the share of others that may have been missed.
+    """
     value = float(now.mean() - before.mean())
     terms = [float(part.var(ddof=1)) / len(part) if len(part) > 1 else np.inf for part in (before, now)]
     if not np.isfinite(sum(terms)):
         return Fall(mean(before), mean(now), Estimate(value, -np.inf, np.inf))
-    if sum(terms) == 0:
-        return Fall(mean(before), mean(now), Estimate(value, value, value))
+    if min(terms) == 0:
+        return fall(_mean_of(before, least, most), _mean_of(now, least, most), rise=True, span=most - least)
     freedom = sum(terms) ** 2 / sum(t**2 / (len(p) - 1) for t, p in zip(terms, (before, now), strict=True))
     half = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * float(np.sqrt(sum(terms)))
     return Fall(mean(before), mean(now), Estimate(value, value - half, value + half))
+
+
+def _mean_of(part: Array, least: float, most: float) -> Estimate:
+    if np.ptp(part) > 0:
+        return mean(part)
+    value, missed = float(part[0]), 1 - float(((1 - LEVEL) / 2) ** (1 / len(part)))
+    ends = [value + missed * (end - value) if end != value else value for end in (least, most)]
+    return Estimate(value, *ends)
 
 
 def mean_of_shares(shares: list[Estimate]) -> Estimate:
@@ -82,7 +97,7 @@ def ranking(outputs: Array, y: Array) -> Estimate | None:
 
 def log_losses(outputs: Array, y: Array) -> Array:
     """Return −ln p of the true class, p at least 10⁻¹⁵."""
-    losses: Array = -np.log(np.clip(outputs[np.arange(len(y)), y], 1e-15, 1.0))
+    losses: Array = -np.log(np.clip(outputs[np.arange(len(y)), y], _LEAST, 1.0))
     return losses
 
 
@@ -108,17 +123,21 @@ def resampled(outputs: Array, y: Array, seed: list[int]) -> dict[str, Array]:
     return {"rmse": rows[:, 0], "r2": rows[:, 1]}
 
 
-def of_redraws(before: Array, now: Array, *, rise: bool) -> Fall:
-    """Return how much a metric fell (or rose) by redraws of both sides: percentile intervals (Efron 1979)."""
+def of_redraws(before: Array, now: Array, sizes: tuple[int, int], *, rise: bool) -> Fall:
+    """Return how much a metric fell (or rose) by redraws of both sides: percentile intervals (Efron 1979).
+
+    ``sizes`` are the rows of both sides: redraws of few are all alike, and then nothing is known.
+    """
     ends = (1 - LEVEL) / 2, (1 + LEVEL) / 2
 
-    def estimate(drawn: Array) -> Estimate:
-        if np.isnan(drawn[0]) or not np.isfinite(drawn[1:]).any():
+    def estimate(drawn: Array, rows: int) -> Estimate:
+        if rows < _FEWEST or np.isnan(drawn[0]) or not np.isfinite(drawn[1:]).any():
             return Estimate(float(drawn[0]), -np.inf, np.inf)
         low, high = np.nanquantile(drawn[1:], ends)
         return Estimate(float(drawn[0]), min(float(low), float(drawn[0])), max(float(high), float(drawn[0])))
 
-    return Fall(estimate(before), estimate(now), estimate(now - before if rise else before - now))
+    change = estimate(now - before if rise else before - now, min(sizes))
+    return Fall(estimate(before, sizes[0]), estimate(now, sizes[1]), change)
 
 
 @dataclass(frozen=True)

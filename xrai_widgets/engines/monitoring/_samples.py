@@ -69,11 +69,18 @@ class TwoSamples:
         return distances(values, rows)
 
     def in_bins(self, bins: int) -> Rows:
-        """Return counts between the baseline's quantiles, tied ones merged and the ends open."""
+        """Return counts between the baseline's quantiles, tied ones merged and the ends open.
+
+        A value that more of the baseline holds than a bin should is a bin of its own: else what lies below it would be
+        counted with it, and nothing could be seen of a column whose largest value is that one.
+        """
         edges = np.unique(np.quantile(self.before, np.arange(1, bins) / bins))
+        held = np.subtract(*(np.searchsorted(self.before, edges, side=side) for side in ("right", "left")))
+        heavy = edges[held * bins > len(self.before)]
         counts = []
         for part in (self.before, self.now):
-            counts.append(np.diff(np.searchsorted(part, edges, side="right"), prepend=0, append=len(part)))
+            cuts = [np.searchsorted(part, edges, side="right"), np.searchsorted(part, heavy, side="left")]
+            counts.append(np.diff(np.sort(np.concatenate(cuts)), prepend=0, append=len(part)))
         return Rows(*counts)
 
     def estimates(self, rng: np.random.Generator) -> tuple[Estimate, Estimate]:

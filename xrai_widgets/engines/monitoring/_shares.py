@@ -12,6 +12,7 @@ from xrai_widgets.core import Array
 from xrai_widgets.engines._statistics import LEVEL, Estimate
 
 DRAWS = 1000  # redraws of the counts for an interval
+_FEWEST = 4  # samples a cell, on average: below it the smoothed index has no upper end
 
 
 class Rows(NamedTuple):
@@ -83,7 +84,8 @@ def apart(rows: Rows, rng: np.random.Generator, draws: int = DRAWS) -> Apart:
     -----
     The index is smoothed and less its excess; V is that of Bergsma (2013); the distance is that of the raw shares. An
     interval holds the middle 95 % of redraws of both rows, each less the excess twice (once for the samples, once for
-    the redraw), from 0 on: of clean samples at most 2.5 % are wholly above 0.
+    the redraw), from 0 on: of clean samples at most 2.5 % are wholly above 0. Where either sample holds fewer than four
+    a cell, smoothing hides most of the index, and it has no upper end.
     """
     rows = rows.occupied()
     if len(rows.before) < 2:
@@ -97,8 +99,11 @@ def apart(rows: Rows, rng: np.random.Generator, draws: int = DRAWS) -> Apart:
     drawn_js = js_of(shares[2], shares[3]) - 2 * over / (8 * np.log(2))
     cells = len(rows.before) - 1
     drawn_phi = _phi(before, now) - 2 * cells / (total - 1)
+    index = _middle(max(psi, 0.0), drawn_psi)
+    if min(rows.sizes) < _FEWEST * len(rows.before):
+        index = index._replace(high=float("inf"))
     return Apart(
-        _middle(max(psi, 0.0), drawn_psi),
+        index,
         _middle(float(np.sqrt(js_of(shares[0], shares[1]))), np.sqrt(np.maximum(drawn_js, 0.0))),
         _middle(bergsma(rows), _scaled(drawn_phi, cells, total)),
     )

@@ -121,8 +121,8 @@ def data_checks(
 
     Limitations
     -----------
-    Rows that were changed a little are not seen as equal. Ids that are plain row numbers on both sides say nothing and
-    are not compared.
+    Rows that were changed a little are not seen as equal. Ids that are plain row numbers say nothing and are
+    not compared.
 
     Recommendations
     ---------------
@@ -165,11 +165,19 @@ def data_checks(
 
 def _seen(naming: Names, n: int, m: int) -> tuple[Array | None, list[str]]:
     """Return whether each name of the batch is that of an earlier sample; None where names are row numbers."""
-    ids, new = naming.of("X", n).tolist(), naming.of("X_new", m).tolist()
-    if ids == list(range(n)) and new == list(range(m)):
+    new = _names(naming.new_ids, m)
+    earlier = {*_names(naming.ids, n), *_names(naming.train_ids, None)}
+    if not new or not earlier:
         return None, ["Ids are not compared: they are row numbers; pass ids= and new_ids= to Subject.of."]
-    earlier = {*ids, *(() if naming.train_ids is None else naming.train_ids.tolist())}
     return np.array([name in earlier for name in new]), []
+
+
+def _names(ids: Array | None, count: int | None) -> list[str]:
+    """Return ids as text, 7 and 7.0 and "7" being one; nothing where they are the numbers of the rows."""
+    if ids is None or ids.tolist() == list(range(len(ids) if count is None else count)):
+        return []
+    whole = (int(one) if isinstance(one, float) and one.is_integer() else one for one in ids.tolist())
+    return [str(one) for one in whole]
 
 
 def _columns(before: Array, now: Array, constraints: tuple[Constraint, ...], names: tuple[str, ...]) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from xrai_widgets.core.step import Step, quiet
 from xrai_widgets.core.subject import Outputs as OutputKind
 from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.engines.monitoring._arms import (
+    MOST_LOG_LOSS,
     Fall,
     brier_losses,
     fall,
@@ -166,9 +167,10 @@ def performance(
     Notes
     -----
     The samples of both sides are others: shares by Newcombe and Wilson, areas by their own intervals squared and added,
-    mean losses by Welch, RMSE and R² by a bootstrap of both sides, all at 95 %; p is the level at which the interval
-    would end at 0, never that of another test. The fall of the accuracy is that of another mix of classes plus that
-    within classes, exactly. Two models on the same samples are compared in pairs by `xrai_widgets.compare`.
+    mean losses by Welch, RMSE and R² by a bootstrap of both sides (from 30 rows on), all at 95 %; p is the level at
+    which the interval would end at 0, never that of another test. The fall of the accuracy is that of another mix of
+    classes plus that within classes, exactly. Two models on the same samples are compared in pairs by
+    `xrai_widgets.compare`.
 
     Interpretation
     --------------
@@ -218,9 +220,10 @@ def _of_classes(
         areas = [ranking(part, truth) for part, truth in zip(outputs, y, strict=True)]
         if areas[0] is not None and areas[1] is not None:
             falls["auroc_fall"] = fall(areas[0], areas[1], span=1.0)
-        for key, loss in (("brier_rise", brier_losses), ("log_loss_rise", log_losses)):
+        brier = 1.0 if len(names) == 2 else 2.0
+        for key, loss, most in (("brier_rise", brier_losses, brier), ("log_loss_rise", log_losses, MOST_LOG_LOSS)):
             losses[key] = (loss(outputs[0], y[0]), loss(outputs[1], y[1]))
-            falls[key] = rise_of_means(*losses[key])
+            falls[key] = rise_of_means(*losses[key], most=most)
     losses["accuracy_fall"] = (1.0 - right[0], 1.0 - right[1])
     extra: dict[str, statistics.Estimate] = {"accuracy": falls["accuracy_fall"].now}
     notes = _sizes(len(y[0]), len(y[1]), falls["accuracy_fall"])
@@ -237,15 +240,15 @@ def _of_classes(
 
 
 def _of_values(outputs: tuple[Array, Array], y: tuple[Array, Array], ids: tuple[Array, Array], seed: int) -> Finding:
-    errors = (np.abs(outputs[0] - y[0]), np.abs(outputs[1] - y[1]))
+    errors, sizes = (np.abs(outputs[0] - y[0]), np.abs(outputs[1] - y[1])), (len(y[0]), len(y[1]))
     drawn = [resampled(part, truth, [seed, side]) for side, (part, truth) in enumerate(zip(outputs, y, strict=True))]
     falls = {
         "mae_rise": rise_of_means(*errors),
-        "rmse_rise": of_redraws(drawn[0]["rmse"], drawn[1]["rmse"], rise=True),
-        "r2_fall": of_redraws(drawn[0]["r2"], drawn[1]["r2"], rise=False),
+        "rmse_rise": of_redraws(drawn[0]["rmse"], drawn[1]["rmse"], sizes, rise=True),
+        "r2_fall": of_redraws(drawn[0]["r2"], drawn[1]["r2"], sizes, rise=False),
     }
     falls = {key: one for key, one in falls.items() if not np.isnan(one.worse.value)}
-    bias = rise_of_means(outputs[0] - y[0], outputs[1] - y[1])
+    bias = rise_of_means(outputs[0] - y[0], outputs[1] - y[1], least=-np.inf)
     extra = {"mean_absolute_error": falls["mae_rise"].now, "bias_change": bias.worse}
     return _finding(falls, extra, {"mae_rise": errors}, ids, _sizes(len(y[0]), len(y[1]), falls["mae_rise"]), {})
 
