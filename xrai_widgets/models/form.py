@@ -59,7 +59,7 @@ class Form:
         X : DataFrame or array
             A table with these columns in any order, its words as text; or an array of encoded samples, or of pictures
             (n, height, width), (n, height, width, channels) or flat. A cell that is none of the words gets the code
-            after the last one.
+            after the last one, and so does an empty one where none of the words stands for it.
         what : str
             What messages call it.
 
@@ -68,6 +68,8 @@ class Form:
         ValueError, TypeError
             naming columns or the shape that do not fit, text where numbers are asked for, and what is not finite.
         """
+        if np.ma.is_masked(X):
+            raise ValueError(f"{what} must have no masked entries, got {int(np.sum(X.mask))}: fill them")
         array = X if isinstance(X, pd.DataFrame) else np.asarray(X)
         if isinstance(array, np.ndarray) and array.dtype == object and array.shape[1:] == (len(self.names),):
             array = pd.DataFrame(array, columns=list(self.names))

@@ -192,7 +192,8 @@ class Alarm(Batches):
         Raises
         ------
         ValueError
-            for another ending, and for a detector that is made of training rows without ``include_rows``.
+            for another ending; without ``include_rows`` for a detector that is made of training rows, or was fitted on
+            so few that its means give them away.
         """
         from xrai_widgets.io.alarm_files import write_alarm
 
