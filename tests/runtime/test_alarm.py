@@ -150,6 +150,25 @@ def test_truth_values_and_gaps_are_numbers() -> None:
     np.testing.assert_array_equal(form.encode(frame.astype({"b": "Int64", "a": "boolean"})), form.encode(frame))
 
 
+@pytest.mark.parametrize("word", ["castle", None])
+def test_the_model_says_nothing_of_a_word_that_it_cannot_be_given(word: Any) -> None:
+    made, subject = alarm(small_credit, "mahalanobis"), small_credit()
+    assert subject.decode is not None
+    frame = subject.decode(subject.X[:4])
+    odd = frame.astype({"housing": object})
+    odd.loc[odd.index[1], "housing"] = word
+    codes = made.form.encode(odd)
+    as_empty = codes.copy()
+    as_empty[1, list(frame.columns).index("housing")] = np.nan
+    for rows in (odd, codes, as_empty):
+        checked = made.check(rows)
+        assert np.ma.getmaskarray(checked.predictions).tolist() == [False, True, False, False]  # type: ignore[no-untyped-call]  # without types
+        assert checked.table()["prediction"].isna().tolist() == [False, True, False, False]
+        assert made.predict(rows).mask[1]
+        assert checked.p_values[1] < 0.05
+    assert not np.ma.isMaskedArray(made.check(frame).predictions)  # type: ignore[no-untyped-call]  # without types
+
+
 def test_masked_cells_are_no_numbers() -> None:
     form = Form(("a", "b"), ("continuous", "continuous"), ((), ()))
     with pytest.raises(ValueError, match="no masked entries, got 1"):

@@ -81,6 +81,22 @@ class Form:
             raise ValueError(f"{what} must hold finite numbers or missing ones, got an infinite one in row {place}")
         return rows if self.image_shape is None and rows.shape[1:] == self.shape else self._shaped(rows, what)
 
+    def unknown(self, rows: Array, decoded: bool) -> Array:
+        """Return which encoded rows hold a word that there is not: no model can be given it.
+
+        Parameters
+        ----------
+        rows : array (n, …)
+        decoded : bool
+            Whether the model gets words, so that an empty code stands for none of them.
+        """
+        mask = np.zeros(len(rows), dtype=bool)
+        for place, (kind, words) in enumerate(zip(self.kinds, self.words, strict=True)):
+            if kind == "category" and self.image_shape is None:
+                codes = rows[:, place]
+                mask |= (codes < 0) | (codes > len(words) - 1) | (np.isnan(codes) & decoded)
+        return mask
+
     def _of_table(self, X: pd.DataFrame, what: str) -> Array:
         frame = X.set_axis([str(name) for name in X.columns], axis=1)
         if self.names == tuple(f"x{place}" for place in range(len(self.names))) and not {*frame} & {*self.names}:

@@ -172,7 +172,7 @@ class Alarm(Batches):
             distances=distances,
             positions=positions,
             outside=self.service.outside(rows),
-            predictions=None if outputs is None else self._labels(rows, outputs),
+            predictions=None if outputs is None else self._said(rows, outputs),
         )
 
     def save(self, path: str | Path, *, include_rows: bool = False) -> Path:
@@ -278,6 +278,12 @@ class Alarm(Batches):
             return outputs
         codes = labels(subject.predict, subject.decide, rows, outputs)
         return np.array([subject.classes[code] for code in codes])
+
+    def _said(self, rows: Array, outputs: Array) -> Array:
+        """Return what the model says, and nothing of a row whose word the model cannot be given."""
+        assert self.subject is not None
+        said, unknown = self._labels(rows, outputs), self.form.unknown(rows, self.subject.decode is not None)
+        return np.ma.masked_array(said, unknown) if unknown.any() else said  # type: ignore[no-untyped-call]  # without types
 
 
 def _read(manifest: Any, arrays: Mapping[str, Array]) -> Alarm:
