@@ -119,7 +119,7 @@ def _is_plain(forest: Any) -> bool:
         and has["criterion"] in _CRITERIA
         and isinstance(has["random_state"], Integral)
         and isinstance(has["n_estimators"], Integral)
-        and has["n_estimators"] >= 1
+        and int(has["n_estimators"]) >= 1
         and all(isinstance(has[name], Integral) for name in ("min_samples_leaf", "min_samples_split"))
         and (has["n_jobs"] in (None, 1) or os.environ.get(_CORES) == "1")
     )
