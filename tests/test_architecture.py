@@ -67,7 +67,7 @@ ONLY_INSIDE_FUNCTIONS = {
 SMALL = {
     "core/capability.py": "what a field says when it is missing; the subject that has the fields is long enough",
     "core/segments.py": "weak segments as subgroups; the subject that has them is long enough",
-    "data/german_credit.py": "a data set, its licence and what nobody can change, beside its file",
+    "data/splits.py": "which samples of all examples are held out; the examples themselves are long enough",
     "engines/explanations/cem/measures.py": "what the numbers are called and say; the function itself is long enough",
     "engines/robustness/iaside/measures.py": "what the numbers are called and say; the function itself is long enough",
     "engines/privacy/pdtp/art.py": "a second opinion, which imports ART",

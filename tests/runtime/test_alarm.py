@@ -494,3 +494,10 @@ def test_whoever_waits_may_stop_the_fit() -> None:
 
     with pytest.raises(Cancelled):
         xw.Alarm.of(small_credit(), "shuffle_forest", step=Stop())
+
+
+def test_an_alarm_is_shown_in_one_line_and_without_rows() -> None:
+    shown = repr(xw.Alarm.of(xw.examples.load("breast_cancer_logistic"), "knn", alpha=0.05))
+    assert shown.startswith("Alarm('ood.knn', alpha=0.05, n_calibration=")
+    assert shown.endswith("beside 'breast_cancer_logistic')")
+    assert len(shown) < 120

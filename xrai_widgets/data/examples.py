@@ -17,6 +17,7 @@ from xrai_widgets.data.german_credit import FIXED, german_credit
 from xrai_widgets.data.new_samples import digits_and_letters, shifted
 from xrai_widgets.data.patches import photograph_patches
 from xrai_widgets.data.public_pictures import public_pictures
+from xrai_widgets.data.splits import breast_cancer_split, diabetes_split, digits_split, german_credit_split
 from xrai_widgets.data.stream import drifting_stream
 from xrai_widgets.data.two_cue_models import two_cue_models
 from xrai_widgets.data.two_cues import two_cues
@@ -53,7 +54,7 @@ def breast_cancer_forest(batch: Batch = no_batch) -> Subject:
     """Random forest on measurements of breast tumours, scaled to [0, 1]."""
     from sklearn.ensemble import RandomForestClassifier
 
-    X_train, X, y_train, y = _breast_cancer()
+    X_train, X, y_train, y = breast_cancer_split()
     model = RandomForestClassifier(100, random_state=0).fit(X_train, y_train)
     return Subject.of(model, X, y, X_train=X_train, y_train=y_train, bounds=(0.0, 1.0), **batch(X))
 
@@ -62,7 +63,7 @@ def breast_cancer_logistic(batch: Batch = no_batch) -> Subject:
     """Logistic regression on measurements of breast tumours: small, smooth and differentiable."""
     from sklearn.linear_model import LogisticRegression
 
-    X_train, X, y_train, y = _breast_cancer()
+    X_train, X, y_train, y = breast_cancer_split()
     model = LogisticRegression(max_iter=1000).fit(X_train, y_train)
     return Subject.of(model, X, y, X_train=X_train, y_train=y_train, bounds=(0.0, 1.0), **batch(X))
 
@@ -91,7 +92,7 @@ def digits_convolution(batch: Batch = no_batch) -> Subject:
     import torch
     from torch import nn
 
-    X_train, X, y_train, y = (part.reshape(-1, 1, 8, 8) if part.ndim == 2 else part for part in _digits())
+    X_train, X, y_train, y = (part.reshape(-1, 1, 8, 8) if part.ndim == 2 else part for part in digits_split())
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = nn.Sequential(
@@ -251,25 +252,12 @@ def _maker(name: str) -> Callable[..., Subject]:
     return _MAKERS[name]
 
 
-def _breast_cancer() -> Any:
-    from sklearn.datasets import load_breast_cancer
-    from sklearn.model_selection import train_test_split
-
-    data = load_breast_cancer(as_frame=True)
-    X, y = data.data, data.target.map(dict(enumerate(data.target_names)))
-    X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.4, random_state=0, stratify=y)
-    low, high = X_train.min(), X_train.max()
-    return (X_train - low) / (high - low), ((X_test - low) / (high - low)).clip(0, 1), y_train, y_test
-
-
 def _german_credit(forest: Any, batch: Batch, kept: int = 0) -> Subject:
     from sklearn.compose import make_column_selector, make_column_transformer
-    from sklearn.model_selection import train_test_split
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder
 
-    X, y = german_credit()
-    X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.4, random_state=0, stratify=y)
+    X_train, X_test, y_train, y_test = german_credit_split()
     words = make_column_selector(dtype_exclude="number")
     encoder = make_column_transformer(
         (OneHotEncoder(handle_unknown="ignore"), words), remainder="passthrough", sparse_threshold=0
@@ -285,7 +273,7 @@ def _german_credit(forest: Any, batch: Batch, kept: int = 0) -> Subject:
 def _digits_beside(batch: Batch, kept: int | None = None, made: Batch = no_batch) -> Subject:
     from sklearn.neural_network import MLPClassifier
 
-    X_train, X, y_train, y = _digits()
+    X_train, X, y_train, y = digits_split()
     model = MLPClassifier((64, 32), max_iter=60, early_stopping=True, random_state=0).fit(X_train, y_train)
     shape = (8, 8)
     given = batch(X, shape)
@@ -296,19 +284,7 @@ def _digits_beside(batch: Batch, kept: int | None = None, made: Batch = no_batch
     return Subject.of(model, X, y, X_train=X_train, y_train=y_train, image_shape=shape, bounds=(0.0, 1.0), **given)
 
 
-def _digits() -> Any:
-    from sklearn.datasets import load_digits
-    from sklearn.model_selection import train_test_split
-
-    X, y = load_digits(return_X_y=True)
-    return train_test_split(X / 16.0, y.astype(np.int64), test_size=0.4, random_state=0, stratify=y)
-
-
 def _diabetes(model: Any, batch: Batch) -> Subject:
-    from sklearn.datasets import load_diabetes
-    from sklearn.model_selection import train_test_split
-
-    X, y = load_diabetes(return_X_y=True, as_frame=True, scaled=False)
-    X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.5, random_state=0)
+    X_train, X_test, y_train, y_test = diabetes_split()
     fitted = model.fit(X_train, y_train)
     return Subject.of(fitted, X_test, y_test, X_train=X_train, y_train=y_train, **batch(X_test))

@@ -163,8 +163,8 @@ def _trees(forest: Any, first: Any, X: Array, y: Array, weight: Array | None) ->
         seed = draw.randint(_DRAWN)
         counts = weight if weight is None else np.asarray(weight, dtype=np.float64)
         if forest.bootstrap:
-            own = np.random.RandomState(seed)
-            drawn = own.randint(0, len(X), len(X)) if chance is None else own.choice(len(X), len(X), p=chance)
+            stream = np.random.RandomState(seed)
+            drawn = stream.randint(0, len(X), len(X)) if chance is None else stream.choice(len(X), len(X), p=chance)
             counts = np.bincount(drawn, minlength=len(X)).astype(np.float64)
         by = _classes.CRITERIA_CLF[forest.criterion](1, sizes) if classifies else None
         by = by or _classes.CRITERIA_REG[forest.criterion](1, len(X))

@@ -21,7 +21,7 @@ from xrai_widgets.runtime.alarm_batches import Batches
 from xrai_widgets.runtime.checked import Checked
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Alarm(Batches):
     """A model, a calibrated detector of foreign inputs, and the share of false alarms that is allowed.
 
@@ -97,6 +97,10 @@ class Alarm(Batches):
     def mute(self) -> bool:
         """Whether no row like those that calibrate can make it ring at α: too many tie for the most foreign one."""
         return self.service.alarm.mute(self.alpha)
+
+    def __repr__(self) -> str:
+        model = "" if self.subject is None else f", beside {self.subject.name!r}"
+        return f"Alarm({self.service.method!r}, alpha={self.alpha:g}, n_calibration={self.n_calibration}{model})"
 
     @property
     def digest(self) -> str:

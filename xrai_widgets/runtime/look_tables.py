@@ -147,18 +147,18 @@ class LookTables:
         row = {"token": token, "holder": holder, "heartbeat": time.time()}
         try:
             with self._writing() as connection:
-                found = connection.execute(select(LOCKS).where(*self._mine(LOCKS))).first()
-                if found is None:
+                current = connection.execute(select(LOCKS).where(*self._mine(LOCKS))).first()
+                if current is None:
                     connection.execute(insert(LOCKS).values(owner=self._database.owner, watch=self._watch, **row))
                     return ""
-                silent = time.time() - found.heartbeat
+                silent = time.time() - current.heartbeat
                 if silent < STALE:
-                    raise Held(f"{found.holder} holds the watch {self._watch!r}, heard of {max(silent, 0):.0f} s ago")
+                    raise Held(f"{current.holder} holds the watch {self._watch!r}, heard of {max(silent, 0):.0f} s ago")
                 # whoever else finds it dead at the same moment changes nothing: the token is no longer the dead one's
-                same = (*self._mine(LOCKS), LOCKS.c.token == found.token)
+                same = (*self._mine(LOCKS), LOCKS.c.token == current.token)
                 if not connection.execute(update(LOCKS).where(*same).values(**row)).rowcount:
                     raise Held(f"another run has just taken over the watch {self._watch!r}")
-                return f"{found.holder}, silent for {silent / 60:.0f} minutes"
+                return f"{current.holder}, silent for {silent / 60:.0f} minutes"
         except StoreError as error:
             if not isinstance(error.__cause__, IntegrityError):
                 raise
