@@ -87,6 +87,7 @@ def test_a_pipeline_that_ends_in_a_forest() -> None:
         RandomForestClassifier(5, min_samples_leaf=0.1, random_state=0),
         RandomForestRegressor(5, criterion="absolute_error", random_state=0),
         RandomForestRegressor(5, monotonic_cst=[1, 0, 0, 0, 0], random_state=0),
+        RandomForestRegressor(5, monotonic_cst=np.array([1, 0, 0, 0, 0]), random_state=0),
         GradientBoostingClassifier(n_estimators=2, random_state=0),
         make_pipeline(OneHotEncoder(handle_unknown="ignore"), RandomForestClassifier(5, random_state=0)),
     ],
@@ -131,6 +132,19 @@ def test_a_version_that_grows_other_trees_is_left_to_itself(monkeypatch: pytest.
 def test_what_the_forest_refuses_is_refused_in_its_words() -> None:
     with pytest.raises(ValueError, match="Input X contains infinity"):
         grown(RandomForestClassifier(5, random_state=0), np.where(X > 1, np.inf, X), LABELS)
+
+
+def test_a_forest_of_no_trees_is_refused_in_its_words() -> None:
+    with pytest.raises(ValueError, match="'n_estimators' parameter of RandomForestClassifier"):
+        grown(RandomForestClassifier(0, random_state=0), X, LABELS)
+
+
+@pytest.mark.parametrize("columns", [3, 6])
+def test_rows_of_another_width_are_refused(columns: int) -> None:
+    mine = grown(RandomForestClassifier(5, random_state=0), X, LABELS)
+    assert isinstance(mine, Grown)
+    with pytest.raises(ValueError, match=f"X has {columns} features, but the forest is expecting 5"):
+        mine.predict(np.zeros((2, columns)))
 
 
 def test_a_subject_trains_its_forest_anew_so(forest: Subject) -> None:

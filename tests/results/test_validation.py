@@ -1,5 +1,6 @@
 """Scores of several models against how robust they are: planted relations are found, nothing else is shown."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -94,6 +95,25 @@ def test_errors_are_shares_or_relative_to_a_reference_in_pairs() -> None:
     assert relative.loc[0, ["error", "error_low", "error_high"]].tolist() == [1.0, 1.0, 1.0]
     base = outcomes[1].finding.tables["errors"][KINDS].to_numpy()  # type: ignore[union-attr]
     assert relative.loc[1, "error"] == pytest.approx((wrong.sum(axis=0) / base.sum(axis=0)).mean())
+
+
+def test_a_model_that_refuses_the_worst_corruptions_has_no_smaller_error_for_it() -> None:
+    outcomes, hard = of_models(16), errs(0.1, 50)
+    hard[:, :2] = 5
+    finding = corrupted("m3", hard).finding
+    assert finding is not None
+    fewer = replace(finding, tables={**finding.tables, "errors": finding.tables["errors"].drop(columns=KINDS[:2])})
+    shy = Outcome(CORRUPTIONS, "m3", "m3", {"seed": 0, "n_samples": N}, "ok", fewer)
+    for reference in (None, "m0"):
+        made = xw.validation(
+            [shy if one.subject == "m3" and one.assessment == CORRUPTIONS else one for one in outcomes],
+            reference=reference,
+        )
+        assert made.models.set_index("subject").loc["m3", ["error", "error_low", "error_high"]].isna().all()
+        assert made.relations["n"].tolist() == [15, 16]
+        assert (
+            "m3 has no error under corruption: it was not measured under kind 0, kind 1, as others were." in made.notes
+        )
 
 
 @pytest.mark.parametrize("n", [2, 14])

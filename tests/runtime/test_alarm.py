@@ -92,6 +92,24 @@ def test_training_rows_are_in_a_file_only_if_asked_for(
     np.testing.assert_array_equal(checked.p_values, made.check(subject().X[:5]).p_values)
 
 
+@pytest.mark.parametrize("count", [10, 19, 49])
+def test_means_of_few_training_rows_are_not_written_unless_asked_for(count: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    X, rows = rng.normal(size=(20, 3)), rng.normal(size=(count, 3))
+    subject = xw.Subject.of(
+        lambda X: np.full((len(X), 2), 0.5), X, np.arange(20) % 2, X_train=rows, y_train=rows[:, 0] > 0
+    )
+    made = xw.Alarm.of(subject, "mahalanobis", alpha=0.2)
+    with pytest.raises(ValueError, match=rf"at least 5 rows.*got {count // 10}: .*at least 50 training rows"):
+        made.save(tmp_path / "a.safetensors")
+    assert not list(tmp_path.iterdir())
+    _, arrays = alarm_files.read_alarm(made.save(tmp_path / "a.safetensors", include_rows=True))
+    sizes = [len(arrays[f"calibration.{fold}"]) for fold in range(10)]
+    sums = [(count - size) * arrays[f"detector.{fold}.0.centres"] for fold, size in enumerate(sizes)]
+    alone = [sum(sums) / 9 - one for one, size in zip(sums, sizes, strict=True) if size == 1]
+    assert all(np.isclose(row, rows).all(axis=1).any() for row in alone)  # what would have been given away
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
 def test_only_the_owner_may_read_the_file(tmp_path: Path) -> None:
     file = alarm(small_credit, "mahalanobis").save(tmp_path / "a.safetensors")
@@ -130,6 +148,44 @@ def test_truth_values_and_gaps_are_numbers() -> None:
     frame = pd.DataFrame({"b": [2.0, np.nan, 7], "a": pd.Series([True, None, False], dtype=object)})
     np.testing.assert_array_equal(form.encode(frame), [[1, 1], [np.nan, 2], [0, 3]])
     np.testing.assert_array_equal(form.encode(frame.astype({"b": "Int64", "a": "boolean"})), form.encode(frame))
+
+
+@pytest.mark.parametrize("word", ["castle", None])
+def test_the_model_says_nothing_of_a_word_that_it_cannot_be_given(word: Any) -> None:
+    made, subject = alarm(small_credit, "mahalanobis"), small_credit()
+    assert subject.decode is not None
+    frame = subject.decode(subject.X[:4])
+    odd = frame.astype({"housing": object})
+    odd.loc[odd.index[1], "housing"] = word
+    codes = made.form.encode(odd)
+    as_empty = codes.copy()
+    as_empty[1, list(frame.columns).index("housing")] = np.nan
+    for rows in (odd, codes, as_empty):
+        checked = made.check(rows)
+        assert np.ma.getmaskarray(checked.predictions).tolist() == [False, True, False, False]  # type: ignore[no-untyped-call]  # without types
+        assert checked.table()["prediction"].isna().tolist() == [False, True, False, False]
+        assert made.predict(rows).mask[1]
+        assert checked.p_values[1] < 0.05
+    assert not np.ma.isMaskedArray(made.check(frame).predictions)  # type: ignore[no-untyped-call]  # without types
+
+
+def test_masked_cells_are_no_numbers() -> None:
+    form = Form(("a", "b"), ("continuous", "continuous"), ((), ()))
+    with pytest.raises(ValueError, match="no masked entries, got 1"):
+        form.encode(np.ma.masked_array([[1.0, 2.0]], [[False, True]]))  # type: ignore[no-untyped-call]  # without types
+
+
+@pytest.mark.parametrize(("says", "called"), [(np.nan, "NaN"), (np.inf, "an infinite number")])
+def test_a_model_that_says_no_number_is_named_with_the_row(says: float, called: str) -> None:
+    rows = np.random.default_rng(0).normal(size=(60, 2))
+
+    def predict(X: Any) -> Any:
+        up = np.where(X[:, 0] > 1e3, says, 1 / (1 + np.exp(-np.minimum(X[:, 0], 9.0))))
+        return np.column_stack([1 - up, up])
+
+    made = xw.Alarm.of(xw.Subject.of(predict, rows, np.arange(60) % 2), "max_softmax", alpha=0.1)
+    with pytest.raises(ValueError, match=f"the model gives {called} for row 1"):
+        made.check(np.array([[0.0, 0.0], [1e4, 0.0]]))
 
 
 def test_pictures_may_be_flat_and_have_another_shape_only_by_name() -> None:

@@ -59,7 +59,7 @@ class Form:
         X : DataFrame or array
             A table with these columns in any order, its words as text; or an array of encoded samples, or of pictures
             (n, height, width), (n, height, width, channels) or flat. A cell that is none of the words gets the code
-            after the last one.
+            after the last one, and so does an empty one where none of the words stands for it.
         what : str
             What messages call it.
 
@@ -68,6 +68,8 @@ class Form:
         ValueError, TypeError
             naming columns or the shape that do not fit, text where numbers are asked for, and what is not finite.
         """
+        if np.ma.is_masked(X):
+            raise ValueError(f"{what} must have no masked entries, got {int(np.sum(X.mask))}: fill them")
         array = X if isinstance(X, pd.DataFrame) else np.asarray(X)
         if isinstance(array, np.ndarray) and array.dtype == object and array.shape[1:] == (len(self.names),):
             array = pd.DataFrame(array, columns=list(self.names))
@@ -78,6 +80,22 @@ class Form:
             place = int(np.argwhere(np.isinf(rows.reshape(len(rows), -1)))[0, 0])
             raise ValueError(f"{what} must hold finite numbers or missing ones, got an infinite one in row {place}")
         return rows if self.image_shape is None and rows.shape[1:] == self.shape else self._shaped(rows, what)
+
+    def unknown(self, rows: Array, decoded: bool) -> Array:
+        """Return which encoded rows hold a word that there is not: no model can be given it.
+
+        Parameters
+        ----------
+        rows : array (n, …)
+        decoded : bool
+            Whether the model gets words, so that an empty code stands for none of them.
+        """
+        mask = np.zeros(len(rows), dtype=bool)
+        for place, (kind, words) in enumerate(zip(self.kinds, self.words, strict=True)):
+            if kind == "category" and self.image_shape is None:
+                codes = rows[:, place]
+                mask |= (codes < 0) | (codes > len(words) - 1) | (np.isnan(codes) & decoded)
+        return mask
 
     def _of_table(self, X: pd.DataFrame, what: str) -> Array:
         frame = X.set_axis([str(name) for name in X.columns], axis=1)

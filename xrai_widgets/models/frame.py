@@ -62,10 +62,10 @@ class Column:
     def decode(self, values: Array) -> Any:
         """Return the cells in the original type: a Series, or an array of pandas or NumPy that makes the same one."""
         if self.kind == "category":
-            codes = np.clip(np.rint(values), 0, len(self.categories) + len(self.unseen) - 1).astype(np.intp)
+            codes = np.nan_to_num(np.rint(values), nan=len(self.categories) - 1)  # as any code that is none
+            codes = np.clip(codes, 0, len(self.categories) + len(self.unseen) - 1).astype(np.intp)
             cells = (self._wide if (codes >= len(self.categories)).any() else self._labels).take(codes)
-            # an array of objects would be taken for text where it holds nothing else
-            return pd.Series(cells, dtype=self.dtype) if self.dtype == object else cells
+            return pd.Series(cells, dtype=self.dtype) if self.dtype == object else cells  # else taken for text
         numbers = np.rint(values) if self.kind == "integer" else values
         if self.dtype == self.numbers == np.float64:
             return numbers

@@ -62,6 +62,8 @@ class Grown:
 
         rows = X if self.before is None else self.before.transform(X)
         entering = check_array(rows, dtype=np.float32, accept_sparse="csr", ensure_all_finite="allow-nan")
+        if entering.shape[1] != (wanted := self.trees[0].n_features):  # a tree would read past the row
+            raise ValueError(f"X has {entering.shape[1]} features, but the forest is expecting {wanted} as input")
         total = np.zeros((entering.shape[0], 1 if self.classes_ is None else len(self.classes_)))
         for tree in self.trees:
             total += tree.predict(entering)
@@ -113,12 +115,18 @@ def _is_plain(forest: Any) -> bool:
         return False
     has = forest.get_params(deep=False)
     return (
-        all(has.get(name, value) == value for name, value in _PLAIN.items())
+        all(_is(has.get(name, value), value) for name, value in _PLAIN.items())
         and has["criterion"] in _CRITERIA
         and isinstance(has["random_state"], Integral)
+        and isinstance(has["n_estimators"], Integral)
+        and int(has["n_estimators"]) >= 1
         and all(isinstance(has[name], Integral) for name in ("min_samples_leaf", "min_samples_split"))
         and (has["n_jobs"] in (None, 1) or os.environ.get(_CORES) == "1")
     )
+
+
+def _is(setting: Any, value: Any) -> bool:
+    return np.ndim(setting) == 0 and bool(setting == value)  # constraints of monotony may be an array
 
 
 def _grown(forest: Any, rows: Any, y: Array, weight: dict[str, Array]) -> tuple[tuple[Any, ...], Array | None] | None:

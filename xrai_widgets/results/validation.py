@@ -103,7 +103,8 @@ def validation(
     Validation
         Relations are shown from 15 models on: Spearman's ρ over models with a bootstrap interval and a permutation p,
         both by resampling models. A model without a score (its image is worth no more than its reference) is named in
-        the notes and left out.
+        the notes and left out; one that was not measured under all corruptions of the others, as it refuses some, has
+        no error.
 
     Raises
     ------
@@ -123,7 +124,9 @@ def validation(
     names = _names([*of[IASIDE].values()])
     notes = [f"{name} is left out: it has no score." for key, name in names.items() if not _scored(of[IASIDE][key])]
     names = {key: name for key, name in names.items() if _scored(of[IASIDE][key])}
-    errors = _errors(of[CORRUPTIONS], names, reference, seed)
+    measured, refused = _under_the_same(of[CORRUPTIONS], names)
+    errors = _errors(measured, names, reference, seed)
+    notes += refused
     rows = [
         {"subject": name, **_number(of[IASIDE][key], "score"), **errors.get(key, _none("error"))}
         | _number(of[EVASION].get(key), "robust_accuracy")
@@ -195,13 +198,31 @@ def _number(outcome: Outcome | None, key: str) -> dict[str, float]:
     return {key: outcome.finding.values[key], f"{key}_low": low, f"{key}_high": high}
 
 
+def _kinds(outcome: Outcome) -> set[str]:
+    table = None if outcome.finding is None else outcome.finding.tables.get("errors")
+    return set() if table is None else {*map(str, table.columns)} - {"part", "id"}
+
+
+def _under_the_same(outcomes: Mapping[str, Outcome], names: Mapping[str, str]) -> tuple[dict[str, Outcome], list[str]]:
+    """Return the outcomes under all corruptions, and who has refused some: a mean over fewer is that of other ones."""
+    every = set().union(*map(_kinds, outcomes.values())) if outcomes else set()
+    lacking = {key: sorted(every - _kinds(one)) for key, one in outcomes.items()}
+    notes = [
+        f"{names[key]} has no error under corruption: it was not measured under {', '.join(kinds)}, as others were."
+        for key, kinds in lacking.items()
+        if kinds and key in names
+    ]
+    return {key: one for key, one in outcomes.items() if not lacking[key]}, notes
+
+
 def _errors(
     outcomes: Mapping[str, Outcome], names: Mapping[str, str], reference: str | None, seed: int
 ) -> dict[str, dict[str, float]]:
     chosen = next((one for one in outcomes.values() if one.subject_name == reference), None)
     if reference is not None and chosen is None:
         allowed = ", ".join(names[key] for key in outcomes if key in names) or "none: no outcome of " + CORRUPTIONS
-        raise ValueError(f"reference must name one of the models, got {reference!r}; allowed: {allowed}")
+        got = f"got {reference!r}; allowed: {allowed}, all measured under the same corruptions"
+        raise ValueError(f"reference must name one of the models, {got}")
     made = {}
     for key, one in outcomes.items():
         if one.finding is not None and "errors" in one.finding.tables and key in names:

@@ -176,7 +176,7 @@ class Alarm(Batches):
             distances=distances,
             positions=positions,
             outside=self.service.outside(rows),
-            predictions=None if outputs is None else self._labels(rows, outputs),
+            predictions=None if outputs is None else self._said(rows, outputs),
         )
 
     def save(self, path: str | Path, *, include_rows: bool = False) -> Path:
@@ -196,7 +196,8 @@ class Alarm(Batches):
         Raises
         ------
         ValueError
-            for another ending, and for a detector that is made of training rows without ``include_rows``.
+            for another ending; without ``include_rows`` for a detector that is made of training rows, or was fitted on
+            so few that its means give them away.
         """
         from xrai_widgets.io.alarm_files import write_alarm
 
@@ -281,6 +282,12 @@ class Alarm(Batches):
             return outputs
         codes = labels(subject.predict, subject.decide, rows, outputs)
         return np.array([subject.classes[code] for code in codes])
+
+    def _said(self, rows: Array, outputs: Array) -> Array:
+        """Return what the model says, and nothing of a row whose word the model cannot be given."""
+        assert self.subject is not None
+        said, unknown = self._labels(rows, outputs), self.form.unknown(rows, self.subject.decode is not None)
+        return np.ma.masked_array(said, unknown) if unknown.any() else said  # type: ignore[no-untyped-call]  # without types
 
 
 def _read(manifest: Any, arrays: Mapping[str, Array]) -> Alarm:

@@ -32,7 +32,8 @@ class Checked:
     outside : int array (m,)
         Numbers of each row outside of the range of those that the alarm was fitted on.
     predictions : array (m,), optional
-        What the model says, in the user's own labels, also where the alarm rings; None where no model is there.
+        What the model says, in the user's own labels, also where the alarm rings; masked for a row with a word that
+        the model cannot be given, since it would answer for another one; None where no model is there.
     """
 
     foreignness: Array

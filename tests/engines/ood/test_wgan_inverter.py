@@ -1,5 +1,6 @@
 """Generator and inverter: their training, their gate, and what they call foreign."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -240,3 +241,13 @@ def test_the_assessment_says_what_each_part_of_the_score_is_or_why_there_is_none
     failed = xw.assess(small_digits(), "ood.wgan_inverter", **(QUICK | {"quality": 0.5}))
     assert (failed.status, failed.finding, failed.instead) == ("not applicable", None, "ood.vae")
     assert "did not reach the quality of 0.5" in failed.reason
+
+
+def test_the_names_of_sets_say_what_is_foreign_as_for_other_detectors() -> None:
+    whole = small_digits()
+    sets = np.repeat(["near: mirrored", "shifted: darker"], 40)
+    new = np.concatenate([whole.X[:40, ..., ::-1], 0.9 * whole.X[:40]])
+    subject = replace(whole, X_new=new, new_ids=np.arange(80), new_groups=sets)
+    found = xw.assess(subject, "ood.wgan_inverter", strict=True, **QUICK).finding
+    assert found is not None
+    assert found.counts["detection"] == found.counts["shifted_alarms"] == 40

@@ -14,6 +14,7 @@ from xrai_widgets.engines.ood._state import packed, unpacked
 from xrai_widgets.engines.ood._watches import METHODS, Part, Seen
 
 _MOST_FOLDS = 100
+_FEWEST = 5  # rows of a fold: by less the differences between the means of the folds' detectors come down to rows
 
 
 def holds_rows(detector: Any) -> bool:
@@ -31,7 +32,8 @@ def taken_apart(service: Service, include_rows: bool) -> tuple[dict[str, Any], A
     Raises
     ------
     ValueError
-        if the detector cannot be without training rows, and they are not asked for.
+        if the detector cannot be without training rows, and they are not asked for; if it is calibrated on folds of so
+        few rows that means would give them away.
     """
     alarm, reference = service.alarm, service.reference
     if not include_rows and holds_rows(alarm.detectors[0]):
@@ -39,6 +41,13 @@ def taken_apart(service: Service, include_rows: bool) -> tuple[dict[str, Any], A
             f"{service.method} holds training rows, and so would the file: pass include_rows=True (--include-rows) if "
             "whoever reads it may see them, or take a detector that holds none (ood.mahalanobis, ood.shuffle_forest, "
             "ood.vae)"
+        )
+    fewest = min(map(len, alarm.calibrations))
+    if not include_rows and len(alarm.detectors) > 1 and fewest < _FEWEST:
+        raise ValueError(
+            f"each fold of the alarm must calibrate on at least {_FEWEST} rows, or the means in the file give single "
+            f"training rows away, got {fewest}: pass include_rows=True (--include-rows) if whoever reads it may see "
+            f"them, or fit it on at least {_FEWEST * len(alarm.detectors)} training rows"
         )
     manifest: dict[str, Any] = {"method": service.method, "parts": list(service.parts), "digest": service.digest}
     arrays: Arrays = {"low": service.low, "high": service.high}

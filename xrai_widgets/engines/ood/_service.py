@@ -69,12 +69,14 @@ class Service:
         Raises
         ------
         ValueError
-            where the model is not there; where it says what is not finite.
+            where the model is not there; where it says what is not a finite number.
         """
         seen = self.seen if outputs is None else self.seen.with_outputs(outputs)
         made = np.asarray(seen.look(self.parts)(X), dtype=np.float64)
-        if np.isinf(made).any():
-            raise ValueError("what the detector looks at must be finite, and the model gives an infinite number")
+        bad = ~np.isfinite(made) if self.asks else np.isinf(made)
+        if bad.any():
+            row, got = int(np.argwhere(bad)[0, 0]), "NaN" if np.isnan(made[bad][0]) else "an infinite number"
+            raise ValueError(f"what the detector looks at must be finite, and the model gives {got} for row {row}")
         return made
 
     def located(self, X: Array) -> Array:

@@ -86,6 +86,7 @@ def wgan_inverter(
     constraints: tuple[Constraint, ...] = (),
     X_new: Array | None = None,
     foreign: Array | None = None,
+    new_groups: Array | None = None,
     decide: Predict | None = None,
     naming: Annotated[Names, "ids", "new_ids", "classes"] = UNNAMED,
     *,
@@ -120,7 +121,7 @@ def wgan_inverter(
     """
     from xrai_widgets.engines.ood.estimators.wgan_inverter import WGANInverterDetector
 
-    given = Given(predict, X, y, X_train, None, constraints, X_new, foreign, decide, naming)
+    given = Given(predict, X, y, X_train, None, constraints, X_new, foreign, decide, naming, new_groups)
     detector = WGANInverterDetector(
         image_shape=X.shape[1:],
         generator_steps=generator_steps,
