@@ -120,9 +120,15 @@ def loop(file: File) -> None:
 
 
 def forever(watch: "Watch", sleep: Callable[[float], None], hear: Callable[["Ran"], object]) -> None:
-    """Run what is due and sleep, at most a minute: a machine that slept meanwhile catches up."""
+    """Run what is due and sleep, at most a minute: a machine that slept meanwhile, or its store, catches up."""
+    from xrai_widgets.io.store_place import StoreError
+    from xrai_widgets.watch.watch import BROKEN, Ran
+
     while True:
-        hear(watch.run(if_due=True))
+        try:
+            hear(watch.run(if_due=True))
+        except StoreError as error:
+            hear(Ran(BROKEN, note=str(error)))
         moment = datetime.now(UTC)
         wait = next(watch.schedule.after(moment)).at - moment
         sleep(min(max(wait, timedelta(seconds=1)).total_seconds(), _NAP))

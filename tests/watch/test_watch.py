@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,14 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from xrai_widgets.core import Finding, Outcome, Subject
+from xrai_widgets.io.store_place import StoreError
 from xrai_widgets.io.watch_files import read_watch
 from xrai_widgets.runtime.store import Store
 from xrai_widgets.watch import watch as module
 from xrai_widgets.watch.callers import callers
 from xrai_widgets.watch.table import history
 from xrai_widgets.watch.watch import BROKEN, FAILED, FINE, HELD, NOTHING_DUE, Watch
+from xrai_widgets.watch_commands import forever
 
 FIRST = datetime(2026, 11, 1, 9, tzinfo=UTC)
 WATCH = """
@@ -379,3 +382,28 @@ def test_late_labels_of_a_file_that_a_pattern_found_are_read(made: Callable[...,
     assert (again.slot, again.detail["origin"].split()[0]) == ("2026-11-01T06:00", "2026-11-01.csv")
     assert again.detail["counts"]["wrong"] < 15
     assert watch.tables.looks()[1].batch == before[1]
+
+
+def test_metrics_that_cannot_be_written_cost_no_look(made: Callable[..., Watch], tmp_path: Path) -> None:
+    watch = made()
+    watch.file = replace(watch.file, metrics=tmp_path / "none" / "credit.prom")
+    _batch(tmp_path, 0, 0.0)
+    ran = watch.run(FIRST, if_due=True)
+    assert ran.code == BROKEN
+    assert "credit.prom cannot be written" in ran.note
+    assert [look.status for look in watch.tables.looks()] == ["pass"]
+
+
+def test_a_loop_sleeps_at_most_a_minute_and_outlives_a_store_that_is_away(made: Callable[..., Watch]) -> None:
+    watch, codes, naps = made(), list[int](), list[float]()
+    watch.run = lambda **_: (_ for _ in ()).throw(StoreError("the store is locked"))  # type: ignore[method-assign]  # away
+
+    def sleep(seconds: float) -> None:
+        naps.append(seconds)
+        if len(naps) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        forever(watch, sleep, lambda ran: codes.append(ran.code))
+    assert codes == [BROKEN] * 3
+    assert all(0 < nap <= 60 for nap in naps)

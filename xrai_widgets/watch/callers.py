@@ -64,7 +64,7 @@ def callers(file: WatchFile) -> str:
     )
 
 
-def write_metrics(file: WatchFile, look: Look, succeeded: float) -> None:
+def write_metrics(file: WatchFile, look: Look, succeeded: float) -> str:
     """Write a look as OpenMetrics text, for the textfile collector of node_exporter, which never reads half of it.
 
     Parameters
@@ -75,14 +75,23 @@ def write_metrics(file: WatchFile, look: Look, succeeded: float) -> None:
         The newest one.
     succeeded : float
         When a look last ended without an error, in seconds since the epoch; 0 for never.
+
+    Returns
+    -------
+    str
+        Why nothing was written; empty where it was, or where none is wanted.
     """
     if file.metrics is None:
-        return
-    handle, name = tempfile.mkstemp(dir=file.metrics.parent, prefix=".xrai-metrics-")
-    with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        stream.write("\n".join([*metrics(file.name, look, succeeded), ""]))
-    os.chmod(name, 0o644)  # the collector is another user
-    os.replace(name, file.metrics)
+        return ""
+    try:
+        handle, name = tempfile.mkstemp(dir=file.metrics.parent, prefix=".xrai-metrics-")
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write("\n".join([*metrics(file.name, look, succeeded), ""]))
+        os.chmod(name, 0o644)  # the collector is another user
+        os.replace(name, file.metrics)
+    except OSError as error:
+        return f"the metrics file {file.metrics} cannot be written ({error.strerror})"
+    return ""
 
 
 def metrics(name: str, look: Look, succeeded: float) -> list[str]:

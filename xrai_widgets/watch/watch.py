@@ -256,9 +256,9 @@ class Watch:
             detail = {**newest.detail, "deliveries": [asdict(delivery) for delivery in deliveries]}
             newest = replace(newest, detail=detail)
             self._kept.write(newest)
-        write_metrics(self.file, self._kept.looks()[-1], self._succeeded())
-        code = _code([*made[:-1], newest], deliveries)
-        return Ran(code, (*missed, *made[:-1], newest), tuple(standing), deliveries)
+        unwritten = write_metrics(self.file, self._kept.looks()[-1], self._succeeded())
+        code = _code([*made[:-1], newest], deliveries) or (BROKEN if unwritten else FINE)
+        return Ran(code, (*missed, *made[:-1], newest), tuple(standing), deliveries, unwritten)
 
     def _succeeded(self) -> float:
         """Return when a look last ended without an error, in seconds since the epoch; 0 for never."""
