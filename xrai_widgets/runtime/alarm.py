@@ -99,8 +99,8 @@ class Alarm(Batches):
         return self.service.alarm.mute(self.alpha)
 
     def __repr__(self) -> str:
-        model = "" if self.subject is None else f", beside {self.subject.name!r}"
-        return f"Alarm({self.service.method!r}, alpha={self.alpha:g}, n_calibration={self.n_calibration}{model})"
+        beside = "" if self.subject is None else f", beside {self.subject.name!r}"
+        return f"Alarm({self.service.method!r}, alpha={self.alpha:g}, n_calibration={self.n_calibration}{beside})"
 
     @property
     def digest(self) -> str:
@@ -176,7 +176,7 @@ class Alarm(Batches):
             distances=distances,
             positions=positions,
             outside=self.service.outside(rows),
-            predictions=None if outputs is None else self._said(rows, outputs),
+            predictions=None if outputs is None else self._masked_labels(rows, outputs),
         )
 
     def save(self, path: str | Path, *, include_rows: bool = False) -> Path:
@@ -283,11 +283,11 @@ class Alarm(Batches):
         codes = labels(subject.predict, subject.decide, rows, outputs)
         return np.array([subject.classes[code] for code in codes])
 
-    def _said(self, rows: Array, outputs: Array) -> Array:
+    def _masked_labels(self, rows: Array, outputs: Array) -> Array:
         """Return what the model says, and nothing of a row whose word the model cannot be given."""
         assert self.subject is not None
-        said, unknown = self._labels(rows, outputs), self.form.unknown(rows, self.subject.decode is not None)
-        return np.ma.masked_array(said, unknown) if unknown.any() else said  # type: ignore[no-untyped-call]  # without types
+        names, unknown = self._labels(rows, outputs), self.form.unknown(rows, self.subject.decode is not None)
+        return np.ma.masked_array(names, unknown) if unknown.any() else names  # type: ignore[no-untyped-call]  # without types
 
 
 def _read(manifest: Any, arrays: Mapping[str, Array]) -> Alarm:
