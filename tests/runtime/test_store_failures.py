@@ -229,7 +229,8 @@ def without_version(file: Path) -> None:
 BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "newer": (
         newer,
-        rf"was written by a newer xrai-widgets \(9.1, schema {SCHEMA + 1}\); this one \(.*\) knows schema {SCHEMA}: update it",
+        rf"was written by a newer xrai-widgets \(9.1, schema {SCHEMA + 1}\); this one \(.*\) knows schema {SCHEMA}: "
+        "update it",
     ),
     "another kind of file": (garbage, "is no store but some other file: choose another place, or move the file away"),
     "torn": (torn, "is damaged: move the file away and a new one is made"),
