@@ -57,6 +57,7 @@ def test_the_history_rings_says_since_when_and_is_silent_after_an_acknowledgemen
     quiet = judge_look([], {}, POLICY, _history(wrong[:40]))
     assert quiet.problems == ()
     assert "once in about 1,000 looks" in quiet.notes[0]
+    assert f"all looks together: {sum(wrong[:40]) / 8000:.4g} wrong" in quiet.notes[1]
     rang = judge_look([], {}, POLICY, _history(wrong))
     (alarm,) = rang.problems
     assert rang.status == "fail"

@@ -9,7 +9,7 @@ from xrai_widgets.core import Outcome
 from xrai_widgets.results import words
 from xrai_widgets.results.alert import Occasion
 from xrai_widgets.results.change import judge_change
-from xrai_widgets.results.detector import log_growth, spread_of_looks, watch_losses
+from xrai_widgets.results.detector import confidence_sequence, log_growth, spread_of_looks, watch_losses
 from xrai_widgets.results.false_years import upper_end
 from xrai_widgets.results.policy import Policy, judge
 from xrai_widgets.results.threshold import WORST_FIRST, Status
@@ -175,6 +175,8 @@ def _of_history(history: History, allowed_fall: float) -> tuple[list[Problem], l
             "nothing is guaranteed about false alarms"
         )
     notes.append(f"history: {len(wrong)} looks with labels, limit {limit:.4g} wrong; {guaranteed}")
+    mean, low, high = (float(ends[-1]) for ends in confidence_sequence(wrong, rows))
+    notes.append(f"all looks together: {mean:.4g} wrong ({low:.4g} to {high:.4g}, whenever one stops looking)")
     if newest.baseline_rows < _SMALL_BASELINE * float(np.median(rows)):
         notes.append(
             f"the baseline has {newest.baseline_rows} rows, fewer than ten times those of a look: what is not known of "
