@@ -1,4 +1,5 @@
 import os
+import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,10 @@ def test_a_query_binds_its_span(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("DB", url)
     sql = "SELECT id, at FROM rows WHERE at >= :since AND at < :until"
     found = _find(BatchSource(sql=sql, url="env:DB"), tmp_path)
+    assert pd.read_parquet(found.file)["id"].tolist() == [2, 3]
+    with monkeypatch.context() as another:  # library has said how Python's sqlite3 writes times
+        another.setitem(sqlite3.adapters, (datetime, sqlite3.PrepareProtocol), datetime.isoformat)
+        found = _find(BatchSource(sql=sql, url="env:DB"), tmp_path)
     assert pd.read_parquet(found.file)["id"].tolist() == [2, 3]
     with pytest.raises(ValueError, match="binds :since and :until, got :name"):
         _find(BatchSource(sql="SELECT * FROM rows WHERE id = :name", url="env:DB"), tmp_path)

@@ -39,6 +39,6 @@ def test_a_batch_of_new_words_alone_is_an_error_of_what_needs_known_ones(tmp_pat
         return [(given is subject, plan[0][0])]
 
     plan: Any = [("robustness.corruptions", {}), ("monitoring.data_drift", {})]
-    outcomes: Any = run_look(subject, _subject(["a"], [0]), plan, Store(tmp_path / "s.sqlite"), run)[0]
+    outcomes: Any = run_look(subject, plan, Store(tmp_path / "s.sqlite"), run)[0]
     assert (outcomes[0].status, "words are all known" in outcomes[0].reason) == ("error", True)
     assert outcomes[1] == (True, "monitoring.data_drift")

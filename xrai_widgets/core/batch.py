@@ -23,10 +23,12 @@ class Batched:
     def series(self) -> str:
         """Fingerprint of everything but the batch: equal for all batches of one model and one baseline."""
         subject = cast("Subject", self)
-        if subject.X_new is None:
-            return subject.fingerprint
+        return subject.fingerprint if subject.X_new is None else subject.without_batch().fingerprint
+
+    def without_batch(self) -> Self:
+        """Return the subject with its baseline alone."""
         nothing: dict[str, Any] = dict.fromkeys(_BATCH)
-        return replace(subject, **nothing).fingerprint
+        return cast("Self", replace(cast("Subject", self), **nothing))
 
     @cached_property
     def batch(self) -> str:

@@ -52,6 +52,11 @@ class Names:
         return tuple(str(label) for label in self.classes) or tuple(map(str, range(count)))
 
 
+def id_as_text(one: Any) -> str:
+    """Return the name of a sample as text: 7, 7.0 and "7" are one, as the type is the table's choice."""
+    return str(int(one)) if isinstance(one, float) and one.is_integer() else str(one)
+
+
 UNNAMED = Names()
 NAMED = tuple(field.name for field in fields(Names))  # the fields of a subject that it gathers
 

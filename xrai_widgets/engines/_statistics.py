@@ -39,12 +39,16 @@ def wilson_ends(successes: Array | float, n: Array | int, level: float = LEVEL) 
     return np.minimum(p, np.maximum(0.0, centre - half)), np.maximum(p, np.minimum(1.0, centre + half))
 
 
-def newcombe(first: Estimate, second: Estimate) -> Estimate:
-    """Return the difference of two independent shares with the Newcombe–Wilson interval (Newcombe 1998, method 10)."""
+def newcombe(first: Estimate, second: Estimate, *, span: float = 1.0) -> Estimate:
+    """Return the difference of two independent numbers, their intervals squared and added.
+
+    Of shares it is the Newcombe–Wilson interval (Newcombe 1998, method 10), of others Zou and Donner's (2008).
+    ``span``: the largest difference there can be.
+    """
     difference = first.value - second.value
     below = np.hypot(first.value - first.low, second.high - second.value)
     above = np.hypot(first.high - first.value, second.value - second.low)
-    return Estimate(difference, max(-1.0, difference - below), min(1.0, difference + above))
+    return Estimate(difference, max(-span, difference - below), min(span, difference + above))
 
 
 def widened(share: float, level: float = LEVEL) -> float:

@@ -100,7 +100,7 @@ def _read(file: Path, style: CsvFormat, as_text: Collection[str], words: Mapping
             if str(column) in as_text:
                 frame[column] = frame[column].map(str, na_action="ignore").astype(object)
         return frame
-    text, detected = detect(_unpacked(file) if name.endswith(".gz") else file.read_bytes(), style)
+    text, detected = _text(file, style)
     header = pd.read_csv(io.StringIO(text), sep=detected.delimiter, nrows=0, index_col=False)
     _check_columns(len(header.columns))
     # low_memory guesses the type of a column piece by piece, and may find two
@@ -109,13 +109,33 @@ def _read(file: Path, style: CsvFormat, as_text: Collection[str], words: Mapping
     )
     asked = [name for name in frame.columns if name in as_text or name in words]
     if asked:
-        raw = pd.read_csv(io.StringIO(text), sep=detected.delimiter, dtype=str, keep_default_na=False, index_col=False)
+        raw = _cells(text, detected)
         for name in asked:
             empty = raw[name] == ""
             if name not in as_text:
                 empty = raw[name].isin(_EMPTY) & ~raw[name].isin(list(words[name]))
             frame[name] = raw[name].mask(empty)
     return frame
+
+
+def read_cells(file: Path, style: CsvFormat) -> tuple[pd.DataFrame, CsvFormat]:
+    """Return the cells of a CSV (also gzipped) as the text they are, and how it is written.
+
+    Raises
+    ------
+    ValueError
+        if it cannot be decoded, or unpacks to more than 0.5 GiB.
+    """
+    text, detected = _text(file, style)
+    return _cells(text, detected), detected
+
+
+def _text(file: Path, style: CsvFormat) -> tuple[str, CsvFormat]:
+    return detect(_unpacked(file) if file.name.lower().endswith(".gz") else file.read_bytes(), style)
+
+
+def _cells(text: str, style: CsvFormat) -> pd.DataFrame:
+    return pd.read_csv(io.StringIO(text), sep=style.delimiter, dtype=str, keep_default_na=False, index_col=False)
 
 
 def _unpacked(file: Path) -> bytes:

@@ -18,7 +18,6 @@ _PLAIN = {
     "class_weight": None,
     "max_leaf_nodes": None,
     "max_samples": None,
-} | {
     "ccp_alpha": 0.0,
     "min_weight_fraction_leaf": 0.0,
     "monotonic_cst": None,

@@ -54,6 +54,11 @@ class Counts:
     baseline_wrong: int
     baseline_rows: int
 
+    def limit(self, allowed_fall: float = 0.0) -> float | None:
+        """Return the largest share of wrong answers that is no change; None where the baseline leaves no such limit."""
+        limit = float(upper_end(self.baseline_wrong, self.baseline_rows)) + allowed_fall
+        return limit if 0 < limit < 1 else None
+
     def to_dict(self) -> dict[str, int]:
         """Return them for JSON."""
         return asdict(self)
@@ -158,8 +163,8 @@ def _measured(key: str, assessment: str, value: float, low: float, high: float) 
 def _of_history(history: History, allowed_fall: float) -> tuple[list[Problem], list[str]]:
     """Judge the wrong answers of all looks together."""
     newest = history.counts[-1]
-    limit = float(upper_end(newest.baseline_wrong, newest.baseline_rows)) + allowed_fall
-    if not 0 < limit < 1:
+    limit = newest.limit(allowed_fall)
+    if limit is None:
         return [], [f"history: a baseline with {newest.baseline_wrong} wrong of {newest.baseline_rows} leaves no limit"]
     wrong, rows = ([getattr(one, name) for one in history.counts] for name in ("wrong", "rows"))
     looks = watch_losses(wrong, rows, limit, restarts=history.restarts)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from xrai_widgets.core import Array, Assessment, Outcome, Subject, find
+from xrai_widgets.core.outcome import Status
 from xrai_widgets.io.table_files import read_table
 from xrai_widgets.runtime.run import run
 from xrai_widgets.runtime.versions import versions
@@ -19,7 +20,12 @@ _FEW = 5  # columns that a message names
 
 
 def refused(
-    subject: Subject, assessment: Assessment | str, params: Mapping[str, object], reason: str, batch: str = ""
+    subject: Subject,
+    assessment: Assessment | str,
+    params: Mapping[str, object],
+    reason: str,
+    batch: str = "",
+    status: Status = "error",
 ) -> Outcome:
     """Return the outcome of a look at a batch that could not be made a part of the subject.
 
@@ -35,9 +41,10 @@ def refused(
         What is wrong with the batch.
     batch : str
         What identifies it, if anything does.
+    status : {"error", "not applicable"}
     """
     entry = find(assessment) if isinstance(assessment, str) else assessment
-    outcome = Outcome(entry.name, subject.fingerprint, subject.name, entry.check(params), "error", reason=reason)
+    outcome = Outcome(entry.name, subject.fingerprint, subject.name, entry.check(params), status, reason=reason)
     started = datetime.now(UTC).isoformat(timespec="seconds")
     about = replace(outcome, versions=versions(), started=started, origin=subject.origin)
     return replace(about, series=subject.series, batch=batch)

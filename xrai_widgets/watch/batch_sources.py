@@ -1,7 +1,5 @@
 """The batch of a look as a table in a file: where it lies, what was queried, and the labels that came later."""
 
-import gzip
-import io
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -11,8 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from xrai_widgets.io.csv_format import CsvFormat, detect
+from xrai_widgets.core.names import id_as_text
+from xrai_widgets.io.csv_format import CsvFormat
 from xrai_widgets.io.secrets import read_secret
+from xrai_widgets.io.table_files import read_cells, read_table
 from xrai_widgets.io.watch_files import BatchSource
 
 _DATE = re.compile(r"\{date(?::([^{}]*))?\}")
@@ -80,7 +80,7 @@ def find_batch(
 
 def dated(text: str, local: datetime) -> str:
     """Return a path with the slot's time in the place of ``{date}``, or of ``{date:FORMAT}``."""
-    return _DATE.sub(lambda table: local.strftime(table[1] or _DAY), text)
+    return _DATE.sub(lambda match: local.strftime(match[1] or _DAY), text)
 
 
 def _unlabelled(
@@ -113,7 +113,7 @@ def _origin(file: Path) -> str:
 
 
 def _queried(source: BatchSource, span: tuple[datetime, datetime], work: Path) -> Batch:
-    from sqlalchemy import create_engine, text
+    from sqlalchemy import DateTime, bindparam, create_engine, text
     from sqlalchemy.exc import SQLAlchemyError
     from sqlalchemy.pool import NullPool
 
@@ -124,6 +124,8 @@ def _queried(source: BatchSource, span: tuple[datetime, datetime], work: Path) -
     if unknown:
         raise ValueError(f"batch.sql binds :since and :until, got :{unknown[0]}")
     given = {name: value for name, value in (("since", since), ("until", until)) if name in asked._bindparams}
+    # with its type: what SQLite makes of a bare time is whatever any library has told Python's sqlite3
+    asked = asked.bindparams(*(bindparam(name, type_=DateTime(timezone=True)) for name in given))
     try:
         engine = create_engine(url, poolclass=NullPool)
         with engine.connect() as connection:
@@ -155,8 +157,8 @@ def _labelled(batch: Batch, labels: Path, work: Path, roles: Mapping[str, Any]) 
     labelled = given[[ids, target]].dropna()
     labelled = labelled[labelled[target] != ""].drop_duplicates()
     if table[ids].dtype != labelled[ids].dtype:  # numbers of one file are text in the other
-        key = _as_text(table[ids])
-        labelled = labelled.assign(**{ids: _as_text(labelled[ids])})
+        key = table[ids].map(id_as_text)
+        labelled = labelled.assign(**{ids: labelled[ids].map(id_as_text)})
     else:
         key = table[ids]
     twice = labelled[ids][labelled[ids].duplicated()]
@@ -179,17 +181,8 @@ def _labelled(batch: Batch, labels: Path, work: Path, roles: Mapping[str, Any]) 
 def _table(file: Path, roles: Mapping[str, Any]) -> tuple[pd.DataFrame, CsvFormat]:
     """Read a table; a CSV as the text it is, so that what is written again is what was there, in the same style."""
     if ".csv" not in file.name.lower():
-        return pd.read_parquet(file), CsvFormat()
-    raw = gzip.decompress(file.read_bytes()) if file.suffix.lower() == ".gz" else file.read_bytes()
-    wanted = CsvFormat(*(roles.get(key) for key in ("delimiter", "decimal", "encoding")))
+        return read_table(file), CsvFormat()
     try:
-        text, style = detect(raw, wanted)
+        return read_cells(file, CsvFormat(*(roles.get(key) for key in ("delimiter", "decimal", "encoding"))))
     except ValueError as error:
         raise ValueError(f"{file.name}: {error}") from None
-    table: pd.DataFrame = pd.read_csv(io.StringIO(text), sep=style.delimiter, dtype=str, keep_default_na=False)
-    return table, style
-
-
-def _as_text(ids: pd.Series) -> pd.Series:
-    """Return ids as text, whole numbers without a point."""
-    return ids.map(lambda one: str(int(one)) if isinstance(one, float) and one.is_integer() else str(one))

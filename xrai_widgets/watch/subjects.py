@@ -1,7 +1,6 @@
 """The subject of a watch: the approved model and its baseline, with or without the batch of a look."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from xrai_widgets.core import Array, Outcome, Subject, find
 from xrai_widgets.core.decision import labels
 from xrai_widgets.results.look import Counts
+from xrai_widgets.runtime.batch_check import refused
 from xrai_widgets.runtime.store import Store
 
 _OF_EXAMPLES = ("foreign", "target", "ids", "ignore", "text", "delimiter", "decimal", "encoding")
@@ -38,17 +38,13 @@ def subject_of(table: Mapping[str, Any], new: Path | None) -> Subject:
     return examples.load_with(model, new, **{key: roles[key] for key in _OF_EXAMPLES if key in roles})
 
 
-def run_look(
-    subject: Subject, baseline: Subject, plan: Plan, store: Store, run: Any
-) -> tuple[list[Outcome], dict[str, Outcome]]:
+def run_look(subject: Subject, plan: Plan, store: Store, run: Any) -> tuple[list[Outcome], dict[str, Outcome]]:
     """Run the plan on a batch; what knows no batch runs on the batch as its samples, and on the baseline beside it.
 
     Parameters
     ----------
     subject : Subject
         With the batch.
-    baseline : Subject
-        The same without it.
     plan : list of (name, parameters)
     store : Store
         Answers what it knows: what a killed run has finished, and the baseline's outcomes.
@@ -67,21 +63,16 @@ def run_look(
             continue
         if subject.y_new is None:
             reason = "it judges labelled samples, and the labels of this batch are not there"
-            outcomes.append(_not_run(subject, name, params, reason))
+            outcomes.append(refused(subject, name, params, reason, subject.batch, "not applicable"))
             continue
-        (before[name],) = run(baseline, [(name, params)], store=store)
+        (before[name],) = run(subject.without_batch(), [(name, params)], store=store)
         try:
             batch = subject.at()
         except ValueError as error:  # no row of it whose words the model's data know
-            outcomes.append(replace(_not_run(subject, name, params, str(error)), status="error"))
+            outcomes.append(refused(subject, name, params, str(error), subject.batch))
             continue
         outcomes += run(batch, [(name, params)], store=store)
     return outcomes, before
-
-
-def _not_run(subject: Subject, name: str, params: dict[str, Any], reason: str) -> Outcome:
-    made = Outcome(name, subject.fingerprint, subject.name, params, "not applicable", reason=reason)
-    return replace(made, series=subject.series, batch=subject.batch)
 
 
 def counts_of(subject: Subject) -> Counts | None:
@@ -89,10 +80,10 @@ def counts_of(subject: Subject) -> Counts | None:
 
     All rows of the batch count, those with words that the model's data do not know as well: they were answered.
     """
-    if subject.X_new is None or subject.y_new is None or subject.task != "classification":
+    before = baseline_counts(subject)
+    if subject.X_new is None or subject.y_new is None or before is None:
         return None
-    now = _wrong(subject, subject.X_new, subject.y_new)
-    return Counts(now, len(subject.X_new), _wrong(subject, subject.X, subject.y), len(subject.X))
+    return Counts(_wrong(subject, subject.X_new, subject.y_new), len(subject.X_new), *before)
 
 
 def baseline_counts(subject: Subject) -> tuple[int, int] | None:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from xrai_widgets.core import Outcome
 from xrai_widgets.results.detector import watch_losses
-from xrai_widgets.results.false_years import upper_end
+from xrai_widgets.results.look import Counts
 from xrai_widgets.results.policy import Policy, judge
 from xrai_widgets.runtime.store import Store
 
@@ -99,11 +99,9 @@ def _numbers(outcome: Outcome, policy: Policy) -> list[dict[str, Any]]:
 
 def _evidence(looks: list[Any]) -> dict[str, float]:
     """Return the e-value after each look with labels, by batch."""
-    if not looks:
+    counts = [Counts(**look.detail["counts"]) for look in looks]
+    limit = counts[-1].limit() if counts else None
+    if limit is None:
         return {}
-    counts = [look.detail["counts"] for look in looks]
-    limit = float(upper_end(counts[-1]["baseline_wrong"], counts[-1]["baseline_rows"]))
-    if not 0 < limit < 1:
-        return {}
-    path = watch_losses([one["wrong"] for one in counts], [one["rows"] for one in counts], limit)
+    path = watch_losses([one.wrong for one in counts], [one.rows for one in counts], limit)
     return {look.batch: float(np.exp(log)) for look, log in zip(looks, path.log_evidence, strict=True)}

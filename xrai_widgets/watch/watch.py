@@ -199,8 +199,7 @@ class Watch:
         return Look(slot.name, slot.at.isoformat(), "error", detail={"problems": [asdict(problem)]}, ran=now())
 
     def _judged(self, slot: Slot, batch: Batch, subject: Subject) -> Look:
-        baseline = subject_of(self.file.subject, None)
-        outcomes, before = run_look(subject, baseline, self.plan, self.store, self._run_plan)
+        outcomes, before = run_look(subject, self.plan, self.store, self._run_plan)
         mark = self._approved()
         changed = mark is not None and mark.series != subject.series
         counts, uncounted = (None, "") if changed else self._counts(subject)

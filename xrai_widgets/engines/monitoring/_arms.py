@@ -6,7 +6,7 @@ import numpy as np
 from scipy import stats
 
 from xrai_widgets.core import Array
-from xrai_widgets.engines._statistics import LEVEL, Estimate, auc, mean, wilson
+from xrai_widgets.engines._statistics import LEVEL, Estimate, auc, mean, newcombe, wilson
 
 _REPEATS = 500
 _LEAST = 1e-15  # probability that a logarithm is taken of
@@ -34,15 +34,8 @@ class Fall:
 
 
 def fall(before: Estimate, now: Estimate, *, rise: bool = False, span: float = np.inf) -> Fall:
-    """Return how much a metric fell (or rose, where less is better), both intervals squared and added.
-
-    Newcombe (1998) for shares; Zou and Donner (2008) for others. ``span``: the largest difference there can be.
-    """
-    first, second = (now, before) if rise else (before, now)
-    value = first.value - second.value
-    below = float(np.hypot(first.value - first.low, second.high - second.value))
-    above = float(np.hypot(first.high - first.value, second.value - second.low))
-    return Fall(before, now, Estimate(value, max(value - below, -span), min(value + above, span)))
+    """Return how much a metric fell (or rose, where less is better), as `newcombe` has it."""
+    return Fall(before, now, newcombe(now, before, span=span) if rise else newcombe(before, now, span=span))
 
 
 def rise_of_means(before: Array, now: Array, *, least: float = 0.0, most: float = np.inf) -> Fall:

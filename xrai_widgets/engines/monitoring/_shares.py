@@ -98,7 +98,7 @@ def apart(rows: Rows, rng: np.random.Generator, draws: int = DRAWS) -> Apart:
     shares = [part / part.sum(axis=-1, keepdims=True) for part in (rows.before, rows.now, before, now)]
     drawn_js = js_of(shares[2], shares[3]) - 2 * over / (8 * np.log(2))
     cells = len(rows.before) - 1
-    drawn_phi = _phi(before, now) - 2 * cells / (total - 1)
+    drawn_phi = phi_square(before, now) - 2 * cells / (total - 1)
     index = _middle(max(psi, 0.0), drawn_psi)
     if min(rows.sizes) < _FEWEST * len(rows.before):
         index = index._replace(high=float("inf"))
@@ -117,10 +117,10 @@ def _middle(value: float, drawn: Array) -> Estimate:
 def chi_square(rows: Rows) -> float:
     """Return Pearson's statistic of the table of both rows, the expected counts pooled."""
     rows = rows.occupied()
-    return float(_phi(rows.before, rows.now)) * sum(rows.sizes)
+    return float(phi_square(rows.before, rows.now)) * sum(rows.sizes)
 
 
-def _phi(before: Array, now: Array) -> Array:
+def phi_square(before: Array, now: Array) -> Array:
     """Return Pearson's statistic over the number of samples, of many pairs of rows."""
     n, m = before.sum(axis=-1, keepdims=True), now.sum(axis=-1, keepdims=True)
     pooled = before + now
@@ -136,7 +136,7 @@ def bergsma(rows: Rows) -> float:
     cells, total = len(rows.before) - 1, sum(rows.sizes)
     if cells < 1:
         return 0.0
-    return float(_scaled(_phi(rows.before, rows.now) - cells / (total - 1), cells, total))
+    return float(_scaled(phi_square(rows.before, rows.now) - cells / (total - 1), cells, total))
 
 
 def _scaled(phi: Array, cells: int, total: int) -> Array:

@@ -7,7 +7,7 @@ from scipy import special, stats
 
 from xrai_widgets.core import Array
 from xrai_widgets.engines.monitoring._samples import TwoSamples, distances
-from xrai_widgets.engines.monitoring._shares import Rows, _phi, chi_square
+from xrai_widgets.engines.monitoring._shares import Rows, chi_square, phi_square
 
 PERMUTATIONS = 999
 _EXACT = 10_000  # n·m up to which the distribution of D is computed
@@ -67,7 +67,7 @@ def of_categories(rows: Rows, rng: np.random.Generator) -> float:
     if len(rows.before) > _VALUES:
         return limit
     drawn = permuted(rows, rng)
-    return _of_permutations(_phi(drawn.before, drawn.now), chi_square(rows) / (n + m), limit)
+    return _of_permutations(phi_square(drawn.before, drawn.now), chi_square(rows) / (n + m), limit)
 
 
 def of_shares(before: int, n: int, now: int, m: int) -> float:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from xrai_widgets.core import UNNAMED, Array, Chart, Constraint, Finding, Measure, Names, Score, assessment
 from xrai_widgets.core.marks import Seed
+from xrai_widgets.core.names import id_as_text
 from xrai_widgets.core.step import Step, quiet
 from xrai_widgets.engines._statistics import Estimate, newcombe, wilson
 
@@ -176,8 +177,7 @@ def _names(ids: Array | None, count: int | None) -> list[str]:
     """Return ids as text, 7 and 7.0 and "7" being one; nothing where they are the numbers of the rows."""
     if ids is None or ids.tolist() == list(range(len(ids) if count is None else count)):
         return []
-    whole = (int(one) if isinstance(one, float) and one.is_integer() else one for one in ids.tolist())
-    return [str(one) for one in whole]
+    return [id_as_text(one) for one in ids.tolist()]
 
 
 def _columns(before: Array, now: Array, constraints: tuple[Constraint, ...], names: tuple[str, ...]) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """Variational autoencoder: do the training samples say how a sample like this one comes about?"""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 import pandas as pd
@@ -12,10 +12,12 @@ from xrai_widgets.core.step import Step, quiet
 from xrai_widgets.engines import _statistics as statistics
 from xrai_widgets.engines._training.live import WORDS as TRAINING_WORDS
 from xrai_widgets.engines._training.watch import watched
+from xrai_widgets.engines.ood import _watches as watches
 from xrai_widgets.engines.ood._arguments import MEASURES, NO_CONTROLS, WORDS, Alpha, Fitted, Rate, documented
-from xrai_widgets.engines.ood._features import flat, of_table
+from xrai_widgets.engines.ood._features import flat
 from xrai_widgets.engines.ood._measured import Given, Watch, measure
 from xrai_widgets.engines.ood._synthetic import synthetic
+from xrai_widgets.engines.ood._watches import Seen
 
 if TYPE_CHECKING:
     from xrai_widgets.engines.ood.estimators.vae import VAEDetector
@@ -95,23 +97,21 @@ def vae(
     Mirrored and turned digits can look normal to it. The networks may have learned training samples by heart: what they
     draw counts as contents of samples.
     """
-    from xrai_widgets.engines.ood.estimators.vae import VAEDetector
-
     given = Given(predict, X, y, X_train, None, constraints, X_new, foreign, decide, naming, new_groups)
-    detector: Any = VAEDetector(
-        image_shape=X.shape[1:] if X.ndim == 4 else None,
+    seen = Seen(predict, X.shape[1:], y.dtype.kind in "iu", constraints)
+    chosen = watches.vae(
+        seen,
+        seed,
         corrected=corrected,
         hidden=hidden,
         latent=latent,
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=learning_rate,
-        random_state=seed,
         device=device,
         memory_limit=memory_limit,
     )
-    detector = of_table(detector, constraints) if X.ndim == 2 else detector
-    watch = Watch("an autoencoder", detector, flat, False, alpha, false_discoveries, n_fit, seed)
+    watch = Watch.of(chosen, seen, alpha, false_discoveries, n_fit, seed)
     with watched(step.part(0.1, 0.6)) as training:
         finding = measure(given, watch, step)
     return _with_training(finding, given, training.trained, seed)
